@@ -1,0 +1,60 @@
+"""A conversation as a tree of messages: an edit or a new answer is a branch, nothing is lost."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Role(enum.StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class MessageState(enum.StrEnum):
+    """How a message ended. Everything but COMPLETE is said below it."""
+
+    COMPLETE = "complete"
+    STREAMING = "streaming"
+    STOPPED = "stopped"
+    LENGTH = "length"
+    ENGINE_DIED = "engine_died"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class AnswerFigures:
+    """Seconds, and tokens per second."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    first_token_seconds: float
+    prefill_tokens_per_second: float
+    decode_tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class Message:
+    """`created_at` is ISO UTC; `detail` is a code with data for states that need saying."""
+
+    id: int
+    conversation_id: int
+    parent_id: int | None
+    role: Role
+    content: str
+    state: MessageState
+    created_at: str
+    model_id: str | None = None
+    figures: AnswerFigures | None = None
+    detail: dict[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class Conversation:
+    id: int
+    title: str
+    created_at: str
+    updated_at: str
+    model_id: str | None = None

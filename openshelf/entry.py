@@ -1,0 +1,34 @@
+"""Five doors: window, command line, engine worker, download worker, driver probe.
+
+Decides which one before anything heavy is imported; a frozen app re-runs itself through here.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from openshelf.children import Door
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one door; returns the process's exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] == Door.ENGINE_WORKER:
+        from openshelf.engine.worker import run_worker
+
+        return run_worker()
+    if words and words[0] == Door.DOWNLOAD_WORKER:
+        from openshelf.hub.download_worker import run_worker as run_download_worker
+
+        return run_download_worker()
+    if words and words[0] == Door.PROBE:
+        from openshelf.hardware.probe_child import run_probe
+
+        return run_probe(words[1:])
+    if not words or words[0] in ("--smoke", "--screenshot"):
+        from openshelf.ui.app import run_window
+
+        return run_window(words)
+    from openshelf.cli.main import run_command
+
+    return run_command(words)

@@ -1,0 +1,236 @@
+"""Every failure that Openshelf expects, as a type with fields and no sentences.
+
+OpenshelfError
+├── UsageError                 the words of a command or a field's content
+│   └── CorruptSettings
+├── PolicyBlocked              a rule or a license stops it
+├── NeedsReview                a policy asks for a review first
+├── LicenseNotAccepted         nobody acknowledged the terms yet
+├── ClearanceRefused           a clearance for something else, or an outdated one
+├── GatedModel                 the publisher asks for a form on the Hub
+├── NotFound                   no such model, file, conversation or id
+├── Offline                    the offline switch is on
+├── NetworkFailure             no answer, or none that could be used
+│   └── RateLimited
+├── DoesNotFit                 the plan no longer leaves the reserve
+├── CorruptModel               a model file that breaks the rules of GGUF
+├── UnsafeName                 a name that would leave the folder it belongs in
+├── ChecksumMismatch
+├── UnsupportedArchitecture
+├── EngineDied
+├── EngineFailed               the engine answered, and the answer was no
+│   └── OutOfMemory
+├── NotEnoughDisk
+└── CancelledByUser
+
+`code` is the contract of the command line (cli.md); `kind` tells classes with one code apart, for
+wording.py. The fields of each class are its data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(eq=False)
+class OpenshelfError(Exception):
+    """Root of all expected failures."""
+
+    code: ClassVar[str] = "unexpected"
+    exit_code: ClassVar[int] = 1
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+    def data(self) -> dict[str, Any]:
+        """The fields, ready for JSON."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def __str__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.data().items())
+        return f"{self.kind}({fields})"
+
+
+@dataclass(eq=False)
+class UsageError(OpenshelfError):
+    """Something was written in a way that cannot be understood; `detail` says what."""
+
+    code: ClassVar[str] = "usage"
+    exit_code: ClassVar[int] = 2
+    detail: str = ""
+
+
+@dataclass(eq=False)
+class CorruptSettings(UsageError):
+    path: str = ""
+
+
+@dataclass(eq=False)
+class PolicyBlocked(OpenshelfError):
+    """`reasons` are dicts of code, license, ref, fact (cli.md)."""
+
+    code: ClassVar[str] = "policy_blocked"
+    exit_code: ClassVar[int] = 3
+    target: str = ""
+    reasons: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(eq=False)
+class NeedsReview(OpenshelfError):
+    code: ClassVar[str] = "needs_review"
+    exit_code: ClassVar[int] = 3
+    target: str = ""
+    reasons: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(eq=False)
+class LicenseNotAccepted(OpenshelfError):
+    code: ClassVar[str] = "license_not_accepted"
+    exit_code: ClassVar[int] = 3
+    target: str = ""
+    licenses: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class ClearanceRefused(OpenshelfError):
+    """A clearance for something else: `why` is wrong_model, wrong_file, stale_policy, blocked."""
+
+    code: ClassVar[str] = "license_not_accepted"
+    exit_code: ClassVar[int] = 3
+    target: str = ""
+    why: str = ""
+
+
+@dataclass(eq=False)
+class GatedModel(OpenshelfError):
+    code: ClassVar[str] = "gated"
+    exit_code: ClassVar[int] = 3
+    repo: str = ""
+    url: str = ""
+
+
+@dataclass(eq=False)
+class NotFound(OpenshelfError):
+    """`what` is model, file, variant, id, machine, conversation or path."""
+
+    code: ClassVar[str] = "not_found"
+    exit_code: ClassVar[int] = 4
+    what: str = ""
+    name: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class Offline(OpenshelfError):
+    code: ClassVar[str] = "offline"
+    exit_code: ClassVar[int] = 5
+    host: str = ""
+
+
+@dataclass(eq=False)
+class NetworkFailure(OpenshelfError):
+    """`why` is timeout, refused, tls, reset, not_a_hub, http_STATUS or early_end."""
+
+    code: ClassVar[str] = "network"
+    exit_code: ClassVar[int] = 5
+    host: str = ""
+    why: str = ""
+    detail: str = ""
+
+
+@dataclass(eq=False)
+class RateLimited(NetworkFailure):
+    code: ClassVar[str] = "rate_limited"
+    retry_after_seconds: float = 0.0
+
+
+@dataclass(eq=False)
+class DoesNotFit(OpenshelfError):
+    code: ClassVar[str] = "does_not_fit"
+    exit_code: ClassVar[int] = 6
+    target: str = ""
+    pool: str = ""
+    needed_bytes: int = 0
+    budget_bytes: int = 0
+
+
+@dataclass(eq=False)
+class CorruptModel(OpenshelfError):
+    """`why` is a code of gguf/header.py, `detail` its figures."""
+
+    code: ClassVar[str] = "corrupt"
+    exit_code: ClassVar[int] = 7
+    path: str = ""
+    why: str = ""
+    detail: str = ""
+
+
+@dataclass(eq=False)
+class UnsafeName(OpenshelfError):
+    code: ClassVar[str] = "unsafe"
+    exit_code: ClassVar[int] = 7
+    name: str = ""
+
+
+@dataclass(eq=False)
+class ChecksumMismatch(OpenshelfError):
+    code: ClassVar[str] = "checksum"
+    exit_code: ClassVar[int] = 7
+    path: str = ""
+    expected: str = ""
+    actual: str = ""
+
+
+@dataclass(eq=False)
+class UnsupportedArchitecture(OpenshelfError):
+    code: ClassVar[str] = "unsupported_architecture"
+    exit_code: ClassVar[int] = 8
+    architecture: str = ""
+
+
+@dataclass(eq=False)
+class EngineDied(OpenshelfError):
+    """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr."""
+
+    code: ClassVar[str] = "engine_died"
+    exit_code: ClassVar[int] = 8
+    exit_status: int | None = None
+    signal: str = ""
+    during: str = ""
+    tail: str = ""
+
+
+@dataclass(eq=False)
+class EngineFailed(OpenshelfError):
+    """The worker lives and said no. `why`: load_failed, context_too_long, template_failed, busy…"""
+
+    code: ClassVar[str] = "engine_died"
+    exit_code: ClassVar[int] = 8
+    why: str = ""
+    detail: str = ""
+    tail: str = ""
+
+
+@dataclass(eq=False)
+class OutOfMemory(EngineFailed):
+    code: ClassVar[str] = "out_of_memory"
+
+
+@dataclass(eq=False)
+class NotEnoughDisk(OpenshelfError):
+    code: ClassVar[str] = "not_enough_disk"
+    exit_code: ClassVar[int] = 9
+    path: str = ""
+    needed_bytes: int = 0
+    free_bytes: int = 0
+
+
+@dataclass(eq=False)
+class CancelledByUser(OpenshelfError):
+    """Raised inside a task when its CancelToken is set; its outcome is `Cancelled`."""
+
+    code: ClassVar[str] = "cancelled"
+    exit_code: ClassVar[int] = 130

@@ -1,0 +1,1 @@
+"""Does it fit, where, how fast, and what would make it fit."""

@@ -1,0 +1,1 @@
+"""GGUF files: headers, names, and header-only shadows."""

@@ -1,0 +1,148 @@
+"""The machine as data. Unknown is None with a reason, never zero and never a guess."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from openshelf.reasons import Reason
+
+
+class GpuKind(enum.StrEnum):
+    DISCRETE = "discrete"
+    INTEGRATED = "integrated"
+    """Shares the system's RAM through a carve-out and a growing part of the rest."""
+    UNIFIED = "unified"
+    """One pool for CPU and GPU (Apple): host and device never add up."""
+
+
+@dataclass(frozen=True)
+class Cpu:
+    name: str
+    physical_cores: int
+    logical_cores: int
+    features: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """RAM in bytes; a cgroup limit is already taken into account in both."""
+
+    total_bytes: int
+    available_bytes: int
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU in bytes; `free_bytes` is what other programs leave now."""
+
+    id: str
+    name: str
+    vendor: str
+    kind: GpuKind
+    total_bytes: int | None
+    free_bytes: int | None
+    bandwidth_bytes_per_second: int | None = None
+    driver: str | None = None
+    source: str = ""
+    usable_by_engine: bool | None = None
+    reason: Reason | None = None
+    """Why the engine cannot use it, or why that is unknown."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    path: str
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True)
+class EngineDevice:
+    """A device as llama.cpp itself lists it; `type` is cpu, gpu, igpu or accel."""
+
+    name: str
+    description: str
+    type: str
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True)
+class EngineBuild:
+    version: str
+    devices: tuple[EngineDevice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Everything found. `notes` tell what could not be found out, and why."""
+
+    os: str
+    arch: str
+    cpu: Cpu
+    memory: Memory
+    gpus: tuple[Gpu, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    engine: EngineBuild | None = None
+    notes: tuple[Reason, ...] = ()
+    name: str = "this"
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of `hardware --json` (cli.md)."""
+        return {
+            "name": self.name,
+            "os": self.os,
+            "arch": self.arch,
+            "cpu": {
+                "name": self.cpu.name,
+                "physical_cores": self.cpu.physical_cores,
+                "logical_cores": self.cpu.logical_cores,
+                "features": list(self.cpu.features),
+                "source": self.cpu.source,
+            },
+            "memory": {
+                "total_bytes": self.memory.total_bytes,
+                "available_bytes": self.memory.available_bytes,
+                "source": self.memory.source,
+            },
+            "gpus": [
+                {
+                    "id": gpu.id,
+                    "name": gpu.name,
+                    "vendor": gpu.vendor,
+                    "kind": gpu.kind.value,
+                    "total_bytes": gpu.total_bytes,
+                    "free_bytes": gpu.free_bytes,
+                    "bandwidth_bytes_per_second": gpu.bandwidth_bytes_per_second,
+                    "driver": gpu.driver,
+                    "source": gpu.source,
+                    "usable_by_engine": gpu.usable_by_engine,
+                    "reason": gpu.reason.as_json() if gpu.reason else None,
+                }
+                for gpu in self.gpus
+            ],
+            "disks": [
+                {"path": disk.path, "total_bytes": disk.total_bytes, "free_bytes": disk.free_bytes}
+                for disk in self.disks
+            ],
+            "engine": None
+            if self.engine is None
+            else {
+                "version": self.engine.version,
+                "devices": [
+                    {
+                        "name": device.name,
+                        "description": device.description,
+                        "type": device.type,
+                        "total_bytes": device.total_bytes,
+                        "free_bytes": device.free_bytes,
+                    }
+                    for device in self.engine.devices
+                ],
+            },
+            "notes": [note.as_json() for note in self.notes],
+        }

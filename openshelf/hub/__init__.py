@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: search, metadata, license files, and the body of downloads."""

@@ -1,0 +1,74 @@
+"""The downloads that run, wait or rest; they survive a restart."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from openshelf.library.install import InstallOffer
+from openshelf.licenses.clearance import Clearance
+from openshelf.reasons import Reason
+from openshelf.tasks import Announcer
+
+
+class DownloadState(enum.StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    """Running, and waiting for the network; `reason` says what happened."""
+    VERIFYING = "verifying"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_active(self) -> bool:
+        return self in (self.QUEUED, self.RUNNING, self.WAITING, self.VERIFYING)
+
+
+@dataclass(frozen=True)
+class Download:
+    """A snapshot: bytes, bytes per second, seconds."""
+
+    id: str
+    target: str
+    model_name: str
+    quant: str | None
+    state: DownloadState
+    done_bytes: int
+    total_bytes: int
+    rate_per_second: float | None = None
+    seconds_left: float | None = None
+    reason: Reason | None = None
+    installed_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "target": self.target,
+            "model": self.model_name,
+            "quant": self.quant,
+            "state": self.state.value,
+            "done_bytes": self.done_bytes,
+            "total_bytes": self.total_bytes,
+            "rate_per_second": self.rate_per_second,
+            "seconds_left": self.seconds_left,
+            "reason": self.reason.as_json() if self.reason else None,
+            "installed": self.installed_id,
+        }
+
+
+class DownloadsLike(Protocol):
+    """What the window uses. `announcer` tells the Download that changed."""
+
+    announcer: Announcer[Download]
+
+    def start(self, offer: InstallOffer, clearance: Clearance) -> Download: ...
+    def pause(self, download_id: str) -> None: ...
+    def resume(self, download_id: str) -> None: ...
+    def cancel(self, download_id: str) -> None: ...
+    def dismiss(self, download_id: str) -> None: ...
+    def snapshots(self) -> tuple[Download, ...]: ...
+    def close(self) -> None: ...

@@ -1,0 +1,69 @@
+"""Installing: offer → acceptance → clearance → space → bytes → hash → manifest.
+
+The same steps for a model from the Hub, the starter model and a file that lies on disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from openshelf.hub.entries import DownloadFile
+from openshelf.library.installed import InstalledModel
+from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.clearance import Clearance
+from openshelf.policy.verdict import Decision
+from openshelf.tasks import CancelToken, Report
+
+
+@dataclass(frozen=True)
+class InstallOffer:
+    """Everything known before a byte is fetched; what the install sheet shows.
+
+    `source` is hub, starter or file; `local_path` is where a starter or file lies. `left_bytes` is
+    what remains to be fetched (a `.part` counts), `free_bytes` what the target volume has.
+    """
+
+    target: str
+    model_name: str
+    quant: str | None
+    packager: str
+    publisher: str
+    repo: str
+    commit: str
+    files: tuple[DownloadFile, ...]
+    source: str
+    local_path: str | None
+    decision: Decision
+    left_bytes: int
+    resumed_from_bytes: int
+    free_bytes: int
+    folder: str
+    installed_id: str | None = None
+    """Set where these very files are installed already."""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+class InstallerLike(Protocol):
+    """What the window and the command line use of the installer."""
+
+    def prepare(self, target: str, cancel: CancelToken, report: Report) -> InstallOffer:
+        """Look everything up. Raises NotFound, GatedModel, Offline, NetworkFailure…"""
+        ...
+
+    def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
+        """Write the acceptance and hand out the clearance. Raises PolicyBlocked, NeedsReview."""
+        ...
+
+    def clear(self, offer: InstallOffer) -> Clearance:
+        """The clearance from an earlier acceptance. Raises LicenseNotAccepted."""
+        ...
+
+    def install(
+        self, offer: InstallOffer, clearance: Clearance, cancel: CancelToken, report: Report
+    ) -> InstalledModel:
+        """Fetch, verify, register. Progress phases: copying, downloading, waiting, verifying."""
+        ...

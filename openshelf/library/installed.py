@@ -1,0 +1,73 @@
+"""What is installed: the manifest in SQLite, with license and integrity state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class InstalledFile:
+    """`path` inside the repository, `location` on this machine's disk."""
+
+    path: str
+    location: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """`id` is `owner/repo@commit8:file-stem`; `source` is hub, starter or import; times are ISO."""
+
+    id: str
+    repo: str
+    commit: str
+    name: str
+    quant: str | None
+    files: tuple[InstalledFile, ...]
+    license_expression: str
+    license_ids: tuple[str, ...]
+    record_id: str | None
+    source: str
+    installed_at: str
+    verified_at: str | None
+    last_used_at: str | None = None
+    decode_tokens_per_second: float | None = None
+    missing: bool = False
+    """True where the file is not where it was put."""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def first_file(self) -> InstalledFile:
+        return self.files[0]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "repo": self.repo,
+            "commit": self.commit,
+            "name": self.name,
+            "quant": self.quant,
+            "size_bytes": self.size_bytes,
+            "files": [
+                {
+                    "path": file.path,
+                    "location": file.location,
+                    "size_bytes": file.size_bytes,
+                    "sha256": file.sha256,
+                }
+                for file in self.files
+            ],
+            "license": self.license_expression,
+            "record_id": self.record_id,
+            "source": self.source,
+            "installed_at": self.installed_at,
+            "verified_at": self.verified_at,
+            "last_used_at": self.last_used_at,
+            "decode_tokens_per_second": self.decode_tokens_per_second,
+            "missing": self.missing,
+        }

@@ -1,0 +1,52 @@
+"""Log files: set-up, rotation, and redaction of tokens and of the person's folder."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import re
+from pathlib import Path
+
+from typing_extensions import override
+
+_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b|(?i:(bearer|token|authorization)[=: ]+)[^\s\"',;]+")
+
+
+def redact(text: str) -> str:
+    """`text` without access tokens and with `~` for the home folder."""
+    text = _TOKEN.sub("[redacted]", text)
+    home = str(Path.home())
+    return text.replace(home, "~") if len(home) > 1 else text
+
+
+class RedactingFormatter(logging.Formatter):
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def set_up_logging(folder: Path, *, debug: bool = False) -> None:
+    """Log to `folder/openshelf.log` (three files of 1 MB); a folder that cannot be written is no
+    reason not to start."""
+    root = logging.getLogger("openshelf")
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    root.propagate = False
+    handler: logging.Handler
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            folder / "openshelf.log",
+            maxBytes=1_000_000,
+            backupCount=2,
+            encoding="utf-8",
+            delay=True,
+        )
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(
+        RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    )
+    for old in list(root.handlers):
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)

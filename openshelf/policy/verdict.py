@@ -1,0 +1,93 @@
+"""The verdict on a license for an organization, each reason with license, clause and fact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from openshelf.licenses.clearance import Verdict
+from openshelf.licenses.lineage import EffectiveLicense
+
+
+@dataclass(frozen=True)
+class PolicyReason:
+    """`license` is an id, or policy, resolver, none; `fact` is the name of the fact used."""
+
+    code: str
+    license: str
+    ref: str
+    fact: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"code": self.code, "license": self.license, "ref": self.ref, "fact": self.fact}
+
+
+@dataclass(frozen=True)
+class AppliedObligation:
+    """An obligation with the answer to "does it bite here?"; None where a fact is missing."""
+
+    id: str
+    license: str
+    trigger: tuple[str, ...]
+    applies: bool | None
+    text: str
+    exact: str | None
+    ref: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "license": self.license,
+            "trigger": list(self.trigger),
+            "applies": self.applies,
+            "text": self.text,
+            "exact": self.exact,
+            "ref": self.ref,
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Everything that the install sheet shows and the acceptance records."""
+
+    license: EffectiveLicense
+    verdict: Verdict
+    reasons: tuple[PolicyReason, ...]
+    obligations: tuple[AppliedObligation, ...]
+    facts_missing: tuple[str, ...]
+    policy_name: str = ""
+    policy_sha256: str = ""
+    what_if: bool = False
+
+    def as_json(self, target: str) -> dict[str, Any]:
+        """The shape of `license --json` (cli.md)."""
+        return {
+            "target": target,
+            "effective": list(self.license.effective),
+            "expression": self.license.expression,
+            "flags": list(self.license.flags),
+            "lineage": [
+                {
+                    "repo": node.repo,
+                    "commit": node.commit,
+                    "relation": node.relation,
+                    "license": node.license,
+                    "region": node.region,
+                }
+                for node in self.license.lineage
+            ],
+            "obligations": [obligation.as_json() for obligation in self.obligations],
+            "verdict": self.verdict.value,
+            "reasons": [reason.as_json() for reason in self.reasons],
+            "facts_missing": list(self.facts_missing),
+            "what_if": self.what_if,
+            "texts": [
+                {
+                    "license": text.license,
+                    "url": text.url,
+                    "sha256": text.sha256,
+                    "bytes": text.bytes,
+                }
+                for text in self.license.texts
+            ],
+        }

@@ -1,0 +1,1 @@
+"""The rows of the Shelf: catalog × fit × license × policy."""

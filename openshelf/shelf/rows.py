@@ -1,0 +1,138 @@
+"""What one card of the Shelf says: a family's best variant here, or what is missing for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from openshelf.catalog.entries import CatalogModel, Family
+from openshelf.fit.verdict import Fit
+from openshelf.hardware.facts import Machine
+from openshelf.policy.verdict import Decision
+from openshelf.reasons import Reason
+
+
+@dataclass(frozen=True)
+class QualityKept:
+    """How much of the unquantized model is kept: 0–1 or None, with what that rests on."""
+
+    kept: float | None
+    basis: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One quantized build. `files` is empty and `size_is_expected` true without the Hub's listing.
+
+    `target` is what `install` takes; `is_local` means that no network is needed.
+    """
+
+    family: Family
+    model: CatalogModel
+    repo: str
+    quant: str
+    size_bytes: int
+    size_is_expected: bool
+    packager: str
+    target: str
+    files: tuple[str, ...] = ()
+    is_local: bool = False
+
+
+@dataclass(frozen=True)
+class RankedVariant:
+    """A variant with everything the shelf says of it."""
+
+    variant: Variant
+    fit: Fit
+    quality: QualityKept
+    reasons: tuple[Reason, ...]
+    decision: Decision
+    installed_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        variant = self.variant
+        return {
+            "model": variant.model.name,
+            "repo": variant.repo,
+            "quant": variant.quant,
+            "target": variant.target,
+            "files": list(variant.files),
+            "size_bytes": variant.size_bytes,
+            "size_is_expected": variant.size_is_expected,
+            "packager": variant.packager,
+            "local": variant.is_local,
+            "installed": self.installed_id,
+            "fit": self.fit.as_json(variant.target),
+            "quality": {"kept": self.quality.kept, "basis": self.quality.basis},
+            "reasons": [reason.as_json() for reason in self.reasons],
+            "license": self.decision.as_json(variant.target),
+        }
+
+
+@dataclass(frozen=True)
+class ShelfRow:
+    """`recommended` where something fits; otherwise `nearest`, the one that misses by least."""
+
+    family: Family
+    recommended: RankedVariant | None
+    nearest: RankedVariant | None
+    alternatives: tuple[RankedVariant, ...] = ()
+    note: Reason | None = None
+    """Why there is neither (no GGUF known, no shape known…)."""
+
+    @property
+    def shown(self) -> RankedVariant | None:
+        return self.recommended or self.nearest
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "family": self.family.name,
+            "publisher": self.family.publisher,
+            "origin": self.family.origin,
+            "recommended": self.recommended.as_json() if self.recommended else None,
+            "nearest": self.nearest.as_json() if self.nearest else None,
+            "alternatives": [variant.as_json() for variant in self.alternatives],
+            "note": self.note.as_json() if self.note else None,
+        }
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All rows for one machine and one question, in the order to be shown.
+
+    `starters` are variants that lie on this machine already and only wait to be accepted.
+    """
+
+    machine: Machine
+    context_length: int
+    rows: tuple[ShelfRow, ...]
+    starters: tuple[RankedVariant, ...] = ()
+    catalog_as_of: str = ""
+
+    @property
+    def fitting(self) -> int:
+        return sum(row.recommended is not None for row in self.rows)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "machine": self.machine.name,
+            "context_length": self.context_length,
+            "catalog_as_of": self.catalog_as_of,
+            "families": [row.as_json() for row in self.rows],
+            "starters": [variant.as_json() for variant in self.starters],
+        }
+
+
+@dataclass(frozen=True)
+class ShelfQuestion:
+    """`prefer` is speed, balance or quality; the filters are None for "any"."""
+
+    context_length: int = 8192
+    prefer: str = "balance"
+    kv_type: str = "f16"
+    family: str | None = None
+    language: str | None = None
+    license: str | None = None
+    origin: str | None = None
+    all_variants: bool = False

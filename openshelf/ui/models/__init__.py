@@ -1,0 +1,1 @@
+"""Item models: rows that views paint."""

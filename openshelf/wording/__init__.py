@@ -1,0 +1,105 @@
+"""Codes to sentences, for the window and the command line. The only place with sentences; Qt-free.
+
+One table per package, `code → template`. The window passes the template through its translation
+before it is filled; the command line fills the English. Fields take our own format words:
+`{size_bytes:bytes}` (7.3 GB), `:gib` (6.8 GiB), `:tokens` (8K), `:rate` (38 MB/s), `:duration`
+(3 min), `:percent` (0.97 → 97 %), `:list` (a, b and c).
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from typing_extensions import override
+
+from openshelf import units
+from openshelf.errors import OpenshelfError
+from openshelf.reasons import Reason
+
+_TABLES = ("errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf")
+
+
+class _Formatter(string.Formatter):
+    """Fills templates; a field that is missing shows as `?` and never raises."""
+
+    @override
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        value = kwargs.get(str(key))
+        return "?" if value is None else value
+
+    @override
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if value == "?":
+            return "?"
+        match format_spec:
+            case "bytes":
+                return units.format_bytes(int(value))
+            case "gib":
+                return units.format_bytes(int(value), binary=True)
+            case "tokens":
+                return units.format_tokens(int(value))
+            case "rate":
+                return units.format_rate(float(value))
+            case "duration":
+                return units.format_duration(float(value))
+            case "percent":
+                return f"{float(value) * 100:.0f} %"
+            case "list":
+                return join_words([str(item) for item in value])
+            case _:
+                return str(super().format_field(value, format_spec))
+
+
+_formatter = _Formatter()
+
+
+def join_words(words: Sequence[str]) -> str:
+    """`["a", "b", "c"]` → `a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _load_templates() -> dict[str, str]:
+    templates: dict[str, str] = {}
+    for name in _TABLES:
+        table: dict[str, str] = import_module(f"openshelf.wording.{name}").TEMPLATES
+        twice = templates.keys() & table.keys()
+        if twice:
+            raise AssertionError(f"codes worded twice: {sorted(twice)}")
+        templates.update(table)
+    return templates
+
+
+TEMPLATES = _load_templates()
+
+
+def template(code: str) -> str:
+    """The English template of a code; an unknown code shows itself rather than nothing."""
+    return TEMPLATES.get(code, code.replace("_", " "))
+
+
+def fill(text: str, data: Mapping[str, Any]) -> str:
+    return _formatter.vformat(text, (), data)
+
+
+def sentence(reason: Reason) -> str:
+    return fill(template(reason.code), reason.data)
+
+
+def error_sentence(error: BaseException) -> str:
+    """What happened, why and what to do, in one or two sentences without a traceback.
+
+    Looks for `Kind.why` first (NetworkFailure.timeout), then for `Kind` (GatedModel).
+    """
+    if not isinstance(error, OpenshelfError):
+        return fill(TEMPLATES["unexpected"], {"name": type(error).__name__})
+    data = error.data()
+    why = data.get("why")
+    for code in (f"{error.kind}.{why}", error.kind):
+        if code in TEMPLATES:
+            return fill(TEMPLATES[code], data)
+    return fill(TEMPLATES["unexpected"], {"name": error.kind})

@@ -1,0 +1,36 @@
+"""Sentences for errors.py: what happened, why, what to do. Keys are `Kind` or `Kind.why`."""
+
+from __future__ import annotations
+
+TEMPLATES: dict[str, str] = {
+    "unexpected": "Something failed that should not have ({name}). The log has the details.",
+    "UsageError": "{detail}",
+    "CorruptSettings": "The file {path} could not be read: {detail}. Its other values are in use.",
+    "PolicyBlocked": "Your policy or the license does not allow {target}.",
+    "NeedsReview": "Your policy asks for a review of {target} before it may be used.",
+    "LicenseNotAccepted": "The terms of {target} have not been accepted yet ({licenses:list}).",
+    "ClearanceRefused": "There is no valid acceptance for {target}. Install it again.",
+    "ClearanceRefused.stale_policy": "The policy changed since {target} was cleared. Try again.",
+    "ClearanceRefused.blocked": "{target} is blocked by your policy or its license.",
+    "ClearanceRefused.wrong_file": "The file of {target} is not the one whose terms were accepted.",
+    "GatedModel": "The publisher of {repo} asks for a form on the Hub first: open {url}.",
+    "NotFound": "There is no {what} called {name}.",
+    "NotFound.several": "Several match {name}: {candidates:list}. Write more of the id.",
+    "Offline": "Offline mode is on, so nothing was asked of {host}.",
+    "NetworkFailure": "{host} could not be reached ({why}). Check the connection and try again.",
+    "NetworkFailure.timeout": "{host} did not answer in time. Check the connection and try again.",
+    "NetworkFailure.refused": "{host} could not be reached. Check the connection or the proxy.",
+    "NetworkFailure.tls": "The connection to {host} is not trusted: {detail}. Set your own CA in Settings.",
+    "NetworkFailure.not_a_hub": "{host} answered with something that is not the Hub, maybe a sign-in page.",
+    "RateLimited": "{host} asks to wait {retry_after_seconds:duration} before the next try.",
+    "DoesNotFit": "{target} needs {needed_bytes:gib} of {pool}, and {budget_bytes:gib} are free now.",
+    "CorruptModel": "{path} is not a usable model file ({why}). {detail}",
+    "UnsafeName": "The name {name!r} would leave the folder it belongs in, so it was refused.",
+    "ChecksumMismatch": "{path} arrived damaged: its SHA-256 is not the published one. Download it again.",
+    "UnsupportedArchitecture": "This engine does not know the architecture {architecture} yet.",
+    "EngineDied": "The engine stopped unexpectedly. The next message starts it again.",
+    "EngineFailed": "The engine could not do that: {detail}",
+    "OutOfMemory": "There was not enough memory: {detail}",
+    "NotEnoughDisk": "{path} has {free_bytes:bytes} free, and {needed_bytes:bytes} are needed.",
+    "CancelledByUser": "Cancelled.",
+}

@@ -1,0 +1,5 @@
+"""Sentences for fit."""
+
+from __future__ import annotations
+
+TEMPLATES: dict[str, str] = {}

@@ -1,0 +1,5 @@
+"""Sentences for hardware."""
+
+from __future__ import annotations
+
+TEMPLATES: dict[str, str] = {}

@@ -1,0 +1,5 @@
+"""Sentences for library."""
+
+from __future__ import annotations
+
+TEMPLATES: dict[str, str] = {}

@@ -1,0 +1,5 @@
+"""Sentences for licenses."""
+
+from __future__ import annotations
+
+TEMPLATES: dict[str, str] = {}
