@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from openshelf.catalog.entries import CatalogShape
+from openshelf.gguf.header import Header
+
 
 @dataclass(frozen=True)
 class ModelShape:
@@ -90,3 +93,42 @@ class DeviceMemory:
             "overhead_basis": self.overhead_basis,
             "total_bytes": self.total_bytes,
         }
+
+
+@dataclass(frozen=True)
+class PlacedDevice:
+    """A GPU that layers may go to; `share` is its part of the layers (any positive scale)."""
+
+    name: str
+    pool: str
+    share: float = 1.0
+    overhead_bytes: int = 0
+    overhead_basis: str = ""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where layers go: `n_gpu_layers` counts the output layer; no devices = all on the CPU."""
+
+    devices: tuple[PlacedDevice, ...] = ()
+    n_gpu_layers: int = 0
+    cpu_pool: str = "ram"
+
+
+def shape_from_header(header: Header) -> ModelShape:
+    """The shape of a file, exact; `known` is False where the memory rules are not ours yet."""
+    raise NotImplementedError
+
+
+def shape_from_catalog(
+    shape: CatalogShape, size_bytes: int, parameters: int | None, quant: str
+) -> ModelShape:
+    """The expected shape of a variant whose header is not at hand (`source` is catalog)."""
+    raise NotImplementedError
+
+
+def estimate(
+    shape: ModelShape, request: FitRequest, placement: Placement
+) -> tuple[DeviceMemory, ...]:
+    """Bytes per device, the CPU first. An unknown shape gets an upper bound."""
+    raise NotImplementedError

@@ -117,6 +117,20 @@ class Fit:
         }
 
 
-def fit_on(shape: ModelShape, machine: Machine, request: FitRequest) -> Fit:
-    """The best placement of `shape` on `machine`, or why there is none."""
+def fit_on(
+    shape: ModelShape,
+    machine: Machine,
+    request: FitRequest,
+    *,
+    measured_decode_per_second: float | None = None,
+) -> Fit:
+    """The best placement of `shape` on `machine`, or why there is none.
+
+    `measured_decode_per_second` is what this model reached here before, in tokens per second.
+    """
+    raise NotImplementedError
+
+
+def recheck(plan: Plan, machine: Machine) -> None:
+    """Raise DoesNotFit if `plan` no longer leaves the reserve on `machine` as it is now."""
     raise NotImplementedError
