@@ -1,0 +1,72 @@
+"""Which set of colors is on, and how it gets onto the application.
+
+`QStyleHints.setColorScheme` does nothing offscreen or on bare X11, so our own palette is always
+set; the system's scheme is only asked and followed.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication
+
+from openshelf.ui.theme.fonts import TextRole, font
+from openshelf.ui.theme.palette import build_palette
+from openshelf.ui.theme.stylesheet import build_stylesheet
+from openshelf.ui.theme.tokens import DARK, HIGH_CONTRAST, LIGHT, Tokens
+
+
+class Scheme(enum.StrEnum):
+    """What the person chose (Settings.theme)."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+    HIGH_CONTRAST = "high_contrast"
+
+
+_current: Tokens = LIGHT
+
+
+def current_tokens() -> Tokens:
+    """The colors that are on; asked in each paintEvent, so that a change needs no bookkeeping."""
+    return _current
+
+
+def color(name: str) -> QColor:
+    """The current color of a token (`color("accent")`)."""
+    return QColor(getattr(_current, name))
+
+
+def tokens_for(scheme: Scheme) -> Tokens:
+    """The tokens of a scheme; SYSTEM asks the system and falls back to light."""
+    match scheme:
+        case Scheme.LIGHT:
+            return LIGHT
+        case Scheme.DARK:
+            return DARK
+        case Scheme.HIGH_CONTRAST:
+            return HIGH_CONTRAST
+        case Scheme.SYSTEM:
+            known = QApplication.styleHints().colorScheme()
+            return DARK if known is Qt.ColorScheme.Dark else LIGHT
+
+
+def apply_theme(app: QApplication, scheme: Scheme | str) -> Tokens:
+    """Put fonts, palette and style sheet of `scheme` onto the application; may be called again.
+
+    Load the fonts (fonts.load_fonts) before the first call. Text that is no scheme means SYSTEM.
+    """
+    global _current
+    known = set(Scheme)
+    tokens = tokens_for(Scheme(scheme) if scheme in known else Scheme.SYSTEM)
+    _current = tokens
+    if sys.platform != "darwin" and app.style().name() != "fusion":
+        app.setStyle("Fusion")
+    app.setFont(font(TextRole.BODY))
+    app.setPalette(build_palette(tokens))
+    app.setStyleSheet(build_stylesheet(tokens))
+    return tokens

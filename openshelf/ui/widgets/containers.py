@@ -1,0 +1,159 @@
+"""Cards, page headers, rows and the states that a page can be in besides full."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.widgets.buttons import Button, PrimaryButton
+from openshelf.ui.widgets.text import TextLabel
+
+PAGE_MARGIN = 22
+"""Pixels left and right of a page's content."""
+
+
+class Card(QFrame):
+    """A white (or dark) panel with a border; fill `body`."""
+
+    def __init__(self, *, horizontal: bool = False, margin: int = 16, spacing: int = 8) -> None:
+        super().__init__()
+        self.setProperty("kind", "card")
+        direction = (
+            QBoxLayout.Direction.LeftToRight if horizontal else QBoxLayout.Direction.TopToBottom
+        )
+        self.body = QBoxLayout(direction, self)
+        self.body.setContentsMargins(margin, margin, margin, margin)
+        self.body.setSpacing(spacing)
+
+
+class Divider(QFrame):
+    """A line one pixel thick."""
+
+    def __init__(self, *, vertical: bool = False) -> None:
+        super().__init__()
+        self.setProperty("kind", "divider")
+        if vertical:
+            self.setFixedWidth(1)
+        else:
+            self.setFixedHeight(1)
+
+
+class PageHeader(QFrame):
+    """The bar on top of each page: title, a line below it, controls on the right."""
+
+    def __init__(self, title: str, subtitle: str = "") -> None:
+        super().__init__()
+        self.setProperty("kind", "header")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setMinimumHeight(70)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(PAGE_MARGIN, 10, PAGE_MARGIN, 10)
+        self._row.setSpacing(18)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        self.title = TextLabel(title, TextRole.TITLE)
+        self.subtitle = TextLabel(subtitle, TextRole.SMALL, "muted", wrap=True)
+        words.addStretch(1)
+        words.addWidget(self.title)
+        words.addWidget(self.subtitle)
+        words.addStretch(1)
+        self._row.addLayout(words, 1)
+
+    def set_subtitle(self, text: str) -> None:
+        self.subtitle.setText(text)
+
+    def add_control(self, control: QWidget, caption: QWidget | None = None) -> None:
+        """A control at the right end, with a SectionLabel above it where one is given."""
+        if caption is None:
+            self._row.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
+            return
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        column.addStretch(1)
+        column.addWidget(caption)
+        column.addWidget(control)
+        column.addStretch(1)
+        self._row.addLayout(column)
+
+
+class KeyValueRow(QWidget):
+    """A name on the left, a value (text or any widget) on the right."""
+
+    def __init__(
+        self,
+        key: str,
+        value: str | QWidget,
+        *,
+        role: TextRole = TextRole.SMALL,
+        key_tone: str = "ink",
+    ) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(10)
+        self.key = TextLabel(key, role, key_tone)
+        self.value: QWidget = TextLabel(value, role) if isinstance(value, str) else value
+        row.addWidget(self.key)
+        row.addStretch(1)
+        row.addWidget(self.value, 0, Qt.AlignmentFlag.AlignRight)
+
+    def set_value(self, text: str) -> None:
+        """For rows whose value is text."""
+        if isinstance(self.value, TextLabel):
+            self.value.setText(text)
+
+
+class EmptyState(QWidget):
+    """A page with nothing on it: what belongs here and the one thing to do. `acted` on press."""
+
+    acted = Signal()
+
+    def __init__(self, title: str, text: str, button: str = "") -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setSpacing(8)
+        column.addStretch(2)
+        self.title = TextLabel(title, TextRole.HEADING)
+        self.text = TextLabel(text, TextRole.BODY, "muted", wrap=True)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.text.setMaximumWidth(460)
+        self.text.setMinimumWidth(320)
+        column.addWidget(self.title, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.text, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.button: Button | None = None
+        if button:
+            self.button = PrimaryButton(button)
+            self.button.clicked.connect(self._on_clicked)
+            column.addSpacing(6)
+            column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(3)
+
+    def _on_clicked(self) -> None:
+        self.acted.emit()
+
+
+class ScrollPage(QScrollArea):
+    """A vertical scroll area; fill `body`. Never scrolls sideways."""
+
+    def __init__(self, *, margin: int = PAGE_MARGIN, top: int = 18, spacing: int = 10) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        content = QWidget()
+        content.setProperty("kind", "content")
+        self.body = QVBoxLayout(content)
+        self.body.setContentsMargins(margin, top, margin, top)
+        self.body.setSpacing(spacing)
+        self.setWidget(content)
+        self.viewport().setAutoFillBackground(False)
