@@ -6,7 +6,12 @@ carries the protocol's version. The worker gets paths and numbers, never tokens 
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import types
+import typing
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 PROTOCOL_VERSION = 1
@@ -177,7 +182,11 @@ class Tokens(Event):
 
 @dataclass(frozen=True)
 class Done(Event):
-    """The end of an answer: `finish_reason` is stop, length, or cancelled. Times in seconds."""
+    """The end of an answer: `finish_reason` is stop, length, or cancelled. Times in seconds.
+
+    `template` tells what laid the messages out: `model` (its own), `merged_system` (its own, with
+    the system prompt inside the first question), `builtin` (llama.cpp's for that family), `chatml`.
+    """
 
     finish_reason: str
     prompt_tokens: int
@@ -186,6 +195,7 @@ class Done(Event):
     first_token_seconds: float
     prefill_tokens_per_second: float
     decode_tokens_per_second: float
+    template: str = "model"
 
 
 @dataclass(frozen=True)
@@ -195,7 +205,8 @@ class Unloaded(Event):
 
 @dataclass(frozen=True)
 class Refused(Event):
-    """The worker lives and says no: `why` is a code of errors.EngineFailed, or `cancelled`."""
+    """The worker lives and says no: `why` is a code of errors.EngineFailed, or `cancelled`,
+    `corrupt`, `out_of_memory`, `unsupported_architecture` (each an error class of its own)."""
 
     why: str
     detail: str = ""
@@ -209,3 +220,103 @@ _MESSAGES: dict[str, type[Any]] = {
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
     )
 }  # fmt: skip
+
+
+Message = Request | Event
+
+
+def encode(message: Message) -> bytes:
+    """One JSON line, newline included. Lone surrogates become question marks."""
+    document = {"kind": type(message).__name__, **_plain_fields(message)}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message in one line; unknown fields are ignored. Raises ProtocolError."""
+    if len(line) > MAX_LINE_BYTES:
+        raise ProtocolError(f"a line of {len(line)} bytes")
+    try:
+        document = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ProtocolError("not an object")
+    kind = document.get("kind")
+    cls = _MESSAGES.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise ProtocolError(f"unknown kind {kind!r:.80}")
+    message: Message = _read_dataclass(cls, document)
+    return message
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _plain_fields(value: Any) -> dict[str, Any]:
+    return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return _plain_fields(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+@cache
+def _field_types(cls: Any) -> dict[str, tuple[Any, bool]]:
+    """Name → (type, whether it may be missing)."""
+    hints = typing.get_type_hints(cls)
+    return {
+        f.name: (
+            hints[f.name],
+            f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING,
+        )
+        for f in dataclasses.fields(cls)
+    }
+
+
+def _read_dataclass(cls: Any, document: Any) -> Any:
+    if not isinstance(document, dict):
+        raise ProtocolError(f"{cls.__name__} is no object")
+    values = {}
+    for name, (wanted, optional) in _field_types(cls).items():
+        if name in document:
+            values[name] = _read(wanted, document[name], f"{cls.__name__}.{name}")
+        elif not optional:
+            raise ProtocolError(f"{cls.__name__} without {name}")
+    return cls(**values)
+
+
+def _read(wanted: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(wanted)
+    if origin is types.UnionType:
+        inner = [arm for arm in typing.get_args(wanted) if arm is not type(None)]
+        return None if value is None else _read(inner[0], value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ProtocolError(f"{where} is no list")
+        return tuple(_read(typing.get_args(wanted)[0], item, where) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ProtocolError(f"{where} is no object")
+        inner_type = typing.get_args(wanted)[1]
+        return {key: _read(inner_type, item, where) for key, item in value.items()}
+    if dataclasses.is_dataclass(wanted):
+        return _read_dataclass(wanted, value)
+    # bool is an int in Python and not on the wire; a whole number is a float as well.
+    if wanted is float and type(value) is int:
+        return _as_float(value, where)
+    if type(value) is not wanted:
+        raise ProtocolError(f"{where} is {type(value).__name__}, not {wanted.__name__}")
+    return value
+
+
+def _as_float(value: int, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ProtocolError(f"{where} is too large") from error
