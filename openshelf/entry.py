@@ -5,6 +5,7 @@ Decides which one before anything heavy is imported; a frozen app re-runs itself
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from openshelf.children import Door
@@ -29,6 +30,19 @@ def main(arguments: list[str] | None = None) -> int:
         from openshelf.ui.app import run_window
 
         return run_window(words)
-    from openshelf.cli.main import run_command
+    return _run_command_line(words)
 
-    return run_command(words)
+
+def _run_command_line(words: list[str]) -> int:
+    from openshelf.cli.main import run_command
+    from openshelf.cli.output import Output
+
+    try:
+        return run_command(words)
+    except Exception as error:
+        # The last edge before a person: one line instead of a traceback.
+        if "--debug" in words:
+            raise
+        logging.getLogger(__name__).exception("unexpected failure of a command")
+        Output(as_json="--json" in words).error(error)
+        return 1

@@ -9,12 +9,18 @@ from pathlib import Path
 
 from typing_extensions import override
 
-_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b|(?i:(bearer|token|authorization)[=: ]+)[^\s\"',;]+")
+_SECRETS = (
+    re.compile(r"\bhf_[A-Za-z0-9]{8,}\b"),
+    re.compile(r"(?i)\bauthorization['\"]?[=: ]+['\"]?(?:[a-z]+ +)?[^\s\"',;]+"),
+    re.compile(r"(?i)\bbearer +[^\s\"',;]+"),
+    re.compile(r"(?i)\b[a-z_]*token['\"]?[=:] *['\"]?[^\s\"',;&]+"),
+)
 
 
 def redact(text: str) -> str:
     """`text` without access tokens and with `~` for the home folder."""
-    text = _TOKEN.sub("[redacted]", text)
+    for secret in _SECRETS:
+        text = secret.sub("[redacted]", text)
     home = str(Path.home())
     return text.replace(home, "~") if len(home) > 1 else text
 

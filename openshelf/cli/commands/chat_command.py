@@ -1,0 +1,179 @@
+"""`openshelf chat ID`: one answer with `--prompt`, a conversation without."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import threading
+
+from openshelf import wording
+from openshelf.chat.conversation import Message, MessageState
+from openshelf.chat.session import ChatsLike, ModelInMemory
+from openshelf.cli.output import Output
+from openshelf.cli.values import context_length, count, positive, temperature
+from openshelf.engine.protocol import Sampling
+from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, UsageError
+from openshelf.services import Services
+from openshelf.tasks import (
+    Cancelled,
+    CancelToken,
+    Failed,
+    Outcome,
+    Succeeded,
+    no_report,
+    run_to_outcome,
+)
+
+_POLL_SECONDS = 0.05
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="an installed id, or an unambiguous part of it")
+    parser.add_argument("--prompt", metavar="TEXT", help="answer this and leave; - reads stdin")
+    parser.add_argument("--system", default="", metavar="TEXT")
+    parser.add_argument("--context", type=context_length, metavar="N", help="tokens")
+    parser.add_argument("--temperature", type=temperature, metavar="X")
+    parser.add_argument("--max-tokens", type=positive, metavar="N")
+    parser.add_argument("--seed", type=count, metavar="N")
+
+
+def run(
+    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+) -> int:
+    model = services.library.find(arguments.id)
+    chats = services.private_chats(arguments.context)
+    conversation = chats.new_conversation(model.id, arguments.system)
+    turn = _Turn(chats, conversation.id, model.id, _sampling(arguments), output, cancel)
+    if arguments.prompt is not None:
+        prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
+        if not prompt.strip():
+            raise UsageError("the prompt is empty")
+        answer = turn.ask(prompt)
+        output.result(_answer_json(answer, chats.loaded()))
+        return _raise_if_failed(answer)
+    if output.as_json:
+        raise UsageError("chat --json needs --prompt")
+    return _converse(turn, output, cancel)
+
+
+class _Turn:
+    """Asks one question and prints the answer as it is written."""
+
+    def __init__(
+        self,
+        chats: ChatsLike,
+        conversation_id: int,
+        model_id: str,
+        sampling: Sampling,
+        output: Output,
+        cancel: CancelToken,
+    ) -> None:
+        self._chats = chats
+        self._conversation_id = conversation_id
+        self._model_id = model_id
+        self._sampling = sampling
+        self._output = output
+        self._cancel = cancel
+
+    def ask(self, text: str) -> Message:
+        outcomes: list[Outcome[Message]] = []
+        thread = threading.Thread(
+            target=lambda: outcomes.append(
+                run_to_outcome(
+                    lambda cancel, report: self._chats.send(
+                        self._conversation_id, text, self._model_id, self._sampling, cancel, report
+                    ),
+                    self._cancel,
+                    no_report,
+                )
+            ),
+            name="openshelf-chat",
+        )
+        thread.start()
+        shown = 0
+        while thread.is_alive():
+            thread.join(_POLL_SECONDS)
+            live = self._chats.live(self._conversation_id)
+            if live is not None and len(live.text) > shown:
+                self._output.stream(live.text[shown:])
+                shown = len(live.text)
+        match outcomes[0]:
+            case Succeeded(answer):
+                pass
+            case Failed(error):
+                raise error
+            case Cancelled():
+                raise CancelledByUser
+        self._output.stream(answer.content[shown:] + "\n")
+        return answer
+
+
+def _sampling(arguments: argparse.Namespace) -> Sampling:
+    wanted = {
+        "temperature": arguments.temperature,
+        "max_tokens": arguments.max_tokens,
+        "seed": arguments.seed,
+    }
+    return dataclasses.replace(
+        Sampling(), **{name: value for name, value in wanted.items() if value is not None}
+    )
+
+
+def _converse(turn: _Turn, output: Output, cancel: CancelToken) -> int:
+    output.line("Write a message; an empty line or Ctrl+D ends the conversation.")
+    while not cancel.is_cancelled:
+        sys.stdout.write("\n> ")
+        sys.stdout.flush()
+        text = sys.stdin.readline()
+        if not text.strip():
+            break
+        answer = turn.ask(text.strip())
+        if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
+            output.note(wording.error_sentence(_error_of(answer)))
+        elif answer.figures is not None:
+            figures = answer.figures
+            output.line(
+                f"({figures.decode_tokens_per_second:.1f} tokens/s, "
+                f"first token after {figures.first_token_seconds:.2f} s)"
+            )
+    return 0
+
+
+def _raise_if_failed(answer: Message) -> int:
+    if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
+        raise _error_of(answer)
+    if answer.state is MessageState.STOPPED:
+        raise CancelledByUser
+    return 0
+
+
+def _error_of(answer: Message) -> EngineDied | EngineFailed:
+    detail = answer.detail or {}
+    if answer.state is MessageState.ENGINE_DIED:
+        return EngineDied(signal=str(detail.get("signal", "")), tail=str(detail.get("tail", "")))
+    return EngineFailed(why=str(detail.get("why", "")), detail=str(detail.get("detail", "")))
+
+
+def _answer_json(answer: Message, loaded: ModelInMemory | None) -> dict[str, object]:
+    figures = answer.figures
+    return {
+        "text": answer.content,
+        "reasoning": None,
+        "finish_reason": {"complete": "stop"}.get(answer.state.value, answer.state.value),
+        "usage": {
+            "prompt_tokens": figures.prompt_tokens if figures else None,
+            "completion_tokens": figures.completion_tokens if figures else None,
+            "cached_tokens": figures.cached_tokens if figures else None,
+        },
+        "timings": {
+            "load_seconds": loaded.load_seconds if loaded else None,
+            "first_token_seconds": figures.first_token_seconds if figures else None,
+            "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
+            "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,
+        },
+        "memory": {
+            "predicted_bytes": sum(loaded.predicted_bytes.values()) if loaded else None,
+            "measured_bytes": sum(loaded.measured_bytes.values()) if loaded else None,
+        },
+    }

@@ -1,0 +1,89 @@
+"""`openshelf fit TARGET`: memory and speed of one model on a machine."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from openshelf import wording
+from openshelf.cli.machines import add_machine_argument, chosen_machine
+from openshelf.cli.output import Output
+from openshelf.cli.values import context_length, count, gpu_layers, positive, shares
+from openshelf.errors import DoesNotFit
+from openshelf.fit.memory import FitRequest
+from openshelf.fit.verdict import Fit
+from openshelf.services import Services
+from openshelf.tasks import CancelToken
+from openshelf.units import format_bytes, format_tokens
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", help="file, OWNER/REPO[:QUANT] or installed id")
+    add_machine_argument(parser)
+    parser.add_argument("--context", type=context_length, default=8192, metavar="N", help="tokens")
+    parser.add_argument("--kv-type", choices=("f16", "q8_0", "q4_0"), default="f16")
+    parser.add_argument("--batch", type=positive, default=2048, metavar="N")
+    parser.add_argument("--ubatch", type=positive, default=512, metavar="N")
+    parser.add_argument("--gpu-layers", type=gpu_layers, default=None, metavar="N|auto")
+    parser.add_argument("--flash-attention", choices=("auto", "on", "off"), default="auto")
+    parser.add_argument("--tensor-split", type=shares, default=(), metavar="A,B")
+    parser.add_argument("--experts-on-cpu", type=count, default=0, metavar="N")
+    parser.add_argument("--method", choices=("auto", "estimate"), default="auto")
+    parser.add_argument(
+        "--file-bytes", type=positive, metavar="N", help="whole size, where only a header is given"
+    )
+    parser.add_argument("--enforce", action="store_true", help="exit 6 where it does not fit")
+
+
+def run(
+    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+) -> int:
+    request = FitRequest(
+        context_length=arguments.context,
+        kv_type_k=arguments.kv_type,
+        kv_type_v=arguments.kv_type,
+        batch=arguments.batch,
+        ubatch=arguments.ubatch,
+        flash_attention=arguments.flash_attention,
+        gpu_layers=arguments.gpu_layers,
+        tensor_split=arguments.tensor_split,
+        experts_on_cpu=arguments.experts_on_cpu,
+    )
+    machine = chosen_machine(arguments.machine, services, cancel)
+    started = time.monotonic()
+    fit = services.fit_target(arguments.target, machine, request, arguments.file_bytes)
+    elapsed = time.monotonic() - started
+    output.result(fit.as_json(arguments.target, elapsed_seconds=round(elapsed, 6)))
+    _print(fit, output)
+    if arguments.enforce and not fit.verdict.fits:
+        return DoesNotFit.exit_code
+    return 0
+
+
+def _print(fit: Fit, output: Output) -> None:
+    output.line(f"{fit.architecture}, {format_tokens(fit.context_length_used)} context")
+    output.table(
+        ("DEVICE", "WEIGHTS", "CONTEXT MEMORY", "WORK BUFFERS", "OTHER", "TOTAL"),
+        [
+            (
+                device.device,
+                format_bytes(device.weights_bytes, binary=True),
+                format_bytes(device.kv_cache_bytes, binary=True),
+                format_bytes(device.compute_buffer_bytes, binary=True),
+                format_bytes(device.projector_bytes + device.overhead_bytes, binary=True),
+                format_bytes(device.total_bytes, binary=True),
+            )
+            for device in fit.devices
+        ],
+    )
+    for pool in fit.pools:
+        output.line(
+            f"{pool.id}: {format_bytes(pool.needed_bytes, binary=True)} of "
+            f"{format_bytes(pool.budget_bytes, binary=True)} that can be used now"
+        )
+    output.line(f"verdict: {fit.verdict.value}")
+    for reason in (*fit.reasons, *fit.remedies):
+        output.line(f"  {wording.sentence(reason)}")
+    if fit.speed is not None:
+        decode = fit.speed.decode
+        output.line(f"speed: {decode.low:.1f} to {decode.high:.1f} tokens/s ({fit.speed.basis})")

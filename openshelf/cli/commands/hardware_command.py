@@ -1,0 +1,85 @@
+"""`openshelf hardware`: what was found, what the engine can use, why not."""
+
+from __future__ import annotations
+
+import argparse
+
+from openshelf import wording
+from openshelf.cli.output import Output
+from openshelf.hardware.facts import Gpu, Machine
+from openshelf.services import Services
+from openshelf.tasks import CancelToken, no_report
+from openshelf.units import format_bytes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profiles", action="store_true", help="the machines known for --machine instead"
+    )
+
+
+def run(
+    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+) -> int:
+    if arguments.profiles:
+        return _show_profiles(output)
+    machine = services.engine_facts(services.detect_machine(cancel, no_report))
+    output.result(machine.as_json())
+    for name, value in _facts(machine):
+        output.line(f"{name:8}{value}")
+    for note in machine.notes:
+        output.line(f"note    {wording.sentence(note)}")
+    return 0
+
+
+def _show_profiles(output: Output) -> int:
+    from openshelf.hardware.profiles import load_profiles
+
+    machines = load_profiles()
+    output.result({"profiles": [machine.as_json() for machine in machines]})
+    output.table(
+        ("PROFILE", "GPU", "RAM"),
+        [
+            (
+                machine.name,
+                ", ".join(gpu.name for gpu in machine.gpus) or "none",
+                format_bytes(machine.memory.total_bytes, binary=True),
+            )
+            for machine in machines
+        ],
+    )
+    return 0
+
+
+def _facts(machine: Machine) -> list[tuple[str, str]]:
+    cpu, memory = machine.cpu, machine.memory
+    rows = [
+        ("system", f"{machine.os} {machine.arch}"),
+        ("cpu", f"{cpu.name}, {cpu.physical_cores} cores, {cpu.logical_cores} threads"),
+        (
+            "memory",
+            f"{format_bytes(memory.total_bytes, binary=True)}, "
+            f"{format_bytes(memory.available_bytes, binary=True)} available",
+        ),
+    ]
+    rows += [("gpu", _gpu_text(gpu)) for gpu in machine.gpus] or [("gpu", "none found")]
+    rows += [
+        ("disk", f"{disk.path}, {format_bytes(disk.free_bytes)} free") for disk in machine.disks
+    ]
+    if machine.engine is not None:
+        devices = ", ".join(device.name for device in machine.engine.devices)
+        rows.append(("engine", f"llama.cpp {machine.engine.version}, devices: {devices}"))
+    return rows
+
+
+def _gpu_text(gpu: Gpu) -> str:
+    parts = [gpu.name]
+    if gpu.total_bytes is not None:
+        parts.append(format_bytes(gpu.total_bytes, binary=True))
+    if gpu.free_bytes is not None:
+        parts.append(f"{format_bytes(gpu.free_bytes, binary=True)} free")
+    if gpu.reason is not None:
+        parts.append(wording.sentence(gpu.reason))
+    elif gpu.usable_by_engine:
+        parts.append("used by the engine")
+    return ", ".join(parts)

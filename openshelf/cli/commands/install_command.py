@@ -1,0 +1,94 @@
+"""`openshelf install TARGET`: gate → space → download → verify → register."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+import time
+
+from openshelf.cli.output import Output
+from openshelf.cli.terms import print_decision
+from openshelf.errors import LicenseNotAccepted, UsageError
+from openshelf.library.install import InstallOffer
+from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.clearance import Clearance
+from openshelf.services import Services
+from openshelf.tasks import CancelToken
+from openshelf.units import format_bytes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", help="OWNER/REPO[:QUANT] or a .gguf file")
+    parser.add_argument(
+        "--accept", action="store_true", help="the terms that `openshelf license` shows"
+    )
+    parser.add_argument("--accept-as", metavar="NAME", help="name for the record")
+    parser.add_argument("--on-behalf-of", metavar="ORG")
+    parser.add_argument("--note", default="", metavar="TEXT")
+    parser.add_argument("--policy", metavar="FILE")
+
+
+def run(
+    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+) -> int:
+    if arguments.policy:
+        if services.gate.policy.managed:
+            raise UsageError("--policy is refused here: this machine's policy is managed")
+        services = services.with_policy(arguments.policy, what_if=False)
+    started = time.monotonic()
+    offer = services.installer.prepare(arguments.target, cancel, output.report)
+    clearance = _clearance(arguments, services, offer, output)
+    model = services.installer.install(offer, clearance, cancel, output.report)
+    output.result(
+        {
+            "id": model.id,
+            "path": model.first_file.location,
+            "files": [
+                {"path": file.path, "size_bytes": file.size_bytes, "sha256": file.sha256}
+                for file in model.files
+            ],
+            "acceptance": {"record_id": clearance.record_id} if clearance.record_id else None,
+            "resumed_from_bytes": offer.resumed_from_bytes,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )
+    output.note("")
+    output.line(f"Installed {model.id} ({format_bytes(model.size_bytes)}), SHA-256 checked.")
+    output.line(f'Try it: openshelf chat "{model.id}"')
+    return 0
+
+
+def _clearance(
+    arguments: argparse.Namespace, services: Services, offer: InstallOffer, output: Output
+) -> Clearance:
+    """From an earlier acceptance, from `--accept`, or from a person at the terminal."""
+    try:
+        return services.installer.clear(offer)
+    except LicenseNotAccepted:
+        pass
+    output.line(f"{offer.model_name} {offer.quant or ''} from {offer.repo}")
+    print_decision(offer.decision, output)
+    method = "--accept"
+    if not arguments.accept:
+        if output.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
+        sys.stdout.write("Type `accept` to accept these terms: ")
+        sys.stdout.flush()
+        if sys.stdin.readline().strip().casefold() != "accept":
+            raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
+        method = "typed"
+    form = AcceptanceForm(
+        display_name=arguments.accept_as or _user_name(),
+        on_behalf_of=arguments.on_behalf_of,
+        note=arguments.note,
+        method=method,
+    )
+    return services.installer.accept(offer, form)
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return ""

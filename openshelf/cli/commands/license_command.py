@@ -1,0 +1,58 @@
+"""`openshelf license TARGET`: the effective license, its obligations and the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from openshelf.cli.output import Output
+from openshelf.cli.terms import print_decision
+from openshelf.errors import NotFound, PolicyBlocked, UsageError
+from openshelf.licenses.clearance import Verdict
+from openshelf.services import Services
+from openshelf.tasks import CancelToken, no_report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", nargs="?")
+    parser.add_argument("--policy", metavar="FILE", help="what if this were the policy")
+    parser.add_argument("--case", metavar="FILE", help="answer cases from a file, without network")
+    parser.add_argument("--enforce", action="store_true", help="exit 3 unless allowed")
+
+
+def run(
+    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+) -> int:
+    if arguments.case:
+        return _answer_cases(arguments.case, output)
+    if not arguments.target:
+        raise UsageError("license needs a TARGET or --case FILE")
+    if arguments.policy:
+        services = services.with_policy(arguments.policy)
+    decision = services.decide_target(arguments.target, cancel, no_report)
+    output.result(decision.as_json(arguments.target))
+    print_decision(decision, output)
+    stops = decision.verdict in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)
+    return PolicyBlocked.exit_code if arguments.enforce and stops else 0
+
+
+def _answer_cases(name: str, output: Output) -> int:
+    from openshelf.policy.cases import evaluate_cases
+
+    try:
+        data = json.loads(Path(name).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NotFound("path", name) from error
+    except ValueError as error:
+        raise UsageError(f"{name} is not JSON: {error}") from error
+    answer = evaluate_cases(data)
+    output.result(answer)
+    output.table(
+        ("CASE", "PROFILE", "EFFECTIVE", "VERDICT"),
+        [
+            (case["id"], case["profile"], " AND ".join(case["effective"]), case["verdict"])
+            for case in answer["cases"]
+        ],
+    )
+    return 0

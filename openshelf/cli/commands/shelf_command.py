@@ -1,0 +1,94 @@
+"""`openshelf shelf`: the best variant of each family for a machine."""
+
+from __future__ import annotations
+
+import argparse
+
+from openshelf import wording
+from openshelf.cli.machines import add_machine_argument, chosen_machine
+from openshelf.cli.output import Output
+from openshelf.cli.values import context_length
+from openshelf.services import Services
+from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
+from openshelf.tasks import CancelToken
+from openshelf.units import format_bytes, format_tokens
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_machine_argument(parser)
+    parser.add_argument("--context", type=context_length, default=8192, metavar="N", help="tokens")
+    parser.add_argument("--kv-type", choices=("f16", "q8_0", "q4_0"), default="f16")
+    parser.add_argument("--prefer", choices=("speed", "balance", "quality"), default="balance")
+    parser.add_argument("--family", metavar="F")
+    parser.add_argument("--language", metavar="xx", help="ISO 639-1")
+    parser.add_argument("--license", metavar="ID")
+    parser.add_argument("--origin", metavar="CC", help="ISO 3166 alpha-2")
+    parser.add_argument("--policy", metavar="FILE", help="what if this were the policy")
+    parser.add_argument("--all", action="store_true", help="every variant with its score")
+
+
+def run(
+    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+) -> int:
+    question = ShelfQuestion(
+        context_length=arguments.context,
+        prefer=arguments.prefer,
+        kv_type=arguments.kv_type,
+        family=arguments.family,
+        language=arguments.language,
+        license=arguments.license,
+        origin=arguments.origin,
+        all_variants=arguments.all,
+    )
+    if arguments.policy:
+        services = services.with_policy(arguments.policy)
+    machine = chosen_machine(arguments.machine, services, cancel)
+    shelf = services.shelf(machine, question)
+    output.result(shelf.as_json())
+    _print(shelf, output, all_variants=arguments.all)
+    return 0
+
+
+def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
+    rows: list[tuple[str, ...]] = []
+    for row in shelf.rows:
+        rows.append(_cells(row, row.shown, is_fitting=row.recommended is not None))
+        if all_variants:
+            rows += [
+                _cells(row, variant, is_fitting=variant.fit.verdict.fits)
+                for variant in row.alternatives
+            ]
+    output.table(("FAMILY", "VARIANT", "SIZE", "FIT", "LICENSE", "POLICY"), rows)
+    context = format_tokens(shelf.context_length)
+    output.line()
+    output.line(
+        f"{shelf.fitting} of {len(shelf.rows)} families have a variant that fits at {context}."
+    )
+    for starter in shelf.starters:
+        variant = starter.variant
+        output.line(
+            f"On this machine already: {variant.model.name} {variant.quant}. "
+            f"openshelf install {variant.target} --accept"
+        )
+
+
+def _cells(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> tuple[str, ...]:
+    if ranked is None:
+        return (
+            row.family.name,
+            "-",
+            "-",
+            wording.sentence(row.note) if row.note else "-",
+            "-",
+            "-",
+        )
+    variant = ranked.variant
+    size = format_bytes(variant.size_bytes)
+    return (
+        row.family.name,
+        f"{variant.model.name} {variant.quant}",
+        f"~{size}" if variant.size_is_expected else size,
+        ranked.fit.verdict.value if is_fitting else "does_not_fit",
+        ranked.decision.license.expression or variant.model.license,
+        ranked.decision.verdict.value,
+    )

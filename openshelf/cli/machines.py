@@ -1,0 +1,39 @@
+"""Which machine a command is about: this one, a profile, or a JSON file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from openshelf.errors import NotFound, UsageError
+from openshelf.hardware.facts import Machine
+from openshelf.services import Services
+from openshelf.tasks import CancelToken, no_report
+
+
+def add_machine_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--machine",
+        default="this",
+        metavar="M",
+        help="this (the default), a profile's name (hardware --profiles), or a JSON file",
+    )
+
+
+def chosen_machine(name: str, services: Services, cancel: CancelToken) -> Machine:
+    """The machine `--machine` names. Raises NotFound or UsageError."""
+    from openshelf.hardware.profiles import find_machine, machine_from_json
+
+    if name == "this":
+        return services.engine_facts(services.detect_machine(cancel, no_report))
+    path = Path(name).expanduser()
+    if path.suffix == ".json" or path.is_file():
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise NotFound("machine", name) from error
+        except ValueError as error:
+            raise UsageError(f"{name} is not JSON: {error}") from error
+        return machine_from_json(data)
+    return find_machine(name)

@@ -1,0 +1,116 @@
+"""The words of the command line, and the way from an error to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Any, NoReturn
+
+from typing_extensions import override
+
+from openshelf import __version__
+from openshelf.cli.output import Output
+from openshelf.errors import CancelledByUser, OpenshelfError, UsageError
+from openshelf.tasks import CancelToken
+
+# One module each in openshelf/cli/commands; none imports anything heavy before it runs.
+COMMANDS = {
+    "hardware": "what was found, what the engine can use, and why not",
+    "shelf": "the best variant of each family for a machine",
+    "fit": "memory and speed of one model on a machine",
+    "license": "the effective license, its obligations and the verdict",
+    "install": "gate, space, download, verify, register",
+    "list": "what is installed",
+    "remove": "delete an installed model's files",
+    "chat": "one answer with --prompt, a conversation without",
+    "acceptances": "list the acceptance log, or verify it",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises UsageError instead of leaving, so that `--json` holds for wrong words too."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see: {self.prog} --help)")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    common = _Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    common.add_argument(
+        "--progress", choices=("auto", "bar", "json", "none"), default="auto", help="on stderr"
+    )
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser = _Parser(
+        prog="openshelf",
+        description="Which open-weight models does this machine run, and what would you owe? "
+        "Without arguments the window opens.",
+    )
+    parser.add_argument("--version", action="version", version=f"openshelf {__version__}")
+    words = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        module = import_module(f"openshelf.cli.commands.{_module_name(name)}")
+        word = words.add_parser(name, help=summary, description=summary, parents=[common])
+        module.add_arguments(word)
+    return parser
+
+
+def run_command(words: list[str]) -> int:
+    """Run one command; returns the exit code of cli.md. No traceback without `--debug`."""
+    output = Output(as_json="--json" in words)
+    debug = "--debug" in words
+    try:
+        arguments = build_parser().parse_args(words)
+        output.progress = _progress_kind(arguments.progress)
+        return _run(arguments, output)
+    except OpenshelfError as error:
+        if debug:
+            raise
+        output.error(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone (`openshelf shelf | head`): nobody is left to tell.
+        sys.stderr.close()
+        return 1
+    except SystemExit as leaving:  # --help and --version
+        return int(leaving.code or 0)
+
+
+def _run(arguments: argparse.Namespace, output: Output) -> int:
+    from openshelf.logs import set_up_logging
+    from openshelf.paths import find_paths
+    from openshelf.services import build_services
+
+    command = import_module(f"openshelf.cli.commands.{_module_name(arguments.command)}")
+    paths = find_paths()
+    set_up_logging(paths.logs, debug=arguments.debug)
+    cancel = CancelToken()
+
+    def interrupt(signal_number: int, frame: FrameType | None) -> None:
+        if cancel.is_cancelled:
+            raise CancelledByUser  # pressed twice: do not wait for the work to notice
+        cancel.cancel()
+
+    previous = signal.signal(signal.SIGINT, interrupt)
+    services = build_services(paths)
+    try:
+        result: Any = command.run(arguments, services, output, cancel)
+        return int(result)
+    finally:
+        services.close()
+        signal.signal(signal.SIGINT, previous)
+
+
+def _module_name(command: str) -> str:
+    # `list` and `license` would shadow builtins as module-level names elsewhere.
+    return f"{command}_command"
+
+
+def _progress_kind(wanted: str) -> str:
+    if wanted != "auto":
+        return wanted
+    return "bar" if sys.stderr.isatty() else "none"

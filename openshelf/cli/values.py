@@ -1,0 +1,57 @@
+"""Values of options, read strictly and refused with what would be right."""
+
+from __future__ import annotations
+
+import argparse
+
+MAX_CONTEXT = 1 << 27
+
+
+def context_length(text: str) -> int:
+    """`8192` or `8K`; tokens, 1 to 2^27."""
+    scale = 1024 if text[-1:] in "kK" and text[:-1].isdigit() else 1
+    digits = text[:-1] if scale > 1 else text
+    if not digits.isdigit() or not 1 <= int(digits) * scale <= MAX_CONTEXT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of tokens; write 8192 or 8K")
+    return int(digits) * scale
+
+
+def positive(text: str) -> int:
+    """A whole number above zero."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """A whole number, zero included."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def gpu_layers(text: str) -> int | None:
+    """A number of layers, or None for `auto`."""
+    return None if text == "auto" else count(text)
+
+
+def shares(text: str) -> tuple[float, ...]:
+    """`3,1` → (3.0, 1.0)."""
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of shares such as 3,1") from error
+    if any(not 0 <= value < float("inf") for value in values) or sum(values) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of shares such as 3,1")
+    return values
+
+
+def temperature(text: str) -> float:
+    """0 (always the likeliest token) to 5."""
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
+    if not 0 <= value <= 5:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 5")
+    return value

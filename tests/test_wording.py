@@ -1,0 +1,57 @@
+"""Sentences: every error has one, every field shows, nothing raises."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from openshelf import errors, wording
+from openshelf.reasons import Reason
+
+ERRORS = [
+    value
+    for value in vars(errors).values()
+    if isinstance(value, type)
+    and issubclass(value, errors.OpenshelfError)
+    and value is not errors.OpenshelfError
+]
+CLI_CODES = {
+    "usage", "policy_blocked", "needs_review", "license_not_accepted", "gated", "not_found",
+    "offline", "network", "rate_limited", "does_not_fit", "corrupt", "unsafe", "checksum",
+    "unsupported_architecture", "engine_died", "out_of_memory", "not_enough_disk", "cancelled",
+    "unexpected",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_has_a_code_of_the_contract_and_a_sentence(kind: type) -> None:
+    assert kind.code in CLI_CODES
+    assert kind.__name__ in wording.TEMPLATES
+    fields = {field for _, field, _, _ in string.Formatter().parse(
+        wording.TEMPLATES[kind.__name__]) if field}  # fmt: skip
+    assert fields <= kind().data().keys(), "a sentence names a field that the error lacks"
+
+
+def test_every_template_can_be_filled_with_nothing() -> None:
+    for code, template in wording.TEMPLATES.items():
+        assert wording.fill(template, {}), code
+
+
+def test_format_words() -> None:
+    text = "{a:bytes} {a:gib} {c:tokens} {a:rate} {s:duration} {p:percent} {l:list} {n:.1f}"
+    data = {"a": 7_300_000_000, "c": 8192, "s": 180, "p": 0.97, "l": ["a", "b", "c"], "n": 1.25}
+    assert wording.fill(text, data) == "7.3 GB 6.8 GiB 8K 7.3 GB/s 3 min 97 % a, b and c 1.2"
+
+
+def test_data_is_not_read_as_a_template() -> None:
+    reason = errors.NotFound("model", "{what.__class__}")
+    assert wording.error_sentence(reason) == "There is no model called {what.__class__}."
+
+
+def test_unknown_codes_show_themselves() -> None:
+    assert wording.sentence(Reason("brand_new_code")) == "brand new code"
+
+
+def test_unexpected_errors_are_named_without_their_text() -> None:
+    assert "ZeroDivisionError" in wording.error_sentence(ZeroDivisionError("secret"))
