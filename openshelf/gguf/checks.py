@@ -1,0 +1,147 @@
+"""Rules of a language model's metadata whose breach makes llama.cpp abort or hang."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+from openshelf.gguf.cursor import Fault
+from openshelf.gguf.metadata import Metadata
+
+MAX_LAYERS = 512
+MAX_CONTEXT_LENGTH = 1 << 27
+"""llama-cpp-python allocates this many integers for every tokenization."""
+MAX_EMBEDDING = 1 << 20
+MAX_HEADS = 1 << 14
+MAX_EXPERTS = 1024
+MAX_SHARDS = 4096
+MAX_ARCHITECTURE_CHARACTERS = 64
+ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
+_TOKEN_ARRAYS = ("tokens", "scores", "token_type")
+_PARTS_WITHOUT_LAYERS = ("clip",)
+_HEADLESS_KEYS = ("ssm.", "wkv.")
+
+
+def check_model(metadata: Metadata, tensor_count: int) -> None:
+    """Hold metadata against the rules above. Raises Fault."""
+    values = metadata.values
+    shard = check_shard(values)
+    if shard is not None and shard[0] > 1:
+        return  # only the first shard carries the model's metadata
+    architecture = values.get("general.architecture")
+    if not isinstance(architecture, str):
+        raise Fault("missing_key", "general.architecture")
+    if not 0 < len(architecture) <= MAX_ARCHITECTURE_CHARACTERS or not architecture.isprintable():
+        raise Fault("architecture", repr(architecture[:MAX_ARCHITECTURE_CHARACTERS]))
+    if tensor_count == 0 and shard is None:
+        raise Fault("no_tensors", architecture)
+    is_model = values.get("general.type", "model") == "model"
+    if not is_model or architecture in _PARTS_WITHOUT_LAYERS:
+        return
+    rules = _Rules(architecture, values)
+    n_layers = rules.integer("block_count", 1, MAX_LAYERS)
+    rules.integer("context_length", 1, MAX_CONTEXT_LENGTH)
+    n_embd = rules.integer("embedding_length", 1, MAX_EMBEDDING)
+    _check_heads(rules, n_layers, n_embd)
+    _check_experts(rules, n_layers)
+    scaling = rules.get("rope.scaling.type")
+    if scaling is not None and scaling not in ROPE_SCALINGS:
+        raise Fault("rope_scaling", repr(scaling)[:100])
+    _check_token_arrays(metadata.lengths)
+
+
+def check_shard(values: dict[str, Any]) -> tuple[int, int] | None:
+    """(number from 1, of how many), or None for a whole file. Raises Fault."""
+    if "split.count" not in values and "split.no" not in values:
+        return None
+    count, number = values.get("split.count"), values.get("split.no")
+    if not _is_integer(count) or not _is_integer(number):
+        raise Fault("shard", f"{number!r} of {count!r}"[:100])
+    if count == 0 and number == 0:
+        return None
+    if not 1 <= count <= MAX_SHARDS or not 0 <= number < count:
+        raise Fault("shard", f"{number} of {count}")
+    return (number + 1, count) if count > 1 else None
+
+
+class _Rules:
+    """Looks keys up below the architecture's name."""
+
+    def __init__(self, architecture: str, values: dict[str, Any]) -> None:
+        self.architecture = architecture
+        self.values = values
+
+    def get(self, key: str) -> Any:
+        return self.values.get(f"{self.architecture}.{key}")
+
+    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        value = self.get(key)
+        if value is None and default is not None:
+            return default
+        if value is None:
+            raise Fault("missing_key", f"{self.architecture}.{key}")
+        if not _is_integer(value) or not low <= value <= high:
+            raise Fault(key.rpartition(".")[2], f"{value!r} is not within {low}…{high}"[:100])
+        return int(value)
+
+    def per_layer(self, key: str, n_layers: int, high: int) -> tuple[int, ...] | None:
+        """A value for all layers, or one for each; None where the key is missing."""
+        value = self.get(key)
+        if value is None:
+            return None
+        code = key.rpartition(".")[2]
+        if isinstance(value, tuple):
+            if len(value) != n_layers:
+                raise Fault(code, f"{len(value)} values for {n_layers} layers")
+            numbers = value
+        else:
+            numbers = (value,)
+        for number in numbers:
+            if not _is_integer(number) or not 0 <= number <= high:
+                raise Fault(code, f"{number!r} is not within 0…{high}"[:100])
+        return numbers
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_heads(rules: _Rules, n_layers: int, n_embd: int) -> None:
+    heads = rules.per_layer("attention.head_count", n_layers, MAX_HEADS)
+    headless = any(
+        key.startswith(f"{rules.architecture}.{part}")
+        for key in rules.values
+        for part in _HEADLESS_KEYS
+    )
+    if heads is None or not any(heads):
+        if headless:
+            return
+        raise Fault("head_count", "0" if heads else "missing")
+    if rules.get("attention.key_length") is None and n_embd % max(heads[0], 1):
+        raise Fault("head_count", f"{heads[0]} heads do not divide an embedding of {n_embd}")
+    for key in ("attention.key_length", "attention.value_length"):
+        rules.integer(key, 1, MAX_EMBEDDING, default=1)
+    heads_kv = rules.per_layer("attention.head_count_kv", n_layers, MAX_HEADS) or heads
+    layers = max(len(heads), len(heads_kv))
+    for layer in range(layers):
+        queries = heads[layer if len(heads) > 1 else 0]
+        keys = heads_kv[layer if len(heads_kv) > 1 else 0]
+        if keys and queries % keys:
+            raise Fault("head_count_kv", f"{keys} key heads for {queries} heads")
+
+
+def _check_experts(rules: _Rules, n_layers: int) -> None:
+    n_expert = rules.integer("expert_count", 0, MAX_EXPERTS, default=0)
+    used = rules.per_layer("expert_used_count", n_layers, MAX_EXPERTS) or (0,)
+    if max(used) > n_expert or (n_expert and not max(used)):
+        raise Fault("expert_used_count", f"{max(used)} of {n_expert}")
+    rules.integer("nextn_predict_layers", 0, n_layers, default=0)
+
+
+def _check_token_arrays(lengths: dict[str, int]) -> None:
+    found = {
+        name: lengths[f"tokenizer.ggml.{name}"]
+        for name in _TOKEN_ARRAYS
+        if f"tokenizer.ggml.{name}" in lengths
+    }
+    if len(set(found.values())) > 1:
+        raise Fault("token_arrays", ", ".join(f"{name} {count}" for name, count in found.items()))

@@ -1,0 +1,127 @@
+"""A bounded walk over the first bytes of a GGUF file: every step is checked before it is made."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+MAX_HEADER_BYTES = 64 << 20
+"""Nothing of a header lies beyond this; real ones reach 20 MB with the largest vocabularies."""
+MAX_SKIPPED_STRINGS = 1 << 21
+"""Tokens and merges of all arrays together; Gemma's 262k vocabulary makes 0.8 million."""
+
+_U32 = struct.Struct("<I")
+_U64 = struct.Struct("<Q")
+_FIRST_READ = 256 << 10
+
+
+class Fault(Exception):
+    """A broken rule: `why` is a code, `detail` its figures."""
+
+    def __init__(self, why: str, detail: str) -> None:
+        super().__init__(why, detail)
+        self.why = why
+        self.detail = detail
+
+
+class IncompleteHeader(Exception):
+    """The bytes at hand end inside the header; it takes at least the first `needed_bytes`."""
+
+    def __init__(self, needed_bytes: int) -> None:
+        super().__init__(needed_bytes)
+        self.needed_bytes = needed_bytes
+
+
+class Cursor:
+    """Reads forward; `read_more(offset, size)` gives fewer bytes than asked only at the end.
+
+    `file_bytes` is the size of the whole file. `is_prefix` tells that the bytes at hand are just
+    its beginning, so that their end is no fault.
+    """
+
+    def __init__(
+        self, read_more: Callable[[int, int], bytes], file_bytes: int, *, is_prefix: bool = False
+    ) -> None:
+        self._read_more = read_more
+        self._data = bytearray()
+        self._is_prefix = is_prefix
+        self._skipped_strings = 0
+        self.file_bytes = file_bytes
+        self.position = 0
+
+    @property
+    def remaining(self) -> int:
+        return self.file_bytes - self.position
+
+    def _need(self, size: int) -> None:
+        """Make `size` bytes from the position on available."""
+        end = self.position + size
+        if end <= len(self._data):
+            return
+        if end > self.file_bytes:
+            raise Fault("truncated", f"byte {end} of {self.file_bytes}")
+        if end > MAX_HEADER_BYTES:
+            raise Fault("header_too_large", f"more than {MAX_HEADER_BYTES} bytes")
+        have = len(self._data)
+        wanted = min(max(end - have, have, _FIRST_READ), MAX_HEADER_BYTES - have)
+        self._data += self._read_more(have, wanted)
+        if len(self._data) < end:
+            if self._is_prefix:
+                raise IncompleteHeader(end)
+            raise Fault("truncated", f"byte {end} of {len(self._data)}")
+
+    def u32(self) -> int:
+        self._need(4)
+        (value,) = _U32.unpack_from(self._data, self.position)
+        self.position += 4
+        return int(value)
+
+    def u64(self) -> int:
+        self._need(8)
+        (value,) = _U64.unpack_from(self._data, self.position)
+        self.position += 8
+        return int(value)
+
+    def unpack(self, layout: struct.Struct) -> tuple[int | float | bool, ...]:
+        self._need(layout.size)
+        values = layout.unpack_from(self._data, self.position)
+        self.position += layout.size
+        return values
+
+    def raw(self, size: int) -> bytes:
+        self._need(size)
+        data = bytes(self._data[self.position : self.position + size])
+        self.position += size
+        return data
+
+    def skip(self, size: int) -> None:
+        self._need(size)
+        self.position += size
+
+    def string(self, limit: int, what: str) -> bytes:
+        """A length-prefixed string of at most `limit` bytes; `what` names it in a fault."""
+        length = self.u64()
+        if length > limit:
+            raise Fault("string_too_long", f"{what}: {length} bytes")
+        return self.raw(length)
+
+    def skip_strings(self, count: int) -> None:
+        """Pass over `count` strings, checking only that each ends inside the header."""
+        if count * 8 > self.remaining:
+            raise Fault("truncated", f"{count} strings in {self.remaining} bytes")
+        self._skipped_strings += count
+        if self._skipped_strings > MAX_SKIPPED_STRINGS:
+            raise Fault("too_many_strings", f"{self._skipped_strings}")
+        data, position, end = self._data, self.position, len(self._data)
+        length_at = _U64.unpack_from
+        for _ in range(count):
+            if position + 8 > end:
+                self.position = position
+                self._need(8)
+                end = len(data)
+            position += 8 + length_at(data, position)[0]
+            if position > end:
+                self.position = position
+                self._need(0)
+                end = len(data)
+        self.position = position
