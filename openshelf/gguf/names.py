@@ -2,7 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+MODEL = "model"
+MMPROJ = "mmproj"
+IMATRIX = "imatrix"
+DRAFT = "draft"
+PART = "part"
+
+_MAX_NAME = 512
+"""Longer names are read from their end only; no file system takes them anyway."""
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?!\d)")
+_RAW_CUT = re.compile(r"\.gguf(?:[.-](?:part-?\d+(?:of\d+)?|split-?\w+)|\.\d{2,3})$", re.IGNORECASE)
+_EXTENSION = re.compile(r"\.(?:gguf|gguf_file|imatrix|dat)$", re.IGNORECASE)
+_IMATRIX_EXTENSIONS = (".imatrix", ".gguf_file", "imatrix.dat")
+_DRAFT_PREFIXES = ("mtp-", "eagle3-", "dflash-", "dspark-", "draft-")
+_QUANT = re.compile(
+    r"""
+    (?P<unsloth>UD-)?
+    (?:
+      (?P<quant>
+          I?Q[1-9]_(?:K|NL|XXS|XS|S|M|L|P|XL|[0-9])(?:_(?:XXS|XS|S|M|L|XL|P|NL|[0-9]{1,2}))*
+        | TQ[12]_0
+        | (?:MX|NV)FP4(?:_[A-Z0-9]+)*
+      )
+      | (?P<plain>BF16|FP16|F16|FP32|F32)
+    )
+    (?![^\-._/])
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_DELIMITERS = "-._/"
+_MIXED = re.compile(r"(?<![A-Za-z0-9])(?:W\d)?I?Q[1-9](?:K|XXS|XS)(?![A-Za-z0-9])", re.IGNORECASE)
+"""Labels of mixtures glued together (IQ2XXS-w2Q2K-…): what else they name is one part only."""
 
 
 @dataclass(frozen=True)
@@ -17,5 +50,59 @@ class FileName:
 
 
 def parse_name(path: str) -> FileName:
-    """Read the name of a file inside a repository (with its folders)."""
-    raise NotImplementedError
+    """Read the name of a file inside a repository (with its folders).
+
+    The last quantization in the name wins, a real one over BF16 and the like; where the name has
+    none, the nearest folder that has one speaks. `stem` is the name without extension, shard and
+    folder.
+    """
+    folders, _, base = path[-_MAX_NAME:].replace("\\", "/").rpartition("/")
+    is_cut = _RAW_CUT.search(base)
+    name = base[: is_cut.start()] if is_cut else _EXTENSION.sub("", base)
+    shard, stem = _take_shard(name)
+    quant = _last_quant(stem)
+    kind = PART if is_cut else _kind(base, stem, has_quant=quant is not None)
+    if quant is None and kind != IMATRIX:
+        quant = next(filter(None, map(_last_quant, reversed(folders.split("/")))), None)
+    return FileName(quant=quant, shard=shard, kind=kind, stem=stem)
+
+
+def _take_shard(name: str) -> tuple[tuple[int, int] | None, str]:
+    match = None
+    for match in _SHARD.finditer(name):
+        pass
+    if match is None:
+        return None, name
+    number, count = int(match[1]), int(match[2])
+    stem = name[: match.start()] + name[match.end() :]
+    return ((number, count), stem) if 1 <= number <= count else (None, name)
+
+
+def _kind(base: str, stem: str, *, has_quant: bool) -> str:
+    lowered = base.lower()
+    if "mmproj" in lowered:
+        return MMPROJ
+    if lowered.startswith(_DRAFT_PREFIXES):
+        return DRAFT
+    if lowered.endswith(_IMATRIX_EXTENSIONS):
+        return IMATRIX
+    words = re.split(r"[-._]", stem.lower())
+    if not has_quant and "imatrix" in (words[0], words[-1]):
+        return IMATRIX
+    return MODEL
+
+
+def _last_quant(text: str) -> str | None:
+    """The last quantization between delimiters; one of a real type beats unquantized ones."""
+    if _MIXED.search(text):
+        return None
+    real = plain = None
+    for match in _QUANT.finditer(text):
+        start = match.start()
+        if start and text[start - 1] not in _DELIMITERS:
+            continue
+        if match["quant"]:
+            real = f"{match['unsloth'] or ''}{match['quant']}".upper()
+        else:
+            plain = match["plain"].upper().replace("FP", "F")
+    return real or plain
