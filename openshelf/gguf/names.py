@@ -68,11 +68,10 @@ def parse_name(path: str) -> FileName:
 
 
 def _take_shard(name: str) -> tuple[tuple[int, int] | None, str]:
-    match = None
-    for match in _SHARD.finditer(name):
-        pass
-    if match is None:
+    matches = list(_SHARD.finditer(name))
+    if not matches:
         return None, name
+    match = matches[-1]
     number, count = int(match[1]), int(match[2])
     stem = name[: match.start()] + name[match.end() :]
     return ((number, count), stem) if 1 <= number <= count else (None, name)
