@@ -14,6 +14,7 @@ OpenshelfError
 │   └── RateLimited
 ├── DoesNotFit                 the plan no longer leaves the reserve
 ├── CorruptModel               a model file that breaks the rules of GGUF
+├── CorruptCatalog             shipped or fetched data that breaks its own rules
 ├── UnsafeName                 a name that would leave the folder it belongs in
 ├── ChecksumMismatch
 ├── UnsupportedArchitecture
@@ -165,6 +166,16 @@ class CorruptModel(OpenshelfError):
     exit_code: ClassVar[int] = 7
     path: str = ""
     why: str = ""
+    detail: str = ""
+
+
+@dataclass(eq=False)
+class CorruptCatalog(OpenshelfError):
+    """A file of the catalog, the machine profiles or the quality data; `detail` says where."""
+
+    code: ClassVar[str] = "corrupt"
+    exit_code: ClassVar[int] = 7
+    path: str = ""
     detail: str = ""
 
 

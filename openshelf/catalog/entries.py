@@ -10,7 +10,9 @@ class CatalogShape:
     """What the estimate needs to know of a model whose header is not at hand (counts, not bytes).
 
     `attention` is "full" for plain multi-head or grouped-query attention with a KV cache in every
-    layer, and "other" for everything else (sliding window, MLA, hybrid…).
+    layer, and "other" for everything else (sliding window, MLA, hybrid…). `is_complete` says that
+    the parameters follow from these counts (a test checks it); a partial shape is sized from the
+    stated count of weights.
     """
 
     architecture: str | None
@@ -24,17 +26,71 @@ class CatalogShape:
     n_expert_used: int | None = None
     context_length: int | None = None
     attention: str = "full"
+    n_ff: int | None = None
+    expert_n_ff: int | None = None
+    tied_embeddings: bool | None = None
+    """True where the output layer shares the input embedding's weights."""
+    is_complete: bool = False
+
+    @property
+    def embedding_weights(self) -> int | None:
+        """Weights of the input embedding (the output layer has as many)."""
+        if self.n_vocab is None or self.n_embd is None:
+            return None
+        return self.n_vocab * self.n_embd
+
+    @property
+    def layer_weights(self) -> int | None:
+        """Weights of all layers of the text model; None where a count is missing.
+
+        Norms and biases are left out: below 0.1 % of any model.
+        """
+        counts = (self.n_layers, self.n_embd, self.n_head, self.n_head_kv, self.head_dim, self.n_ff)
+        if self.attention != "full" or None in counts:
+            return None
+        layers, embd, head, head_kv, dim, feed_forward = (int(count or 0) for count in counts)
+        attention = 2 * embd * dim * (head + head_kv)
+        if self.n_expert is None:
+            return layers * (attention + 3 * embd * feed_forward)
+        if self.expert_n_ff is None:
+            return None
+        router = embd * self.n_expert
+        return layers * (attention + router + 3 * embd * self.n_expert * self.expert_n_ff)
+
+    @property
+    def text_weights(self) -> int | None:
+        """Weights that a GGUF of the text model holds: no vision tower, no untied copies."""
+        layers, embedding = self.layer_weights, self.embedding_weights
+        if layers is None or embedding is None or self.tied_embeddings is None:
+            return None
+        return layers + embedding * (1 if self.tied_embeddings else 2)
 
 
 @dataclass(frozen=True)
 class Languages:
+    """`count` without `codes` means that the publisher names a number and no list."""
+
     count: int | None
     codes: tuple[str, ...] = ()
+    basis: str | None = None
+
+
+@dataclass(frozen=True)
+class Openness:
+    """What was released, in the publisher's layers: weights, training data, code."""
+
+    weights: bool
+    training_data: str
+    code: str
 
 
 @dataclass(frozen=True)
 class CatalogModel:
-    """One size of a family. Parameter counts are plain numbers (8_030_000_000)."""
+    """One size of a family. Parameter counts are plain numbers (8_030_000_000).
+
+    `weights_count` is the Hub's tensor count, with untied copies and extra heads; `parameters` is
+    the publisher's number.
+    """
 
     id: str
     name: str
@@ -53,20 +109,46 @@ class CatalogModel:
     """Repositories of the base models that the card does not name (licenses/lineage.py)."""
     unverified: tuple[str, ...] = ()
     """Names of the fields above that nobody checked yet."""
+    label: str = ""
+    """The size as a card shows it beside the family's name: `14B`, `8B (Llama)`."""
+    openness: Openness | None = None
+    license_note: str | None = None
+    lineage_source: str | None = None
+    notes: str | None = None
+    attention_note: str | None = None
+    hub_model_type: str | None = None
+    source: str = ""
+    is_unsure: bool = False
+    gguf_evidence: tuple[tuple[str, ...], ...] = ()
+    """Per repository of `gguf_repos`: who says that it exists."""
+
+    @property
+    def file_weights(self) -> int | None:
+        """Weights in a GGUF file of this model, as exactly as the catalog knows."""
+        return self.shape.text_weights or self.weights_count or self.parameters
 
 
 @dataclass(frozen=True)
 class Family:
+    """`origin` is the publisher's country, ISO 3166 alpha-2, several joined by a slash."""
+
     id: str
     name: str
     publisher: str
     origin: str | None
     models: tuple[CatalogModel, ...]
     order: int = 1000
+    reviewed: str = ""
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        return tuple(self.origin.split("/")) if self.origin else ()
 
 
 @dataclass(frozen=True)
 class Catalog:
+    """`as_of` is the day of the oldest review among the families."""
+
     families: tuple[Family, ...]
     as_of: str
 

@@ -25,6 +25,7 @@ TEMPLATES: dict[str, str] = {
     "RateLimited": "{host} asks to wait {retry_after_seconds:duration} before the next try.",
     "DoesNotFit": "{target} needs {needed_bytes:gib} of {pool}, and {budget_bytes:gib} are free now.",
     "CorruptModel": "{path} is not a usable model file ({why}). {detail}",
+    "CorruptCatalog": "{path} is not what it should be: {detail}. Installing Openshelf again brings it back.",
     "UnsafeName": "The name {name!r} would leave the folder it belongs in, so it was refused.",
     "ChecksumMismatch": "{path} arrived damaged: its SHA-256 is not the published one. Download it again.",
     "UnsupportedArchitecture": "This engine does not know the architecture {architecture} yet.",
