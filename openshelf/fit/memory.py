@@ -6,38 +6,23 @@ is marked unknown and gets an upper bound.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from openshelf.catalog.entries import CatalogShape
-from openshelf.gguf.header import Header
+from openshelf.fit.compute import Part, Step, compute_buffer, pipeline_buffer
+from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
+from openshelf.fit.shapes import ModelShape as ModelShape
+from openshelf.fit.shapes import shape_from_header as shape_from_header
+from openshelf.gguf.constants import types_by_name
 
-
-@dataclass(frozen=True)
-class ModelShape:
-    """What the formulas need. `layer_bytes[i]` are the weights of layer i, `output_bytes` those
-    that go with the output layer, `embedding_bytes` the input embedding (always on the CPU)."""
-
-    architecture: str
-    known: bool
-    n_layers: int
-    n_embd: int
-    n_head: int
-    n_head_kv: int
-    key_length: int
-    value_length: int
-    n_ff: int
-    n_vocab: int
-    n_expert: int
-    n_expert_used: int
-    layer_bytes: tuple[int, ...]
-    embedding_bytes: int
-    output_bytes: int
-    tied_output: bool
-    context_length: int | None
-    parameters: int | None
-    source: str
-    """header or catalog."""
+CONTEXT_STEP = 256
+"""llama.cpp rounds a context up to this many cells."""
+PROCESS_BYTES = 64 << 20
+"""Python, llama.cpp's libraries and graph metadata before anything is loaded (55 MiB measured)."""
+TOKENIZER_BYTES_PER_TOKEN = 200
+FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -115,20 +100,136 @@ class Placement:
     cpu_pool: str = "ram"
 
 
-def shape_from_header(header: Header) -> ModelShape:
-    """The shape of a file, exact; `known` is False where the memory rules are not ours yet."""
-    raise NotImplementedError
+def round_context(length: int) -> int:
+    """The context that llama.cpp makes of the one asked for."""
+    return max(CONTEXT_STEP, -(-length // CONTEXT_STEP) * CONTEXT_STEP)
 
 
-def shape_from_catalog(
-    shape: CatalogShape, size_bytes: int, parameters: int | None, quant: str
-) -> ModelShape:
-    """The expected shape of a variant whose header is not at hand (`source` is catalog)."""
-    raise NotImplementedError
+def has_flash_attention(request: FitRequest) -> bool:
+    """`auto` turns it on wherever the engine's device knows it, as all of ours do."""
+    return request.flash_attention != "off"
+
+
+def kv_cache_bytes_per_layer(shape: ModelShape, request: FitRequest) -> int:
+    """One layer's cache. For shapes that are not known this is the bound: a full cache."""
+    cells = round_context(request.context_length)
+    keys = _row_bytes(request.kv_type_k, shape.n_head_kv * shape.key_length)
+    values = _row_bytes(request.kv_type_v, shape.n_head_kv * shape.value_length)
+    return cells * (keys + values) + shape.recurrent_bytes_per_layer
+
+
+def _row_bytes(type_name: str, elements: int) -> int:
+    kind = types_by_name()[type_name.upper()]
+    return -(-elements // kind.block) * kind.block_bytes
 
 
 def estimate(
     shape: ModelShape, request: FitRequest, placement: Placement
 ) -> tuple[DeviceMemory, ...]:
-    """Bytes per device, the CPU first. An unknown shape gets an upper bound."""
-    raise NotImplementedError
+    """Bytes per device, the CPU first. An unknown shape gets an upper bound.
+
+    Raises KeyError for a KV type that ggml does not have.
+    """
+    spans = layer_spans(shape.n_layers, placement)
+    step = _step(shape, request)
+    kv_bytes = kv_cache_bytes_per_layer(shape, request)
+    is_pipeline = (
+        len(placement.devices) > 1
+        and placement.n_gpu_layers > shape.n_layers
+        and not request.experts_on_cpu
+    )
+    buffer = pipeline_buffer if is_pipeline else compute_buffer
+    first_on_gpu = spans[0].stop if placement.devices else shape.n_layers + 1
+    result = []
+    for index, span in enumerate(spans):
+        is_cpu = index == 0
+        layers = range(span.start, min(span.stop, shape.n_layers))
+        has_output = span.start <= shape.n_layers < span.stop
+        part = Part(
+            has_layers=bool(layers),
+            has_input=is_cpu,
+            has_output=has_output,
+            receives=index > 1,
+        )
+        weights = _weights(shape, request, layers, part, first_on_gpu)
+        compute = buffer(shape, step, part) if is_cpu or layers or has_output else 0
+        device = None if is_cpu else placement.devices[index - 1]
+        result.append(
+            DeviceMemory(
+                device=device.name if device else "CPU",
+                kind="gpu" if device else "cpu",
+                pool=device.pool if device else placement.cpu_pool,
+                weights_bytes=weights,
+                kv_cache_bytes=kv_bytes * len(layers),
+                compute_buffer_bytes=compute,
+                overhead_bytes=device.overhead_bytes if device else _process_bytes(shape, step),
+                overhead_basis=device.overhead_basis if device else "process",
+            )
+        )
+    return tuple(result)
+
+
+def layer_spans(n_layers: int, placement: Placement) -> list[range]:
+    """Which layers each device holds, the CPU's first; layer `n_layers` is the output.
+
+    llama.cpp fills back to front: the last `n_gpu_layers` leave the CPU, and each goes to the first
+    device whose cumulative share exceeds its place among them.
+    """
+    total = n_layers + 1
+    on_gpu = min(max(placement.n_gpu_layers, 0), total) if placement.devices else 0
+    first = total - on_gpu
+    spans = [range(first)]
+    shares = list(itertools.accumulate(device.share for device in placement.devices))
+    owners = [
+        min(bisect.bisect_right(shares, shares[-1] * place / on_gpu), len(shares) - 1)
+        for place in range(on_gpu)
+    ]
+    for index in range(len(placement.devices)):
+        start = bisect.bisect_left(owners, index)
+        spans.append(range(first + start, first + bisect.bisect_right(owners, index)))
+    return spans
+
+
+def _step(shape: ModelShape, request: FitRequest) -> Step:
+    cells = round_context(request.context_length)
+    ubatch = min(request.ubatch, request.batch, cells)
+    return Step(
+        ubatch=ubatch,
+        cells=cells,
+        outputs=min(ubatch, request.n_outputs_max or request.batch),
+        has_flash_attention=has_flash_attention(request),
+        rotates_k=_is_quantized(request.kv_type_k) and shape.key_length % 64 == 0,
+        rotates_v=_is_quantized(request.kv_type_v) and shape.value_length % 64 == 0,
+    )
+
+
+def _is_quantized(type_name: str) -> bool:
+    return types_by_name()[type_name.upper()].block > 1
+
+
+def _weights(
+    shape: ModelShape, request: FitRequest, layers: range, part: Part, first_on_gpu: int
+) -> int:
+    size = 0
+    if layers:
+        size += shape.bytes_up_to[layers.stop] - shape.bytes_up_to[layers.start]
+        size += shape.shared_bytes
+    if part.has_output:
+        size += shape.output_bytes
+        if shape.tied_output and not part.has_input:
+            size += shape.embedding_bytes
+    if part.has_input:
+        size += shape.embedding_bytes
+    if request.experts_on_cpu and shape.expert_bytes:
+        kept = range(first_on_gpu, min(request.experts_on_cpu, shape.n_layers))
+        moved = sum(shape.expert_bytes[i] for i in kept if part.has_input or i in layers)
+        size += moved if part.has_input else -moved
+    return size
+
+
+def _process_bytes(shape: ModelShape, step: Step) -> int:
+    return (
+        PROCESS_BYTES
+        + TOKENIZER_BYTES_PER_TOKEN * shape.n_vocab
+        + FLOAT_BYTES * step.outputs * shape.n_vocab
+    )
