@@ -206,7 +206,8 @@ class Unloaded(Event):
 @dataclass(frozen=True)
 class Refused(Event):
     """The worker lives and says no: `why` is a code of errors.EngineFailed, or `cancelled`,
-    `corrupt`, `out_of_memory`, `unsupported_architecture` (each an error class of its own)."""
+    `bad_header`, `corrupt`, `out_of_memory`, `unsupported_architecture` (error classes of their
+    own: process.py). `tail` is the end of llama.cpp's log, of `bad_header` the figures."""
 
     why: str
     detail: str = ""

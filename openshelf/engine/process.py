@@ -1,0 +1,377 @@
+"""The engine as its users see it: load, chat, devices, unload; a worker process underneath.
+
+Thread-safe, one job at a time. A worker that died is replaced by the next call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from openshelf.children import Door, child_command, child_environment
+from openshelf.engine.connection import PING_AFTER_SECONDS, STOP_SECONDS, Call, Connection
+from openshelf.engine.protocol import (
+    Chat,
+    ChatMessage,
+    Devices,
+    Done,
+    Event,
+    ListDevices,
+    Load,
+    Loaded,
+    LoadProgress,
+    Ping,
+    Plan,
+    Pong,
+    PromptProgress,
+    Refused,
+    Request,
+    Sampling,
+    Tokens,
+    Unload,
+    Unloaded,
+)
+from openshelf.errors import (
+    CancelledByUser,
+    CorruptModel,
+    EngineDied,
+    EngineFailed,
+    NotFound,
+    OpenshelfError,
+    OutOfMemory,
+    UnsupportedArchitecture,
+)
+from openshelf.licenses.clearance import Clearance
+from openshelf.tasks import CancelToken, Progress, Report, no_report
+
+E = TypeVar("E", bound=Event)
+OnTokens = Callable[[str, int], None]
+
+_PING_SECONDS = 5.0
+_DEVICES_SECONDS = 60.0
+_UNLOAD_SECONDS = 30.0
+_CLOSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file of an installed model: `path` in the repository, `location` on this disk."""
+
+    repo: str
+    commit: str
+    path: str
+    location: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LoadOrder:
+    """What to load and how: all shards in order, the verdict's plan, the policy of this moment."""
+
+    files: tuple[ModelFile, ...]
+    plan: Plan
+    policy_sha256: str
+
+
+class Engine:
+    """llama.cpp in a child process. Every method may be called from any thread."""
+
+    def __init__(
+        self,
+        command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._command = list(command or child_command(Door.ENGINE_WORKER))
+        self._environment = (
+            child_environment({"GGML_NO_BACKTRACE": "1"}) if environment is None else environment
+        )
+        self._turn = threading.Lock()
+        self._connecting = threading.Lock()
+        self._connection: Connection | None = None
+        self._loaded: tuple[Connection, Loaded] | None = None
+        self._devices: Devices | None = None
+        self._current: Call | None = None
+        self._closed = False
+
+    @property
+    def is_running(self) -> bool:
+        connection = self._connection
+        return connection is not None and connection.is_alive
+
+    @property
+    def pid(self) -> int:
+        """Of the worker, 0 where there is none."""
+        connection = self._connection
+        return connection.pid if connection is not None and connection.is_alive else 0
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """What is in memory now; None after a death as well."""
+        loaded = self._loaded
+        if loaded is None or loaded[0] is not self._connection or not loaded[0].is_alive:
+            return None
+        return loaded[1]
+
+    def start(self) -> None:
+        """Have a worker running. Raises EngineFailed or EngineDied."""
+        self._connected()
+
+    def load(
+        self,
+        clearance: Clearance,
+        order: LoadOrder,
+        cancel: CancelToken,
+        report: Report = no_report,
+    ) -> Loaded:
+        """Load exactly `order.plan`, if `clearance` covers every file.
+
+        Raises ClearanceRefused, NotFound, CorruptModel, UnsupportedArchitecture, OutOfMemory,
+        EngineFailed, EngineDied, CancelledByUser.
+        """
+        for file in order.files:
+            _check_file(file, clearance, order.policy_sha256)
+        location = str(Path(order.files[0].location).absolute())
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, LoadProgress):
+                report(Progress(round(event.fraction * 1000), 1000, "loading"))
+
+        with self._job("load", location) as connection:
+            self._loaded = None
+            loaded = self._run(
+                connection,
+                lambda number: Load(number, location, order.plan),
+                Loaded,
+                cancel=cancel,
+                on_event=on_event,
+            )
+            self._loaded = (connection, loaded)
+            return loaded
+
+    def chat(
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: Sampling,
+        cancel: CancelToken,
+        on_tokens: OnTokens,
+        report: Report = no_report,
+    ) -> Done:
+        """Answer; `on_tokens(text, count)` is called in this thread, batch by batch.
+
+        A cancelled answer returns a Done whose `finish_reason` is cancelled. Raises EngineFailed
+        (no_model, context_too_long, template_failed, busy…), EngineDied; CancelledByUser only
+        where the worker had to be ended to stop it.
+        """
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, Tokens):
+                on_tokens(event.text, event.count)
+            elif isinstance(event, PromptProgress):
+                report(Progress(event.done_tokens, event.total_tokens, "prompt"))
+
+        with self._job("chat") as connection:
+            return self._run(
+                connection,
+                lambda number: Chat(number, tuple(messages), sampling),
+                Done,
+                cancel=cancel,
+                on_event=on_event,
+            )
+
+    def devices(self) -> Devices:
+        """What the engine build can use. While it is busy, what it said before."""
+        if self._turn.locked() and self._devices is not None:
+            return self._devices
+        with self._job("devices", wait=True) as connection:
+            self._devices = self._run(connection, ListDevices, Devices, seconds=_DEVICES_SECONDS)
+            return self._devices
+
+    def ping(self) -> float:
+        """Seconds to an answer, also while it works. Raises EngineDied, EngineFailed (hung)."""
+        started = time.monotonic()
+        self._run(self._connected(), Ping, Pong, seconds=_PING_SECONDS)
+        return time.monotonic() - started
+
+    def unload(self) -> None:
+        """Give the model's memory back. Nothing to do where none is loaded."""
+        if self.loaded is None:
+            return
+        with self._job("unload") as connection:
+            self._loaded = None
+            self._run(connection, Unload, Unloaded, seconds=_UNLOAD_SECONDS)
+
+    def close(self) -> None:
+        """End the worker, down the stop ladder; nothing can be started afterwards."""
+        self._closed = True
+        # A worker that is being started at this moment dies with our end of its stdin.
+        if self._connecting.acquire(timeout=_CLOSE_SECONDS):
+            self._connecting.release()
+        if self._connection is not None:
+            self._connection.end(self._current)
+        self._loaded = None
+
+    # --- one job --------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _job(self, during: str, name: str = "", *, wait: bool = False) -> Iterator[Connection]:
+        """The only job at a time; a refusal knows which file it was about."""
+        if not self._turn.acquire(blocking=wait):
+            raise EngineFailed("busy")
+        try:
+            connection = self._connected()
+            connection.during = during
+            try:
+                yield connection
+            finally:
+                connection.during = ""
+        except _RefusedByWorker as refused:
+            raise _as_error(refused.event, name) from None
+        except EngineDied as death:
+            if self._closed:
+                raise CancelledByUser from death
+            raise
+        finally:
+            self._current = None
+            self._turn.release()
+
+    def _connected(self) -> Connection:
+        with self._connecting:
+            if self._closed:
+                raise EngineFailed("closed")
+            if self._connection is None or not self._connection.is_alive:
+                if self._connection is not None:
+                    self._connection.end()
+                self._connection = Connection(self._command, self._environment)
+            return self._connection
+
+    def _run(
+        self,
+        connection: Connection,
+        make: Callable[[int], Request],
+        end: type[E],
+        *,
+        cancel: CancelToken | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        seconds: float | None = None,
+    ) -> E:
+        """Send, pass events on, return the last one."""
+        call = connection.request(make)
+        waiting = _Waiting(connection, call, cancel, seconds)
+        if cancel is not None:
+            self._current = call
+        try:
+            while True:
+                event = waiting.next()
+                if isinstance(event, end):
+                    return event
+                if isinstance(event, Refused):
+                    raise _RefusedByWorker(event)
+                if on_event is not None:
+                    on_event(event)
+        finally:
+            connection.finish(call)
+
+
+class _RefusedByWorker(Exception):
+    def __init__(self, event: Refused) -> None:
+        super().__init__(event.why)
+        self.event = event
+
+
+class _Waiting:
+    """Waits for one call's events: notices a cancel at once, and a worker that hangs."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        call: Call,
+        cancel: CancelToken | None,
+        seconds: float | None,
+    ) -> None:
+        self._connection = connection
+        self._call = call
+        self._cancel = cancel
+        self._started = time.monotonic()
+        self._deadline = None if seconds is None else self._started + seconds
+        self._stopped_at: float | None = None
+        if cancel is not None:
+            # Only wakes: whoever cancels may be the window, and a pipe to a hung worker blocks.
+            cancel.on_cancel(lambda: call.events.put(None))
+
+    def next(self) -> Event:
+        """The next event. Raises EngineDied, EngineFailed (hung), CancelledByUser (had to be
+        ended by force)."""
+        while True:
+            self._stop_if_cancelled()
+            try:
+                event = self._connection.wait(self._call, self._patience())
+            except EngineDied as death:
+                if self._stopped_at is not None:
+                    raise CancelledByUser from death
+                raise
+            if event is not None:
+                return event
+            self._end_if_overdue()
+            self._connection.look_after(self._started)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._stopped_at is None and self._cancel is not None and self._cancel.is_cancelled:
+            self._stopped_at = time.monotonic()
+            self._connection.stop(self._call)
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        patience = PING_AFTER_SECONDS
+        if self._deadline is not None:
+            patience = min(patience, self._deadline - now)
+        if self._stopped_at is not None:
+            patience = min(patience, self._stopped_at + STOP_SECONDS - now)
+        return patience
+
+    def _end_if_overdue(self) -> None:
+        now = time.monotonic()
+        if self._stopped_at is not None and now >= self._stopped_at + STOP_SECONDS:
+            self._connection.end()
+            raise CancelledByUser
+        if self._deadline is not None and now >= self._deadline:
+            self._connection.end()
+            raise EngineFailed("hung", tail=self._connection.tail())
+
+
+def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> None:
+    clearance.require(
+        repo=file.repo,
+        commit=file.commit,
+        path=file.path,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        policy_sha256=policy_sha256,
+    )
+    try:
+        size = Path(file.location).stat().st_size
+    except OSError as error:
+        raise NotFound("file", file.location) from error
+    if size != file.size_bytes:
+        raise CorruptModel(file.location, "size_changed", f"{size} ≠ {file.size_bytes}")
+
+
+def _as_error(refused: Refused, path: str) -> OpenshelfError:
+    match refused.why:
+        case "cancelled":
+            return CancelledByUser()
+        case "bad_header":
+            return CorruptModel(path, refused.detail, refused.tail)
+        case "corrupt":
+            return CorruptModel(path, "refused_by_engine", refused.detail)
+        case "out_of_memory":
+            return OutOfMemory("out_of_memory", refused.detail, refused.tail)
+        case "unsupported_architecture":
+            return UnsupportedArchitecture(refused.detail)
+        case _:
+            return EngineFailed(refused.why, refused.detail, refused.tail)

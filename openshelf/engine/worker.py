@@ -1,0 +1,238 @@
+"""The engine worker: a child process that loads models and writes answers, and may die of it.
+
+Reads requests from stdin on a thread of its own, so that a stop reaches a running load or answer;
+llama.cpp is imported when it is first needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import openshelf
+from openshelf.engine.protocol import (
+    MAX_LINE_BYTES,
+    PROTOCOL_VERSION,
+    Chat,
+    Devices,
+    Event,
+    Hello,
+    ListDevices,
+    Load,
+    Loaded,
+    LoadProgress,
+    Ping,
+    Pong,
+    ProtocolError,
+    Refused,
+    Request,
+    Stop,
+    Unload,
+    Unloaded,
+    decode,
+    encode,
+)
+from openshelf.engine.worker_failures import Refusal
+from openshelf.engine.worker_isolation import harden, take_wire
+
+if TYPE_CHECKING:
+    from openshelf.engine.worker_generation import Generator
+    from openshelf.engine.worker_llama import Devices as LlamaDevices
+    from openshelf.engine.worker_llama import Log, Model
+
+_GRACE_SECONDS = 0.5
+
+
+@dataclass
+class _Job:
+    request: Request
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Worker:
+    """Takes one job after another; pings and stops are dealt with at once."""
+
+    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+        self._requests = requests
+        self._answers = answers
+        self._writing = threading.Lock()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: dict[int, _Job] = {}
+        self._done = threading.Event()
+        self._engine: tuple[LlamaDevices, Log] | None = None
+        self._model: Model | None = None
+        self._generator: Generator | None = None
+
+    def send(self, event: Event) -> None:
+        line = encode(event)
+        try:
+            with self._writing:
+                self._answers.write(line)
+                self._answers.flush()
+        except OSError:
+            # Nobody reads any more: the parent is gone.
+            os._exit(0)
+
+    def run(self) -> None:
+        """Until stdin ends."""
+        self.send(
+            Hello(
+                0,
+                protocol=PROTOCOL_VERSION,
+                package_version=openshelf.__version__,
+                package_path=str(Path(openshelf.__file__).resolve().parent),
+                pid=os.getpid(),
+            )
+        )
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+        while (job := self._queue.get()) is not None:
+            self._do(job)
+            self._jobs.pop(job.request.id, None)
+        self._unload()
+        self._done.set()
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        while line := self._requests.readline(MAX_LINE_BYTES + 1):
+            if len(line) > MAX_LINE_BYTES:
+                while line and not line.endswith(b"\n"):
+                    line = self._requests.readline(MAX_LINE_BYTES)
+                self.send(Refused(0, "bad_request", "a line that is too long"))
+                continue
+            try:
+                self._take(decode(line))
+            except ProtocolError as error:
+                self.send(Refused(0, "bad_request", str(error)[:300]))
+        for job in list(self._jobs.values()):
+            job.stop.set()
+        self._queue.put(None)
+        if not self._done.wait(_GRACE_SECONDS):
+            os._exit(0)
+
+    def _take(self, message: Request | Event) -> None:
+        match message:
+            case Ping():
+                self.send(Pong(message.id))
+            case Stop():
+                if (job := self._jobs.get(message.target)) is not None:
+                    job.stop.set()
+            case ListDevices() | Load() | Chat() | Unload():
+                job = self._jobs[message.id] = _Job(message)
+                self._queue.put(job)
+            case _:
+                self.send(Refused(message.id, "bad_request", type(message).__name__))
+
+    # --- doing ----------------------------------------------------------------------------------
+
+    def _do(self, job: _Job) -> None:
+        """Every job ends in exactly one last event, whatever happens."""
+        request = job.request
+        try:
+            if job.stop.is_set():
+                raise Refusal("cancelled")
+            self.send(self._result_of(request, job.stop))
+        except Refusal as refusal:
+            self.send(Refused(request.id, refusal.why, refusal.detail, refusal.tail))
+        except MemoryError:
+            self.send(Refused(request.id, "out_of_memory", "Python ran out of memory"))
+        except Exception as error:  # noqa: BLE001 (whatever it is, the parent waits for an answer)
+            traceback.print_exc()
+            detail = f"{type(error).__name__}: {error}"[:300]
+            self.send(Refused(request.id, "unexpected", detail))
+
+    def _result_of(self, request: Request, stop: threading.Event) -> Event:
+        match request:
+            case ListDevices():
+                devices, _ = self._llama()
+                return Devices(request.id, devices.version(), devices.list())
+            case Load():
+                return self._load(request, stop)
+            case Chat():
+                if self._generator is None:
+                    raise Refusal("no_model")
+                return self._generator.answer(request, stop)
+            case _:
+                self._unload()
+                return Unloaded(request.id)
+
+    def _llama(self) -> tuple[LlamaDevices, Log]:
+        if self._engine is None:
+            try:
+                from openshelf.engine import worker_llama
+            except (ImportError, OSError, RuntimeError) as error:
+                raise Refusal("engine_missing", str(error)[:300]) from error
+            self._engine = worker_llama.start(sys.stderr.write)
+        return self._engine
+
+    def _load(self, request: Load, stop: threading.Event) -> Loaded:
+        _check_header(request.path)
+        devices, log = self._llama()
+        from openshelf.engine.worker_generation import Generator
+        from openshelf.engine.worker_llama import Model
+
+        self._unload()
+        told = 0.0
+
+        def report(fraction: float) -> None:
+            nonlocal told
+            if fraction - told >= 0.01 or fraction >= 1.0 > told:
+                told = fraction
+                self.send(LoadProgress(request.id, fraction))
+
+        model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
+        self._model, self._generator = model, Generator(model, self.send)
+        return Loaded(
+            request.id,
+            seconds=model.seconds,
+            context_length=model.n_context,
+            n_gpu_layers=model.n_gpu_layers,
+            architecture=model.metadata("general.architecture"),
+            description=model.description(),
+            memory_bytes=model.memory_bytes,
+            has_template=model.template() is not None,
+        )
+
+    def _unload(self) -> None:
+        model, self._model, self._generator = self._model, None, None
+        if model is not None:
+            model.close()
+            _give_back_memory()
+
+
+def _check_header(path: str) -> None:
+    """Our own strict reader first: llama.cpp aborts on some wrong integers."""
+    from openshelf.errors import CorruptModel, NotFound
+    from openshelf.gguf.header import read_header
+
+    try:
+        read_header(Path(path))
+    except CorruptModel as error:
+        raise Refusal("bad_header", error.why, error.detail) from error
+    except NotFound as error:
+        raise Refusal("unreadable", path) from error
+
+
+def _give_back_memory() -> None:
+    """glibc keeps freed pages of small allocations; a tokenizer is many of those."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def run_worker() -> int:
+    """Door of `entry.py`: serve the parent until it goes."""
+    requests, answers = take_wire()
+    harden()
+    Worker(requests, answers).run()
+    return 0

@@ -1,0 +1,235 @@
+"""Chat templates: programs out of a model file, run in a sandbox with limits on time and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import jinja2
+import jinja2.ext
+import jinja2.nodes
+import jinja2.parser
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing_extensions import override
+
+from openshelf.engine.protocol import ChatMessage
+
+RENDER_SECONDS = 5.0
+RENDER_BYTES = 512 << 20
+MAX_PROMPT_CHARACTERS = 16 << 20
+MAX_TEMPLATE_CHARACTERS = 256 << 10
+_MAX_NUMBER = 1 << 64
+_WIDE_FORMAT = re.compile(r"%[^a-zA-Z%]*(\d{4}|\*)")
+# What hostile or merely broken templates raise, besides jinja2's own.
+_FAILURES = (
+    jinja2.TemplateError, ArithmeticError, AssertionError, AttributeError, LookupError,
+    MemoryError, RuntimeError, SyntaxError, TypeError, ValueError,
+)  # fmt: skip
+
+
+class TemplateFailed(Exception):
+    """The template could not be compiled or rendered; the text says why."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """`source` as in protocol.Done.template; `stop` are strings that end this format's answers."""
+
+    text: str
+    source: str
+    stop: tuple[str, ...] = ()
+
+
+class _GenerationTag(jinja2.ext.Extension):
+    """`{% generation %}` marks what a trainer learns from; for us it is its content."""
+
+    tags = {"generation"}  # noqa: RUF012 (jinja2's own contract)
+
+    @override
+    def parse(self, parser: jinja2.parser.Parser) -> list[jinja2.nodes.Node]:
+        parser.stream.skip(1)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Also bounds the operators that turn a few characters into gigabytes or into hours."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    @override
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" and not (_small(left, _MAX_NUMBER) and _small(right, 64)):
+            raise SecurityError("a power that is too large")
+        if operator == "*":
+            sequence, factor = (right, left) if isinstance(left, int) else (left, right)
+            if isinstance(sequence, str | list | tuple) and not _small(factor, 1 << 16):
+                raise SecurityError("a repetition that is too long")
+        if operator == "%" and isinstance(left, str) and _WIDE_FORMAT.search(left):
+            raise SecurityError("a format that is too wide")
+        return super().call_binop(context, operator, left, right)
+
+
+def _small(value: Any, limit: int) -> bool:
+    return isinstance(value, int | float) and abs(value) <= limit
+
+
+def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None) -> str:  # noqa: FBT001, FBT002 (the filter's published signature)
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+
+
+def _raise(message: str) -> None:
+    raise jinja2.TemplateError(str(message)[:300])
+
+
+def _strftime_now(pattern: str) -> str:
+    return datetime.now().astimezone().strftime(pattern)
+
+
+class ChatTemplate:
+    """One model's template, compiled at first use."""
+
+    def __init__(self, source: str, bos: str, eos: str) -> None:
+        self.source = source
+        self._tokens = {"bos_token": bos, "eos_token": eos}
+        self._compiled: jinja2.Template | None = None
+
+    def render(self, messages: Sequence[ChatMessage]) -> str:
+        """The prompt up to where the answer begins. Raises TemplateFailed."""
+        if len(self.source) > MAX_TEMPLATE_CHARACTERS:
+            raise TemplateFailed(f"the template has {len(self.source)} characters")
+        plain = [{"role": m.role, "content": m.content} for m in messages]
+        try:
+            with _limited_time(), _limited_memory():
+                return self._render(plain)
+        except TemplateFailed:
+            raise
+        except _FAILURES as error:
+            raise TemplateFailed(f"{type(error).__name__}: {error}"[:300]) from None
+
+    def _render(self, messages: list[dict[str, str]]) -> str:
+        if self._compiled is None:
+            self._compiled = _environment().from_string(self.source)
+        deadline = time.monotonic() + RENDER_SECONDS
+        parts: list[str] = []
+        length = 0
+        for part in self._compiled.generate(
+            messages=messages, add_generation_prompt=True, tools=None, **self._tokens
+        ):
+            parts.append(part)
+            length += len(part)
+            if length > MAX_PROMPT_CHARACTERS:
+                raise TemplateFailed("the prompt grew without end")
+            if time.monotonic() > deadline:
+                raise TemplateFailed(f"no end after {RENDER_SECONDS:.0f} s")
+        return "".join(parts)
+
+
+def _environment() -> _Sandbox:
+    # optimized=False: otherwise `{{ 10**(10**8) }}` is worked out while it is compiled, outside of
+    # the sandbox's reach.
+    environment = _Sandbox(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        optimized=False,
+        extensions=[_GenerationTag, "jinja2.ext.loopcontrols"],
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise
+    environment.globals["strftime_now"] = _strftime_now
+    return environment
+
+
+@contextlib.contextmanager
+def _limited_time() -> Iterator[None]:
+    """Interrupts pure Python loops, where the system has timers (the render loop looks as well)."""
+    main = threading.current_thread() is threading.main_thread()
+    if sys.platform == "win32" or not main:
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise TemplateFailed(f"no end after {RENDER_SECONDS:.0f} s")
+
+    earlier = signal.signal(signal.SIGALRM, interrupt)
+    remaining, _ = signal.setitimer(signal.ITIMER_REAL, RENDER_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, remaining)
+        signal.signal(signal.SIGALRM, earlier)
+
+
+@contextlib.contextmanager
+def _limited_memory() -> Iterator[None]:
+    """A soft limit above what is in use now, for as long as the template runs (Linux)."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = _data_bytes() + RENDER_BYTES
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _data_bytes() -> int:
+    for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def render_prompt(
+    template: ChatTemplate | None,
+    messages: Sequence[ChatMessage],
+    builtin: Callable[[Sequence[ChatMessage]], str | None],
+) -> Rendered:
+    """The model's own template, or the nearest thing to it that works.
+
+    `builtin` is llama.cpp's own for this model's family, None where it knows none.
+    Raises TemplateFailed where even that is impossible (no messages).
+    """
+    if not messages:
+        raise TemplateFailed("no messages")
+    if template is not None:
+        with contextlib.suppress(TemplateFailed):
+            return Rendered(template.render(messages), "model")
+        merged = merge_system(messages)
+        if merged != tuple(messages):
+            with contextlib.suppress(TemplateFailed):
+                return Rendered(template.render(merged), "merged_system")
+    if (text := builtin(messages)) is not None:
+        return Rendered(text, "builtin")
+    return Rendered(_chatml(messages), "chatml", ("<|im_end|>",))
+
+
+def merge_system(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
+    """The system prompt inside the first question, for templates that refuse a system role."""
+    system = "\n\n".join(m.content for m in messages if m.role == "system")
+    rest = [m for m in messages if m.role != "system"]
+    if not system or not rest or rest[0].role != "user":
+        return tuple(messages)
+    return (ChatMessage("user", f"{system}\n\n{rest[0].content}"), *rest[1:])
+
+
+def _chatml(messages: Sequence[ChatMessage]) -> str:
+    turns = "".join(f"<|im_start|>{m.role}\n{m.content}<|im_end|>\n" for m in messages)
+    return f"{turns}<|im_start|>assistant\n"
