@@ -1,5 +1,26 @@
-"""Sentences for engine."""
+"""Sentences for the engine: its devices, and how an answer ended."""
 
 from __future__ import annotations
 
-TEMPLATES: dict[str, str] = {}
+TEMPLATES: dict[str, str] = {
+    # engine/devices.py
+    "gpu_used_through": "The engine uses it through {backend} ({name}).",
+    "engine_without_gpu": "This engine build has no support for GPUs. {name} needs a build with {wanted:list}.",
+    "engine_without_backend": "This engine build has {backends:list} only. {name} needs {wanted:list}.",
+    "gpu_not_listed": "The engine does not list {name}. Its driver may be missing or too old for {backends:list}.",
+    "gpu_not_recognized": "The engine lists {listed:list}, and whether that is {name} could not be told.",
+    # chat/session.py: below an answer that did not end by itself
+    "engine_died": "The engine stopped unexpectedly. What it had written is kept; the next message starts it again.",
+    "engine_killed": "The engine was ended by the system, maybe for lack of memory. What it had written is kept; the next message starts it again.",
+    "engine_crashed": "The engine crashed ({signal}). What it had written is kept; the next message starts it again.",
+    "engine_wrong_cpu": "This engine build uses instructions that this CPU does not have. Install a build made for this machine.",
+    "engine_died_loading": "The engine stopped while it loaded the model. The model may be too large for this machine or damaged.",
+    "answer_failed": "There is no answer: {sentence}",
+    "answer_interrupted": "Openshelf ended while this answer was written. What had been kept is shown.",
+    # chat/store.py
+    "chats_set_aside": "The file with the conversations was damaged. It was set aside as {path}, and a new one was begun.",
+    "chats_not_kept": "Conversations cannot be kept ({detail}). What is written now is gone when Openshelf ends.",
+    "chats_too_new": "The conversations in {path} belong to a newer Openshelf. They were left alone; what is written now is gone when Openshelf ends.",
+    # chat/context.py
+    "turns_dropped": "The first {messages} messages no longer fit into the context and were not sent.",
+}
