@@ -212,19 +212,24 @@ def _provide(packages, what, commands=None):
 
 
 def _install_with_apt(packages, what):
-    say(f"{what}\nInstalling with apt-get: {' '.join(packages)}")
+    say(f"{what[0].upper()}{what[1:]}\nInstalling with apt-get: {' '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+    install = ["install", "-y", "--no-install-recommends", *packages]
+    # An update that fails is no reason to stop: an old list may still have the packages.
+    for words in (["update"], install):
         done = subprocess.run(
             ["apt-get", "-qq", *words],
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
-        # A stale list still installs; what counts is whether the packages came.
-        if done.returncode and words[0] == "install":
-            raise MissingPart(what, f"apt-get install {' '.join(packages)}")
+    if done.returncode:
+        say(done.stdout)
+        raise MissingPart(what, f"apt-get update && apt-get {' '.join(install[:1] + packages)}")
 
 
 def _command_for_here(commands):
