@@ -97,11 +97,14 @@ def feed_forward_phase(shape: ModelShape, step: Step) -> int:
     return step.mask_bytes + step.row_bytes * width
 
 
-def logits_phase(shape: ModelShape, step: Step) -> int:
+def logits_phase(shape: ModelShape, step: Step, inputs: int) -> int:
     size = 4 * step.outputs * shape.n_vocab
+    # where the last layer's freed block is too small for the logits, they land behind it
+    if shape.has_fused_qkv:
+        return size + step.mask_bytes + step.row_bytes * 3 * shape.n_embd + inputs
     if shape.n_head * shape.key_length < shape.n_embd:
-        # the last layer's freed block is too small for the logits: they land behind it
-        return size + step.mask_bytes + step.row_bytes * (shape.n_ff + 2 * shape.n_embd)
+        behind = step.row_bytes * (shape.n_ff + 2 * shape.n_embd)
+        return size + step.mask_bytes + behind + inputs
     return size + 4 * step.outputs * shape.n_embd
 
 
@@ -115,7 +118,7 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         layers = max(attention_phase(shape, step), feed_forward_phase(shape, step))
         phases.append(layers + inputs)
     if part.has_output:
-        phases.append(logits_phase(shape, step))
+        phases.append(logits_phase(shape, step, inputs))
     size = max(phases)
     if part.has_input:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
@@ -134,7 +137,7 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
         return copied + (_PIPELINE_COPIES + 1) * hidden
     layers = max(attention_phase(shape, step), feed_forward_phase(shape, step)) - step.mask_bytes
-    phases = max(layers, logits_phase(shape, step) if part.has_output else 0)
+    phases = max(layers, logits_phase(shape, step, 0) if part.has_output else 0)
     states = 2 if part.receives else 1
     size = phases + copied + _PIPELINE_COPIES * states * hidden
     return size if shape.known else size * _UNKNOWN_FACTOR

@@ -140,13 +140,14 @@ def estimate(
     )
     buffer = pipeline_buffer if is_pipeline else compute_buffer
     first_on_gpu = spans[0].stop if placement.devices else shape.n_layers + 1
+    has_cpu_experts = bool(request.experts_on_cpu and shape.expert_bytes)
     result = []
     for index, span in enumerate(spans):
         is_cpu = index == 0
         layers = range(span.start, min(span.stop, shape.n_layers))
         has_output = span.start <= shape.n_layers < span.stop
         part = Part(
-            has_layers=bool(layers),
+            has_layers=bool(layers) or (is_cpu and has_cpu_experts),
             has_input=is_cpu,
             has_output=has_output,
             receives=index > 1,
@@ -188,6 +189,20 @@ def layer_spans(n_layers: int, placement: Placement) -> list[range]:
         start = bisect.bisect_left(owners, index)
         spans.append(range(first + start, first + bisect.bisect_right(owners, index)))
     return spans
+
+
+def op_offload_bytes(shape: ModelShape, request: FitRequest, n_gpu_layers: int) -> int:
+    """Room that a discrete GPU needs besides, for copies of weights that stay on the CPU.
+
+    For prompts llama.cpp copies them over one at a time; a bound from its source, not measured.
+    """
+    if n_gpu_layers <= 0:
+        return 0
+    if request.experts_on_cpu and shape.expert_bytes:
+        return max(shape.expert_bytes) // 2
+    if n_gpu_layers > shape.n_layers:
+        return 0
+    return max(shape.expert_bytes or shape.layer_bytes, default=0) // 2
 
 
 def _step(shape: ModelShape, request: FitRequest) -> Step:

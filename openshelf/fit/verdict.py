@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import enum
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from openshelf.engine.protocol import Plan
-from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape
+from openshelf.errors import DoesNotFit, UsageError
+from openshelf.fit.explanation import FitVerdict as FitVerdict
+from openshelf.fit.explanation import explain
+from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_context
+from openshelf.fit.placing import Placed, Room, place
+from openshelf.fit.pools import budgets, unused_gpus, usable_gpus
+from openshelf.fit.remedies import find_remedies
+from openshelf.fit.speed import Range as Range
+from openshelf.fit.speed import Speed as Speed
+from openshelf.fit.speed import Load, estimate_speed, measured_speed
 from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
 
-
-class FitVerdict(enum.StrEnum):
-    FITS_GPU = "fits_gpu"
-    FITS_SPLIT = "fits_split"
-    FITS_CPU = "fits_cpu"
-    DOES_NOT_FIT = "does_not_fit"
-    UNKNOWN = "unknown"
-
-    @property
-    def fits(self) -> bool:
-        return self in (FitVerdict.FITS_GPU, FitVerdict.FITS_SPLIT, FitVerdict.FITS_CPU)
+MAX_LENGTH = 1 << 27
+KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+UNQUANTIZED_KV_TYPES = ("f32", "f16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,6 @@ class Pool:
     id: str
     budget_bytes: int
     needed_bytes: int
-
-
-@dataclass(frozen=True)
-class Range:
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Tokens per second; `basis` is estimate or measured."""
-
-    decode: Range
-    prefill: Range
-    basis: str
 
 
 @dataclass(frozen=True)
@@ -127,10 +113,117 @@ def fit_on(
     """The best placement of `shape` on `machine`, or why there is none.
 
     `measured_decode_per_second` is what this model reached here before, in tokens per second.
+    Raises UsageError for a KV type or a length that nothing can be reckoned with.
     """
-    raise NotImplementedError
+    check_request(request)
+    effective, notes = _effective_request(shape, request)
+    room = Room(budgets=budgets(machine), gpus=usable_gpus(machine))
+    placed = place(shape, effective, room)
+    verdict = _verdict(shape, placed, room)
+    n_threads = generation_threads(machine)
+    load = Load(n_threads, round_context(effective.context_length))
+    speed = estimate_speed(shape, placed.devices, machine, load)
+    if measured_decode_per_second:
+        speed = measured_speed(speed, measured_decode_per_second)
+    return Fit(
+        architecture=shape.architecture,
+        known_architecture=shape.known,
+        method="estimate",
+        request=request,
+        context_length_used=round_context(effective.context_length),
+        flash_attention=effective.flash_attention,
+        gpu_layers=placed.n_gpu_layers,
+        n_layers=shape.n_layers,
+        devices=placed.devices,
+        pools=tuple(Pool(name, room.budgets[name], placed.needed[name]) for name in room.budgets),
+        verdict=verdict,
+        reasons=(*explain(shape, placed, room, verdict), *notes, *unused_gpus(machine)),
+        remedies=() if verdict.fits else find_remedies(shape, effective, room, placed),
+        speed=speed,
+        plan=_plan(placed, n_threads) if verdict.fits else None,
+        shape_source=shape.source,
+    )
 
 
 def recheck(plan: Plan, machine: Machine) -> None:
-    """Raise DoesNotFit if `plan` no longer leaves the reserve on `machine` as it is now."""
-    raise NotImplementedError
+    """Raise DoesNotFit if `plan` no longer leaves the reserve on `machine` as it is now.
+
+    A GPU that is gone has a budget of 0.
+    """
+    now = budgets(machine)
+    for pool, needed in plan.needed_bytes.items():
+        if needed > now.get(pool, 0):
+            raise DoesNotFit(pool=pool, needed_bytes=needed, budget_bytes=now.get(pool, 0))
+
+
+def generation_threads(machine: Machine) -> int:
+    """One less than the cores: with all of them, one other busy program stalls every token."""
+    cores = machine.cpu.physical_cores or machine.cpu.logical_cores
+    return max(1, cores - 1)
+
+
+def check_request(request: FitRequest) -> None:
+    """Raise UsageError where a request cannot be reckoned with."""
+    for type_name in (request.kv_type_k, request.kv_type_v):
+        if type_name.casefold() not in KV_TYPES:
+            known = ", ".join(KV_TYPES)
+            raise UsageError(detail=f"{type_name} is no type for context memory ({known})")
+    for name in ("context_length", "batch", "ubatch"):
+        if not 1 <= getattr(request, name) <= MAX_LENGTH:
+            raise UsageError(detail=f"{name} must be between 1 and {MAX_LENGTH}")
+    if request.flash_attention not in ("auto", "on", "off"):
+        raise UsageError(detail="flash attention is auto, on or off")
+    counts = (request.n_outputs_max, request.experts_on_cpu, request.gpu_layers or 0)
+    if min(counts) < 0 or any(not 0 <= share < float("inf") for share in request.tensor_split):
+        raise UsageError(detail="layers, experts and shares cannot be negative")
+
+
+def _effective_request(
+    shape: ModelShape, request: FitRequest
+) -> tuple[FitRequest, tuple[Reason, ...]]:
+    """The request as it can be carried out, and what had to change."""
+    reasons = []
+    length, trained = request.context_length, shape.context_length
+    if trained and length > trained:
+        reasons.append(Reason("fit_context_clamped", {"asked": length, "trained": trained}))
+        length = trained
+    flash_attention = request.flash_attention
+    if flash_attention == "off" and request.kv_type_v.casefold() not in UNQUANTIZED_KV_TYPES:
+        reasons.append(Reason("fit_flash_attention_needed", {"kv_type": request.kv_type_v}))
+        flash_attention = "on"
+    if shape.source == "catalog":
+        reasons.append(Reason("fit_expected"))
+    effective = dataclasses.replace(request, context_length=length, flash_attention=flash_attention)
+    return effective, tuple(reasons)
+
+
+def _verdict(shape: ModelShape, placed: Placed, room: Room) -> FitVerdict:
+    if not placed.fits:
+        weights = shape.weights_bytes
+        if not shape.known and weights <= sum(room.budgets.values()):
+            return FitVerdict.UNKNOWN  # only the bound does not fit
+        return FitVerdict.DOES_NOT_FIT
+    if placed.n_gpu_layers == 0:
+        return FitVerdict.FITS_CPU
+    if placed.n_gpu_layers > shape.n_layers and not placed.request.experts_on_cpu:
+        return FitVerdict.FITS_GPU
+    return FitVerdict.FITS_SPLIT
+
+
+def _plan(placed: Placed, n_threads: int) -> Plan:
+    request = placed.request
+    return Plan(
+        context_length=round_context(request.context_length),
+        n_gpu_layers=placed.n_gpu_layers,
+        kv_type_k=request.kv_type_k,
+        kv_type_v=request.kv_type_v,
+        flash_attention=request.flash_attention,
+        batch=request.batch,
+        ubatch=request.ubatch,
+        n_outputs_max=request.n_outputs_max,
+        tensor_split=placed.tensor_split,
+        experts_on_cpu=request.experts_on_cpu,
+        n_threads=n_threads,
+        use_mmap=True,
+        needed_bytes={pool: size for pool, size in placed.needed.items() if size},
+    )

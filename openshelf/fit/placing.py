@@ -1,0 +1,129 @@
+"""Looks for the best place of a model's layers: all on GPU, split, or CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from openshelf.fit.memory import (
+    DeviceMemory,
+    FitRequest,
+    ModelShape,
+    Placement,
+    estimate,
+    op_offload_bytes,
+)
+from openshelf.fit.pools import RAM, UsableGpu
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where a model may go: budgets in bytes per pool, and the GPUs in the engine's order."""
+
+    budgets: dict[str, int]
+    gpus: tuple[UsableGpu, ...]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One way to place a model; `needed` are bytes per pool."""
+
+    request: FitRequest
+    n_gpu_layers: int
+    tensor_split: tuple[float, ...]
+    devices: tuple[DeviceMemory, ...]
+    needed: dict[str, int]
+    fits: bool
+    gpus_fit: bool
+
+
+def place(shape: ModelShape, request: FitRequest, room: Room) -> Placed:
+    """The best placement; one that does not fit has `fits` False and is the nearest there is."""
+    if request.gpu_layers is not None:
+        return _try(shape, request, room, request.gpu_layers)
+    total = shape.n_layers + 1
+    if not room.gpus:
+        return _try(shape, request, room, 0)
+    whole = _try(shape, request, room, total)
+    if whole.fits:
+        return whole
+    on_cpu = _try(shape, request, room, 0)
+    if all(gpu.pool == RAM for gpu in room.gpus):
+        # one memory: moving layers within it gains nothing, unless the GPU's own limit is at fault
+        return on_cpu if on_cpu.fits else _split(shape, request, room, on_cpu)
+    if not request.experts_on_cpu and any(shape.expert_bytes):
+        moved = _move_experts(shape, request, room)
+        if moved is not None:
+            return moved
+    return _split(shape, request, room, on_cpu)
+
+
+def _split(shape: ModelShape, request: FitRequest, room: Room, on_cpu: Placed) -> Placed:
+    """As many layers on the GPUs as fit there; what is left must fit in RAM."""
+    low, high, best = 0, shape.n_layers, on_cpu
+    while low < high:
+        middle = (low + high + 1) // 2
+        placed = _try(shape, request, room, middle)
+        if placed.gpus_fit:
+            low, best = middle, placed
+        else:
+            high = middle - 1
+    return best
+
+
+def _move_experts(shape: ModelShape, request: FitRequest, room: Room) -> Placed | None:
+    """All layers on the GPUs, and the experts of as few as needed in RAM; None if that fails."""
+
+    def attempt(count: int) -> Placed:
+        moved = dataclasses.replace(request, experts_on_cpu=count)
+        return _try(shape, moved, room, shape.n_layers + 1)
+
+    low, high = 1, shape.n_layers
+    best = attempt(high)
+    if not best.gpus_fit:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        placed = attempt(middle)
+        if placed.gpus_fit:
+            high, best = middle, placed
+        else:
+            low = middle + 1
+    return best if best.fits else None
+
+
+def _try(shape: ModelShape, request: FitRequest, room: Room, n_gpu_layers: int) -> Placed:
+    gpus = room.gpus if n_gpu_layers > 0 else ()
+    split = _shares(request, gpus)
+    extra = op_offload_bytes(shape, request, n_gpu_layers)
+    placement = Placement(
+        devices=tuple(gpu.placed(share, extra) for gpu, share in zip(gpus, split, strict=True)),
+        n_gpu_layers=n_gpu_layers,
+    )
+    devices = estimate(shape, request, placement)
+    needed = dict.fromkeys(room.budgets, 0)
+    for device in devices:
+        needed[device.pool] += device.total_bytes
+    if gpus and shape.tied_output and all(gpu.pool == RAM for gpu in gpus):
+        needed[RAM] -= shape.embedding_bytes  # one file's pages serve both
+    gpus_fit = all(
+        device.total_bytes <= gpu.limit_bytes for device, gpu in zip(devices[1:], gpus, strict=True)
+    )
+    fits = gpus_fit and all(needed[pool] <= budget for pool, budget in room.budgets.items())
+    return Placed(
+        request=request,
+        n_gpu_layers=min(n_gpu_layers, shape.n_layers + 1) if gpus else 0,
+        tensor_split=split if len(gpus) > 1 else (),
+        devices=devices,
+        needed=needed,
+        fits=fits,
+        gpus_fit=gpus_fit,
+    )
+
+
+def _shares(request: FitRequest, gpus: tuple[UsableGpu, ...]) -> tuple[float, ...]:
+    """Parts of the layers per GPU: as asked, else by what each may hold."""
+    asked = request.tensor_split[: len(gpus)]
+    if len(asked) == len(gpus) and sum(asked) > 0:
+        return asked
+    return tuple(float(max(gpu.limit_bytes, 1)) for gpu in gpus)
