@@ -1,0 +1,173 @@
+"""The main window: the rail, the pages, the sheets above them. Navigation only."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
+from typing_extensions import override
+
+from openshelf.hardware.facts import Machine
+from openshelf.library.downloads import Download
+from openshelf.services import Services
+from openshelf.ui.places import PAGES, RAIL_ORDER, Place
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets.overlay import Overlay
+from openshelf.ui.widgets.page import Page
+from openshelf.ui.widgets.rail import NavigationRail
+
+log = logging.getLogger(__name__)
+
+MINIMUM_SIZE = QSize(1024, 640)
+FIRST_SIZE = QSize(1360, 860)
+
+
+class MainWindow(QMainWindow):
+    """Opens places, hands the machine to the pages, carries requests from one page to another."""
+
+    first_painted = Signal()
+    """The Shelf is on the screen, with its rows."""
+
+    def __init__(self, services: Services, bridge: TaskBridge) -> None:
+        super().__init__()
+        self._services = services
+        self._bridge = bridge
+        self._pages: dict[Place, Page] = {}
+        self._machine: Machine | None = None
+        self._sheet: Overlay | None = None
+        self.setWindowTitle("Openshelf")
+        self.setMinimumSize(MINIMUM_SIZE)
+        central = QWidget()
+        row = QHBoxLayout(central)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.rail = NavigationRail()
+        self._stack = QStackedWidget()
+        row.addWidget(self.rail)
+        row.addWidget(self._stack, 1)
+        self.setCentralWidget(central)
+        self._restore_geometry()
+        self._connect()
+        self.open_place(Place.SHELF)
+
+    @property
+    def machine(self) -> Machine | None:
+        return self._machine
+
+    @property
+    def sheet(self) -> Overlay | None:
+        """The sheet that is open above the pages."""
+        return self._sheet
+
+    def page(self, place: Place) -> Page:
+        """The page of a place, made when it is first asked for."""
+        if place not in self._pages:
+            address = PAGES[place]
+            page_class = getattr(import_module(address.module), address.name)
+            page: Page = page_class(self._services, self._bridge)
+            page.chat_requested.connect(self.start_chat)
+            page.install_requested.connect(self.open_install)
+            page.place_requested.connect(self.open_place)
+            self._pages[place] = page
+            self._stack.addWidget(page)
+            if self._machine is not None:
+                page.set_machine(self._machine)
+        return self._pages[place]
+
+    def open_place(self, place: Place) -> None:
+        page = self.page(place)
+        self.rail.show_place(place)
+        self._stack.setCurrentWidget(page)
+        page.open_page()
+        page.focus_content()
+
+    def set_machine(self, machine: Machine) -> None:
+        """Tell rail and pages what the hardware is."""
+        self._machine = machine
+        self.rail.machine_card.show_machine(machine)
+        for page in self._pages.values():
+            page.set_machine(machine)
+
+    def start_chat(self, model_id: str) -> None:
+        self.page(Place.CHAT).set_model(model_id)
+        self.open_place(Place.CHAT)
+
+    def open_install(self, target: str) -> None:
+        """Open the install sheet for a target; one sheet at a time."""
+        from openshelf.ui.pages.install_sheet import InstallSheet
+
+        if self._sheet is not None:
+            return
+        sheet = InstallSheet(self._services, self._bridge, target, self.centralWidget())
+        sheet.installed.connect(self._on_installed)
+        sheet.closed.connect(self._on_sheet_closed)
+        self._sheet = sheet
+        sheet.open_sheet()
+
+    def _connect(self) -> None:
+        self.rail.place_chosen.connect(self.open_place)
+        self._bridge.listen(
+            self._services.downloads.announcer,
+            self._on_download_changed,
+            latest_by=lambda download: download.id,
+        )
+        for number, place in enumerate(RAIL_ORDER, start=1):
+            self._add_shortcut(f"Ctrl+{number}", place)
+        self._add_shortcut("Ctrl+,", Place.SETTINGS)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Quit), self).activated.connect(self.close)
+        self._show_active_downloads()
+
+    def _add_shortcut(self, keys: str, place: Place) -> None:
+        shortcut = QShortcut(QKeySequence(keys), self)
+        shortcut.setProperty("place", place.value)
+        shortcut.activated.connect(self._on_shortcut)
+
+    def _on_shortcut(self) -> None:
+        if self._sheet is None:
+            self.open_place(Place(str(self.sender().property("place"))))
+
+    def _on_installed(self, model_id: str) -> None:
+        """The sheet was still open when the bytes were there: go on where the person wants to."""
+        if self._sheet is not None:
+            self._sheet.close_sheet()
+        self.start_chat(model_id)
+
+    def _on_sheet_closed(self) -> None:
+        self._sheet = None
+        current = self._stack.currentWidget()
+        if isinstance(current, Page):
+            current.open_page()
+
+    def _on_download_changed(self, _: Download) -> None:
+        self._show_active_downloads()
+
+    def _show_active_downloads(self) -> None:
+        running = [d for d in self._services.downloads.snapshots() if d.state.is_active]
+        self.rail.show_active_downloads(len(running))
+
+    def _restore_geometry(self) -> None:
+        self.resize(FIRST_SIZE)
+        kept = self._geometry_file().value("geometry")
+        if isinstance(kept, QByteArray) and not self.restoreGeometry(kept):
+            log.info("the kept window geometry was of no use")
+
+    def _geometry_file(self) -> QSettings:
+        path = str(self._services.paths.window_file)
+        return QSettings(path, QSettings.Format.IniFormat)
+
+    @override
+    def closeEvent(self, event: QCloseEvent) -> None:
+        settings = self._geometry_file()
+        settings.setValue("geometry", self.saveGeometry())
+        settings.sync()
+        super().closeEvent(event)
+
+    def raise_to_front(self) -> None:
+        """Somebody started the app again: show this window instead."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()

@@ -1,0 +1,125 @@
+"""What a card of the Shelf says, in words: speed, quality, languages, verdict, place in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication
+
+from openshelf.catalog.entries import Languages
+from openshelf.fit.verdict import Fit, FitVerdict, Speed
+from openshelf.licenses.clearance import Verdict
+from openshelf.licenses.license import License
+from openshelf.policy.verdict import Decision
+from openshelf.shelf.rows import QualityKept, RankedVariant, ShelfRow
+from openshelf.ui.widgets.chip import ChipKind
+from openshelf.units import format_bytes
+
+
+def _tr(text: str, count: int = -1) -> str:
+    return QCoreApplication.translate("ShelfWords", text, "", count)
+
+
+@dataclass(frozen=True)
+class ChipText:
+    text: str
+    kind: ChipKind
+
+
+def fit_words(fit: Fit) -> str:
+    """Where the model would lie: the word beside the bar."""
+    match fit.verdict:
+        case FitVerdict.FITS_GPU:
+            return _tr("all on GPU")
+        case FitVerdict.FITS_SPLIT:
+            return _tr("GPU + RAM")
+        case FitVerdict.FITS_CPU:
+            return _tr("in RAM")
+        case FitVerdict.DOES_NOT_FIT:
+            return _tr("does not fit")
+        case FitVerdict.UNKNOWN:
+            return _tr("fit unknown")
+
+
+def speed_words(speed: Speed | None) -> str:
+    if speed is None:
+        return "—"
+    low, high = round(speed.decode.low), round(speed.decode.high)
+    if high <= 1:
+        return _tr("below 1 tok/s")
+    figures = f"{low}" if low == high else f"{low}–{high}"
+    return _tr("{figures} tok/s").format(figures=figures)
+
+
+def quality_words(quality: QualityKept) -> str:
+    """Share of the unquantized model's choices that the quantized one still makes, as a word."""
+    kept = quality.kept
+    if kept is None:
+        return _tr("Not measured")
+    for least, word in (
+        (0.995, _tr("Full")),
+        (0.975, _tr("High")),
+        (0.94, _tr("Good")),
+        (0.88, _tr("Fair")),
+    ):
+        if kept >= least:
+            return word
+    return _tr("Low")
+
+
+def quality_details(quality: QualityKept) -> str:
+    if quality.kept is None:
+        return _tr("Nobody measured this quantization yet.")
+    share = f"{quality.kept * 100:.1f} %"
+    text = _tr("Keeps about {share} of the unquantized model ({basis}).")
+    return text.format(share=share, basis=quality.basis)
+
+
+def language_words(languages: Languages) -> str:
+    if languages.count is None:
+        return _tr("Not stated")
+    return _tr("%n language(s)", languages.count)
+
+
+def verdict_chip(decision: Decision) -> ChipText:
+    match decision.verdict:
+        case Verdict.ALLOWED:
+            return ChipText(_tr("Allowed"), ChipKind.GOOD)
+        case Verdict.ALLOWED_WITH_OBLIGATIONS:
+            return ChipText(_tr("With obligations"), ChipKind.ACCENT)
+        case Verdict.NEEDS_REVIEW:
+            return ChipText(_tr("Needs review"), ChipKind.WARNING)
+        case Verdict.BLOCKED:
+            return ChipText(_tr("Blocked"), ChipKind.BAD)
+
+
+def license_chip(decision: Decision, licenses: Mapping[str, License]) -> ChipText:
+    """The effective licenses; green only where every one of them is permissive."""
+    ids = decision.license.effective
+    classes = {licenses[key].license_class if key in licenses else "unknown" for key in ids}
+    if classes <= {"permissive", "public-domain"} and ids:
+        kind = ChipKind.GOOD
+    elif any("non-commercial" in name or "research" in name for name in classes):
+        kind = ChipKind.BAD
+    else:
+        kind = ChipKind.WARNING
+    return ChipText(" + ".join(ids) or _tr("no license found"), kind)
+
+
+def size_words(ranked: RankedVariant) -> str:
+    size = format_bytes(ranked.variant.size_bytes)
+    return f"≈ {size}" if ranked.variant.size_is_expected else size
+
+
+def variant_title(row: ShelfRow, ranked: RankedVariant) -> str:
+    """`Qwen3-14B · Q3_K_M`, or the model and "none fits"."""
+    last = ranked.variant.quant if row.recommended is not None else _tr("none fits")
+    return f"{ranked.variant.model.name} · {last}"
+
+
+def matches(row: ShelfRow, text: str) -> bool:
+    """Whether the words typed into the search box occur in this family."""
+    names = [row.family.name, row.family.publisher, *(model.name for model in row.family.models)]
+    haystack = " ".join(names).casefold()
+    return all(word in haystack for word in text.casefold().split())

@@ -1,0 +1,251 @@
+"""The Shelf: per family the variant that fits this machine best, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
+from typing_extensions import override
+
+from openshelf.hardware.facts import Machine
+from openshelf.services import Services
+from openshelf.shelf.rows import Shelf, ShelfQuestion
+from openshelf.tasks import Failed, Outcome, Succeeded, Task
+from openshelf.ui.models.shelf_question import ShelfAnswer, ask_shelf
+from openshelf.ui.models.shelf_words import matches
+from openshelf.ui.pages.shelf_card import FamilyCard, SkeletonCard, StarterCard
+from openshelf.ui.pages.shelf_filters import ShelfControls, ShelfFilters
+from openshelf.ui.sentences import error_details, error_text
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets import EmptyState, InlineNotice, NoticeLevel, ScrollPage
+from openshelf.ui.widgets.machine_card import shown_gpu
+from openshelf.ui.widgets.page import Page
+from openshelf.units import format_bytes
+
+_CARDS_AT_ONCE = 6
+"""Cards made before the first paint and then per turn of the event loop."""
+
+
+class ShelfPage(Page):
+    """Asks for the shelf in a task; rows stay as they are until the new ones have come."""
+
+    first_painted = Signal()
+
+    def __init__(self, services: Services, bridge: TaskBridge) -> None:
+        super().__init__()
+        self._services = services
+        self._bridge = bridge
+        self._machine: Machine | None = None
+        self._answer: ShelfAnswer | None = None
+        self._number = 0
+        self._task: Task | None = None
+        self._is_stale = False
+        self._was_painted = False
+        self._cards: list[FamilyCard] = []
+        settings = services.settings.current
+        self._question = ShelfQuestion(settings.context_length, settings.prefer, settings.kv_type)
+        self._build()
+        self._connect()
+
+    @property
+    def cards(self) -> tuple[FamilyCard, ...]:
+        """The cards that are shown, from top to bottom."""
+        return tuple(card for card in self._cards if not card.isHidden())
+
+    @override
+    def set_machine(self, machine: Machine) -> None:
+        self._machine = machine
+        self._ask()
+
+    @override
+    def open_page(self) -> None:
+        if self._is_stale:
+            self._ask()
+
+    @override
+    def focus_content(self) -> None:
+        self.controls.search.setFocus()
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.controls = ShelfControls(self._question)
+        self.filters = ShelfFilters()
+        self.notice = InlineNotice()
+        self._scroll = ScrollPage()
+        self._scroll.setAccessibleName(self.tr("Families"))
+        self._scroll.body.addWidget(self.filters)
+        self._scroll.body.addWidget(self.notice)
+        self.starter = StarterCard()
+        self.starter.hide()
+        self._scroll.body.addWidget(self.starter)
+        self._skeletons = [SkeletonCard() for _ in range(5)]
+        for skeleton in self._skeletons:
+            self._scroll.body.addWidget(skeleton)
+        self._end = self._scroll.body.count()
+        self._scroll.body.addStretch(1)
+        self._empty = EmptyState(
+            self.tr("No family matches"),
+            self.tr("Nothing on the shelf matches this search and these filters."),
+            self.tr("Clear search and filters"),
+        )
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._scroll)
+        column.addWidget(self.controls)
+        column.addWidget(self._stack, 1)
+        self._empty.hide()
+        self._scroll.body.insertWidget(self._end, self._empty)
+
+    def _connect(self) -> None:
+        self.controls.question_changed.connect(self._on_controls_changed)
+        self.controls.search.textChanged.connect(self._on_search_changed)
+        self.filters.question_changed.connect(self._on_filters_changed)
+        self.filters.fits_only_changed.connect(self._on_fits_only_changed)
+        self.starter.install_pressed.connect(self.install_requested)
+        self.notice.acted.connect(self._ask)
+        self._empty.acted.connect(self._on_clear)
+        self._grow_timer = QTimer(self)
+        self._grow_timer.setSingleShot(True)
+        self._grow_timer.timeout.connect(self._show_rows)
+        self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+
+    def _ask(self) -> None:
+        if self._machine is None:
+            return
+        if self._task is not None:
+            self._task.cancel()
+        self._number += 1
+        self._is_stale = False
+        work = ask_shelf(self._services, self._machine, self._question, self._number)
+        self._task = self._bridge.submit("shelf", work, on_outcome=self._on_answer)
+
+    def _on_answer(self, outcome: Outcome[ShelfAnswer]) -> None:
+        match outcome:
+            case Succeeded(answer) if answer.number == self._number:
+                self._show_answer(answer)
+            case Failed(error):
+                self._hide_skeletons()
+                self.notice.show_message(
+                    error_text(error),
+                    NoticeLevel.BAD,
+                    button=self.tr("Try again"),
+                    details=error_details(error),
+                )
+                self._note_painted()
+            case _:
+                pass
+
+    def _show_answer(self, answer: ShelfAnswer) -> None:
+        self._answer = answer
+        self.notice.hide()
+        self._hide_skeletons()
+        self.filters.set_choices(answer.choices)
+        self.controls.set_subtitle(self._summary(answer.shelf))
+        starters = [s for s in answer.shelf.starters if s.installed_id is None]
+        if starters:
+            self.starter.show_starter(starters[0])
+        self.starter.setVisible(bool(starters) and not answer.installed)
+        self._show_rows()
+
+    def _summary(self, shelf: Shelf) -> str:
+        first = self.tr("{fitting} of {all} families have a variant that runs here.").format(
+            fitting=shelf.fitting, all=len(shelf.rows)
+        )
+        free = format_bytes(shelf.machine.memory.available_bytes, binary=True)
+        gpu = shown_gpu(shelf.machine)
+        if gpu is None or gpu.free_bytes is None:
+            second = self.tr("Sizes are checked against {ram} RAM free.").format(ram=free)
+        else:
+            second = self.tr("Sizes are checked against {vram} VRAM + {ram} RAM free.").format(
+                vram=format_bytes(gpu.free_bytes, binary=True), ram=free
+            )
+        return f"{first} {second}"
+
+    def _show_rows(self) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+        text = self.controls.search.text()
+        rows = [row for row in answer.shelf.rows if matches(row, text)]
+        if self.filters.fits_only:
+            rows = [row for row in rows if row.recommended is not None]
+        made = 0
+        for index, row in enumerate(rows):
+            if index == len(self._cards):
+                if made == _CARDS_AT_ONCE:
+                    self._grow_timer.start(0)
+                    break
+                self._add_card(answer)
+                made += 1
+            self._cards[index].show_row(row)
+            self._cards[index].show()
+        for card in self._cards[len(rows) :]:
+            card.hide()
+        self._empty.setVisible(not rows)
+        self._note_painted()
+
+    def _add_card(self, answer: ShelfAnswer) -> None:
+        card = FamilyCard(answer.licenses)
+        card.install_pressed.connect(self.install_requested)
+        card.chat_pressed.connect(self.chat_requested)
+        if not self._cards:
+            card.installEventFilter(self)
+        self._scroll.body.insertWidget(self._end + len(self._cards), card)
+        self._cards.append(card)
+
+    def _hide_skeletons(self) -> None:
+        for skeleton in self._skeletons:
+            skeleton.hide()
+
+    def _note_painted(self) -> None:
+        """Where there is no first card to wait for, the page itself is what was painted."""
+        if not self._cards and not self._was_painted:
+            self._was_painted = True
+            QTimer.singleShot(0, self.first_painted.emit)
+
+    @override
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint and not self._was_painted:
+            self._was_painted = True
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self.first_painted.emit)
+        return False
+
+    def _on_controls_changed(self, question: ShelfQuestion) -> None:
+        self._question = replace(
+            self._question, context_length=question.context_length, prefer=question.prefer
+        )
+        settings = self._services.settings
+        settings.save(
+            replace(
+                settings.current, context_length=question.context_length, prefer=question.prefer
+            )
+        )
+        self._ask()
+
+    def _on_filters_changed(self, question: ShelfQuestion) -> None:
+        self._question = replace(
+            self._question,
+            license=question.license,
+            origin=question.origin,
+            language=question.language,
+        )
+        self._ask()
+
+    def _on_search_changed(self, _: str) -> None:
+        self._show_rows()
+
+    def _on_fits_only_changed(self, _: object) -> None:
+        self._show_rows()
+
+    def _on_clear(self) -> None:
+        self.controls.search.clear()
+        self.filters.clear()
+
+    def _on_library_changed(self, _: object) -> None:
+        if self.isVisible():
+            self._ask()
+        else:
+            self._is_stale = True

@@ -1,0 +1,268 @@
+"""One family of the Shelf as a card: who, what fits and why, figures, the one thing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from openshelf.licenses.license import License
+from openshelf.shelf.rows import RankedVariant, ShelfRow
+from openshelf.ui.models import shelf_words
+from openshelf.ui.pages.shelf_options import OptionsList
+from openshelf.ui.sentences import reason_sentence, reason_sentences
+from openshelf.ui.theme import scheme
+from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.widgets import (
+    Button,
+    Card,
+    Chip,
+    ElidedLabel,
+    FitBar,
+    LinkButton,
+    PrimaryButton,
+    TextLabel,
+    set_property,
+)
+
+
+class FamilyCard(Card):
+    """Shows a ShelfRow; can be given another one at any time.
+
+    Emits `install_pressed(target)` and `chat_pressed(installed_id)`.
+    """
+
+    install_pressed = Signal(str)
+    chat_pressed = Signal(str)
+
+    def __init__(self, licenses: Mapping[str, License]) -> None:
+        super().__init__(margin=16, spacing=12)
+        self._licenses = licenses
+        self._row: ShelfRow | None = None
+        columns = QHBoxLayout()
+        columns.setSpacing(20)
+        columns.addWidget(self._make_identity(), 21)
+        columns.addWidget(self._make_fit(), 44)
+        columns.addWidget(self._make_figures(), 25)
+        columns.addWidget(self._make_actions(), 0)
+        self.body.addLayout(columns)
+        self._options = OptionsList()
+        self._options.install_pressed.connect(self.install_pressed)
+        self._options.hide()
+        self.body.addWidget(self._options)
+
+    def show_row(self, row: ShelfRow) -> None:
+        if row is self._row:
+            return
+        if self._row is None or self._row.family.id != row.family.id:
+            self._options.hide()
+        self._row = row
+        self._name.setText(row.family.name)
+        origin = row.family.origin or self.tr("origin unknown")
+        self._publisher.setText(f"{row.family.publisher} · {origin}")
+        self.setAccessibleName(row.family.name)
+        shown = row.shown
+        if shown is None:
+            self._show_nothing(row)
+        else:
+            self._show_variant(row, shown)
+        self._show_actions(row, shown)
+
+    def _make_identity(self) -> QWidget:
+        self._name = TextLabel("", TextRole.CARD_TITLE, wrap=True)
+        self._publisher = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        self._license = Chip()
+        side = _Column(spacing=5)
+        side.add(self._name, self._publisher, self._license)
+        side.setMinimumWidth(150)
+        return side
+
+    def _make_fit(self) -> QWidget:
+        self._variant = ElidedLabel("", TextRole.STRONG)
+        self._where = TextLabel("", TextRole.SMALL, "muted")
+        self._size = TextLabel("", TextRole.SMALL, "muted")
+        head = QWidget()
+        line = QHBoxLayout(head)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(10)
+        line.addWidget(self._variant, 1)
+        line.addWidget(self._where)
+        line.addWidget(self._size)
+        self._bar = FitBar()
+        self._why = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        middle = _Column(spacing=5)
+        middle.add(head, self._bar, self._why)
+        middle.setMinimumWidth(210)
+        return middle
+
+    def _make_figures(self) -> QWidget:
+        figures = QWidget()
+        grid = QGridLayout(figures)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(0, 10)
+        grid.setColumnStretch(1, 11)
+        self._speed = TextLabel("", TextRole.SMALL)
+        self._quality = TextLabel("", TextRole.SMALL)
+        self._languages = TextLabel("", TextRole.SMALL)
+        self._verdict = Chip()
+        names = (self.tr("Speed"), self.tr("Quality kept"), self.tr("Languages"), self.tr("Policy"))
+        values = (self._speed, self._quality, self._languages, self._verdict)
+        for index, (name, value) in enumerate(zip(names, values, strict=True)):
+            grid.addWidget(TextLabel(name, TextRole.SMALL, "faint"), index + 1, 0)
+            grid.addWidget(value, index + 1, 1, Qt.AlignmentFlag.AlignLeft)
+        grid.setRowStretch(0, 1)
+        grid.setRowStretch(5, 1)
+        figures.setMinimumWidth(200)
+        return figures
+
+    def _make_actions(self) -> QWidget:
+        self._action = PrimaryButton("")
+        self._action.clicked.connect(self._on_action)
+        self._more = LinkButton(self.tr("All variants"), muted=True, small=True)
+        self._more.clicked.connect(self._on_more)
+        side = _Column(spacing=6)
+        side.add(self._action)
+        side.column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignHCenter)
+        side.finish()
+        side.setFixedWidth(128)
+        return side
+
+    def _show_variant(self, row: ShelfRow, shown: RankedVariant) -> None:
+        for part in (self._bar, self._license, self._verdict):
+            part.show()
+        self._variant.setText(shelf_words.variant_title(row, shown))
+        self._where.setText(shelf_words.fit_words(shown.fit))
+        self._where.setVisible(row.recommended is not None)
+        self._size.setText(shelf_words.size_words(shown))
+        self._bar.set_fit(shown.fit)
+        self._why.setText(reason_sentences(shown.reasons))
+        self._speed.setText(shelf_words.speed_words(shown.fit.speed))
+        self._quality.setText(shelf_words.quality_words(shown.quality))
+        self._quality.setToolTip(shelf_words.quality_details(shown.quality))
+        self._languages.setText(shelf_words.language_words(shown.variant.model.languages))
+        chip = shelf_words.verdict_chip(shown.decision)
+        self._verdict.show_as(chip.text, chip.kind)
+        chip = shelf_words.license_chip(shown.decision, self._licenses)
+        self._license.show_as(chip.text, chip.kind)
+
+    def _show_nothing(self, row: ShelfRow) -> None:
+        for part in (self._bar, self._license, self._verdict):
+            part.hide()
+        self._variant.setText(self.tr("Nothing to show yet"))
+        self._where.setText("")
+        self._size.setText("")
+        self._why.setText(reason_sentence(row.note) if row.note else "")
+        for label in (self._speed, self._quality, self._languages):
+            label.setText("—")
+
+    def _show_actions(self, row: ShelfRow, shown: RankedVariant | None) -> None:
+        others = self._options.show_options(row)
+        family = row.family.name
+        fits = row.recommended is not None
+        is_installed = shown is not None and shown.installed_id is not None
+        if is_installed:
+            text, spoken = self.tr("Chat"), self.tr("Chat with {family}").format(family=family)
+        elif fits:
+            text, spoken = self.tr("Install…"), self.tr("Install {family}").format(family=family)
+        else:
+            text = self.tr("See options")
+            spoken = self.tr("See options for {family}").format(family=family)
+        self._action.setText(text)
+        self._action.setAccessibleName(spoken)
+        self._action.setVisible(fits or is_installed or others)
+        set_property(self._action, "look", "primary" if fits or is_installed else "plain")
+        self._more.setVisible(others and fits)
+        more = self.tr("All variants of {family}").format(family=family)
+        self._more.setAccessibleName(more)
+
+    def _on_action(self) -> None:
+        shown = self._row.shown if self._row else None
+        if shown is not None and shown.installed_id is not None:
+            self.chat_pressed.emit(shown.installed_id)
+        elif self._row is not None and self._row.recommended is not None:
+            self.install_pressed.emit(self._row.recommended.variant.target)
+        else:
+            self._on_more()
+
+    def _on_more(self) -> None:
+        self._options.setVisible(self._options.isHidden())
+
+
+class StarterCard(Card):
+    """A model that lies on this machine already and only waits to be accepted."""
+
+    install_pressed = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__(horizontal=True, margin=14, spacing=16)
+        self._target = ""
+        words = _Column(spacing=3)
+        self._title = TextLabel("", TextRole.STRONG, wrap=True)
+        self._why = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        words.add(self._title, self._why)
+        self.body.addWidget(words, 1)
+        self._action = Button(self.tr("Install…"))
+        self._action.setFixedWidth(128)
+        self._action.clicked.connect(self._on_pressed)
+        self.body.addWidget(self._action, 0, Qt.AlignmentFlag.AlignVCenter)
+
+    def show_starter(self, starter: RankedVariant) -> None:
+        variant = starter.variant
+        self._target = variant.target
+        title = self.tr("Ready on this machine: {model} · {quant} — no download")
+        self._title.setText(title.format(model=variant.model.name, quant=variant.quant))
+        self._why.setText(reason_sentences(starter.reasons))
+        name = self.tr("Install {model}").format(model=variant.model.name)
+        self._action.setAccessibleName(name)
+
+    def _on_pressed(self) -> None:
+        self.install_pressed.emit(self._target)
+
+
+class SkeletonCard(Card):
+    """The shape of a card before there is anything to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(114)
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(scheme.color("sunken"))
+        width = float(self.width())
+        for left, top, share, height in (
+            (0.015, 26, 0.11, 14), (0.015, 50, 0.08, 10), (0.015, 70, 0.06, 14),
+            (0.23, 32, 0.12, 12), (0.23, 54, 0.39, 10), (0.23, 74, 0.30, 10),
+            (0.64, 26, 0.18, 10), (0.64, 48, 0.16, 10), (0.64, 70, 0.17, 10),
+            (0.872, 40, 0.113, 32),
+        ):  # fmt: skip
+            painter.drawRoundedRect(QRectF(width * left, top, width * share, height), 5, 5)
+
+
+class _Column(QWidget):
+    """Widgets below each other, in the middle of the height."""
+
+    def __init__(self, *, spacing: int) -> None:
+        super().__init__()
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.setSpacing(spacing)
+        self.column.addStretch(1)
+
+    def add(self, *widgets: QWidget) -> None:
+        for widget in widgets:
+            self.column.addWidget(widget)
+        if len(widgets) > 1:
+            self.finish()
+
+    def finish(self) -> None:
+        self.column.addStretch(1)

@@ -1,0 +1,144 @@
+"""The controls of the Shelf: context and preference in the header, filters and legend below."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLocale, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+
+from openshelf.shelf.rows import ShelfQuestion
+from openshelf.ui.models.shelf_question import FilterChoices
+from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.widgets import (
+    FilterChip,
+    LegendMark,
+    PageHeader,
+    SectionLabel,
+    SegmentedControl,
+    TextLabel,
+)
+
+CONTEXT_LENGTHS = (4096, 8192, 32768, 131072)
+
+
+class ShelfControls(PageHeader):
+    """Emits `question_changed(ShelfQuestion)`: only its context length and preference count."""
+
+    question_changed = Signal(object)
+
+    def __init__(self, question: ShelfQuestion) -> None:
+        super().__init__("", "")
+        self.title.setText(self.tr("What fits this machine"))
+        self.set_subtitle(self.tr("Looking at the hardware…"))
+        name = self.tr("Context")
+        lengths = [(length, f"{length // 1024}K") for length in CONTEXT_LENGTHS]
+        self.context: SegmentedControl[int] = SegmentedControl(
+            name, lengths, question.context_length
+        )
+        self.context.setToolTip(self.tr("How much text the model can keep in view, in tokens"))
+        self.add_control(self.context, SectionLabel(name))
+        name = self.tr("Prefer")
+        ways = [
+            ("speed", self.tr("Speed")),
+            ("balance", self.tr("Balance")),
+            ("quality", self.tr("Quality")),
+        ]
+        self.prefer: SegmentedControl[str] = SegmentedControl(name, ways, question.prefer)
+        self.add_control(self.prefer, SectionLabel(name))
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search families…"))
+        self.search.setAccessibleName(self.tr("Search families"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setMinimumWidth(140)
+        self.search.setMaximumWidth(190)
+        self.add_control(self.search)
+        self.context.value_changed.connect(self._on_changed)
+        self.prefer.value_changed.connect(self._on_changed)
+
+    def _on_changed(self, _: object) -> None:
+        self.question_changed.emit(ShelfQuestion(self.context.value, self.prefer.value))
+
+
+class ShelfFilters(QWidget):
+    """Filter chips and the legend of the bars.
+
+    Emits `question_changed(ShelfQuestion)` (its license, origin and language count) and
+    `fits_only_changed(bool)`.
+    """
+
+    question_changed = Signal(object)
+    fits_only_changed = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 2)
+        row.setSpacing(10)
+        anything = (None, self.tr("any"))
+        self.fits: FilterChip[bool] = FilterChip(
+            self.tr("Show"), [(False, self.tr("everything")), (True, self.tr("what fits"))]
+        )
+        self.license: FilterChip[str | None] = FilterChip(self.tr("License"), [anything])
+        self.origin: FilterChip[str | None] = FilterChip(self.tr("Origin"), [anything])
+        self.language: FilterChip[str | None] = FilterChip(self.tr("Language"), [anything])
+        for chip in (self.fits, self.license, self.origin, self.language):
+            row.addWidget(chip)
+        row.addStretch(1)
+        self._add_legend(row)
+        self.fits.value_changed.connect(self.fits_only_changed)
+        for chip in (self.license, self.origin, self.language):
+            chip.value_changed.connect(self._on_changed)
+
+    @property
+    def fits_only(self) -> bool:
+        return self.fits.value
+
+    def set_choices(self, choices: FilterChoices) -> None:
+        anything = (None, self.tr("any"))
+        self.license.set_choices([anything, *((name, name) for name in choices.licenses)])
+        self.origin.set_choices([anything, *((code, _territory(code)) for code in choices.origins)])
+        languages = sorted(((code, _language(code)) for code in choices.languages), key=_by_label)
+        self.language.set_choices([anything, *languages])
+
+    def clear(self) -> None:
+        self.fits.choose(False)
+        for chip in (self.license, self.origin, self.language):
+            chip.choose(None)
+        self._on_changed(None)
+
+    def _on_changed(self, _: object) -> None:
+        question = ShelfQuestion(
+            license=self.license.value, origin=self.origin.value, language=self.language.value
+        )
+        self.question_changed.emit(question)
+
+    def _add_legend(self, row: QHBoxLayout) -> None:
+        for token, text, is_hatched in (
+            ("weights", self.tr("weights"), False),
+            ("kv_cache", self.tr("context memory"), False),
+            ("compute_buffer", self.tr("work buffers"), False),
+            ("bad", self.tr("too much"), True),
+        ):
+            entry = QHBoxLayout()
+            entry.setSpacing(5)
+            entry.addWidget(LegendMark(token, is_hatched=is_hatched))
+            entry.addWidget(TextLabel(text, TextRole.TINY, "muted"))
+            row.addLayout(entry)
+
+
+def _by_label(choice: tuple[str, str]) -> str:
+    return choice[1]
+
+
+def _territory(code: str) -> str:
+    """`FR` → `France`; what is no ISO code stays as it is."""
+    territory = QLocale.codeToTerritory(code)
+    if territory == QLocale.Country.AnyCountry:
+        return code
+    return QLocale.territoryToString(territory)
+
+
+def _language(code: str) -> str:
+    language = QLocale.codeToLanguage(code)
+    if language in (QLocale.Language.AnyLanguage, QLocale.Language.C):
+        return code
+    return QLocale.languageToString(language)

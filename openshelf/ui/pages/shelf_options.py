@@ -1,0 +1,90 @@
+"""Below a card: every other variant of the family, and what could be done where none fits."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+
+from openshelf.shelf.rows import RankedVariant, ShelfRow
+from openshelf.ui.models import shelf_words
+from openshelf.ui.sentences import reason_sentence
+from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.widgets import Divider, FitBar, LinkButton, SectionLabel, TextLabel
+
+_MOST = 12
+"""Rows shown; a family has more only when the whole catalog is asked for."""
+
+
+class OptionsList(QWidget):
+    """Filled by `show_options`; emits `install_pressed(target)`."""
+
+    install_pressed = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(Divider())
+        self._column = column
+        self._content: QWidget | None = None
+
+    def show_options(self, row: ShelfRow) -> bool:
+        """Show what there is besides the card itself; False where there is nothing."""
+        if self._content is not None:
+            self._column.removeWidget(self._content)
+            self._content.deleteLater()
+            self._content = None
+        shown = row.shown
+        remedies = shown.fit.remedies if shown is not None and row.recommended is None else ()
+        if not remedies and not row.alternatives:
+            return False
+        self._content = QWidget()
+        column = QVBoxLayout(self._content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        if remedies:
+            column.addWidget(SectionLabel(self.tr("What you can do")))
+            for remedy in remedies:
+                column.addWidget(TextLabel(f"•  {reason_sentence(remedy)}", wrap=True))
+        if row.alternatives:
+            column.addWidget(SectionLabel(self.tr("Other variants")))
+            column.addLayout(self._make_table(row.alternatives[:_MOST]))
+        self._column.addWidget(self._content)
+        return True
+
+    def _make_table(self, variants: tuple[RankedVariant, ...]) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(18)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(0, 3)
+        grid.setColumnStretch(2, 3)
+        for line, ranked in enumerate(variants):
+            variant = ranked.variant
+            bar = FitBar(thickness=8)
+            bar.set_fit(ranked.fit)
+            cells: list[QWidget] = [
+                TextLabel(f"{variant.model.name} · {variant.quant}", TextRole.SMALL_STRONG),
+                TextLabel(shelf_words.size_words(ranked), TextRole.SMALL, "muted"),
+                bar,
+                TextLabel(shelf_words.fit_words(ranked.fit), TextRole.SMALL, "muted"),
+                TextLabel(shelf_words.speed_words(ranked.fit.speed), TextRole.SMALL),
+            ]
+            if ranked.fit.verdict.fits and ranked.installed_id is None:
+                cells.append(self._make_install(ranked))
+            for place, cell in enumerate(cells):
+                grid.addWidget(cell, line, place, Qt.AlignmentFlag.AlignVCenter)
+        return grid
+
+    def _make_install(self, ranked: RankedVariant) -> LinkButton:
+        variant = ranked.variant
+        name = self.tr("Install {model} {quant}").format(
+            model=variant.model.name, quant=variant.quant
+        )
+        button = LinkButton(self.tr("Install…"), name, small=True)
+        button.setProperty("target", variant.target)
+        button.clicked.connect(self._on_install)
+        return button
+
+    def _on_install(self) -> None:
+        self.install_pressed.emit(str(self.sender().property("target")))

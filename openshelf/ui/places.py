@@ -1,0 +1,34 @@
+"""The rooms of the window: their order in the rail and where their page lives."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Place(enum.StrEnum):
+    SHELF = "shelf"
+    LIBRARY = "library"
+    CHAT = "chat"
+    HARDWARE = "hardware"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True)
+class PageAddress:
+    """Where a page's class is; imported when the page is first opened."""
+
+    module: str
+    name: str
+
+
+PAGES: dict[Place, PageAddress] = {
+    Place.SHELF: PageAddress("openshelf.ui.pages.shelf", "ShelfPage"),
+    Place.LIBRARY: PageAddress("openshelf.ui.pages.library", "LibraryPage"),
+    Place.CHAT: PageAddress("openshelf.ui.pages.chat", "ChatPage"),
+    Place.HARDWARE: PageAddress("openshelf.ui.pages.hardware", "HardwarePage"),
+    Place.SETTINGS: PageAddress("openshelf.ui.pages.settings", "SettingsPage"),
+}
+
+RAIL_ORDER = (Place.SHELF, Place.LIBRARY, Place.CHAT, Place.HARDWARE)
+"""Ctrl+1, Ctrl+2 … in this order; Settings stands at the foot."""

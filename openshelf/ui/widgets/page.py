@@ -1,0 +1,32 @@
+"""What every page of the window is: what it asks for, and what the window tells it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from openshelf.hardware.facts import Machine
+
+
+class Page(QWidget):
+    """A room of the window. Pages know services and bridge, never each other.
+
+    They ask by signal and the main window acts: `chat_requested(installed_id)`,
+    `install_requested(target: str)`, `place_requested(Place)`.
+    """
+
+    chat_requested = Signal(str)
+    install_requested = Signal(str)
+    place_requested = Signal(object)
+
+    def open_page(self) -> None:
+        """The page has become the visible one: look again at what may have changed."""
+
+    def focus_content(self) -> None:
+        """Put the keyboard where most people start."""
+
+    def set_machine(self, machine: Machine) -> None:
+        """Hardware was detected, or detected anew."""
+
+    def set_model(self, model_id: str) -> None:
+        """Somebody asked to work with this installed model here."""

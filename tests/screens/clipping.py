@@ -1,0 +1,53 @@
+"""Finds labels and buttons whose text does not fit into them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QPushButton, QWidget
+
+from openshelf.ui.widgets import ElidedLabel
+
+
+def clipped_texts(root: QWidget) -> list[str]:
+    """A line for each visible text that is cut, and for each widget that leaves its parent."""
+    problems = []
+    for widget in root.findChildren(QWidget):
+        if not widget.isVisible() or not _text_of(widget):
+            continue
+        if isinstance(widget, ElidedLabel):
+            continue
+        needed = _needed(widget)
+        if needed is not None and not _fits(needed, widget.size()):
+            problems.append(
+                f"{_text_of(widget)[:60]!r} needs {needed.width()}×{needed.height()}, "
+                f"has {widget.width()}×{widget.height()}"
+            )
+        elif _leaves_parent(widget):
+            problems.append(f"{_text_of(widget)[:60]!r} leaves its parent")
+    return problems
+
+
+def _text_of(widget: QWidget) -> str:
+    return widget.text() if isinstance(widget, QLabel | QPushButton) else ""
+
+
+def _needed(widget: QWidget):  # noqa: ANN202
+    if isinstance(widget, QLabel) and widget.wordWrap():
+        bounds = widget.fontMetrics().boundingRect(
+            QRect(0, 0, widget.width(), 100_000),
+            int(Qt.TextFlag.TextWordWrap),
+            widget.text(),
+        )
+        return bounds.size()
+    return widget.minimumSizeHint()
+
+
+def _fits(needed, has) -> bool:  # noqa: ANN001
+    return needed.width() <= has.width() + 1 and needed.height() <= has.height() + 1
+
+
+def _leaves_parent(widget: QWidget) -> bool:
+    parent = widget.parentWidget()
+    if parent is None or isinstance(parent.parentWidget(), QAbstractScrollArea):
+        return False
+    return not parent.rect().adjusted(-1, -1, 1, 1).contains(widget.geometry())
