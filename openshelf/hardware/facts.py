@@ -33,6 +33,7 @@ class Memory:
     total_bytes: int
     available_bytes: int
     source: str = ""
+    bandwidth_bytes_per_second: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ class Gpu:
     source: str = ""
     usable_by_engine: bool | None = None
     reason: Reason | None = None
-    """Why the engine cannot use it, or why that is unknown."""
+    """Why the engine cannot use it, or why that or its memory is unknown."""
+    lent_free_bytes: int | None = None
+    """Integrated GPUs: the part of `free_bytes` that would be taken from RAM."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Machine:
                 "total_bytes": self.memory.total_bytes,
                 "available_bytes": self.memory.available_bytes,
                 "source": self.memory.source,
+                "bandwidth_bytes_per_second": self.memory.bandwidth_bytes_per_second,
             },
             "gpus": [
                 {
@@ -122,6 +126,7 @@ class Machine:
                     "source": gpu.source,
                     "usable_by_engine": gpu.usable_by_engine,
                     "reason": gpu.reason.as_json() if gpu.reason else None,
+                    "lent_free_bytes": gpu.lent_free_bytes,
                 }
                 for gpu in self.gpus
             ],

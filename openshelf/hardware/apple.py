@@ -1,0 +1,40 @@
+"""Apple silicon: one memory for CPU and GPU."""
+
+from __future__ import annotations
+
+from openshelf.hardware.facts import Gpu, GpuKind
+from openshelf.hardware.known_gpus import find_by_name
+from openshelf.hardware.sources import ProbeFailed, Sources
+from openshelf.reasons import Reason
+
+
+def probe_apple(sources: Sources) -> tuple[Gpu, ...]:
+    """The GPU of an Apple chip; empty elsewhere and on Intel Macs.
+
+    How much of the memory Metal will lend is macOS's own decision and changes with settings, so
+    `free_bytes` stays unknown until the engine's device list tells it.
+    """
+    if sources.system != "Darwin" or sources.arch != "arm64":
+        return ()
+    text = sources.run_command(["/usr/sbin/sysctl", "-i", "hw.memsize", "machdep.cpu.brand_string"])
+    pairs = (line.partition(":") for line in text.splitlines())
+    values = {name.strip(): value.strip() for name, _, value in pairs}
+    size = values.get("hw.memsize", "")
+    if not size.isdigit():
+        raise ProbeFailed("apple_memory_unknown")
+    name = values.get("machdep.cpu.brand_string") or "Apple GPU"
+    known = find_by_name(name)
+    return (
+        Gpu(
+            id="apple-0",
+            name=name,
+            vendor="Apple",
+            kind=GpuKind.UNIFIED,
+            total_bytes=int(size),
+            free_bytes=None,
+            bandwidth_bytes_per_second=known.bandwidth_bytes_per_second if known else None,
+            driver="Metal",
+            source="sysctl",
+            reason=Reason("gpu_free_memory_from_engine"),
+        ),
+    )
