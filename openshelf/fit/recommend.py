@@ -1,12 +1,18 @@
-"""Ranks a family's variants for one machine: pure, from sums worked out beforehand."""
+"""Ranks a family's variants for one machine: pure, from sums worked out beforehand.
+
+A variant's score is the sum of three inspectable parts: what the model can do at that precision,
+how fast it answers, and where it runs. The preference only changes their weights.
+"""
 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from openshelf.fit.verdict import Fit
+from openshelf.fit.verdict import Fit, FitVerdict
 from openshelf.reasons import Reason
 
 
@@ -35,18 +41,199 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Score:
+    """The parts of a score; larger is better. `ability` is in doublings of model size."""
+
+    ability: float
+    speed: float
+    placement: float
+
+    @property
+    def total(self) -> float:
+        return self.ability + self.speed + self.placement
+
+    def as_json(self) -> dict[str, Any]:
+        parts = {"ability": self.ability, "speed": self.speed, "placement": self.placement}
+        return {"total": round(self.total, 3)} | {k: round(v, 3) for k, v in parts.items()}
+
+
+@dataclass(frozen=True)
 class Ranked:
     """A candidate with its place's reasons; `hidden` means: show only where nothing else fits."""
 
     candidate: Candidate
-    score: float
+    score: Score
     reasons: tuple[Reason, ...]
     hidden: bool = False
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """What a preference asks: weight of one doubling of speed, and the speed that is enough."""
+
+    speed: float
+    enough_per_second: float
+    low_bits: float
+
+
+_WEIGHTS = {
+    Preference.SPEED: _Weights(speed=1.6, enough_per_second=60.0, low_bits=1.0),
+    Preference.BALANCE: _Weights(speed=0.9, enough_per_second=15.0, low_bits=1.0),
+    Preference.QUALITY: _Weights(speed=0.4, enough_per_second=5.0, low_bits=1.5),
+}
+_PLACEMENT = {FitVerdict.FITS_GPU: 0.0, FitVerdict.FITS_SPLIT: -0.4, FitVerdict.FITS_CPU: -0.4}
+_NOT_KNOWN = -0.3
+"""An upper bound that fits is a little less sure than a figure."""
+
+CROSSOVER = ((9e9, 4.2), (30e9, 3.0), (70e9, 2.5))
+"""(parameters, bits per weight): below the bits, a smaller model at more bits is better.
+
+Llama 3 70B beats 8B F16 down to IQ2_XS; 3 bits near 30B and Q4 below 9B are our reading of the
+same measurements (catalog.md §4).
+"""
+_HIDDEN_LABELS = ("IQ1", "Q1", "TQ1", "UD-IQ1", "UD-Q1")
+_HIDDEN_UNLESS_LARGE = ("IQ2", "Q2", "TQ2", "UD-IQ2", "UD-Q2")
+_LARGE = 60_000_000_000
+"""From this size on, two bits still beat the next smaller model."""
+_DOUBLINGS_LOST_AT_CROSSOVER = 1.2
+"""At the crossover a model is about as good as one a size class (x2.3) smaller."""
+_DOUBLINGS_PER_BIT_BELOW = 2.5
+_ENOUGH_BITS = 6.0
+"""More bits than this gain less than their speed costs."""
+_NO_GAIN_BITS = 8.5
+_GAIN_ABOVE = 0.04
+"""Doublings per bit between the two: Q8_0 is as good as F16."""
 
 
 def rank(candidates: Sequence[Candidate], prefer: str = "balance") -> list[Ranked]:
     """Best first: all that fit, then those that do not, by how little they miss.
 
-    `prefer` is speed, balance or quality; anything else raises ValueError.
+    Last-resort precisions (IQ1, Q2) come after everything else that fits and are `hidden`, unless
+    nothing else fits. `prefer` is speed, balance or quality; anything else raises ValueError.
     """
-    raise NotImplementedError
+    weights = _WEIGHTS[Preference(prefer)]
+    scored = [(candidate, _score(candidate, weights)) for candidate in candidates]
+    has_better = any(c.fit.verdict.fits and not _is_last_resort(c) for c in candidates)
+    ranked = [
+        Ranked(
+            candidate=candidate,
+            score=score,
+            reasons=(),
+            hidden=has_better and _is_last_resort(candidate),
+        )
+        for candidate, score in scored
+    ]
+    ranked.sort(key=_order)
+    return [_with_reasons(place, ranked) for place in ranked]
+
+
+def _order(place: Ranked) -> tuple[object, ...]:
+    candidate = place.candidate
+    fit = candidate.fit
+    if fit.verdict.fits:
+        return (0, place.hidden, -place.score.total, -candidate.tiebreak)
+    # of those that do not fit, the one that misses by least is the nearest; unknown comes first
+    is_unknown = fit.verdict is FitVerdict.UNKNOWN
+    return (1 if is_unknown else 2, place.hidden, missing_bytes(fit), -candidate.tiebreak)
+
+
+def missing_bytes(fit: Fit) -> int:
+    """What all pools together lack, in bytes."""
+    return sum(max(0, pool.needed_bytes - pool.budget_bytes) for pool in fit.pools)
+
+
+def crossover_bits(parameters: int) -> float:
+    """Bits per weight below which a smaller model at more bits is better, by model size."""
+    sizes = [math.log(size) for size, _ in CROSSOVER]
+    bits = [value for _, value in CROSSOVER]
+    at = math.log(max(parameters, 1))
+    if at <= sizes[0]:
+        return bits[0]
+    for upper in range(1, len(sizes)):
+        if at <= sizes[upper]:
+            part = (at - sizes[upper - 1]) / (sizes[upper] - sizes[upper - 1])
+            return bits[upper - 1] + part * (bits[upper] - bits[upper - 1])
+    return bits[-1]
+
+
+def _score(candidate: Candidate, weights: _Weights) -> Score:
+    fit = candidate.fit
+    placement = _PLACEMENT.get(fit.verdict, 0.0)
+    if not fit.known_architecture:
+        placement += _NOT_KNOWN
+    return Score(
+        ability=_ability(candidate, weights),
+        speed=_speed(fit, weights),
+        placement=placement,
+    )
+
+
+def _ability(candidate: Candidate, weights: _Weights) -> float:
+    """Doublings of model size, less what low precision costs in the same unit."""
+    parameters = candidate.parameters or 1_000_000_000
+    size = math.log2(parameters / 1e9)
+    bits = candidate.bits_per_weight
+    if bits is None:
+        return size
+    floor = crossover_bits(parameters)
+    if bits < floor:
+        lost = _DOUBLINGS_LOST_AT_CROSSOVER + _DOUBLINGS_PER_BIT_BELOW * (floor - bits)
+    elif bits < _ENOUGH_BITS:
+        # falls off quickly at first: most of the loss lies in the last bit before the crossover
+        part = (_ENOUGH_BITS - bits) / (_ENOUGH_BITS - floor)
+        lost = _DOUBLINGS_LOST_AT_CROSSOVER * part**3
+    else:
+        lost = -_GAIN_ABOVE * (min(bits, _NO_GAIN_BITS) - _ENOUGH_BITS)
+    lost = lost * weights.low_bits if lost > 0 else lost
+    if candidate.quality is not None:
+        lost += (1 - candidate.quality) * weights.low_bits
+    return size - lost
+
+
+def _speed(fit: Fit, weights: _Weights) -> float:
+    """Doublings below the speed that is enough, negative; a little credit above it."""
+    if fit.speed is None:
+        return 0.0
+    middle = math.sqrt(max(fit.speed.decode.low, 1e-3) * max(fit.speed.decode.high, 1e-3))
+    doublings = math.log2(middle / weights.enough_per_second)
+    return weights.speed * (doublings if doublings < 0 else 0.1 * min(doublings, 3.0))
+
+
+def _is_last_resort(candidate: Candidate) -> bool:
+    label = candidate.quant.upper()
+    if label.startswith(_HIDDEN_UNLESS_LARGE):
+        parameters, bits = candidate.parameters or 0, candidate.bits_per_weight or 0
+        return parameters < _LARGE or bits < crossover_bits(parameters)
+    return label.startswith(_HIDDEN_LABELS)
+
+
+def _with_reasons(place: Ranked, ranked: Sequence[Ranked]) -> Ranked:
+    candidate = place.candidate
+    reasons = []
+    fitting = [r.candidate for r in ranked if r.candidate.fit.verdict.fits]
+    if candidate.fit.verdict.fits:
+        largest = max((c.parameters or 0 for c in fitting), default=0)
+        is_largest = candidate.parameters == largest
+        if is_largest and len({c.parameters for c in fitting}) > 1:
+            reasons.append(Reason("rank_largest_that_fits", {"parameters": candidate.parameters}))
+        if place is ranked[0]:
+            reasons.extend(_why_first(candidate, fitting))
+    if _is_last_resort(candidate):
+        reasons.append(Reason("rank_last_resort", {"quant": candidate.quant}))
+    return Ranked(candidate, place.score, tuple(reasons), place.hidden)
+
+
+def _why_first(first: Candidate, fitting: Sequence[Candidate]) -> list[Reason]:
+    reasons = []
+    if first.quality is not None:
+        reasons.append(Reason("rank_quality", {"kept": first.quality, "quant": first.quant}))
+    same_model = [
+        c for c in fitting if c.parameters == first.parameters and c.bits_per_weight is not None
+    ]
+    finest = max((c.bits_per_weight or 0 for c in same_model), default=0)
+    if first.bits_per_weight and same_model and first.bits_per_weight >= finest:
+        if len(same_model) > 1:
+            reasons.append(Reason("rank_finest_that_fits", {"quant": first.quant}))
+    elif finest and first.fit.speed is not None:
+        reasons.append(Reason("rank_faster_than_finer", {"quant": first.quant}))
+    return reasons

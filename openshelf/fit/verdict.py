@@ -14,9 +14,9 @@ from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_con
 from openshelf.fit.placing import Placed, Room, place
 from openshelf.fit.pools import budgets, unused_gpus, usable_gpus
 from openshelf.fit.remedies import find_remedies
+from openshelf.fit.speed import Load, estimate_speed, measured_speed
 from openshelf.fit.speed import Range as Range
 from openshelf.fit.speed import Speed as Speed
-from openshelf.fit.speed import Load, estimate_speed, measured_speed
 from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
 

@@ -2,4 +2,31 @@
 
 from __future__ import annotations
 
-TEMPLATES: dict[str, str] = {}
+TEMPLATES: dict[str, str] = {
+    # the verdict and what it rests on
+    "fit_all_on_gpu": "Everything runs on the GPU: {needed_bytes:gib} of {budget_bytes:gib} free now.",
+    "fit_split": "{gpu_layers} of {n_layers} layers run on the GPU, the rest on the CPU.",
+    "fit_on_cpu": "Runs on the CPU: {needed_bytes:gib} of {budget_bytes:gib} of memory free now.",
+    "fit_too_large": "Too large by {missing_bytes:gib}: needs {needed_bytes:gib}, and {budget_bytes:gib} are free now.",
+    "fit_check_with_engine": "May fit: the memory rules of this architecture are not known here, and the upper bound of {needed_bytes:gib} is more than the {budget_bytes:gib} free now. Check with the engine.",
+    "fit_upper_bound": "The memory rules of the architecture {architecture} are not known here: the figures are an upper bound.",
+    "fit_expected": "Expected figures: the file's own header has not been read yet.",
+    "fit_experts_on_cpu": "The experts of {layers} of {n_layers} layers stay in memory beside the GPU.",
+    "fit_context_clamped": "The context was shortened from {asked:tokens} to {trained:tokens} tokens, the length this model was trained for.",
+    "fit_flash_attention_needed": "Flash attention was turned on: context memory of type {kv_type} needs it.",
+    "fit_gpu_not_usable": "The GPU {gpu} is not used: this engine build cannot use it.",
+    "fit_gpu_unknown": "The GPU {gpu} is not counted: whether the engine can use it is not known yet.",
+    "fit_gpu_memory_unknown": "The GPU {gpu} is not used: its memory could not be read.",
+    # what would make it fit
+    "fit_shorter_context": "Shorten the context to {context_length:tokens} tokens.",
+    "fit_smaller_kv_type": "Store the context memory as {kv_type}, which takes about half.",
+    "fit_smaller_quant": "Choose a smaller variant, of at most {largest_bytes:bytes}.",
+    "fit_smaller_model": "Choose a smaller model, of at most {largest_bytes:bytes}.",
+    "fit_run_on_server": "Run it on a server and chat with it from here.",
+    # why this variant
+    "rank_largest_that_fits": "The largest model of the family that fits.",
+    "rank_finest_that_fits": "{quant} is the finest precision that fits.",
+    "rank_faster_than_finer": "A finer precision than {quant} would fit too, at a lower speed.",
+    "rank_quality": "{quant} agrees with the unquantized model on about {kept:percent} of tokens.",
+    "rank_last_resort": "{quant} is a last resort: much of the model is lost at this precision.",
+}
