@@ -9,12 +9,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from openshelf.children import Door, child_command, child_environment
 from openshelf.engine.connection import PING_AFTER_SECONDS, STOP_SECONDS, Call, Connection
+from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
 from openshelf.engine.protocol import (
     Chat,
     ChatMessage,
@@ -26,7 +26,6 @@ from openshelf.engine.protocol import (
     Loaded,
     LoadProgress,
     Ping,
-    Plan,
     Pong,
     PromptProgress,
     Refused,
@@ -50,33 +49,11 @@ from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Progress, Report, no_report
 
 E = TypeVar("E", bound=Event)
-OnTokens = Callable[[str, int], None]
 
 _PING_SECONDS = 5.0
 _DEVICES_SECONDS = 60.0
 _UNLOAD_SECONDS = 30.0
 _CLOSE_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """One file of an installed model: `path` in the repository, `location` on this disk."""
-
-    repo: str
-    commit: str
-    path: str
-    location: str
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class LoadOrder:
-    """What to load and how: all shards in order, the verdict's plan, the policy of this moment."""
-
-    files: tuple[ModelFile, ...]
-    plan: Plan
-    policy_sha256: str
 
 
 class Engine:
