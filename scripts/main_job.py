@@ -2,8 +2,6 @@
 from the hardware to an answer of the starter model.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

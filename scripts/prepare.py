@@ -5,8 +5,6 @@ Standard library only. The app is installed as editable, so that a change of the
 effect with the next start.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

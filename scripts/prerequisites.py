@@ -4,8 +4,6 @@ what is missing. As root on Debian and Ubuntu that command is run at once.
 Standard library only, and readable for Pythons that are too old, so that they can be told so.
 """
 
-from __future__ import annotations
-
 import ctypes
 import importlib.util
 import os
