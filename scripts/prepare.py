@@ -167,7 +167,8 @@ def _step(name):
 
 def _run_watched(command):
     """Run `command`, show the lines that matter, and a sign of life where there are none."""
-    process = subprocess.Popen(
+    lines = queue.Queue()
+    with subprocess.Popen(
         command,
         env=clean_environment(),
         stdin=subprocess.DEVNULL,
@@ -175,16 +176,17 @@ def _run_watched(command):
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-    )
-    lines = queue.Queue()
-    threading.Thread(target=_read_lines, args=(process, lines), daemon=True).start()
-    try:
-        output = _follow(lines)
-        failed = process.wait() != 0
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+    ) as process:
+        reader = threading.Thread(target=_read_lines, args=(process, lines), daemon=True)
+        reader.start()
+        try:
+            output = _follow(lines)
+            failed = process.wait() != 0
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            reader.join()
     if failed:
         LOG.parent.mkdir(exist_ok=True)
         LOG.write_text("\n".join(output), encoding="utf-8")

@@ -201,8 +201,7 @@ def _visual_studio():
 
 def _provide(packages, what, commands=None):
     """Install Debian packages where we may; otherwise tell the command that does."""
-    by_apt = shutil.which("apt-get") is not None
-    if by_apt and os.geteuid() == 0:
+    if shutil.which("apt-get") and os.geteuid() == 0:
         _install_with_apt(packages, what)
         return
     commands = {**(commands or {}), "apt-get": f"apt-get install {' '.join(packages)}"}
@@ -233,6 +232,6 @@ def _install_with_apt(packages, what):
 def _command_for_here(commands):
     for tool, command in commands.items():
         if shutil.which(tool):
-            unprivileged = os.name == "posix" and tool != "brew" and os.geteuid() != 0
-            return f"sudo {command}" if unprivileged else command
+            as_root = tool in ("brew", "winget") or os.geteuid() == 0
+            return command if as_root else f"sudo {command}"
     return ""
