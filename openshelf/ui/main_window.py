@@ -40,7 +40,7 @@ class MainWindow(QMainWindow):
         self._sheet: Overlay | None = None
         self.setWindowTitle("Openshelf")
         self.setMinimumSize(MINIMUM_SIZE)
-        central = QWidget()
+        self._central = central = QWidget()
         row = QHBoxLayout(central)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -101,7 +101,7 @@ class MainWindow(QMainWindow):
 
         if self._sheet is not None:
             return
-        sheet = InstallSheet(self._services, self._bridge, target, self.centralWidget())
+        sheet = InstallSheet(self._services, self._bridge, target, self._central)
         sheet.installed.connect(self._on_installed)
         sheet.closed.connect(self._on_sheet_closed)
         self._sheet = sheet

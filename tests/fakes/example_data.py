@@ -249,7 +249,11 @@ def example_fit(sample: _Sample, context_length: int) -> Fit:
         flash_attention="auto", gpu_layers=33, n_layers=33,
         devices=(DeviceMemory("CUDA0", "gpu", "gpu:0", weights, cache, buffers),),
         pools=(Pool("gpu:0", int(sample.budget_gib * GIB), needed),),
-        verdict=sample.verdict, reasons=(), remedies=(),
+        verdict=sample.verdict, reasons=(),
+        remedies=() if sample.verdict.fits else (
+            Reason("Use a server: vLLM on one 48 GB GPU runs it."),
+            Reason("Free 6.2 GiB of RAM."),
+        ),
         speed=Speed(Range(*sample.speed), Range(300, 400), "estimate") if sample.speed else None,
         plan=plan,
     )  # fmt: skip
@@ -263,6 +267,7 @@ def _model(sample: _Sample) -> CatalogModel:
         parameters=8_000_000_000, active_parameters=None, weights_count=None,
         license=sample.licenses[-1], languages=Languages(sample.languages, ("en", "de")),
         modalities=("text",), capabilities=("chat",), release_date="2025-05-01",
+        label=sample.model,
     )  # fmt: skip
 
 

@@ -113,9 +113,10 @@ def size_words(ranked: RankedVariant) -> str:
 
 
 def variant_title(row: ShelfRow, ranked: RankedVariant) -> str:
-    """`Qwen3-14B · Q3_K_M`, or the model and "none fits"."""
+    """`14B · Q3_K_M`, or the model and "none fits"; the card's title names the family."""
     last = ranked.variant.quant if row.recommended is not None else _tr("none fits")
-    return f"{ranked.variant.model.name} · {last}"
+    model = ranked.variant.model
+    return f"{model.label or model.name} · {last}"
 
 
 def matches(row: ShelfRow, text: str) -> bool:

@@ -48,7 +48,7 @@ class ShelfControls(PageHeader):
         self.search.setPlaceholderText(self.tr("Search families…"))
         self.search.setAccessibleName(self.tr("Search families"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(140)
+        self.search.setMinimumWidth(120)
         self.search.setMaximumWidth(190)
         self.add_control(self.search)
         self.context.value_changed.connect(self._on_changed)

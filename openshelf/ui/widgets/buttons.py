@@ -151,6 +151,11 @@ class SegmentedControl(QFrame, Generic[V]):
         segment.setCheckable(True)
         segment.setAutoDefault(False)
         segment.setFont(font(TextRole.STRONG))
+        # As wide as when it is chosen, so that choosing moves nothing.
+        segment.ensurePolished()
+        segment.setMinimumWidth(segment.sizeHint().width())
+        segment.setFont(font(TextRole.BODY))
+        segment.toggled.connect(self._on_toggled)
         segment.setAccessibleName(f"{name}: {label}")
         self._group.addButton(segment, index)
         return segment
@@ -163,6 +168,10 @@ class SegmentedControl(QFrame, Generic[V]):
         """Show `value` as chosen; a value that is no option changes nothing."""
         if value in self._values:
             self._group.button(self._values.index(value)).setChecked(True)
+
+    def _on_toggled(self) -> None:
+        for segment in self._group.buttons():
+            segment.setFont(font(TextRole.STRONG if segment.isChecked() else TextRole.BODY))
 
     def _on_clicked(self, _: int) -> None:
         self.value_changed.emit(self.value)

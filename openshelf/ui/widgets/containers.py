@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets.buttons import Button, PrimaryButton
-from openshelf.ui.widgets.text import TextLabel
+from openshelf.ui.widgets.text import ElidedLabel, TextLabel
 
 PAGE_MARGIN = 22
 """Pixels left and right of a page's content."""
@@ -57,10 +57,11 @@ class PageHeader(QFrame):
         self.setMinimumHeight(70)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(PAGE_MARGIN, 10, PAGE_MARGIN, 10)
-        self._row.setSpacing(18)
+        self._row.setSpacing(16)
         words = QVBoxLayout()
         words.setSpacing(2)
-        self.title = TextLabel(title, TextRole.TITLE)
+        self.title = ElidedLabel(title, TextRole.TITLE)
+        self.title.setMinimumWidth(120)
         self.subtitle = TextLabel(subtitle, TextRole.SMALL, "muted", wrap=True)
         words.addStretch(1)
         words.addWidget(self.title)
@@ -157,3 +158,14 @@ class ScrollPage(QScrollArea):
         self.body.setSpacing(spacing)
         self.setWidget(content)
         self.viewport().setAutoFillBackground(False)
+        self._margin = margin
+        self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
+
+    def _on_range_changed(self, _: int, most: int) -> None:
+        # The bar stands in the margin, so that the content keeps its right edge.
+        margins = self.body.contentsMargins()
+        bar = self.verticalScrollBar().sizeHint().width() if most > 0 else 0
+        wanted = max(2, self._margin - bar)
+        if margins.right() != wanted:
+            margins.setRight(wanted)
+            self.body.setContentsMargins(margins)

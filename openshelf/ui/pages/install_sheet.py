@@ -1,0 +1,296 @@
+"""The install sheet: look up → read → accept → fetch → chat, above the page that asked for it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from openshelf.errors import OpenshelfError
+from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.install import InstallOffer
+from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.facts import load_licenses
+from openshelf.services import Services
+from openshelf.tasks import CancelToken, Failed, Outcome, Progress, Report, Succeeded, Task
+from openshelf.ui.models.install_words import phase_words, verdict_words
+from openshelf.ui.models.terms import LicenseTerms, build_terms
+from openshelf.ui.pages.install_progress import DownloadPanel
+from openshelf.ui.pages.install_side import ConsentPanel
+from openshelf.ui.pages.install_terms import TermsPanel
+from openshelf.ui.sentences import error_details, error_text
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.widgets import (
+    Button,
+    Chip,
+    Divider,
+    InlineNotice,
+    NoticeLevel,
+    TextLabel,
+)
+from openshelf.ui.widgets.overlay import Overlay
+
+SHEET_WIDTH = 1010
+SIDE_WIDTH = 331
+
+
+class SheetState(enum.Enum):
+    PREPARING = enum.auto()
+    READING = enum.auto()
+    ACCEPTING = enum.auto()
+    FETCHING = enum.auto()
+    FAILED = enum.auto()
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    offer: InstallOffer
+    terms: tuple[LicenseTerms, ...]
+
+
+class InstallSheet(Overlay):
+    """Opened for a target; emits `installed(id)` when the model is there and the sheet is open."""
+
+    installed = Signal(str)
+
+    def __init__(self, services: Services, bridge: TaskBridge, target: str, host: QWidget) -> None:
+        super().__init__(host, width=SHEET_WIDTH, name=self.tr("Install"))
+        self._services = services
+        self._bridge = bridge
+        self._target = target
+        self._offer: InstallOffer | None = None
+        self._download_id: str | None = None
+        self._task: Task | None = None
+        self.state = SheetState.PREPARING
+        self._build()
+        self._unsubscribe = bridge.listen(
+            services.downloads.announcer, self._on_download, latest_by=_id_of
+        )
+        self.closed.connect(self._on_closed)
+        self._prepare()
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self.panel)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        head = QHBoxLayout()
+        head.setContentsMargins(24, 18, 24, 18)
+        head.setSpacing(16)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        self.title = TextLabel(self.tr("Before you install"), TextRole.TITLE, wrap=True)
+        self.subtitle = TextLabel(self._target, TextRole.SMALL, "muted", wrap=True)
+        words.addWidget(self.title)
+        words.addWidget(self.subtitle)
+        head.addLayout(words, 1)
+        self.verdict = Chip()
+        self.verdict.hide()
+        head.addWidget(self.verdict)
+        column.addLayout(head)
+        column.addWidget(Divider())
+        self._waiting = _WaitingPanel()
+        self._waiting.cancelled.connect(self.close_sheet)
+        self._waiting.retried.connect(self._prepare)
+        column.addWidget(self._waiting, 1)
+        self._column = column
+
+    def _prepare(self) -> None:
+        self.state = SheetState.PREPARING
+        self._waiting.show_phase(self.tr("Looking up files and licenses…"))
+        services, target = self._services, self._target
+
+        def work(cancel: CancelToken, report: Report) -> _Prepared:
+            offer = services.installer.prepare(target, cancel, report)
+            return _Prepared(offer, build_terms(offer.decision, load_licenses()))
+
+        self._task = self._bridge.submit(
+            "prepare install",
+            work,
+            on_outcome=self._on_prepared,
+            on_progress=self._on_prepare_progress,
+        )
+        self.fit_panel()
+
+    def _on_prepare_progress(self, progress: Progress) -> None:
+        if self.state is SheetState.PREPARING:
+            self._waiting.show_phase(phase_words(progress.phase))
+
+    def _on_prepared(self, outcome: Outcome[_Prepared]) -> None:
+        match outcome:
+            case Succeeded(prepared):
+                self._show_offer(prepared)
+            case Failed(error):
+                self.state = SheetState.FAILED
+                self._waiting.show_error(error)
+                self.fit_panel()
+            case _:
+                self.close_sheet()
+
+    def _show_offer(self, prepared: _Prepared) -> None:
+        offer = prepared.offer
+        self._offer = offer
+        self.state = SheetState.READING
+        title = self.tr("Before you install {model}").format(model=offer.model_name)
+        self.title.setText(title)
+        self.setAccessibleName(title)
+        parts = [offer.quant or "", self.tr("packaged by {name}").format(name=offer.packager)]
+        if offer.publisher:
+            parts.append(self.tr("base model by {name}").format(name=offer.publisher))
+        self.subtitle.setText(" · ".join(part for part in parts if part))
+        verdict = verdict_words(offer)
+        self.verdict.show_as(verdict.text, verdict.kind)
+        self.verdict.show()
+        self._waiting.hide()
+        self._add_body(prepared)
+        self.fit_panel()
+        (self.side.cancel if self.side.why_not else self.side.tick).setFocus()
+
+    def _add_body(self, prepared: _Prepared) -> None:
+        body = QFrame()
+        row = QHBoxLayout(body)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.terms = TermsPanel()
+        self.terms.show_terms(prepared.terms, prepared.offer.decision)
+        self.terms.grown.connect(self.fit_panel)
+        self.side = ConsentPanel(prepared.offer, self._services.gate.policy)
+        self.side.setFixedWidth(SIDE_WIDTH)
+        self.side.accepted.connect(self._on_accepted)
+        self.side.cancelled.connect(self.close_sheet)
+        row.addWidget(self.terms, 1)
+        row.addWidget(Divider(vertical=True))
+        row.addWidget(self.side)
+        self._column.addWidget(body, 1)
+
+    def _on_accepted(self) -> None:
+        offer = self._offer
+        if offer is None or self.state is not SheetState.READING:
+            return
+        self.state = SheetState.ACCEPTING
+        self.side.problem.hide()
+        self.side.set_busy(busy=True)
+        services = self._services
+        form = AcceptanceForm(
+            on_behalf_of=services.gate.policy.organization.name,
+            note=self.side.note,
+            method="checkbox",
+            texts_shown=self.terms.texts_shown,
+        )
+
+        def work(cancel: CancelToken, report: Report) -> Download:
+            clearance = services.installer.accept(offer, form)
+            return services.downloads.start(offer, clearance)
+
+        self._task = self._bridge.submit("accept", work, on_outcome=self._on_started)
+
+    def _on_started(self, outcome: Outcome[Download]) -> None:
+        match outcome:
+            case Succeeded(download):
+                self._show_progress(download)
+            case Failed(error):
+                self.state = SheetState.READING
+                self.side.set_busy(busy=False)
+                self.side.problem.show_message(
+                    error_text(error), NoticeLevel.BAD, details=error_details(error)
+                )
+                self.fit_panel()
+            case _:
+                self.close_sheet()
+
+    def _show_progress(self, download: Download) -> None:
+        self.state = SheetState.FETCHING
+        self._download_id = download.id
+        self.progress = DownloadPanel()
+        self.progress.paused.connect(self._on_paused)
+        self.progress.resumed.connect(self._on_resumed)
+        self.progress.cancelled.connect(self._on_download_cancelled)
+        self.progress.sent_to_background.connect(self.close_sheet)
+        self.side.replace_consent(self.progress)
+        self.progress.background.setFocus()
+        # It may have moved on, or even ended, before this sheet knew its id.
+        known = {entry.id: entry for entry in self._services.downloads.snapshots()}
+        self._on_download(known.get(download.id, download))
+
+    def _on_download(self, download: Download) -> None:
+        if download.id != self._download_id or self.state is not SheetState.FETCHING:
+            return
+        self.progress.show_download(download)
+        if download.state is DownloadState.DONE and download.installed_id is not None:
+            self.installed.emit(download.installed_id)
+        elif download.state is DownloadState.CANCELLED:
+            self.close_sheet()
+
+    def _on_paused(self) -> None:
+        self._steer("pause")
+
+    def _on_resumed(self) -> None:
+        self._steer("resume")
+
+    def _on_download_cancelled(self) -> None:
+        self._steer("cancel")
+
+    def _steer(self, act: str) -> None:
+        """Pause, resume or cancel; each may wait for the download's child, so it is a task."""
+        steer, download_id = getattr(self._services.downloads, act), self._download_id
+
+        def work(cancel: CancelToken, report: Report) -> None:
+            steer(download_id)
+
+        self._bridge.submit(act, work, on_outcome=self._on_steered)
+
+    def _on_steered(self, outcome: Outcome[None]) -> None:
+        if isinstance(outcome, Failed):
+            self.side.problem.show_message(error_text(outcome.error), NoticeLevel.BAD)
+
+    def _on_closed(self) -> None:
+        self._unsubscribe()
+        if self._task is not None and self.state is SheetState.PREPARING:
+            self._task.cancel()
+
+
+class _WaitingPanel(QFrame):
+    """The sheet while the offer is looked up, and when that failed."""
+
+    cancelled = Signal()
+    retried = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 24, 24, 24)
+        column.setSpacing(14)
+        self.phase = TextLabel("", TextRole.BODY, "muted", wrap=True)
+        self.notice = InlineNotice()
+        self.notice.acted.connect(self.retried)
+        column.addWidget(self.phase)
+        column.addWidget(self.notice)
+        column.addStretch(1)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        self.cancel = Button(self.tr("Cancel"))
+        self.cancel.clicked.connect(self.cancelled)
+        buttons.addWidget(self.cancel)
+        column.addLayout(buttons)
+
+    def show_phase(self, text: str) -> None:
+        self.phase.setText(text)
+        self.phase.show()
+        self.notice.hide()
+        self.cancel.setText(self.tr("Cancel"))
+
+    def show_error(self, error: BaseException) -> None:
+        self.phase.hide()
+        self.notice.show_message(
+            error_text(error),
+            NoticeLevel.WARNING if isinstance(error, OpenshelfError) else NoticeLevel.BAD,
+            button=self.tr("Try again"),
+            details=error_details(error),
+        )
+        self.cancel.setText(self.tr("Close"))
+
+
+def _id_of(download: Download) -> str:
+    return download.id

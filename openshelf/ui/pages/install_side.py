@@ -1,0 +1,194 @@
+"""The right side of the install sheet: what is fetched, what the policy says, and the consent."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from openshelf.library.install import InstallOffer
+from openshelf.licenses.clearance import Verdict
+from openshelf.policy.organization import Policy
+from openshelf.policy.verdict import PolicyReason
+from openshelf.reasons import Reason
+from openshelf.ui.sentences import reason_sentence
+from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.widgets import (
+    Button,
+    Chip,
+    ChipKind,
+    ElidedLabel,
+    InlineNotice,
+    KeyValueRow,
+    NoticeLevel,
+    PrimaryButton,
+    ScrollPage,
+    SectionLabel,
+    TextLabel,
+)
+from openshelf.units import format_bytes
+
+
+class ConsentPanel(ScrollPage):
+    """Emits `accepted` and `cancelled`; `note` and `is_ticked` say what the person did."""
+
+    accepted = Signal()
+    cancelled = Signal()
+
+    def __init__(self, offer: InstallOffer, policy: Policy) -> None:
+        super().__init__(margin=22, top=18, spacing=4)
+        self.setAccessibleName(self.tr("Download and consent"))
+        self._offer = offer
+        self._policy = policy
+        self._add_download()
+        self.body.addSpacing(12)
+        self._add_policy()
+        self.body.addSpacing(12)
+        self.problem = InlineNotice()
+        self._consent = QWidget()
+        self._fill_consent()
+        self.body.addWidget(self._consent)
+        self.body.addWidget(self.problem)
+        self.body.addStretch(1)
+
+    @property
+    def note(self) -> str:
+        return self.note_field.text().strip()
+
+    @property
+    def is_ticked(self) -> bool:
+        return self.tick.isChecked()
+
+    @property
+    def why_not(self) -> str:
+        """Why this cannot be accepted here; "" where it can."""
+        offer = self._offer
+        if offer.decision.verdict is Verdict.BLOCKED:
+            return self.tr("This model is blocked, so it cannot be installed here.")
+        if offer.decision.verdict is Verdict.NEEDS_REVIEW and self._policy.exists:
+            return self.tr("Your policy asks for a review before anyone installs this.")
+        if offer.left_bytes > offer.free_bytes:
+            text = self.tr("{needed} are needed and {free} are free in {folder}.")
+            return text.format(
+                needed=format_bytes(offer.left_bytes),
+                free=format_bytes(offer.free_bytes),
+                folder=offer.folder,
+            )
+        return ""
+
+    def replace_consent(self, panel: QWidget) -> None:
+        """Show the progress where the consent was."""
+        self._consent.hide()
+        self.body.insertWidget(self.body.indexOf(self._consent), panel)
+
+    def set_busy(self, *, busy: bool) -> None:
+        self.accept.setEnabled(not busy and self.is_ticked)
+        self.tick.setEnabled(not busy)
+
+    def _add_download(self) -> None:
+        offer = self._offer
+        is_local = offer.source != "hub"
+        title = self.tr("Already on this machine") if is_local else self.tr("Download")
+        self.body.addWidget(SectionLabel(title))
+        if len(offer.files) == 1:
+            name = offer.files[0].path.rpartition("/")[2]
+        else:
+            name = self.tr("%n file(s)", "", len(offer.files))
+        self.body.addWidget(ElidedLabel(name, TextRole.CODE))
+        self.body.addWidget(KeyValueRow(self.tr("Size"), format_bytes(offer.size_bytes)))
+        if offer.resumed_from_bytes:
+            kept = format_bytes(offer.resumed_from_bytes)
+            self.body.addWidget(KeyValueRow(self.tr("Already fetched"), kept))
+        left = format_bytes(max(0, offer.free_bytes - offer.left_bytes))
+        self.body.addWidget(KeyValueRow(self.tr("Free after install"), left))
+        self.body.addWidget(KeyValueRow(self.tr("Checked by"), "SHA-256"))
+
+    def _add_policy(self) -> None:
+        decision = self._offer.decision
+        title = self._policy.name or self.tr("Your policy")
+        self.body.addWidget(SectionLabel(title))
+        if not self._policy.exists:
+            none = self.tr("No policy file is set; only the licenses speak.")
+            self.body.addWidget(TextLabel(none, TextRole.SMALL, "muted", wrap=True))
+        for reason in decision.reasons:
+            self.body.addWidget(_PolicyRow(reason, decision.verdict))
+        if not decision.reasons:
+            chip = Chip(self.tr("allowed"), ChipKind.GOOD)
+            self.body.addWidget(KeyValueRow(self.tr("Rules that object: none"), chip))
+        if decision.facts_missing:
+            facts = ", ".join(name.replace("_", " ") for name in decision.facts_missing)
+            text = self.tr("Not known about you: {facts}").format(facts=facts)
+            self.body.addWidget(TextLabel(text, TextRole.TINY, "faint", wrap=True))
+
+    def _fill_consent(self) -> None:
+        column = QVBoxLayout(self._consent)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        self._make_fields()
+        refusal = self.why_not
+        if refusal:
+            notice = InlineNotice()
+            is_blocked = self._offer.decision.verdict is Verdict.BLOCKED
+            notice.show_message(refusal, NoticeLevel.BAD if is_blocked else NoticeLevel.WARNING)
+            column.addWidget(notice)
+        else:
+            if self._offer.decision.verdict is Verdict.NEEDS_REVIEW:
+                notice = InlineNotice()
+                notice.show_message(
+                    self.tr(
+                        "Nobody reviewed these terms. If you accept, the record says “unreviewed”."
+                    ),
+                    NoticeLevel.WARNING,
+                )
+                column.addWidget(notice)
+            column.addWidget(self.tick)
+            column.addWidget(self.note_field)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(10)
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel)
+        if not refusal:
+            buttons.addWidget(self.accept)
+        column.addLayout(buttons)
+        kept = self.tr(
+            "The acceptance is kept on this machine with the hashes of texts and files, the time "
+            "and the verdict."
+        )
+        if not refusal:
+            column.addWidget(TextLabel(kept, TextRole.TINY, "faint", wrap=True))
+
+    def _make_fields(self) -> None:
+        organization = self._policy.organization.name
+        terms = self.tr("I accept these terms")
+        if organization:
+            terms = self.tr("I accept these terms for {name}").format(name=organization)
+        self.tick = QCheckBox(terms.replace("&", "&&"), self._consent)
+        self.tick.setAccessibleName(terms)
+        self.note_field = QLineEdit(self._consent)
+        self.note_field.setPlaceholderText(self.tr("Note for the record (optional)"))
+        self.note_field.setAccessibleName(self.tr("Note for the record"))
+        self.note_field.setMaxLength(500)
+        self.cancel = Button(self.tr("Cancel"))
+        self.accept = PrimaryButton(self.tr("Accept and install"))
+        self.accept.setEnabled(False)
+        for widget in (self.tick, self.note_field):
+            widget.setVisible(not self.why_not)
+        self.tick.toggled.connect(self.accept.setEnabled)
+        self.accept.clicked.connect(self.accepted)
+        self.cancel.clicked.connect(self.cancelled)
+
+
+class _PolicyRow(QWidget):
+    """One reason of the verdict, with the license and clause it comes from."""
+
+    def __init__(self, reason: PolicyReason, verdict: Verdict) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 2, 0, 2)
+        row.setSpacing(8)
+        data = {"license": reason.license, "ref": reason.ref, "fact": reason.fact}
+        text = reason_sentence(Reason(reason.code, data))
+        row.addWidget(TextLabel(text, TextRole.SMALL, wrap=True), 1)
+        kinds = {Verdict.BLOCKED: ChipKind.BAD, Verdict.NEEDS_REVIEW: ChipKind.WARNING}
+        chip = Chip(reason.license, kinds.get(verdict, ChipKind.NEUTRAL))
+        chip.setToolTip(reason.ref)
+        row.addWidget(chip, 0, Qt.AlignmentFlag.AlignTop)

@@ -1,0 +1,138 @@
+"""Settings: colors, the offline switch, and where everything lies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from openshelf import __version__
+from openshelf.services import Services
+from openshelf.settings import Settings
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.theme.scheme import Scheme
+from openshelf.ui.widgets import (
+    Card,
+    LinkButton,
+    PageHeader,
+    ScrollPage,
+    SegmentedControl,
+    TextLabel,
+)
+from openshelf.ui.widgets.page import Page
+
+
+class SettingsPage(Page):
+    """Each change is saved at once and announced; nothing here waits for an OK."""
+
+    def __init__(self, services: Services, bridge: TaskBridge) -> None:
+        super().__init__()
+        self._services = services
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        version = self.tr("Openshelf {version}").format(version=__version__)
+        column.addWidget(PageHeader(self.tr("Settings"), version))
+        scroll = ScrollPage(spacing=14)
+        scroll.setAccessibleName(self.tr("Settings"))
+        scroll.body.addWidget(self._make_appearance())
+        scroll.body.addWidget(self._make_network())
+        scroll.body.addWidget(self._make_places())
+        scroll.body.addStretch(1)
+        column.addWidget(scroll, 1)
+        bridge.listen(services.settings.announcer, self._on_settings_changed)
+
+    def _make_appearance(self) -> Card:
+        card = Card()
+        card.body.addWidget(TextLabel(self.tr("Appearance"), TextRole.HEADING))
+        options = [
+            (Scheme.SYSTEM.value, self.tr("System")),
+            (Scheme.LIGHT.value, self.tr("Light")),
+            (Scheme.DARK.value, self.tr("Dark")),
+            (Scheme.HIGH_CONTRAST.value, self.tr("High contrast")),
+        ]
+        current = self._services.settings.current.theme
+        self.theme: SegmentedControl[str] = SegmentedControl(self.tr("Colors"), options, current)
+        self.theme.value_changed.connect(self._on_theme)
+        card.body.addWidget(_line(self.tr("Colors"), self.theme))
+        return card
+
+    def _make_network(self) -> Card:
+        card = Card()
+        card.body.addWidget(TextLabel(self.tr("Network"), TextRole.HEADING))
+        self.offline = QCheckBox(self.tr("Offline: ask nothing of any other machine"))
+        self.offline.setAccessibleName(self.offline.text())
+        self.offline.setChecked(self._services.settings.current.offline)
+        self.offline.toggled.connect(self._on_offline)
+        card.body.addWidget(self.offline)
+        text = self.tr(
+            "Chats never leave this machine. The network is used only to look up and fetch models; "
+            "downloads that run are stopped when this is switched on, and go on later."
+        )
+        card.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
+        return card
+
+    def _make_places(self) -> Card:
+        card = Card()
+        card.body.addWidget(TextLabel(self.tr("Where things lie"), TextRole.HEADING))
+        paths = self._services.paths
+        for name, path in (
+            (self.tr("Models"), paths.models),
+            (self.tr("Settings"), paths.config),
+            (self.tr("Chats and records"), paths.data),
+            (self.tr("Logs"), paths.logs),
+        ):
+            card.body.addWidget(PathLine(name, str(path)))
+        return card
+
+    def _save(self, settings: Settings) -> None:
+        self._services.settings.save(settings)
+
+    def _on_theme(self, value: str) -> None:
+        self._save(replace(self._services.settings.current, theme=value))
+
+    def _on_offline(self, checked: bool) -> None:  # noqa: FBT001
+        if checked != self._services.settings.current.offline:
+            self._save(replace(self._services.settings.current, offline=checked))
+
+    def _on_settings_changed(self, settings: Settings) -> None:
+        self.theme.choose(settings.theme)
+        self.offline.setChecked(settings.offline)
+
+
+class PathLine(QWidget):
+    """A folder's name and path, with a button that copies it."""
+
+    def __init__(self, name: str, path: str) -> None:
+        super().__init__()
+        self._path = path
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        label = TextLabel(name, TextRole.SMALL, "muted")
+        label.setMinimumWidth(130)
+        shown = TextLabel(path, TextRole.CODE, wrap=True, selectable=True)
+        shown.setAccessibleName(f"{name}: {path}")
+        copy = LinkButton(self.tr("Copy"), self.tr("Copy {path}").format(path=path), small=True)
+        copy.clicked.connect(self._on_copy)
+        row.addWidget(label)
+        row.addWidget(shown, 1)
+        row.addWidget(copy)
+
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._path)
+
+
+def _line(name: str, control: QWidget) -> QWidget:
+    line = QWidget()
+    row = QHBoxLayout(line)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(12)
+    label = TextLabel(name, TextRole.SMALL, "muted")
+    label.setMinimumWidth(130)
+    row.addWidget(label)
+    row.addWidget(control)
+    row.addStretch(1)
+    return line
