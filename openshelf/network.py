@@ -6,9 +6,27 @@ huggingface_hub.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+import collections
+import ipaddress
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from openshelf import __version__
+from openshelf.errors import Offline, UsageError
+
+if TYPE_CHECKING:
+    import urllib3
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+USER_AGENT = f"openshelf/{__version__}"
+_PORTS = {"http": 80, "https": 443}
+_TRUE = {"1", "on", "yes", "true"}
 
 
 @dataclass(frozen=True)
@@ -23,4 +41,258 @@ class NetworkOptions:
     connect_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 30.0
     bytes_per_second: int | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def host(self) -> str:
+        """The endpoint's host, for messages."""
+        return host_of(self.endpoint)
+
+
+@dataclass(frozen=True)
+class NetworkWishes:
+    """What the settings and a stored login say, where the environment says nothing."""
+
+    offline: bool = False
+    endpoint: str = ""
+    ca_file: str = ""
+    bytes_per_second: int | None = None
+    stored_token: str | None = None
+    """For `endpoint` (or the default Hub) only; whoever passes it has checked that."""
+
+
+def options_from(
+    environment: Mapping[str, str], wishes: NetworkWishes | None = None
+) -> NetworkOptions:
+    """Options from HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN and the proxy variables.
+
+    HF_TOKEN goes to the default Hub only. Nothing is refused here, so that the app starts whatever
+    is written there; `check_endpoint` refuses it on first use.
+    """
+    wishes = wishes or NetworkWishes()
+    endpoint = (environment.get("HF_ENDPOINT") or wishes.endpoint or DEFAULT_ENDPOINT).rstrip("/")
+    token = wishes.stored_token if endpoint == (wishes.endpoint or DEFAULT_ENDPOINT) else None
+    if endpoint == DEFAULT_ENDPOINT:
+        token = environment.get("HF_TOKEN", "").strip() or token
+    scheme = urlsplit(endpoint).scheme if "://" in endpoint else "https"
+    no_proxy = _either(environment, "no_proxy") or ""
+    return NetworkOptions(
+        offline=wishes.offline or environment.get("HF_HUB_OFFLINE", "").lower() in _TRUE,
+        endpoint=endpoint,
+        proxy=_either(environment, f"{scheme}_proxy") or _either(environment, "all_proxy"),
+        no_proxy=tuple(part.strip().lower() for part in no_proxy.split(",") if part.strip()),
+        ca_file=wishes.ca_file or None,
+        bytes_per_second=wishes.bytes_per_second,
+        token=token or None,
+    )
+
+
+def _either(environment: Mapping[str, str], name: str) -> str | None:
+    return environment.get(name) or environment.get(name.upper()) or None
+
+
+def hub_environment(options: NetworkOptions) -> dict[str, str]:
+    """Values that must stand in the environment while huggingface_hub is imported.
+
+    Offline stays our own affair: the library would close loopback as well.
+    """
+    return {
+        "HF_ENDPOINT": options.endpoint,
+        "HF_HUB_OFFLINE": "0",
+        "TRANSFORMERS_OFFLINE": "0",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+        "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_DEBUG": "0",
+    }
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """(scheme, host, port); a token never leaves the origin that it belongs to."""
+    parts = _split(url)
+    return parts.scheme, (parts.hostname or "").lower(), _port(parts)
+
+
+def host_of(url: str) -> str:
+    """`host` or `host:port` where the port is unusual; the text itself where it is no URL."""
+    try:
+        parts = _split(url)
+    except UsageError:
+        return url
+    port = _port(parts)
+    name = parts.hostname or url
+    return name if port == _PORTS.get(parts.scheme) else f"{name}:{port}"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # a bad port is found only when it is asked for
+    except ValueError as error:
+        raise UsageError(f"{url} is not a web address") from error
+    return parts
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def check_endpoint(options: NetworkOptions) -> None:
+    """Raise UsageError where the Hub's address cannot be one."""
+    parts = _split(options.endpoint)
+    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.username:
+        raise UsageError(f"{options.endpoint} is not the address of a Hub (https://host)")
+
+
+def is_loopback(host: str) -> bool:
+    """True for this very machine; names other than localhost are never looked up for this."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def require_online(options: NetworkOptions, host: str) -> None:
+    """Raise Offline when the switch is on, except for loopback; servers on the LAN are closed too.
+
+    `host` may carry a port.
+    """
+    name = host if host.count(":") > 1 else host.partition(":")[0]
+    if options.offline and not is_loopback(name):
+        raise Offline(host=host)
+
+
+def proxy_for(options: NetworkOptions, url: str) -> str | None:
+    """The proxy for this address, None to go directly. Loopback never goes through one."""
+    parts = _split(url)
+    host = (parts.hostname or "").lower()
+    if not options.proxy or is_loopback(host):
+        return None
+    for entry in options.no_proxy:
+        name, _, port = entry.partition(":")
+        if port and port != str(_port(parts)):
+            continue
+        name = name.lstrip("*").lstrip(".")
+        if name == "" or host == name or host.endswith(f".{name}"):
+            return None
+    return options.proxy if "://" in options.proxy else f"http://{options.proxy}"
+
+
+def trusted_certificates(options: NetworkOptions) -> ssl.SSLContext:
+    """The system's trust, and the person's own CA where one is set. Raises UsageError."""
+    try:
+        import truststore
+
+        context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    except ImportError:
+        context = ssl.create_default_context()
+    if options.ca_file:
+        try:
+            context.load_verify_locations(cafile=options.ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
+            raise UsageError(f"The CA file {options.ca_file} cannot be used: {reason}") from error
+    return context
+
+
+@dataclass(frozen=True)
+class EgressEntry:
+    """One request that went out: when (seconds since 1970), where, what for, bytes that came."""
+
+    at: float
+    host: str
+    purpose: str
+    received_bytes: int
+
+
+class EgressLog:
+    """What went through the door, newest last; holds no addresses' paths and no secrets."""
+
+    def __init__(self, keep: int = 1000) -> None:
+        self._entries: collections.deque[EgressEntry] = collections.deque(maxlen=keep)
+        self._lock = threading.Lock()
+
+    def record(self, host: str, purpose: str, received_bytes: int) -> None:
+        with self._lock:
+            self._entries.append(EgressEntry(time.time(), host, purpose, received_bytes))
+
+    def entries(self) -> tuple[EgressEntry, ...]:
+        with self._lock:
+            return tuple(self._entries)
+
+
+class Pool:
+    """Requests with plain bodies: nothing is retried, redirected, decoded or read ahead."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        import urllib3
+
+        self._options = options
+        self._timeout = urllib3.Timeout(
+            connect=options.connect_timeout_seconds, read=options.read_timeout_seconds
+        )
+        self._managers: dict[str | None, urllib3.PoolManager] = {}
+
+    def get(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """The answer to a GET, its body still on the wire; whoever gets it closes it.
+
+        Raises Offline, UsageError, and urllib3's own exceptions.
+        """
+        require_online(self._options, host_of(url))
+        manager = self._manager(proxy_for(self._options, url))
+        return manager.request(
+            "GET",
+            url,
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers},
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=self._timeout,
+        )
+
+    def close(self) -> None:
+        for manager in self._managers.values():
+            manager.clear()
+
+    def _manager(self, proxy: str | None) -> urllib3.PoolManager:
+        if proxy not in self._managers:
+            self._managers[proxy] = self._new_manager(proxy)
+        return self._managers[proxy]
+
+    def _new_manager(self, proxy: str | None) -> urllib3.PoolManager:
+        import urllib3
+
+        # Certificates are read only where something needs them: loading takes 20 ms.
+        trust: Any = trusted_certificates(self._options)
+        if proxy is None:
+            return urllib3.PoolManager(num_pools=4, ssl_context=trust)
+        return urllib3.ProxyManager(
+            _without_login(proxy),
+            num_pools=4,
+            ssl_context=trust,
+            proxy_headers=_proxy_headers(proxy),
+        )
+
+
+def _without_login(proxy: str) -> str:
+    parts = _split(proxy)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _proxy_headers(proxy: str) -> dict[str, str]:
+    parts = _split(proxy)
+    if not parts.username:
+        return {}
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"proxy-authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+
+
+def open_pool(options: NetworkOptions) -> Pool:
+    """Connections for bodies of downloads: proxy, own CA and timeouts as the options say."""
+    return Pool(options)

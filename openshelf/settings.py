@@ -5,8 +5,24 @@ Unknown keys are kept, bad values fall back one by one with a log line.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
+import logging
+import os
+import shutil
+import threading
+import time
+import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from openshelf.errors import CorruptSettings, NotEnoughDisk, UsageError
+from openshelf.tasks import Announcer
+
+log = logging.getLogger(__name__)
 
 SETTINGS_VERSION = 1
 
@@ -25,3 +41,141 @@ class Settings:
     prefer: str = "balance"
     kv_type: str = "f16"
     unknown: dict[str, Any] = field(default_factory=dict)
+
+
+def _one_of(*words: str) -> Callable[[Any], bool]:
+    return lambda value: value in words
+
+
+def _count(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 4096
+
+
+def _endpoint(value: Any) -> bool:
+    return _text(value) and (value == "" or value.startswith(("https://", "http://")))
+
+
+_RULES: dict[str, Callable[[Any], bool]] = {
+    "version": _count(1, 1_000_000),
+    "theme": _one_of("system", "light", "dark"),
+    "offline": lambda value: isinstance(value, bool),
+    "hub_endpoint": _endpoint,
+    "ca_file": _text,
+    "download_limit": _count(1024, 1 << 50),
+    "context_length": _count(256, 1 << 24),
+    "prefer": _one_of("speed", "balance", "quality"),
+    "kv_type": _one_of("f16", "q8_0", "q4_0"),
+}
+
+
+def read_settings(text: str) -> Settings:
+    """Settings from TOML; each bad value falls back alone. Raises ValueError for bad TOML."""
+    data = tomllib.loads(text)
+    known: dict[str, Any] = {}
+    for name, is_good in _RULES.items():
+        if name not in data:
+            continue
+        value = data.pop(name)
+        if is_good(value):
+            known[name] = value
+        else:
+            log.warning("settings: the value of %s is not usable, the default is taken", name)
+    return Settings(**known, unknown=data)
+
+
+def write_settings(settings: Settings) -> str:
+    """The TOML of `settings`; None is left out, unknown keys stand at the end."""
+    import tomli_w
+
+    values = {
+        name: value
+        for name in _RULES
+        if (value := getattr(settings, name)) is not None and name not in settings.unknown
+    }
+    return tomli_w.dumps({**values, **settings.unknown})
+
+
+class SettingsStore:
+    """The settings in force; `problem` says what was wrong with the file, None where nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.announcer: Announcer[Settings] = Announcer()
+        self.problem: CorruptSettings | None = None
+        self._path = path
+        self._lock = threading.Lock()
+        self._current = self._load()
+
+    @property
+    def current(self) -> Settings:
+        return self._current
+
+    def save(self, settings: Settings) -> None:
+        """Put `settings` in force and on disk, and tell everybody.
+
+        They are in force even where they cannot be written; that raises NotEnoughDisk or
+        UsageError.
+        """
+        for name, is_good in _RULES.items():
+            value = getattr(settings, name)
+            optional = name == "download_limit" and value is None
+            if not optional and not is_good(value):
+                raise UsageError(f"{value!r} is not a value for {name}")
+        with self._lock:
+            self._current = settings
+            failure = self._write(write_settings(settings))
+        self.announcer.announce(settings)
+        if failure is not None:
+            raise _cannot_write(self._path, failure) from failure
+
+    def change(self, **values: Any) -> Settings:
+        """Replace single fields, save, and return what is in force now."""
+        self.save(dataclasses.replace(self._current, **values))
+        return self._current
+
+    def _load(self) -> Settings:
+        try:
+            return read_settings(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return Settings()
+        except OSError as error:
+            return self._broken(error.strerror or type(error).__name__)
+        except (ValueError, RecursionError) as error:
+            self._set_aside()
+            return self._broken(str(error))
+
+    def _broken(self, detail: str) -> Settings:
+        log.warning("settings: the file cannot be read (%s), defaults are in use", detail)
+        self.problem = CorruptSettings(detail=detail, path=str(self._path))
+        return Settings()
+
+    def _set_aside(self) -> None:
+        aside = self._path.with_name(f"{self._path.name}.broken-{int(time.time())}")
+        with contextlib.suppress(OSError):
+            self._path.replace(aside)
+
+    def _write(self, text: str) -> OSError | None:
+        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+            return error
+        return None
+
+
+def _cannot_write(path: Path, error: OSError) -> NotEnoughDisk | UsageError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        with contextlib.suppress(OSError):
+            return NotEnoughDisk(str(path.parent), 4096, shutil.disk_usage(path.parent).free)
+        return NotEnoughDisk(str(path.parent), 4096, 0)
+    return UsageError(f"{path} cannot be written: {error.strerror or type(error).__name__}")

@@ -1,0 +1,246 @@
+"""The Hub's API through huggingface_hub: search, one repository at one commit, small texts, and
+where a file's bytes are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from openshelf import __version__
+from openshelf.errors import NetworkFailure
+from openshelf.hub.cache_layout import write_durably
+from openshelf.hub.entries import DownloadFile, Repo, RepoFile, SearchHit
+from openshelf.hub.library_calls import Route, call_library
+from openshelf.hub.names import check_commit, check_path, check_repo_id
+from openshelf.network import EgressLog, NetworkOptions
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import ModelInfo
+
+_MAX_HITS = 100
+_RELATIONS = ("adapter", "merge", "quantized", "finetune")
+
+
+@dataclass(frozen=True)
+class FileLocation:
+    """Where a file's bytes are right now; `url` may be signed and is never shown or logged."""
+
+    url: str = dataclasses.field(repr=False)
+    size_bytes: int | None = None
+    etag: str | None = None
+    commit: str | None = None
+
+
+class HubClient:
+    """One Hub with one set of options. Blocking; every call ends in time. Thread-safe.
+
+    All methods raise Offline, NetworkFailure, RateLimited and UsageError (a bad endpoint or CA).
+    """
+
+    def __init__(
+        self,
+        options: NetworkOptions,
+        cache_folder: Path | None = None,
+        egress: EgressLog | None = None,
+    ) -> None:
+        self.options = options
+        self._cache = cache_folder
+        self._route = Route(options, egress)
+
+    def close(self) -> None:
+        self._route.close()
+
+    def search(self, text: str, limit: int = 20) -> tuple[SearchHit, ...]:
+        """Repositories with GGUF files whose id contains `text`, most downloaded first."""
+        limit = max(1, min(limit, _MAX_HITS))
+
+        def ask() -> tuple[SearchHit, ...]:
+            found = self._api().list_models(
+                search=text,
+                filter="gguf",
+                sort="downloads",
+                limit=limit,
+                expand=["downloads", "likes", "lastModified", "gated", "tags"],
+            )
+            return tuple(_hit(info) for info in found)
+
+        return call_library(self._route, "search", ask)
+
+    def repo(self, repo_id: str, revision: str | None = None) -> Repo:
+        """One repository with all its files: one request, none where the commit is known already.
+
+        Raises NotFound (also where it is private), GatedModel.
+        """
+        check_repo_id(repo_id)
+        known = self._cached(repo_id, revision)
+        if known is not None:
+            return known
+
+        def ask() -> Repo:
+            return _repo(self._api().model_info(repo_id, revision=revision, files_metadata=True))
+
+        repo = call_library(self._route, "model details", ask, repo=repo_id)
+        self._remember(repo_id, repo)
+        return repo
+
+    def read_text(self, repo_id: str, commit: str, path: str, max_bytes: int) -> str:
+        """The first `max_bytes` of a small file. Raises NotFound, GatedModel."""
+        check_repo_id(repo_id)
+        check_path(path)
+
+        def ask() -> str:
+            from huggingface_hub.utils._headers import build_hf_headers
+            from huggingface_hub.utils._http import get_session, hf_raise_for_status
+
+            url = (
+                f"{self.options.endpoint}/{repo_id}/resolve/{quote(commit, safe='')}/{quote(path)}"
+            )
+            headers = build_hf_headers(
+                token=self.options.token or False,
+                library_name="openshelf",
+                library_version=__version__,
+            )
+            answer = get_session().get(url, headers=headers)
+            hf_raise_for_status(answer)
+            return answer.content.decode("utf-8", "replace")
+
+        return call_library(
+            self._route, "license text", ask, repo=f"{repo_id}/{path}", max_bytes=max_bytes
+        )
+
+    def locate(self, file: DownloadFile) -> FileLocation:
+        """Where the bytes of `file` are: a HEAD request, redirects off the Hub not followed.
+
+        Raises NotFound, GatedModel.
+        """
+        check_path(file.path)
+
+        def ask() -> FileLocation:
+            from huggingface_hub.file_download import get_hf_file_metadata
+
+            url = (
+                f"{self.options.endpoint}/{check_repo_id(file.repo)}/resolve/"
+                f"{check_commit(file.commit)}/{quote(file.path)}"
+            )
+            found = get_hf_file_metadata(
+                url,
+                token=self.options.token or False,
+                timeout=self.options.read_timeout_seconds,
+                library_name="openshelf",
+                library_version=__version__,
+                endpoint=self.options.endpoint,
+            )
+            if found.commit_hash is None or found.etag is None:
+                raise NetworkFailure(self.options.host, "not_a_hub", "no X-Repo-Commit")
+            return FileLocation(found.location, found.size, found.etag, found.commit_hash)
+
+        return call_library(self._route, "download", ask, repo=file.repo)
+
+    def _api(self) -> HfApi:
+        from huggingface_hub import HfApi
+
+        return HfApi(
+            endpoint=self.options.endpoint,
+            token=self.options.token or False,
+            library_name="openshelf",
+            library_version=__version__,
+        )
+
+    def _cache_file(self, repo_id: str, commit: str) -> Path | None:
+        if self._cache is None:
+            return None
+        # Another endpoint's commit of the same name is another repository.
+        hub = self.options.host.replace(":", "_")
+        return self._cache / "hub" / hub / f"{repo_id.replace('/', '--')}@{commit}.json"
+
+    def _cached(self, repo_id: str, revision: str | None) -> Repo | None:
+        if revision is None or len(revision) != 40:
+            return None
+        path = self._cache_file(repo_id, check_commit(revision))
+        if path is None:
+            return None
+        try:
+            return repo_from_json(json.loads(path.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _remember(self, repo_id: str, repo: Repo) -> None:
+        path = self._cache_file(repo_id, repo.commit)
+        if path is not None:
+            # A cache that cannot be written is no reason to fail.
+            with contextlib.suppress(OSError, TypeError, ValueError):
+                write_durably(path, json.dumps(dataclasses.asdict(repo)).encode())
+
+
+def repo_from_json(data: dict[str, Any]) -> Repo:
+    """The inverse of `dataclasses.asdict`. Raises KeyError, TypeError, ValueError."""
+    files = tuple(RepoFile(f["path"], f["size_bytes"], f["sha256"]) for f in data["files"])
+    bases = tuple((str(relation), str(repo)) for relation, repo in data["base_models"])
+    return Repo(**{**data, "files": files, "base_models": bases})
+
+
+def _repo(info: ModelInfo) -> Repo:
+    card_data: Any = info.card_data
+    card = dict(card_data.to_dict()) if card_data is not None else {}
+    if info.pipeline_tag:
+        card.setdefault("pipeline_tag", info.pipeline_tag)
+    return Repo(
+        id=check_repo_id(info.id),
+        commit=check_commit(info.sha or ""),
+        files=tuple(_files(info)),
+        card=json.loads(json.dumps(card, default=str)),
+        base_models=_base_models(info),
+        gated=bool(info.gated),
+        downloads=info.downloads,
+        last_modified=info.last_modified.isoformat() if info.last_modified else None,
+        gguf=info.gguf if isinstance(info.gguf, dict) else {},
+    )
+
+
+def _files(info: ModelInfo) -> Iterable[RepoFile]:
+    for sibling in info.siblings or ():
+        path: Any = sibling.rfilename
+        size: Any = sibling.lfs.size if sibling.lfs else sibling.size
+        if isinstance(path, str) and isinstance(size, int) and size >= 0:
+            sha256 = str(sibling.lfs.sha256).lower() if sibling.lfs else None
+            yield RepoFile(path, size, sha256)
+
+
+def _base_models(info: ModelInfo) -> tuple[tuple[str, str], ...]:
+    """From the field of that name, else from the tags `base_model:RELATION:OWNER/NAME`."""
+    stated: Any = info.base_models
+    if isinstance(stated, dict) and isinstance(stated.get("models"), list):
+        relation = str(stated.get("relation") or "")
+        models = [entry for entry in stated["models"] if isinstance(entry, dict)]
+        return tuple((relation, str(entry["id"])) for entry in models if "id" in entry)
+    found = []
+    for tag in _tags(info):
+        words = tag.split(":")
+        if len(words) == 3 and words[0] == "base_model" and words[1] in _RELATIONS:
+            found.append((words[1], words[2]))
+    return tuple(dict.fromkeys(found))
+
+
+def _tags(info: ModelInfo) -> list[str]:
+    tags: Any = info.tags
+    return [str(tag) for tag in tags] if isinstance(tags, list) else []
+
+
+def _hit(info: ModelInfo) -> SearchHit:
+    licenses = [tag.removeprefix("license:") for tag in _tags(info) if tag.startswith("license:")]
+    return SearchHit(
+        repo=info.id,
+        downloads=info.downloads,
+        likes=info.likes,
+        last_modified=info.last_modified.isoformat() if info.last_modified else None,
+        gated=bool(info.gated),
+        license=licenses[0] if licenses else None,
+    )

@@ -1,0 +1,144 @@
+"""What a person may write for a model: ids, tags, files, addresses of the Hub, lines to copy."""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from openshelf.errors import UsageError
+from openshelf.hub.names import is_repo_id
+
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+_HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
+_RECOMMENDED = ("", "latest", "main")
+_LONGEST = 2000
+
+
+class TargetKind(enum.StrEnum):
+    PATH = "path"
+    HUB = "hub"
+    INSTALLED = "installed"
+    """Only the name (or a part) of something installed."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """`text` is as written. A hub target names a quant or a file, or neither (the recommended).
+
+    `is_forced` says that no installed model is meant (`hf:` or an address).
+    """
+
+    text: str
+    kind: TargetKind
+    path: Path | None = None
+    repo: str = ""
+    quant: str | None = None
+    file: str | None = None
+    revision: str | None = None
+    is_forced: bool = False
+
+
+def parse_target(text: str, *, endpoint_host: str = "") -> Target:
+    """Understand a TARGET of the command line or something pasted. Raises UsageError.
+
+    `endpoint_host` is the host of the Hub in use, whose addresses are understood as well.
+    """
+    words = text.strip()
+    if not words or len(words) > _LONGEST or any(ord(mark) < 32 for mark in words):
+        raise UsageError("A model is named by OWNER/REPO, OWNER/REPO:QUANT or a path")
+    if words.startswith(("./", "../", "/", "~", ".\\", "..\\", "\\\\")) or _DRIVE.match(words):
+        return Target(words, TargetKind.PATH, path=Path(words).expanduser())
+    words = _pasted_model(words)
+    forced = words.startswith("hf:")
+    if forced:
+        words = words.removeprefix("hf:").removeprefix("//")
+    hosts = (*_HUB_HOSTS, endpoint_host.lower())
+    if _SCHEME.match(words):
+        return _from_address(text.strip(), words, hosts)
+    if words.split("/")[0].lower() in hosts and words.count("/") >= 2:
+        return _from_address(text.strip(), f"https://{words}", hosts)
+    return _from_name(text.strip(), words, is_forced=forced)
+
+
+def _pasted_model(words: str) -> str:
+    """The model in `llama-server -hf o/n:TAG` and `ollama run hf.co/o/n:TAG`."""
+    if " " not in words:
+        return words
+    try:
+        parts = shlex.split(words)
+    except ValueError as error:
+        raise UsageError(f"{words} names no model") from error
+    for before, word in itertools.pairwise(parts):
+        if before in ("-hf", "-hfr", "--hf-repo", "run", "pull") and "/" in word:
+            return word
+    raise UsageError(f"{words} names no model")
+
+
+def _from_name(text: str, words: str, *, is_forced: bool) -> Target:
+    if "@" in words:
+        return Target(text, TargetKind.INSTALLED)
+    owner, slash, rest = words.partition("/")
+    if not slash or rest.count("/") == 0:
+        if words.lower().endswith(".gguf") and not is_forced and ":" not in words:
+            return Target(text, TargetKind.PATH, path=Path(words))
+        if not slash and not is_forced:
+            return Target(text, TargetKind.INSTALLED)
+    name, _, inside = rest.partition("/")
+    name, colon, tag = name.partition(":")
+    repo = f"{owner}/{name}"
+    if not is_repo_id(repo) or (colon and inside):
+        raise UsageError(f"{text} is not the name of a model (OWNER/REPO)")
+    if inside:
+        return _file_target(text, repo, inside, None, is_forced=is_forced)
+    return Target(text, TargetKind.HUB, repo=repo, quant=_quant(text, tag), is_forced=is_forced)
+
+
+def _quant(text: str, tag: str) -> str | None:
+    if tag.lower() in _RECOMMENDED:
+        return None
+    if not _TAG.fullmatch(tag):
+        raise UsageError(f"{text} has no usable variant after the colon")
+    return tag
+
+
+def _file_target(
+    text: str, repo: str, file: str, revision: str | None, *, is_forced: bool
+) -> Target:
+    if not file.lower().endswith(".gguf"):
+        raise UsageError(f"{file} is not a GGUF file")
+    return Target(
+        text, TargetKind.HUB, repo=repo, file=file, revision=revision, is_forced=is_forced
+    )
+
+
+def _from_address(text: str, address: str, hosts: tuple[str, ...]) -> Target:
+    try:
+        parts = urlsplit(address)
+        host = (parts.netloc.rpartition("@")[2]).lower()
+    except ValueError as error:
+        raise UsageError(f"{text} is not a web address") from error
+    if parts.scheme not in ("http", "https", "openshelf") or (
+        host not in hosts and (parts.hostname or "") not in hosts
+    ):
+        raise UsageError(f"{text} is not an address on the Hub")
+    words = [unquote(word) for word in parts.path.strip("/").split("/")]
+    if len(words) < 2:
+        raise UsageError(f"{text} names no model")
+    name, _, tag = words[1].partition(":")
+    repo = f"{words[0]}/{name}"
+    if not is_repo_id(repo) or words[0] in ("datasets", "spaces", "collections", "docs", "papers"):
+        raise UsageError(f"{text} is not the address of a model")
+    if len(words) > 4 and words[2] in ("blob", "resolve", "raw"):
+        revision = None if words[3] == "main" else words[3]
+        return _file_target(text, repo, "/".join(words[4:]), revision, is_forced=True)
+    shown = parse_qs(parts.query).get("show_file_info", [])
+    if shown:
+        return _file_target(text, repo, shown[0], None, is_forced=True)
+    return Target(text, TargetKind.HUB, repo=repo, quant=_quant(text, tag), is_forced=True)

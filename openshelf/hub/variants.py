@@ -1,0 +1,116 @@
+"""The files of a repository grouped into variants: what can be installed as one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from openshelf.errors import NotFound
+from openshelf.gguf.names import MODEL, parse_name
+from openshelf.hub.entries import Repo, RepoFile
+
+_DEFAULT_QUANTS = ("Q4_K_M", "Q8_0")
+"""What llama.cpp takes where nothing is said."""
+
+
+@dataclass(frozen=True)
+class RepoVariant:
+    """One quantized build: a file, or all its shards in order."""
+
+    quant: str | None
+    stem: str
+    folder: str
+    files: tuple[RepoFile, ...]
+    shard_count: int = 1
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.files) == self.shard_count
+
+
+ChooseVariant = Callable[[Repo, Sequence[RepoVariant]], RepoVariant]
+
+
+def list_variants(files: Sequence[RepoFile]) -> tuple[RepoVariant, ...]:
+    """All variants among `files`, by folder and name; projectors, drafts and cuts left out."""
+    groups: dict[tuple[str, str, str | None, int], list[tuple[int, RepoFile]]] = {}
+    for file in files:
+        if not file.path.lower().endswith(".gguf"):
+            continue
+        name = parse_name(file.path)
+        if name.kind != MODEL:
+            continue
+        number, count = name.shard or (1, 1)
+        folder = file.path.rpartition("/")[0]
+        groups.setdefault((folder, name.stem, name.quant, count), []).append((number, file))
+    variants = [
+        RepoVariant(
+            quant=quant,
+            stem=stem,
+            folder=folder,
+            files=tuple(file for _, file in sorted(members, key=lambda member: member[0])),
+            shard_count=count,
+        )
+        for (folder, stem, quant, count), members in groups.items()
+    ]
+    return tuple(sorted(variants, key=_order))
+
+
+def _order(variant: RepoVariant) -> tuple[int, str, str]:
+    depth = variant.folder.count("/") + 1 if variant.folder else 0
+    return depth, variant.folder.casefold(), variant.stem.casefold()
+
+
+def choose_default(repo: Repo, variants: Sequence[RepoVariant]) -> RepoVariant:
+    """llama.cpp's choice: Q4_K_M, else Q8_0, else the first."""
+    for quant in _DEFAULT_QUANTS:
+        for variant in variants:
+            if variant.quant == quant:
+                return variant
+    return variants[0]
+
+
+def find_variant(
+    repo: Repo,
+    *,
+    quant: str | None = None,
+    file: str | None = None,
+    choose: ChooseVariant = choose_default,
+) -> RepoVariant:
+    """The variant that is meant. Raises NotFound with what there is instead."""
+    variants = [variant for variant in list_variants(repo.files) if variant.is_complete]
+    if file is not None:
+        for variant in variants:
+            if any(member.path == file for member in variant.files):
+                return variant
+        raise NotFound("file", f"{repo.id}/{file}", _names(variants))
+    if not variants:
+        raise NotFound("variant", repo.id)
+    if quant is None:
+        return choose(repo, variants)
+    found = _with_quant(variants, quant.casefold())
+    if found is None:
+        raise NotFound("variant", f"{repo.id}:{quant}", _names(variants))
+    return found
+
+
+def _with_quant(variants: Sequence[RepoVariant], wanted: str) -> RepoVariant | None:
+    """By quant, then by a quant with a prefix (UD-Q4_K_XL), then by the file's name."""
+    tests: tuple[Callable[[RepoVariant], bool], ...] = (
+        lambda variant: (variant.quant or "").casefold() == wanted,
+        lambda variant: (variant.quant or "").casefold().endswith(f"-{wanted}"),
+        lambda variant: variant.stem.casefold() in (wanted, wanted.removesuffix(".gguf")),
+    )
+    for test in tests:
+        for variant in variants:
+            if test(variant):
+                return variant
+    return None
+
+
+def _names(variants: Sequence[RepoVariant]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(variant.quant or variant.stem for variant in variants))
