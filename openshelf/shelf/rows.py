@@ -49,6 +49,8 @@ class RankedVariant:
     reasons: tuple[Reason, ...]
     decision: Decision
     installed_id: str | None = None
+    score: dict[str, float] | None = None
+    """The parts of its place in the ranking; comparable within one family and preference only."""
 
     def as_json(self) -> dict[str, Any]:
         variant = self.variant
@@ -65,6 +67,7 @@ class RankedVariant:
             "installed": self.installed_id,
             "fit": self.fit.as_json(variant.target),
             "quality": {"kept": self.quality.kept, "basis": self.quality.basis},
+            "score": self.score,
             "reasons": [reason.as_json() for reason in self.reasons],
             "license": self.decision.as_json(variant.target),
         }
@@ -136,3 +139,5 @@ class ShelfQuestion:
     license: str | None = None
     origin: str | None = None
     all_variants: bool = False
+    use: str | None = None
+    """`commercial`: only what its license is known to allow in business, with conditions or not."""

@@ -1,0 +1,138 @@
+"""Builds the Shelf: one row per family with its best variant for a machine and a question.
+
+Pure and fast (the window calls it on each change): no network, no engine, no files but the shipped
+tables.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from openshelf.catalog.entries import Catalog, CatalogModel, Family
+from openshelf.errors import UsageError
+from openshelf.fit.recommend import Preference, Ranked
+from openshelf.fit.verdict import FitVerdict
+from openshelf.hardware.facts import Machine
+from openshelf.reasons import Reason
+from openshelf.shelf.filters import keeps_family, keeps_model
+from openshelf.shelf.parts import ShelfParts
+from openshelf.shelf.ranking import (
+    Bench,
+    fit_variant,
+    fit_variants,
+    missing_model,
+    rank_variants,
+    ranked_variant,
+    variant_of,
+)
+from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
+from openshelf.shelf.variants import local_variant, variants_of
+
+_PAINFULLY_SLOW_PER_SECOND = 4.0
+"""Below this nobody waits for an answer, so the card does not advertise it."""
+
+
+def build_shelf(
+    machine: Machine, question: ShelfQuestion, catalog: Catalog, parts: ShelfParts
+) -> Shelf:
+    """All rows that the question leaves, those with something that fits first.
+
+    Raises UsageError for a preference, context length or KV type that makes no sense.
+    """
+    if question.prefer not in list(Preference):
+        raise UsageError(f"prefer is {question.prefer!r}, not one of {', '.join(Preference)}")
+    bench = Bench(machine, question, parts)
+    rows = []
+    for family in catalog.families:
+        if not keeps_family(family, question):
+            continue
+        models = tuple(m for m in family.models if keeps_model(m, question, parts))
+        if models:
+            rows.append(_build_row(family, models, bench))
+    rows.sort(key=lambda row: (row.recommended is None, row.family.order))
+    return Shelf(
+        machine=machine,
+        context_length=question.context_length,
+        rows=tuple(rows),
+        starters=_starters(catalog, bench),
+        catalog_as_of=catalog.as_of,
+    )
+
+
+def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -> ShelfRow:
+    fits = [
+        fit
+        for model in models
+        if model.shape.architecture is not None
+        for fit in fit_variants(variants_of(family, model, bench.parts), bench)
+    ]
+    ranked = rank_variants(fits, bench.question.prefer)
+    if not ranked:
+        left = dataclasses.replace(family, models=models)
+        return ShelfRow(family, None, None, note=missing_model(left))
+    first = ranked[0]
+    others = _alternatives(ranked, every=bench.question.all_variants)
+    alternatives = tuple(ranked_variant(other, bench) for other in others)
+    if first.candidate.fit.verdict.fits:
+        also = _also_runs(first, others)
+        return ShelfRow(family, ranked_variant(first, bench, also), None, alternatives)
+    return ShelfRow(family, None, ranked_variant(first, bench), alternatives)
+
+
+def _alternatives(ranked: list[Ranked], *, every: bool) -> list[Ranked]:
+    """Everything but the first; or the best of each other model, as long as it may run."""
+    if every:
+        return ranked[1:]
+    seen = {variant_of(ranked[0]).model.id}
+    chosen = []
+    for place in ranked[1:]:
+        variant, verdict = variant_of(place), place.candidate.fit.verdict
+        if variant.model.id in seen or verdict is FitVerdict.DOES_NOT_FIT:
+            continue
+        seen.add(variant.model.id)
+        chosen.append(place)
+    return chosen
+
+
+def _also_runs(first: Ranked, others: list[Ranked]) -> tuple[Reason, ...]:
+    """The largest model of the family that runs too, though it is not the first choice."""
+    size = first.candidate.parameters or 0
+    larger = [
+        other
+        for other in others
+        if other.candidate.fit.verdict.fits
+        and not other.hidden
+        and not _is_painfully_slow(other)
+        and (other.candidate.parameters or 0) > size
+    ]
+    if not larger:
+        return ()
+    best = max(larger, key=lambda other: other.candidate.parameters or 0)
+    model, tokens = variant_of(best).model, _tokens_per_second(best)
+    data: dict[str, object] = {"model": model.label or model.name}
+    if tokens is None:
+        return (Reason("shelf_also_runs", data),)
+    return (Reason("shelf_also_runs_at", {**data, "tokens_per_second": round(tokens)}),)
+
+
+def _tokens_per_second(ranked: Ranked) -> float | None:
+    speed = ranked.candidate.fit.speed
+    return None if speed is None else (speed.decode.low * speed.decode.high) ** 0.5
+
+
+def _is_painfully_slow(ranked: Ranked) -> bool:
+    tokens = _tokens_per_second(ranked)
+    return tokens is not None and tokens < _PAINFULLY_SLOW_PER_SECOND
+
+
+def _starters(catalog: Catalog, bench: Bench) -> tuple[RankedVariant, ...]:
+    """Local files that wait to be accepted; one of a family that we do not know is left out."""
+    starters = []
+    for local in bench.parts.local:
+        found = catalog.find_model(local.repo)
+        if found is None:
+            continue
+        variant = local_variant(*found, local)
+        ranked = rank_variants([(variant, fit_variant(variant, bench))], bench.question.prefer)
+        starters.append(ranked_variant(ranked[0], bench))
+    return tuple(starters)
