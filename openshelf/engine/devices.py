@@ -68,7 +68,7 @@ def _joined(gpu: Gpu, match: Device | None, left: list[Device], backends: tuple[
             reason=Reason("gpu_used_through", {"backend": _backend_of(match), "name": match.name}),
         )
     wanted = _BACKENDS.get(gpu.vendor.lower(), ())
-    data = {"name": gpu.name, "wanted": list(wanted), "backends": list(backends)}
+    data: dict[str, object] = {"name": gpu.name, "wanted": list(wanted), "backends": list(backends)}
     if not backends:
         return _not_usable(gpu, "engine_without_gpu", data)
     if wanted and not set(wanted) & set(backends):

@@ -74,6 +74,7 @@ class Engine:
         self._loaded: tuple[Connection, Loaded] | None = None
         self._devices: Devices | None = None
         self._current: Call | None = None
+        self._doing = ""
         self._closed = False
 
     @property
@@ -198,8 +199,11 @@ class Engine:
     @contextlib.contextmanager
     def _job(self, during: str, name: str = "", *, wait: bool = False) -> Iterator[Connection]:
         """The only job at a time; a refusal knows which file it was about."""
-        if not self._turn.acquire(blocking=wait):
+        # A question about devices or an unload is over in a moment; a load or an answer is not.
+        wait = wait or self._doing in ("devices", "unload")
+        if not self._turn.acquire(timeout=_DEVICES_SECONDS if wait else 0):
             raise EngineFailed("busy")
+        self._doing = during
         try:
             connection = self._connected()
             connection.during = during
@@ -215,6 +219,7 @@ class Engine:
             raise
         finally:
             self._current = None
+            self._doing = ""
             self._turn.release()
 
     def _connected(self) -> Connection:

@@ -15,7 +15,6 @@ TEMPLATES: dict[str, str] = {
     "engine_crashed": "The engine crashed ({signal}). What it had written is kept; the next message starts it again.",
     "engine_wrong_cpu": "This engine build uses instructions that this CPU does not have. Install a build made for this machine.",
     "engine_died_loading": "The engine stopped while it loaded the model. The model may be too large for this machine or damaged.",
-    "answer_failed": "There is no answer: {sentence}",
     "answer_interrupted": "Openshelf ended while this answer was written. What had been kept is shown.",
     # chat/store.py
     "chats_set_aside": "The file with the conversations was damaged. It was set aside as {path}, and a new one was begun.",

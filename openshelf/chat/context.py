@@ -1,0 +1,70 @@
+"""Which messages go to the engine: whole turns, the oldest left out where they no longer fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from openshelf.chat.conversation import Message, Role
+from openshelf.engine.protocol import ChatMessage
+
+_TOKENS_PER_MESSAGE = 8
+_CHARACTERS_PER_TOKEN = 3.5
+# Left out in thirds of the context: one turn at a time would change the beginning with every
+# question, and the engine would read everything anew each time.
+_BLOCKS = 3
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the engine gets, and how many messages it does not get because of their length."""
+
+    messages: tuple[ChatMessage, ...]
+    dropped: int
+
+
+def approximate_tokens(text: str) -> int:
+    """A guess on the safe side: letters beyond ASCII count as a token each."""
+    ascii_count = sum(1 for character in text if character < "\x80")
+    return math.ceil(ascii_count / _CHARACTERS_PER_TOKEN) + len(text) - ascii_count
+
+
+def choose_messages(branch: Sequence[Message], budget_tokens: int) -> Sent:
+    """The system prompt, the last question (which `branch` ends with), and the turns before it
+    that fit into `budget_tokens`.
+
+    A question without an answer's text is left out together with it, so that roles alternate.
+    """
+    system = [m for m in branch if m.role is Role.SYSTEM]
+    turns = _turns([m for m in branch if m.role is not Role.SYSTEM])
+    lengths = [sum(_length(m) for m in turn) for turn in turns]
+    needed = sum(lengths) + sum(_length(m) for m in system)
+    dropped = 0
+    if needed > budget_tokens and turns:
+        block = max(1, budget_tokens // _BLOCKS)
+        goal = math.ceil((needed - budget_tokens) / block) * block
+        gone = 0
+        while dropped < len(turns) - 1 and gone < goal:
+            gone += lengths[dropped]
+            dropped += 1
+    kept = [*system, *(m for turn in turns[dropped:] for m in turn)]
+    return Sent(
+        tuple(ChatMessage(m.role.value, m.content) for m in kept),
+        sum(len(turn) for turn in turns[:dropped]),
+    )
+
+
+def _turns(messages: Sequence[Message]) -> list[list[Message]]:
+    """Questions with their answers; the last one is the question now asked."""
+    turns: list[list[Message]] = []
+    for message in messages:
+        if message.role is Role.USER:
+            turns.append([message])
+        elif turns and message.content:
+            turns[-1].append(message)
+    return [turn for turn in turns[:-1] if len(turn) > 1] + turns[-1:]
+
+
+def _length(message: Message) -> int:
+    return approximate_tokens(message.content) + _TOKENS_PER_MESSAGE

@@ -1,0 +1,54 @@
+"""How an answer ended, as the state, figures and detail that are kept with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openshelf import wording
+from openshelf.chat.conversation import AnswerFigures, MessageState
+from openshelf.engine.protocol import Done
+from openshelf.errors import EngineDied, EngineFailed
+from openshelf.logs import redact
+
+STATES = {
+    "stop": MessageState.COMPLETE,
+    "length": MessageState.LENGTH,
+    "cancelled": MessageState.STOPPED,
+}
+_DEATHS = {
+    "SIGKILL": "engine_killed",
+    "SIGILL": "engine_wrong_cpu",
+    "ILLEGAL_INSTRUCTION": "engine_wrong_cpu",
+    "SIGSEGV": "engine_crashed",
+    "SIGABRT": "engine_crashed",
+    "SIGBUS": "engine_crashed",
+    "SIGFPE": "engine_crashed",
+    "ACCESS_VIOLATION": "engine_crashed",
+    "ABORT": "engine_crashed",
+}
+
+
+def figures_of(done: Done) -> AnswerFigures:
+    return AnswerFigures(
+        prompt_tokens=done.prompt_tokens,
+        completion_tokens=done.completion_tokens,
+        cached_tokens=done.cached_tokens,
+        first_token_seconds=done.first_token_seconds,
+        prefill_tokens_per_second=done.prefill_tokens_per_second,
+        decode_tokens_per_second=done.decode_tokens_per_second,
+    )
+
+
+def death_detail(death: EngineDied, *, loading: bool) -> dict[str, Any]:
+    """For wording.sentence and the folded details."""
+    code = _DEATHS.get(death.signal, "engine_died")
+    if loading and code != "engine_wrong_cpu":
+        code = "engine_died_loading"
+    return {"code": code, **death.data(), "tail": redact(death.tail)}
+
+
+def failure_detail(failure: EngineFailed) -> dict[str, Any]:
+    """The same for a refusal, under the code by which wording/errors.py has the sentence."""
+    code = f"{failure.kind}.{failure.why}"
+    code = code if code in wording.TEMPLATES else failure.kind
+    return {"code": code, **failure.data(), "tail": redact(failure.tail)}

@@ -1,0 +1,279 @@
+"""Conversations on disk: a tree of messages in SQLite, durable from the moment a call returns."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from openshelf.chat.conversation import (
+    AnswerFigures,
+    Conversation,
+    Message,
+    MessageState,
+    Role,
+)
+from openshelf.chat.database import Database
+from openshelf.errors import NotFound
+from openshelf.reasons import Reason
+
+TITLE_CHARACTERS = 48
+_COLUMNS = (
+    "id, conversation_id, parent_id, role, content, state, created_at, model_id, figures, detail"
+)
+
+# From the shown leaf up to the root.
+_BRANCH = f"""
+    WITH RECURSIVE branch(id, parent_id, depth) AS (
+        SELECT id, parent_id, 0 FROM messages
+        WHERE id = (SELECT leaf_id FROM conversations WHERE id = ?)
+        UNION ALL
+        SELECT messages.id, messages.parent_id, depth + 1
+        FROM messages JOIN branch ON messages.id = branch.parent_id
+    )
+    SELECT {", ".join(f"messages.{name}" for name in _COLUMNS.split(", "))}
+    FROM branch JOIN messages USING (id) ORDER BY depth DESC
+"""  # noqa: S608 (our own column names)
+
+
+# Down from a message, always to the child made last.
+_LATEST_LEAF = """
+    WITH RECURSIVE line(id) AS (
+        VALUES (?)
+        UNION ALL
+        SELECT (SELECT max(id) FROM messages WHERE parent_id = line.id) FROM line
+        WHERE line.id IS NOT NULL
+    )
+    SELECT max(id) FROM line
+"""
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class ConversationStore:
+    """Every method may be called from any thread. Raises NotFound, and NotEnoughDisk where the
+    disk is full."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime] = now_utc) -> None:
+        self._clock = clock
+        self._database = Database(path)
+        self._end_interrupted()
+
+    @property
+    def notes(self) -> tuple[Reason, ...]:
+        """What had to be done to open the file, for the window to say."""
+        return self._database.notes
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _end_interrupted(self) -> None:
+        """What still says it is being written was cut off with the app itself."""
+        detail = json.dumps({"code": "answer_interrupted"})
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE messages SET state = ?, detail = ? WHERE state = ?",
+                (MessageState.STOPPED, detail, MessageState.STREAMING),
+            )
+
+    # --- conversations --------------------------------------------------------------------------
+
+    def conversations(self) -> tuple[Conversation, ...]:
+        """The one used last first."""
+        rows = self._database.read(
+            "SELECT id, title, created_at, updated_at, model_id FROM conversations"
+            " ORDER BY updated_at DESC, id DESC"
+        )
+        return tuple(Conversation(*row) for row in rows)
+
+    def conversation(self, conversation_id: int) -> Conversation:
+        rows = self._database.read(
+            "SELECT id, title, created_at, updated_at, model_id FROM conversations WHERE id = ?",
+            conversation_id,
+        )
+        if not rows:
+            raise NotFound("conversation", str(conversation_id))
+        return Conversation(*rows[0])
+
+    def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation:
+        """Without a title until the first question; a system prompt is its root message."""
+        now = self._now()
+        with self._database.writing() as connection:
+            cursor = connection.execute(
+                "INSERT INTO conversations (title, created_at, updated_at, model_id)"
+                " VALUES ('', ?, ?, ?)",
+                (now, now, model_id),
+            )
+            conversation = Conversation(_row_id(cursor), "", now, now, model_id)
+            if system_prompt.strip():
+                self._insert(connection, conversation.id, None, Role.SYSTEM, system_prompt)
+        return conversation
+
+    def delete_conversation(self, conversation_id: int) -> None:
+        with self._database.writing() as connection:
+            cursor = connection.execute(
+                "DELETE FROM conversations WHERE id = ?", (conversation_id,)
+            )
+            if not cursor.rowcount:
+                raise NotFound("conversation", str(conversation_id))
+
+    def set_model(self, conversation_id: int, model_id: str) -> None:
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE conversations SET model_id = ? WHERE id = ?", (model_id, conversation_id)
+            )
+
+    # --- messages -------------------------------------------------------------------------------
+
+    def branch(self, conversation_id: int) -> tuple[Message, ...]:
+        """The branch shown, from its root (a system prompt, if there is one) to its leaf."""
+        return tuple(_message(row) for row in self._database.read(_BRANCH, conversation_id))
+
+    def message(self, message_id: int) -> Message:
+        rows = self._database.read(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", message_id)  # noqa: S608
+        if not rows:
+            raise NotFound("message", str(message_id))
+        return _message(rows[0])
+
+    def siblings(self, message_id: int) -> tuple[Message, ...]:
+        """All answers to the same question (or all versions of it), oldest first, itself too."""
+        message = self.message(message_id)
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM messages"  # noqa: S608
+            " WHERE conversation_id = ? AND parent_id IS ? ORDER BY id",
+            message.conversation_id,
+            message.parent_id,
+        )
+        return tuple(_message(row) for row in rows)
+
+    def show(self, message_id: int) -> None:
+        """Show the branch through this message, down to its latest leaf."""
+        message = self.message(message_id)
+        rows = self._database.read(_LATEST_LEAF, message_id)
+        leaf = rows[0][0]
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE conversations SET leaf_id = ? WHERE id = ?",
+                (leaf, message.conversation_id),
+            )
+
+    def add_question(self, conversation_id: int, parent_id: int | None, text: str) -> Message:
+        """A question below `parent_id`; the first one of a conversation gives it its title."""
+        with self._database.writing() as connection:
+            message = self._insert(connection, conversation_id, parent_id, Role.USER, text)
+            connection.execute(
+                "UPDATE conversations SET title = ? WHERE id = ? AND title = ''",
+                (title_from(text), conversation_id),
+            )
+        return message
+
+    def add_answer(self, question: Message, model_id: str) -> Message:
+        """An empty answer that is being written from now on."""
+        with self._database.writing() as connection:
+            return self._insert(
+                connection,
+                question.conversation_id,
+                question.id,
+                Role.ASSISTANT,
+                "",
+                state=MessageState.STREAMING,
+                model_id=model_id,
+            )
+
+    def update(self, message: Message) -> None:
+        """Keep content, state, figures and detail of `message`."""
+        figures = None if message.figures is None else dataclasses.asdict(message.figures)
+        with self._database.writing() as connection:
+            cursor = connection.execute(
+                "UPDATE messages SET content = ?, state = ?, figures = ?, detail = ? WHERE id = ?",
+                (
+                    storable(message.content),
+                    message.state,
+                    None if figures is None else json.dumps(figures),
+                    None if message.detail is None else json.dumps(message.detail),
+                    message.id,
+                ),
+            )
+            if not cursor.rowcount:
+                raise NotFound("message", str(message.id))
+
+    def discard(self, message: Message) -> None:
+        """Take back an answer that never began; its question is the leaf again."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM messages WHERE id = ?", (message.id,))
+            connection.execute(
+                "UPDATE conversations SET leaf_id = ? WHERE id = ?",
+                (message.parent_id, message.conversation_id),
+            )
+
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        conversation_id: int,
+        parent_id: int | None,
+        role: Role,
+        content: str,
+        *,
+        state: MessageState = MessageState.COMPLETE,
+        model_id: str | None = None,
+    ) -> Message:
+        now, content = self._now(), storable(content)
+        moved = connection.execute(
+            "UPDATE conversations SET updated_at = ? WHERE id = ?", (now, conversation_id)
+        )
+        if not moved.rowcount:
+            raise NotFound("conversation", str(conversation_id))
+        cursor = connection.execute(
+            "INSERT INTO messages"
+            " (conversation_id, parent_id, role, content, state, created_at, model_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (conversation_id, parent_id, role, content, state, now, model_id),
+        )
+        number = _row_id(cursor)
+        connection.execute(
+            "UPDATE conversations SET leaf_id = ? WHERE id = ?", (number, conversation_id)
+        )
+        return Message(
+            number, conversation_id, parent_id, role, content, state, now, model_id=model_id
+        )
+
+    def _now(self) -> str:
+        return self._clock().isoformat(timespec="milliseconds")
+
+
+def _row_id(cursor: sqlite3.Cursor) -> int:
+    return int(cursor.lastrowid or 0)
+
+
+def _message(row: tuple[Any, ...]) -> Message:
+    *plain, figures, detail = row
+    message = Message(*plain)
+    return dataclasses.replace(
+        message,
+        role=Role(message.role),
+        state=MessageState(message.state),
+        figures=None if figures is None else AnswerFigures(**json.loads(figures)),
+        detail=None if detail is None else json.loads(detail),
+    )
+
+
+def storable(text: str) -> str:
+    """`text` without lone surrogates, which neither SQLite nor the wire can carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def title_from(question: str) -> str:
+    """The question's first line, cut at a word: a title made here, without asking any model."""
+    line = next((line for line in question.splitlines() if line.strip()), "")
+    words = " ".join("".join(c if c.isprintable() else " " for c in line).split())
+    if len(words) <= TITLE_CHARACTERS:
+        return storable(words)
+    cut = words[: TITLE_CHARACTERS - 1]
+    at = cut.rfind(" ")
+    return storable(f"{cut[:at] if at > TITLE_CHARACTERS // 2 else cut}…")
