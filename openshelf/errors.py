@@ -2,7 +2,8 @@
 
 OpenshelfError
 ├── UsageError                 the words of a command or a field's content
-│   └── CorruptSettings
+│   ├── CorruptSettings
+│   └── BadPolicy              a policy file with a wrong key
 ├── PolicyBlocked              a rule or a license stops it
 ├── NeedsReview                a policy asks for a review first
 ├── LicenseNotAccepted         nobody acknowledged the terms yet
@@ -67,6 +68,15 @@ class UsageError(OpenshelfError):
 @dataclass(eq=False)
 class CorruptSettings(UsageError):
     path: str = ""
+
+
+@dataclass(eq=False)
+class BadPolicy(UsageError):
+    """`why` is unreadable, not_toml, unknown_key, wrong_type or not_a_region; `key` is dotted."""
+
+    path: str = ""
+    key: str = ""
+    why: str = ""
 
 
 @dataclass(eq=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,12 @@ class Obligation:
 
 @dataclass(frozen=True)
 class Threshold:
+    """A line (users, revenue) above which `effect` holds; `text` is the condition as a sentence.
+
+    `frozen_at` means that the line was tested once, on that date. `exempt_when` names facts that
+    take an organization out of it. At the value itself an ambiguous one needs a person.
+    """
+
     metric: str
     op: str
     value: int
@@ -30,10 +37,17 @@ class Threshold:
     frozen_at: str | None = None
     display: str | None = None
     note: str | None = None
+    window: str = ""
+    scope: str = ""
+    exempt_when: tuple[str, ...] = ()
+    ambiguous_at_equal: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True)
 class RegionRestriction:
+    """Where a license gives nothing; `applies_to` is all or multimodal (models of the release)."""
+
     excluded: tuple[str, ...]
     applies_to: str
     effect: str
@@ -41,6 +55,7 @@ class RegionRestriction:
     who: str | None = None
     end_user_exempt: bool = False
     practical: str | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ class NamingRule:
     prefix: str
     trigger: tuple[str, ...]
     ref: str
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,35 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Permission:
+    """What one may do, as a sentence; `fact` names the fact of the license that it rests on."""
+
+    text: str
+    ref: str
+    fact: str
+
+
+@dataclass(frozen=True)
+class UsePolicy:
+    """A use policy that is part of the license; a mutable one can change after acceptance."""
+
+    url: str
+    ref: str
+    incorporated: bool = True
+    mutable: bool = False
+    passthrough: bool = False
+
+
+@dataclass(frozen=True)
 class LicenseIds:
+    """Every name under which a license occurs, and how its text is recognized.
+
+    `organizations` are the licensor's own accounts on the Hub. A text matches when one title phrase
+    stands near its beginning and every required phrase anywhere; with `max_words` it must also be
+    no longer than that and without the forbidden phrases, so that a short license with a rider is
+    not taken for the plain one.
+    """
+
     spdx: str | None
     spdx_ref: str
     hub_license: tuple[str, ...] = ()
@@ -67,6 +111,14 @@ class LicenseIds:
     aliases: tuple[str, ...] = ()
     link_patterns: tuple[str, ...] = ()
     title_phrases: tuple[str, ...] = ()
+    scancode: str | None = None
+    organizations: tuple[str, ...] = ()
+    name_hints: tuple[str, ...] = ()
+    overlay_on: tuple[str, ...] = ()
+    required_phrases: tuple[str, ...] = ()
+    forbidden_phrases: tuple[str, ...] = ()
+    max_words: int | None = None
+    sha256_known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +126,7 @@ class Source:
     title: str
     url: str
     read: str
+    refs: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,10 +151,29 @@ class License:
     naming_rule: NamingRule | None = None
     use_policy_url: str | None = None
     may: tuple[str, ...] = ()
+    """The sentences of `permissions`."""
     note: str | None = None
     sources: tuple[Source, ...] = ()
     reviewed: str = ""
     unsure_fields: tuple[str, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    use_policy: UsePolicy | None = None
+    outputs_ownership: str = ""
+    outputs_text: str = ""
+    terms: Mapping[str, Fact] = field(default_factory=dict)
+    """patent_grant, termination, governing_law, …: facts that no rule uses, for showing."""
+    field_of_use: tuple[str, ...] = ()
+    example_models: tuple[str, ...] = ()
+    hub_gating_seen: str = ""
+
+    @property
+    def spdx_symbol(self) -> str:
+        """What stands for this license in an SPDX expression."""
+        return self.ids.spdx or self.ids.spdx_ref
+
+    def is_unsure(self, name: str) -> bool:
+        """Whether nobody could confirm this fact (commercial_use, thresholds, …) in the text."""
+        return any(entry in ("all", name) for entry in self.unsure_fields)
 
 
 UNKNOWN_LICENSE = "unknown"

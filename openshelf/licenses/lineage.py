@@ -5,65 +5,188 @@ Pure functions over plain data; `hub/` and `gguf/` fetch what they work on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+
+from openshelf.licenses.ancestry import (
+    BASE,
+    Ancestor,
+    Ancestry,
+    Fetch,
+    Overrides,
+    shipped_overrides,
+    walk,
+)
+from openshelf.licenses.claims import RepoClaims, is_multimodal
+from openshelf.licenses.effective import EffectiveLicense, LicenseText, LineageNode
+from openshelf.licenses.index import LicenseIndex, shipped_index
+from openshelf.licenses.judgment import Judged, Judgment, unique
+from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE
+from openshelf.licenses.texts import texts_for
+
+__all__ = [
+    "EffectiveLicense",
+    "Fetch",
+    "LicenseText",
+    "LineageNode",
+    "RepoClaims",
+    "mark_changed",
+    "resolve",
+]
 
 
-@dataclass(frozen=True)
-class RepoClaims:
-    """Everything one repository (a node of the lineage) says about its license.
+def resolve(
+    target: RepoClaims,
+    fetch: Fetch,
+    overrides: Overrides | None = None,
+    index: LicenseIndex | None = None,
+) -> EffectiveLicense:
+    """The licenses that apply to whoever installs `target`: the union along its lineage.
 
-    `card` is the YAML head of the model card as the Hub returns it; `license_text` is the content
-    of its LICENSE file where it was read; `gguf` holds general.* keys of a file's header;
-    `declared` is what our own catalog says, used where nothing else is at hand.
+    `fetch` answers for the base models (at most 64 calls, 8 levels up). Faults of the chain are
+    flags of the result (licenses.md lists them); nothing raises.
     """
-
-    id: str
-    commit: str | None = None
-    card: Mapping[str, Any] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
-    license_text: str | None = None
-    gguf: Mapping[str, Any] = field(default_factory=dict)
-    gated: bool = False
-    region: str | None = None
-    declared: str | None = None
+    return _Resolver(
+        walk(target, fetch, shipped_overrides() if overrides is None else overrides),
+        shipped_index() if index is None else index,
+    ).result()
 
 
-@dataclass(frozen=True)
-class LineageNode:
-    """`relation` is quantized, finetune, adapter, merge, or base for the last of the chain."""
+def mark_changed(
+    license: EffectiveLicense, earlier_ids: Iterable[str], earlier_texts: Iterable[str] = ()
+) -> EffectiveLicense:
+    """`license` with the flag license_changed where another one was accepted for the repository.
 
-    repo: str
-    commit: str | None
-    relation: str
-    license: str
-    region: str | None
-    evidence: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class LicenseText:
-    """A text that was (or can be) shown. `sha256` is empty as long as it was not read."""
-
-    license: str
-    url: str
-    sha256: str
-    bytes: int
-    text: str | None = None
-    commit: str | None = None
+    `earlier_texts` are the sha256 of the texts that were accepted; only texts that were read on
+    both occasions are compared.
+    """
+    texts = {text.sha256 for text in license.texts if text.sha256 and text.kind == "license"}
+    before = {sha256 for sha256 in earlier_texts if sha256}
+    other_text = bool(before and texts and not texts <= before)
+    if set(earlier_ids) == set(license.effective) and not other_text:
+        return license
+    return replace(license, flags=unique([*license.flags, "license_changed"]))
 
 
-@dataclass(frozen=True)
-class EffectiveLicense:
-    """The union along the chain: what applies to whoever installs this model."""
+class _Resolver:
+    def __init__(self, ancestry: Ancestry, index: LicenseIndex) -> None:
+        self._ancestry = ancestry
+        self._index = index
+        self._judgment = Judgment(ancestry, index)
 
-    effective: tuple[str, ...]
-    expression: str
-    flags: tuple[str, ...]
-    lineage: tuple[LineageNode, ...]
-    texts: tuple[LicenseText, ...] = ()
-    disputed: tuple[str, ...] = ()
-    declared_names: tuple[str, ...] = ()
-    """What was written where the license is not one we know, for showing."""
-    multimodal: bool = False
+    def result(self) -> EffectiveLicense:
+        nodes = list(self._ancestry.nodes.values())
+        judged = [self._judgment.of(node) for node in nodes]
+        found = [self._judgment.identified(node) for node in nodes]
+        claims = [node.claims for node in nodes if node.claims is not None]
+        flags = [*self._ancestry.flags, *(flag for entry in judged for flag in entry.flags)]
+        flags.extend(self._flags_of_the_chain(nodes))
+        effective, more_flags = self._union(nodes, judged)
+        vendor_regions, unknown_vendors = self._vendors(nodes, effective)
+        result = EffectiveLicense(
+            effective=effective,
+            expression=self._index.spdx_expression(effective),
+            flags=unique([*flags, *more_flags]),
+            lineage=tuple(self._line(node) for node in nodes),
+            disputed=unique(id_ for entry in judged for id_ in entry.disputed),
+            declared_names=unique(name for f in found if f for name in f.declared_names),
+            multimodal=any(is_multimodal(node) for node in claims),
+            vendor_regions=vendor_regions,
+            unknown_vendors=unknown_vendors,
+        )
+        return replace(result, texts=texts_for(result, claims, self._index))
+
+    def _union(
+        self, nodes: list[Ancestor], judged: list[Judged]
+    ) -> tuple[tuple[str, ...], list[str]]:
+        """All licenses of the chain, use policies that come with certain repositories included."""
+        effective = unique(id_ for entry in judged for id_ in entry.own)
+        overlays = [
+            entry.id
+            for entry in self._index.licenses.values()
+            for prefix in entry.ids.overlay_on
+            if any(node.repo.casefold().startswith(prefix.casefold()) for node in nodes)
+        ]
+        flags = ["overlay_policy"] if overlays else []
+        effective = unique([*effective, *overlays])
+        if not effective:
+            # What could not be read may hold a license: "nobody declared one" cannot be said.
+            unread = "unresolved_base" in self._ancestry.flags
+            effective = (UNKNOWN_LICENSE if unread else NO_LICENSE,)
+        if effective == (NO_LICENSE,):
+            flags.append("no_license_on_chain")
+        if self._names_collide(effective):
+            flags.append("name_rule_conflict")
+        return effective, flags
+
+    def _flags_of_the_chain(self, nodes: list[Ancestor]) -> list[str]:
+        flags = []
+        if any(node.claims and node.claims.gated for node in nodes[1:]):
+            flags.append("base_gated")
+        if any(self._breaks_name_rule(node) for node in nodes):
+            flags.append("upstream_breach_suspected")
+        target = nodes[0]
+        if not target.parents and self._name_hints_elsewhere(target):
+            flags.append("name_hint")
+        return flags
+
+    def _breaks_name_rule(self, node: Ancestor) -> bool:
+        """Whether a derived model's name lacks the prefix that a license above asks for."""
+        if node.relation in (BASE, "quantized"):
+            return False
+        name = node.repo.rsplit("/", 1)[-1].casefold()
+        return any(
+            not name.startswith(rule.prefix.casefold().split()[0])
+            for above in self._ancestry.ancestors_of(node)
+            for id_ in self._judgment.of(above).own
+            if (rule := self._index.licenses[id_].naming_rule) is not None
+        )
+
+    def _name_hints_elsewhere(self, node: Ancestor) -> bool:
+        name = node.repo.casefold()
+        own = self._judgment.of(node).own
+        hinted = [
+            entry.id
+            for entry in self._index.licenses.values()
+            if any(hint in name for hint in entry.ids.name_hints)
+        ]
+        return bool(hinted) and not set(hinted) & set(own)
+
+    def _names_collide(self, effective: tuple[str, ...]) -> bool:
+        prefixes = [
+            rule.prefix.casefold()
+            for id_ in effective
+            if (rule := self._index.licenses[id_].naming_rule) is not None
+        ]
+        return any(
+            not (one.startswith(other) or other.startswith(one))
+            for one in prefixes
+            for other in prefixes
+        )
+
+    def _vendors(
+        self, nodes: list[Ancestor], effective: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Home regions of everyone but packagers, and the repositories without a known one."""
+        authors = [node for node in nodes if node.relation != "quantized"]
+        homes = [self._index.licenses[id_].licensor_region for id_ in effective]
+        regions = [self._region_of(node) for node in authors]
+        unknown = tuple(node.repo for node in authors if not self._region_of(node))
+        return unique(region for region in [*regions, *homes] if region), unknown
+
+    def _region_of(self, node: Ancestor) -> str | None:
+        stated = node.claims.region if node.claims else None
+        return stated or self._index.region_of(node.repo.split("/")[0])
+
+    def _line(self, node: Ancestor) -> LineageNode:
+        found = self._judgment.identified(node)
+        own = self._judgment.of(node).own
+        silent = UNKNOWN_LICENSE if node.claims is None else NO_LICENSE
+        return LineageNode(
+            repo=node.repo,
+            commit=node.claims.commit if node.claims else None,
+            relation=node.relation,
+            license=" AND ".join(own) or silent,
+            region=self._region_of(node),
+            evidence=tuple(claim.as_evidence() for claim in found.claims) if found else (),
+        )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from openshelf.licenses.clearance import Clearance, ClearedFile
+from openshelf.errors import LicenseNotAccepted, NeedsReview, PolicyBlocked
+from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.license import License
-from openshelf.licenses.lineage import EffectiveLicense
 from openshelf.policy.organization import Policy
+from openshelf.policy.rules import decide
 from openshelf.policy.verdict import Decision
 
 
@@ -32,7 +34,21 @@ class Gate:
 
     def decide(self, license: EffectiveLicense) -> Decision:
         """What this license means for the organization of the policy."""
-        raise NotImplementedError
+        return decide(license, self._licenses, self.policy)
+
+    def check(self, decision: Decision, *, target: str) -> Decision:
+        """The decision under today's policy, where that lets a person go on to accept.
+
+        Raises PolicyBlocked, or NeedsReview where there is a policy file; without one a person
+        may accept what is unknown, and the record says that nobody reviewed it.
+        """
+        today = self.decide(decision.license)
+        reasons = tuple(reason.as_json() for reason in today.reasons)
+        if today.verdict is Verdict.BLOCKED:
+            raise PolicyBlocked(target, reasons)
+        if today.verdict is Verdict.NEEDS_REVIEW and self.policy.exists:
+            raise NeedsReview(target, reasons)
+        return today
 
     def clear(
         self,
@@ -46,6 +62,17 @@ class Gate:
         """The clearance for these files.
 
         Raises PolicyBlocked, NeedsReview (only with a policy file) or LicenseNotAccepted where no
-        record covers them.
+        record covers them. What counts is today's policy, not the one of `decision`.
         """
-        raise NotImplementedError
+        today = self.check(decision, target=target)
+        record_id = self._records.find_acceptance(repo, commit, files) if files else None
+        if record_id is None:
+            raise LicenseNotAccepted(target, today.license.effective)
+        return Clearance(
+            repo=repo,
+            commit=commit,
+            files=files,
+            verdict=today.verdict,
+            record_id=record_id,
+            policy_sha256=self.policy.sha256,
+        )

@@ -1,8 +1,22 @@
-"""What is known about whoever uses the models. Every fact may be unknown (None)."""
+"""What is known about whoever uses the models, and a team's rules: the policy file.
+
+Every fact may be unknown (None). One TOML file holds facts and rules, so that it can be shared.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import os
+import stat
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from openshelf.errors import BadPolicy
+from openshelf.paths import Paths
 
 
 @dataclass(frozen=True)
@@ -36,11 +50,15 @@ class Rules:
     deny_vendor_regions: tuple[str, ...] = ()
     require_osi: bool = False
     require_license_text: bool = False
+    strict_labels: bool = False
 
 
 @dataclass(frozen=True)
 class Policy:
-    """`sha256` is that of the file, "" where there is none; `source` is its path or ""."""
+    """`sha256` is that of the file, "" where there is none; `source` is its path or "".
+
+    `managed` is true for the machine-wide file that ordinary users cannot write.
+    """
 
     organization: Organization = field(default_factory=Organization)
     rules: Rules = field(default_factory=Rules)
@@ -48,7 +66,171 @@ class Policy:
     source: str = ""
     sha256: str = ""
     managed: bool = False
+    offline_only: bool = False
+    allow_remote_hosts: tuple[str, ...] | None = None
+    keep_chats_days: int | None = None
 
     @property
     def exists(self) -> bool:
         return bool(self.sha256)
+
+
+def find_policy(
+    paths: Paths,
+    environment: Mapping[str, str] | None = None,
+    managed_file: Path | None = None,
+) -> Policy:
+    """The policy of this machine and person; Policy() with everything unknown where there is none.
+
+    The machine-wide file comes first, then the one that OPENSHELF_POLICY names, then the person's
+    own. Beside a managed policy the other one only adds rules. Raises BadPolicy naming the key.
+    """
+    environment = os.environ if environment is None else environment
+    machine_wide = managed_policy_file(environment) if managed_file is None else managed_file
+    named = environment.get("OPENSHELF_POLICY", "")
+    own: Policy | None = None
+    if named:
+        own = load_policy(Path(named).expanduser())
+    elif paths.policy_file.is_file():
+        own = load_policy(paths.policy_file)
+    if not machine_wide.is_file():
+        return own or Policy()
+    managed = replace(load_policy(machine_wide), managed=_is_write_protected(machine_wide))
+    return managed if own is None else tighten(managed, own)
+
+
+def managed_policy_file(environment: Mapping[str, str]) -> Path:
+    """Where an administrator puts the policy of a whole machine."""
+    if sys.platform == "win32":
+        return Path(environment.get("PROGRAMDATA", r"C:\ProgramData")) / "openshelf" / "policy.toml"
+    if sys.platform == "darwin":
+        return Path("/Library/Application Support/openshelf/policy.toml")
+    return Path("/etc/openshelf/policy.toml")
+
+
+def tighten(managed: Policy, other: Policy) -> Policy:
+    """`managed` with the rules of `other` on top. Facts and permissions stay the managed ones."""
+    first, second = managed.rules, other.rules
+    rules = Rules(
+        allow_only=_both(first.allow_only, second.allow_only),
+        deny_classes=_either(first.deny_classes, second.deny_classes),
+        deny_vendor_regions=_either(first.deny_vendor_regions, second.deny_vendor_regions),
+        require_osi=first.require_osi or second.require_osi,
+        require_license_text=first.require_license_text or second.require_license_text,
+        strict_labels=first.strict_labels or second.strict_labels,
+    )
+    joined = hashlib.sha256(f"{managed.sha256}+{other.sha256}".encode()).hexdigest()
+    return replace(
+        managed,
+        rules=rules,
+        sha256=joined,
+        offline_only=managed.offline_only or other.offline_only,
+        allow_remote_hosts=_both(managed.allow_remote_hosts, other.allow_remote_hosts),
+    )
+
+
+def load_policy(path: Path) -> Policy:
+    """Read one policy file. Raises BadPolicy naming the key that is wrong."""
+    try:
+        raw = path.read_bytes()
+        table = tomllib.loads(raw.decode("utf-8"))
+    except OSError as error:
+        raise BadPolicy(path=str(path), why="unreadable", detail=error.strerror or "") from error
+    except ValueError as error:
+        raise BadPolicy(path=str(path), why="not_toml", detail=str(error)) from error
+    return replace(
+        policy_from_table(table, str(path)),
+        source=str(path),
+        sha256=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def policy_from_table(table: Mapping[str, Any], source: str = "") -> Policy:
+    """A policy from `name`, `[organization]`, `[rules]` and the settings beside them."""
+    reader = _Reader(source)
+    top = {key: value for key, value in table.items() if key not in ("organization", "rules")}
+    values = reader.values(Policy, top, "", ("name", "offline_only", *_LISTS_AT_TOP))
+    organization = Organization(
+        **reader.values(Organization, reader.table(table, "organization"), "organization.")
+    )
+    rules = Rules(**reader.values(Rules, reader.table(table, "rules"), "rules."))
+    return Policy(organization=organization, rules=rules, **values)
+
+
+_LISTS_AT_TOP = ("allow_remote_hosts", "keep_chats_days")
+_REGION_KEYS = ("domicile", "use_regions", "deny_vendor_regions")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Checks a table against the fields of a dataclass and says which key is wrong."""
+
+    source: str
+
+    def fail(self, key: str, why: str, detail: str = "") -> NoReturn:
+        raise BadPolicy(path=self.source, key=key, why=why, detail=detail)
+
+    def table(self, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        value = table.get(key, {})
+        if not isinstance(value, Mapping):
+            self.fail(key, "wrong_type", "a table")
+        return value
+
+    def values(
+        self, kind: type, table: Mapping[str, Any], prefix: str, allowed: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        types = {f.name: str(f.type) for f in fields(kind) if not allowed or f.name in allowed}
+        checked: dict[str, Any] = {}
+        for key, value in table.items():
+            if key not in types:
+                self.fail(prefix + key, "unknown_key")
+            checked[key] = self._value(prefix + key, value, types[key])
+        return checked
+
+    def _value(self, key: str, value: Any, expected: str) -> Any:
+        name = key.rsplit(".", 1)[-1]
+        if expected.startswith("tuple"):
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                self.fail(key, "wrong_type", "a list of strings")
+            return tuple(
+                self._region(key, item) if name in _REGION_KEYS else item for item in value
+            )
+        if expected.startswith("bool"):
+            if not isinstance(value, bool):
+                self.fail(key, "wrong_type", "true or false")
+            return value
+        if expected.startswith("int"):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                self.fail(key, "wrong_type", "a whole number, 0 or more")
+            return value
+        if not isinstance(value, str):
+            self.fail(key, "wrong_type", "a string")
+        return self._region(key, value) if name in _REGION_KEYS else value
+
+    def _region(self, key: str, value: str) -> str:
+        code = value.strip().upper()
+        if len(code) != 2 or not code.isascii() or not code.isalpha():
+            self.fail(key, "not_a_region", value)
+        return {"UK": "GB", "EL": "GR"}.get(code, code)
+
+
+def _is_write_protected(path: Path) -> bool:
+    """Whether only an administrator can change the file. Windows guards ProgramData by itself."""
+    if os.name != "posix":
+        return True
+    try:
+        states = (path.stat(), path.parent.stat())
+    except OSError:
+        return False
+    return all(s.st_uid == 0 and not s.st_mode & (stat.S_IWGRP | stat.S_IWOTH) for s in states)
+
+
+def _both(first: tuple[str, ...] | None, second: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """What both lists allow; None allows everything."""
+    if first is None or second is None:
+        return second if first is None else first
+    return tuple(entry for entry in first if entry in second)
+
+
+def _either(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))

@@ -6,20 +6,40 @@ from dataclasses import dataclass
 from typing import Any
 
 from openshelf.licenses.clearance import Verdict
-from openshelf.licenses.lineage import EffectiveLicense
+from openshelf.licenses.effective import EffectiveLicense
+from openshelf.reasons import Reason
 
 
 @dataclass(frozen=True)
 class PolicyReason:
-    """`license` is an id, or policy, resolver, none; `fact` is the name of the fact used."""
+    """`license` is an id, or policy, resolver, none; `fact` is the name of the fact used.
+
+    `ref` is what the command line shows; `clause` the license's clause alone, `value` the fact's
+    value and `source` the file that states it.
+    """
 
     code: str
     license: str
     ref: str
     fact: str | None = None
+    clause: str = ""
+    value: str = ""
+    source: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {"code": self.code, "license": self.license, "ref": self.ref, "fact": self.fact}
+        return {
+            "code": self.code,
+            "license": self.license,
+            "ref": self.ref,
+            "fact": self.fact,
+            "clause": self.clause,
+            "value": self.value,
+            "source": self.source,
+        }
+
+    def as_reason(self) -> Reason:
+        """For wording.sentence()."""
+        return Reason(f"policy_{self.code.replace('.', '_')}", self.as_json())
 
 
 @dataclass(frozen=True)

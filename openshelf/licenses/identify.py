@@ -1,0 +1,229 @@
+"""From the claims of one repository to the licenses it is under, with the evidence.
+
+The license text is the source, everything else is a claim: text > link > license_name > license
+tag > GGUF header > our own catalog. Every claim is kept; none is silently overruled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from openshelf.licenses.claims import RepoClaims, printable, strings_of
+from openshelf.licenses.index import LicenseIndex, normalized_name
+from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE
+
+_SAYS_NOTHING = ("other", "unknown", "none", "")
+_INHERITING = ("see-base-model", "inherits-base-model")
+_SOURCE_WORDS = {
+    "text": "license text",
+    "link": "license_link",
+    "name": "license_name",
+    "tag": "license tag",
+    "header": "GGUF header",
+    "catalog": "catalog",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`source` is text, link, name, tag, header or catalog; `ids` is empty where unidentified."""
+
+    source: str
+    value: str
+    ids: tuple[str, ...]
+
+    def as_evidence(self) -> str:
+        found = " or ".join(self.ids) or UNKNOWN_LICENSE
+        return f"{_SOURCE_WORDS[self.source]} {self.value} = {found}"
+
+
+@dataclass(frozen=True)
+class Identified:
+    """What one repository is under by its own words.
+
+    `licenses` is empty where it says nothing. `candidates` are the licenses that share an
+    ambiguous name which the repository alone does not settle; `witness` is what a GGUF header
+    says beside the card, which is about the model that was converted.
+    """
+
+    licenses: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    witness: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    flags: tuple[str, ...] = ()
+    declared_names: tuple[str, ...] = ()
+    inherits: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        return not self.licenses and not self.candidates
+
+
+def identify(node: RepoClaims, index: LicenseIndex) -> Identified:
+    """The licenses of one repository, without looking at its base models."""
+    text = _text_claim(node, index)
+    link, name, tags = _card_claims(node, index)
+    header = _header_claims(node, index)
+    catalog = _named("catalog", node.declared or "", index)
+    claims = tuple(
+        claim for claim in (text, link, name, *tags, *header, catalog) if claim is not None
+    )
+    own = [claim for claim in (link, name, *tags) if claim is not None]
+    witness: tuple[str, ...] = ()
+    if text is None and not own:
+        own = list(header) or ([catalog] if catalog else [])
+    elif header:
+        witness = _union(header) or (UNKNOWN_LICENSE,)
+    flags = ["list_license"] if len(tags) > 1 or (not tags and len(header) > 1) else []
+    inherits = name is not None and normalized_name(name.value) in _INHERITING
+    return _decide(node, index, _Evidence(claims, text, own, witness, flags, inherits=inherits))
+
+
+@dataclass
+class _Evidence:
+    claims: tuple[Claim, ...]
+    text: Claim | None
+    own: list[Claim]
+    witness: tuple[str, ...]
+    flags: list[str]
+    inherits: bool = False
+
+
+def _decide(node: RepoClaims, index: LicenseIndex, evidence: _Evidence) -> Identified:
+    own, flags, text = evidence.own, evidence.flags, evidence.text
+    clear = [claim for claim in own if len(claim.ids) == 1]
+    ambiguous = [claim for claim in own if len(claim.ids) > 1]
+    stated = _union(clear)
+    unnamed = [claim.value for claim in own if not claim.ids and claim.source != "link"]
+    candidates: tuple[str, ...] = ()
+    if ambiguous:
+        flags.append("alias_collision")
+        candidates = _settle(node, index, ambiguous)
+    if text is not None:
+        licenses = _with_text(text, own, index, flags)
+        candidates = ()
+        if UNKNOWN_LICENSE in licenses:
+            unnamed.append(text.value)
+    else:
+        licenses = stated
+        if len(candidates) == 1:
+            licenses, candidates = _merged(candidates, stated), ()
+        if unnamed:
+            licenses = _merged(licenses, (UNKNOWN_LICENSE,))
+        if _contradicts(own):
+            flags.append("node_conflict")
+    return Identified(
+        licenses=() if evidence.inherits and text is None and not stated else licenses,
+        candidates=candidates,
+        witness=evidence.witness,
+        claims=evidence.claims,
+        flags=tuple(flags),
+        declared_names=tuple(dict.fromkeys([*unnamed, *(claim.value for claim in ambiguous)])),
+        inherits=evidence.inherits,
+    )
+
+
+def _with_text(
+    text: Claim, own: list[Claim], index: LicenseIndex, flags: list[str]
+) -> tuple[str, ...]:
+    """The text decides; a clear label that says otherwise is kept beside it and flagged."""
+    stated = _union([claim for claim in own if len(claim.ids) == 1])
+    if not text.ids and stated and not any(index.knows_text_of(id_) for id_ in stated):
+        return stated  # nothing to compare the text with, so the label stands
+    found = text.ids or (UNKNOWN_LICENSE,)
+    others = tuple(id_ for id_ in stated if id_ not in found)
+    ambiguous = [claim for claim in own if len(claim.ids) > 1]
+    if others or (ambiguous and not set(found) & set(_union(ambiguous))):
+        flags.append("custom_text_mismatch")
+    if others and text.ids:
+        flags.append("node_conflict")
+    return _merged(found, others)
+
+
+def _contradicts(own: list[Claim]) -> bool:
+    """Whether two fields of one card name different licenses; a tag that is a list is one field."""
+    by_source: dict[str, set[str]] = {}
+    for claim in own:
+        if claim.ids or claim.source != "link":
+            by_source.setdefault(claim.source, set()).update(claim.ids or {f"?{claim.value}"})
+    sets = list(by_source.values())
+    return any(not first & second for first in sets for second in sets)
+
+
+def _settle(node: RepoClaims, index: LicenseIndex, ambiguous: list[Claim]) -> tuple[str, ...]:
+    """Those of an ambiguous name's licenses whose licensor owns this repository, else all."""
+    shared = [id_ for id_ in ambiguous[0].ids if all(id_ in claim.ids for claim in ambiguous)]
+    candidates = shared or list(_union(ambiguous))
+    at_home = [
+        id_
+        for id_ in candidates
+        if node.organization in (o.casefold() for o in index.licenses[id_].ids.organizations)
+    ]
+    return tuple(at_home or candidates)
+
+
+def _text_claim(node: RepoClaims, index: LicenseIndex) -> Claim | None:
+    if not node.license_text or not node.license_text.strip():
+        return None
+    digest = hashlib.sha256(node.license_text.encode("utf-8", "replace")).hexdigest()
+    found = index.by_text(node.license_text, is_head=node.license_text_is_head)
+    return Claim("text", f"{printable(node.license_path)} sha256 {digest}", found)
+
+
+def _card_claims(
+    node: RepoClaims, index: LicenseIndex
+) -> tuple[Claim | None, Claim | None, list[Claim]]:
+    link = next(iter(strings_of(node.card.get("license_link"))), "")
+    places = index.by_link(link)
+    name = next(iter(strings_of(node.card.get("license_name"))), "")
+    tags = [
+        Claim("tag", tag, index.by_name(tag))
+        for tag in strings_of(node.card.get("license"))
+        if normalized_name(tag) not in _SAYS_NOTHING
+    ]
+    named = _named("name", name, index)
+    if (
+        not tags
+        and named is None
+        and not places
+        and node.card.get("license") in ("other", "unknown")
+    ):
+        # `other` without a name or a known link: something was declared, nobody can say what.
+        tags = [Claim("tag", "other", ())]
+    return (Claim("link", link, places) if places else None), named, tags
+
+
+def _header_claims(node: RepoClaims, index: LicenseIndex) -> list[Claim]:
+    """The header's license; a list arrives joined with a comma (llama.cpp issue 9819)."""
+    value = node.gguf.get("general.license")
+    entries = strings_of(value.split(",") if isinstance(value, str) else value)
+    claims = [
+        Claim("header", entry, index.by_name(entry))
+        for entry in entries
+        if normalized_name(entry) not in _SAYS_NOTHING
+    ]
+    if claims:
+        return claims
+    name = next(iter(strings_of(node.gguf.get("general.license.name"))), "")
+    link = next(iter(strings_of(node.gguf.get("general.license.link"))), "")
+    if places := index.by_link(link):
+        return [Claim("header", link, places)]
+    named = _named("header", name, index)
+    return [named] if named else []
+
+
+def _named(source: str, name: str, index: LicenseIndex) -> Claim | None:
+    name = printable(name)
+    if normalized_name(name) in _SAYS_NOTHING:
+        return None
+    found = index.by_name(name)
+    return Claim(source, name, () if found in ((UNKNOWN_LICENSE,), (NO_LICENSE,)) else found)
+
+
+def _union(claims: list[Claim]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(id_ for claim in claims for id_ in claim.ids))
+
+
+def _merged(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))

@@ -1,0 +1,133 @@
+"""What a license itself forbids or limits: commercial use, scale, regions, use of outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from openshelf.licenses.clearance import Verdict
+from openshelf.licenses.license import License, RegionRestriction, Threshold
+from openshelf.policy.findings import Findings, all_of, any_of, region_matches
+from openshelf.policy.organization import Organization
+
+DISPLAY = "display_required"
+_FACTS_OF_SCOPE = {
+    "any": (),
+    "commercial": ("commercial",),
+    "maas": ("hosts_service",),
+    "maas_or_ai_work_assistant": ("hosts_service", "ai_work_assistant"),
+}
+_EFFECTS = {
+    "no_rights": Verdict.BLOCKED,
+    "needs_separate_license": Verdict.BLOCKED,
+    "needs_review_by_licensor": Verdict.NEEDS_REVIEW,
+}
+
+
+def check_limits(entry: License, findings: Findings, *, multimodal: bool) -> None:
+    """All limits of one license; display lines are duties and counted there."""
+    _check_commercial(entry, findings)
+    for threshold in entry.thresholds:
+        if threshold.effect != DISPLAY:
+            _check_threshold(entry, threshold, findings)
+    for region in entry.regions:
+        if region.applies_to == "all" or multimodal:
+            _check_region(entry, region, findings)
+    _check_outputs(entry, findings)
+
+
+def _check_commercial(entry: License, findings: Findings) -> None:
+    fact, commercial = entry.commercial_use, findings.organization.commercial
+    clause = fact.ref or ""
+    if fact.value not in ("yes", "conditional", "no"):
+        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("unknown", entry.id, clause))
+    elif entry.is_unsure("commercial_use") and commercial is not False:
+        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("unsure", entry.id, clause))
+    elif fact.value == "no" and commercial:
+        reason = findings.from_fact("no_commercial_use", entry.id, clause, "commercial")
+        findings.add(Verdict.BLOCKED, reason)
+    elif fact.value == "no" and commercial is None:
+        findings.lacks_deciding(entry.id, clause, ("commercial",), "commercial")
+
+
+def threshold_state(
+    threshold: Threshold, organization: Organization
+) -> tuple[bool | None, bool, tuple[str, ...]]:
+    """(is it met, is the value exactly on an ambiguous line, names of the missing facts)."""
+    scope_facts = _FACTS_OF_SCOPE.get(threshold.when, (threshold.when,))
+    in_scope = any_of(_answers(organization, scope_facts)) if scope_facts else True
+    exempt = any_of(_answers(organization, threshold.exempt_when))
+    reached, on_the_line, metric_fact = _reached(threshold, organization)
+    met = all_of((in_scope, None if exempt is None else not exempt, reached))
+    if met is not None:
+        return met, on_the_line and met, ()
+    candidates = [*scope_facts, *threshold.exempt_when, *([metric_fact] if metric_fact else [])]
+    missing = tuple(fact for fact in candidates if getattr(organization, fact, None) is None)
+    return None, False, missing
+
+
+def _reached(
+    threshold: Threshold, organization: Organization
+) -> tuple[bool | None, bool, str | None]:
+    if threshold.metric == "any":
+        return True, False, None
+    if threshold.frozen_at and threshold.metric == "mau":
+        # Tested once, in the month before the release: today's figure says nothing about it.
+        return organization.mau_over_on_release, False, "mau_over_on_release"
+    value = getattr(organization, threshold.metric, None)
+    if value is None:
+        return None, False, threshold.metric
+    at_line = threshold.ambiguous_at_equal and value == threshold.value
+    above = value > threshold.value or (threshold.op == ">=" and value == threshold.value)
+    return above or at_line, at_line, threshold.metric
+
+
+def _check_threshold(entry: License, threshold: Threshold, findings: Findings) -> None:
+    met, on_the_line, missing = threshold_state(threshold, findings.organization)
+    fact = "mau_over_on_release" if threshold.frozen_at else threshold.metric
+    if met is None:
+        findings.lacks_deciding(entry.id, threshold.ref, missing, threshold.metric)
+    elif entry.is_unsure("thresholds") and findings.organization.commercial is not False:
+        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("unsure", entry.id, threshold.ref))
+    elif on_the_line:
+        clause = f"boundary {threshold.ref}"
+        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("boundary", entry.id, clause, fact))
+    elif met:
+        reason = findings.from_fact(threshold.effect, entry.id, threshold.ref, fact)
+        findings.add(_EFFECTS.get(threshold.effect, Verdict.NEEDS_REVIEW), reason)
+
+
+def _check_region(entry: License, region: RegionRestriction, findings: Findings) -> None:
+    organization = findings.organization
+    for fact, places in (
+        ("domicile", (organization.domicile,) if organization.domicile else ()),
+        ("use_regions", organization.use_regions or ()),
+    ):
+        if any(region_matches(place, wanted) for place in places for wanted in region.excluded):
+            reason = findings.from_fact("region_excluded", entry.id, region.ref, fact)
+            findings.add(Verdict.BLOCKED, reason)
+            return
+    missing = [fact for fact in ("domicile", "use_regions") if getattr(organization, fact) is None]
+    if missing:
+        findings.lacks_deciding(entry.id, region.ref, missing, "/".join(missing))
+
+
+def _check_outputs(entry: License, findings: Findings) -> None:
+    rule, organization = entry.train_other_models, findings.organization
+    clause = rule.ref or ""
+    if rule.value not in ("prohibited", "research_only"):
+        return
+    broken: bool | None = organization.trains_on_outputs
+    facts: tuple[str, ...] = ("trains_on_outputs",)
+    if rule.value == "research_only":
+        broken = all_of((broken, organization.commercial))
+        facts = ("trains_on_outputs", "commercial")
+    if broken:
+        reason = findings.from_fact("outputs_prohibited", entry.id, clause, "trains_on_outputs")
+        findings.add(Verdict.BLOCKED, reason)
+    elif broken is None:
+        missing = [fact for fact in facts if getattr(organization, fact) is None]
+        findings.lacks_deciding(entry.id, clause, missing, "/".join(missing))
+
+
+def _answers(organization: Organization, facts: Iterable[str]) -> list[bool | None]:
+    return [getattr(organization, fact, None) for fact in facts]
