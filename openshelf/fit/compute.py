@@ -124,6 +124,8 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
         size += step.ubatch * _POSITION_BYTES
         size += hidden if part.has_layers else 2 * hidden + step.mask_bytes + inputs
+        if part.has_output and step.rotates_k:
+            size += hidden  # a rotated copy, in some layouts of the allocator
     return size if shape.known else size * _UNKNOWN_FACTOR
 
 
@@ -135,7 +137,8 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     copied = _PIPELINE_COPIES * inputs
     if not part.has_layers:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
-        return copied + (_PIPELINE_COPIES + 1) * hidden
+        copied += (_PIPELINE_COPIES + 1) * hidden
+        return copied if shape.known else copied * _UNKNOWN_FACTOR
     layers = max(attention_phase(shape, step), feed_forward_phase(shape, step)) - step.mask_bytes
     phases = max(layers, logits_phase(shape, step, 0) if part.has_output else 0)
     states = 2 if part.receives else 1
