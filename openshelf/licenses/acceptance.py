@@ -1,12 +1,42 @@
-"""The log of acceptances: append-only JSON lines, each carrying the hash of the one before."""
+"""The log of acceptances: append-only JSON lines, each carrying the hash of the one before.
+
+Its head (count, last hash) lies in a file of its own. Whoever can rewrite log and head is not
+detected on this machine; every export therefore prints the head, to be kept elsewhere.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import errno
+import os
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from openshelf.errors import NotEnoughDisk
+from openshelf.licenses.chain import (
+    Head,
+    Lines,
+    VerifyReport,
+    canonical,
+    read_head,
+    record_of,
+    sha256_of,
+    split_lines,
+    sync_folder,
+    verify_chain,
+    write_head,
+)
 from openshelf.licenses.clearance import ClearedFile
+from openshelf.licenses.file_lock import locked
+from openshelf.licenses.person_names import PersonNames
+
+__all__ = ["AcceptanceForm", "AcceptanceLog", "VerifyReport"]
+
+VERSION = 1
+REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
@@ -22,34 +52,170 @@ class AcceptanceForm:
     """sha256 of each text that was on the screen."""
 
 
-@dataclass(frozen=True)
-class VerifyReport:
-    """`problem` is None where the log is whole, else a code; `line` counts from 1."""
+@dataclass
+class _Remembered:
+    """The records of the file as it was when last read, so that a load need not read it again."""
 
-    records: int
-    head_sha256: str
-    problem: str | None = None
-    line: int | None = None
-    unfinished_line: bool = False
+    stamp: tuple[int, int, int] = (-1, -1, -1)
+    records: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class AcceptanceLog:
-    """One log file; its head is also kept apart, through `head_file`."""
+    """One log file; its head is also kept apart, through `head_file`. Safe between processes."""
 
     path: Path
     head_file: Path
+    _remembered: _Remembered = field(
+        default_factory=_Remembered, init=False, repr=False, compare=False
+    )
+
+    @property
+    def names(self) -> PersonNames:
+        return PersonNames(self.path.with_name(f"{self.path.stem}-names.jsonl"))
 
     def append(self, record: dict[str, Any]) -> str:
-        """Add a record (without v, record_id, prev_sha256, at) durably; returns its id."""
-        raise NotImplementedError
+        """Add a record (without v, record_id, prev_sha256, at) durably; returns its id.
+
+        After a change from outside the chain goes on from the head and not from the file, so that
+        `verify` finds the change for good. Raises NotEnoughDisk; then nothing was accepted.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        sealed, names = self.names.sealed(record)
+        record_id = str(uuid.uuid4())
+        with locked(self.path.with_name(f"{self.path.name}.lock")):
+            if names is not None:
+                self.names.keep(record_id, names)
+            head, cut_at, needs_end = self._end()
+            line = canonical(
+                {
+                    **sealed,
+                    "v": VERSION,
+                    "record_id": record_id,
+                    "prev_sha256": head.sha256,
+                    "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                }
+            )
+            try:
+                self._write(line, cut_at, needs_end=needs_end)
+                write_head(self.head_file, Head(head.count + 1, sha256_of(line)))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                free = shutil.disk_usage(self.path.parent).free
+                raise NotEnoughDisk(str(self.path), len(line), free) from error
+        return record_id
+
+    def _end(self) -> tuple[Head, int | None, bool]:
+        """(head to go on from, where to cut a half line off, does the file lack a line's end)."""
+        content = self._content()
+        lines = split_lines(content)
+        head = read_head(self.head_file) or Head()
+        if verify_chain(lines, head).problem is None:
+            cut_at = len(content) - len(lines.tail) if lines.tail else None
+            return Head(len(lines.finished), lines.last_sha256), cut_at, False
+        return head, None, bool(lines.tail)
+
+    def _write(self, line: bytes, cut_at: int | None, *, needs_end: bool) -> None:
+        is_new = not self.path.exists()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            if cut_at is not None:
+                file.truncate(cut_at)
+            data = (b"\n" if needs_end else b"") + line + b"\n"
+            while data:
+                data = data[file.write(data) :]
+            os.fsync(file.fileno())
+        if is_new:
+            sync_folder(self.path.parent)
 
     def records(self) -> tuple[dict[str, Any], ...]:
-        raise NotImplementedError
+        """All records that can be read, oldest first, with the names as far as they are kept."""
+        entries = self.names.entries()
+        return tuple(self.names.opened(record, entries) for record in self._chained())
 
     def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
-        raise NotImplementedError
+        """Id of the newest acceptance that covers all these files and was not revoked."""
+        wanted = {(file.path, file.sha256, file.size_bytes) for file in files}
+        revoked: set[str] = set()
+        for record in reversed(self._chained()):
+            if record.get("method") == REVOKED:
+                revoked.add(str(record.get("supersedes")))
+                continue
+            record_id = str(record.get("record_id"))
+            if record_id not in revoked and _covers(record, repo, commit, wanted):
+                return record_id
+        return None
+
+    def earlier(self, repo: str) -> tuple[dict[str, Any], ...]:
+        """Acceptances of any commit of a repository, newest first; revoked ones left out."""
+        chained = self._chained()
+        revoked = {str(r.get("supersedes")) for r in chained if r.get("method") == REVOKED}
+        return tuple(
+            record
+            for record in reversed(chained)
+            if record.get("method") != REVOKED
+            and str(record.get("record_id")) not in revoked
+            and _table(record, "model").get("repo") == repo
+        )
+
+    def revoke(self, record_id: str, form: AcceptanceForm, os_user: str = "") -> str:
+        """Take an acceptance back; that is a record too. Returns its id."""
+        return self.append(
+            {
+                "accepted_by": {
+                    "os_user": os_user,
+                    "display": form.display_name,
+                    "role": form.role,
+                },
+                "on_behalf_of": form.on_behalf_of,
+                "note": form.note,
+                "method": REVOKED,
+                "supersedes": record_id,
+            }
+        )
 
     def verify(self) -> VerifyReport:
         """Find any edit, deletion, reordering or truncation."""
-        raise NotImplementedError
+        with locked(self.path.with_name(f"{self.path.name}.lock")):
+            return verify_chain(split_lines(self._content()), read_head(self.head_file))
+
+    def _chained(self) -> tuple[dict[str, Any], ...]:
+        try:
+            state = self.path.stat()
+        except OSError:
+            return ()
+        stamp = (state.st_size, state.st_mtime_ns, state.st_ino)
+        if stamp != self._remembered.stamp:
+            lines: Lines = split_lines(self._content())
+            found = (record_of(line) for line in lines.finished)
+            self._remembered.records = tuple(record for record in found if record is not None)
+            self._remembered.stamp = stamp
+        return self._remembered.records
+
+    def _content(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+
+def _covers(
+    record: dict[str, Any], repo: str, commit: str, wanted: set[tuple[str, str, int]]
+) -> bool:
+    model = _table(record, "model")
+    if (model.get("repo"), model.get("commit")) != (repo, commit) or not wanted:
+        return False
+    files = model.get("files")
+    covered = {
+        (file.get("path"), file.get("sha256"), file.get("size"))
+        for file in (files if isinstance(files, list) else [])
+        if isinstance(file, dict)
+    }
+    return wanted <= covered
+
+
+def _table(record: dict[str, Any], key: str) -> dict[str, Any]:
+    value = record.get(key)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,154 @@
+"""The hash chain of the acceptance log: lines, their head, and the finding of any change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ZERO = "0" * 64
+"""What the first record has as its predecessor's hash."""
+_OPENING = b'{"accepted_by":'
+"""Every record begins so: the keys are sorted, and each record says who."""
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """`problem` is None where the log is whole, else a code; `line` counts from 1.
+
+    Codes: not_a_record, not_canonical, wrong_link, fewer_than_head, more_than_head,
+    head_differs, unfinished_is_foreign, head_unreadable.
+    """
+
+    records: int
+    head_sha256: str
+    problem: str | None = None
+    line: int | None = None
+    unfinished_line: bool = False
+
+
+@dataclass(frozen=True)
+class Head:
+    """How many records there are and the hash of the last one; kept apart from the log."""
+
+    count: int = 0
+    sha256: str = ZERO
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The finished lines of a log (without their ends) and what stands after the last end."""
+
+    finished: tuple[bytes, ...]
+    tail: bytes
+
+    @property
+    def last_sha256(self) -> str:
+        return sha256_of(self.finished[-1]) if self.finished else ZERO
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def canonical(record: dict[str, Any]) -> bytes:
+    """One line: keys sorted, no spaces, UTF-8. The chain is over exactly these bytes."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def split_lines(content: bytes) -> Lines:
+    *finished, tail = content.split(b"\n")
+    return Lines(tuple(finished), tail)
+
+
+def record_of(line: bytes) -> dict[str, Any] | None:
+    """The record on a line; None where it is not one."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def verify_chain(lines: Lines, head: Head | None) -> VerifyReport:
+    """Compare lines with each other and with the head.
+
+    One record beyond the head, or one unfinished last line, is what a crash leaves and is
+    accepted; any other difference is a change.
+    """
+    count = len(lines.finished)
+    last = lines.last_sha256
+
+    def report(problem: str | None, line: int | None = None) -> VerifyReport:
+        return VerifyReport(count, last, problem, line, bool(lines.tail))
+
+    previous = ZERO
+    for number, line in enumerate(lines.finished, start=1):
+        record = record_of(line)
+        if record is None:
+            return report("not_a_record", number)
+        if canonical(record) != line:
+            return report("not_canonical", number)
+        if record.get("prev_sha256") != previous:
+            return report("wrong_link", number)
+        previous = sha256_of(line)
+    if head is None:
+        return report("head_unreadable")
+    if count < head.count:
+        return report("fewer_than_head", count + 1)
+    if count > head.count + 1:
+        return report("more_than_head", head.count + 2)
+    if count and head.count and sha256_of(lines.finished[head.count - 1]) != head.sha256:
+        return report("head_differs", head.count)
+    if lines.tail and (count != head.count or not _may_be_a_record(lines.tail)):
+        return report("unfinished_is_foreign", count + 1)
+    return report(None)
+
+
+def _may_be_a_record(tail: bytes) -> bool:
+    shorter = min(len(tail), len(_OPENING))
+    return tail[:shorter] == _OPENING[:shorter]
+
+
+def read_head(path: Path) -> Head | None:
+    """The head; `Head()` where there is none yet, None where the file is no head."""
+    try:
+        table = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return Head()
+    except (OSError, ValueError):
+        return None
+    if not isinstance(table, dict):
+        return None
+    count, digest = table.get("count"), table.get("sha256")
+    if type(count) is not int or count < 0 or not isinstance(digest, str) or len(digest) != 64:
+        return None
+    return Head(count, digest)
+
+
+def write_head(path: Path, head: Head) -> None:
+    """Replace the head in one step, and have it on disk before returning."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(json.dumps({"count": head.count, "sha256": head.sha256}).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a new name on disk, where the system can do that for folders."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

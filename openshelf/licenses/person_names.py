@@ -1,0 +1,87 @@
+"""Names and notes of the acceptance log, outside its chain so that they can be erased.
+
+The chain holds only a salted hash of them; this file holds salt and text. Without its line here a
+name cannot be won back from the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openshelf.licenses.chain import sync_folder
+
+
+@dataclass(frozen=True)
+class PersonNames:
+    """JSON lines of record_id, salt, display, note; readable by its owner only."""
+
+    path: Path
+
+    def sealed(self, record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """(record with hashes for name and note, entry to be kept here) of a new record."""
+        person = dict(record.get("accepted_by") or {})
+        display, note = str(person.pop("display", "") or ""), str(record.get("note") or "")
+        bare = {key: value for key, value in record.items() if key != "note"}
+        if not display and not note:
+            return {**bare, "accepted_by": person}, None
+        salt = secrets.token_hex(16)
+        person["display_sha256"] = _hash(salt, display)
+        sealed = {**bare, "accepted_by": person, "note_sha256": _hash(salt, note)}
+        return sealed, {"salt": salt, "display": display, "note": note}
+
+    def keep(self, record_id: str, entry: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps({"record_id": record_id, **entry}, ensure_ascii=False) + "\n"
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(line.encode("utf-8", "replace"))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def opened(self, record: dict[str, Any], entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """The record with name and note again, as far as they are kept and match their hash."""
+        person = dict(record.get("accepted_by") or {})
+        entry = entries.get(str(record.get("record_id")), {})
+        salt = str(entry.get("salt", ""))
+        display, note = str(entry.get("display", "")), str(entry.get("note", ""))
+        person["display"] = display if person.get("display_sha256") == _hash(salt, display) else ""
+        note = note if record.get("note_sha256") == _hash(salt, note) else ""
+        return {**record, "accepted_by": person, "note": note}
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        try:
+            content = self.path.read_bytes()
+        except OSError:
+            return {}
+        found: dict[str, dict[str, Any]] = {}
+        for line in content.splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                found[str(entry.get("record_id"))] = entry
+        return found
+
+    def erase(self, record_ids: set[str]) -> None:
+        """Forget the names of these records; the chain stays whole."""
+        kept = [entry for id_, entry in self.entries().items() if id_ not in record_ids]
+        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            for entry in kept:
+                file.write((json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
+        sync_folder(self.path.parent)
+
+
+def _hash(salt: str, text: str) -> str:
+    return hashlib.sha256(f"{salt}\0{text}".encode("utf-8", "replace")).hexdigest()
