@@ -6,7 +6,7 @@ import logging
 from importlib import import_module
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 from typing_extensions import override
 
@@ -157,6 +157,13 @@ class MainWindow(QMainWindow):
     def _geometry_file(self) -> QSettings:
         path = str(self._services.paths.window_file)
         return QSettings(path, QSettings.Format.IniFormat)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        current = self._stack.currentWidget()
+        if isinstance(current, Page):
+            current.focus_content()
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QPushButton, QWidget
 
-from openshelf.ui.widgets import ElidedLabel
+from openshelf.ui.widgets import Chip, ElidedLabel
 
 
-def clipped_texts(root: QWidget) -> list[str]:
-    """A line for each visible text that is cut, and for each widget that leaves its parent."""
+def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
+    """A line for each visible text that is cut, and for each widget that leaves its parent.
+
+    `may_elide` allows labels made for it to end in …
+    """
     problems = []
     for widget in root.findChildren(QWidget):
         if not widget.isVisible() or not _text_of(widget):
             continue
-        if isinstance(widget, ElidedLabel):
+        if isinstance(widget, ElidedLabel | Chip):
+            if widget.is_elided and not may_elide:
+                problems.append(f"{_text_of(widget)[:60]!r} is cut off with …")
             continue
         needed = _needed(widget)
         if needed is not None and not _fits(needed, widget.size()):

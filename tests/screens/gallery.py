@@ -169,9 +169,11 @@ def open_scene(app: QApplication, scene: Scene, size: QSize) -> Iterator[MainWin
             settle(app)
 
 
-def draw_scene(app: QApplication, scene: Scene, size: QSize) -> tuple[QImage, list[str]]:
+def draw_scene(
+    app: QApplication, scene: Scene, size: QSize, *, may_elide: bool = False
+) -> tuple[QImage, list[str]]:
     with open_scene(app, scene, size) as window:
-        problems = clipped_texts(window)
+        problems = clipped_texts(window, may_elide=may_elide)
         if window.width() > size.width() or window.height() > size.height():
             problems.append(f"needs {window.width()}×{window.height()}")
         return window.grab().toImage(), problems
@@ -192,7 +194,7 @@ def draw_gallery(folder: Path, wanted: list[str]) -> int:
                 if wanted and not any(scene.name.startswith(word) for word in wanted):
                     continue
                 for size, suffix in ((FULL, ""), (SMALL, "-small")):
-                    image, problems = draw_scene(app, scene, size)
+                    image, problems = draw_scene(app, scene, size, may_elide=language != "en")
                     name = f"{scene.name}-{scheme.value}-{language}{suffix}"
                     path = folder / f"{name}.png"
                     image.save(str(path))

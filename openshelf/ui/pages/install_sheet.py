@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from openshelf.errors import OpenshelfError
 from openshelf.library.downloads import Download, DownloadState
@@ -148,6 +149,15 @@ class InstallSheet(Overlay):
         self.fit_panel()
         (self.side.cancel if self.side.why_not else self.side.tick).setFocus()
 
+    @override
+    def wanted_height(self, width: int) -> int:
+        if self.state in (SheetState.PREPARING, SheetState.FAILED):
+            return max(240, super().wanted_height(width))
+        head = self._column.itemAt(0)
+        head_height = head.heightForWidth(width) if head is not None else 0
+        left = self.terms.content_height(width - SIDE_WIDTH - 1)
+        return head_height + 3 + max(left, self.side.content_height(SIDE_WIDTH))
+
     def _add_body(self, prepared: _Prepared) -> None:
         body = QFrame()
         row = QHBoxLayout(body)
@@ -164,6 +174,8 @@ class InstallSheet(Overlay):
         row.addWidget(Divider(vertical=True))
         row.addWidget(self.side)
         self._column.addWidget(body, 1)
+        # The keyboard can only be put on what is shown.
+        body.show()
 
     def _on_accepted(self) -> None:
         offer = self._offer
@@ -209,7 +221,9 @@ class InstallSheet(Overlay):
         self.progress.cancelled.connect(self._on_download_cancelled)
         self.progress.sent_to_background.connect(self.close_sheet)
         self.side.replace_consent(self.progress)
+        self.progress.show()
         self.progress.background.setFocus()
+        self.fit_panel()
         # It may have moved on, or even ended, before this sheet knew its id.
         known = {entry.id: entry for entry in self._services.downloads.snapshots()}
         self._on_download(known.get(download.id, download))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.clearance import Verdict
@@ -24,6 +24,7 @@ from openshelf.ui.widgets import (
     ScrollPage,
     SectionLabel,
     TextLabel,
+    TickBox,
 )
 from openshelf.units import format_bytes
 
@@ -161,8 +162,8 @@ class ConsentPanel(ScrollPage):
         terms = self.tr("I accept these terms")
         if organization:
             terms = self.tr("I accept these terms for {name}").format(name=organization)
-        self.tick = QCheckBox(terms.replace("&", "&&"), self._consent)
-        self.tick.setAccessibleName(terms)
+        self.tick = TickBox(terms)
+        self.tick.setParent(self._consent)
         self.note_field = QLineEdit(self._consent)
         self.note_field.setPlaceholderText(self.tr("Note for the record (optional)"))
         self.note_field.setAccessibleName(self.tr("Note for the record"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from openshelf import __version__
 from openshelf.services import Services
@@ -20,6 +20,7 @@ from openshelf.ui.widgets import (
     ScrollPage,
     SegmentedControl,
     TextLabel,
+    TickBox,
 )
 from openshelf.ui.widgets.page import Page
 
@@ -62,8 +63,7 @@ class SettingsPage(Page):
     def _make_network(self) -> Card:
         card = Card()
         card.body.addWidget(TextLabel(self.tr("Network"), TextRole.HEADING))
-        self.offline = QCheckBox(self.tr("Offline: ask nothing of any other machine"))
-        self.offline.setAccessibleName(self.offline.text())
+        self.offline = TickBox(self.tr("Offline: ask nothing of any other machine"))
         self.offline.setChecked(self._services.settings.current.offline)
         self.offline.toggled.connect(self._on_offline)
         card.body.addWidget(self.offline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -29,6 +29,10 @@ from openshelf.ui.widgets import (
 )
 
 
+_NARROW = 900
+"""Pixels below which a card moves together."""
+
+
 class FamilyCard(Card):
     """Shows a ShelfRow; can be given another one at any time.
 
@@ -42,17 +46,25 @@ class FamilyCard(Card):
         super().__init__(margin=16, spacing=12)
         self._licenses = licenses
         self._row: ShelfRow | None = None
-        columns = QHBoxLayout()
+        self._columns = columns = QHBoxLayout()
         columns.setSpacing(20)
         columns.addWidget(self._make_identity(), 21)
         columns.addWidget(self._make_fit(), 44)
         columns.addWidget(self._make_figures(), 25)
-        columns.addWidget(self._make_actions(), 0)
+        self._side = self._make_actions()
+        columns.addWidget(self._side, 0)
         self.body.addLayout(columns)
         self._options = OptionsList()
         self._options.install_pressed.connect(self.install_pressed)
         self._options.hide()
         self.body.addWidget(self._options)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = self.width() < _NARROW
+        self._columns.setSpacing(12 if is_narrow else 20)
+        self._side.setFixedWidth(104 if is_narrow else 128)
 
     def show_row(self, row: ShelfRow) -> None:
         if row is self._row:
@@ -104,20 +116,20 @@ class FamilyCard(Card):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
-        grid.setColumnStretch(0, 10)
-        grid.setColumnStretch(1, 11)
-        self._speed = TextLabel("", TextRole.SMALL)
-        self._quality = TextLabel("", TextRole.SMALL)
-        self._languages = TextLabel("", TextRole.SMALL)
+        grid.setColumnStretch(0, 6)
+        grid.setColumnStretch(1, 10)
+        self._speed = TextLabel("", TextRole.SMALL, wrap=True)
+        self._quality = TextLabel("", TextRole.SMALL, wrap=True)
+        self._languages = TextLabel("", TextRole.SMALL, wrap=True)
         self._verdict = Chip()
         names = (self.tr("Speed"), self.tr("Quality kept"), self.tr("Languages"), self.tr("Policy"))
         values = (self._speed, self._quality, self._languages, self._verdict)
         for index, (name, value) in enumerate(zip(names, values, strict=True)):
-            grid.addWidget(TextLabel(name, TextRole.SMALL, "faint"), index + 1, 0)
-            grid.addWidget(value, index + 1, 1, Qt.AlignmentFlag.AlignLeft)
+            grid.addWidget(TextLabel(name, TextRole.SMALL, "faint", wrap=True), index + 1, 0)
+            grid.addWidget(value, index + 1, 1)
         grid.setRowStretch(0, 1)
         grid.setRowStretch(5, 1)
-        figures.setMinimumWidth(200)
+        figures.setMinimumWidth(214)
         return figures
 
     def _make_actions(self) -> QWidget:
@@ -129,7 +141,6 @@ class FamilyCard(Card):
         side.add(self._action)
         side.column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignHCenter)
         side.finish()
-        side.setFixedWidth(128)
         return side
 
     def _show_variant(self, row: ShelfRow, shown: RankedVariant) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QLocale, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+from typing_extensions import override
 
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.ui.models.shelf_question import FilterChoices
@@ -16,6 +18,8 @@ from openshelf.ui.widgets import (
     SegmentedControl,
     TextLabel,
 )
+
+_NARROW = 1000
 
 CONTEXT_LENGTHS = (4096, 8192, 32768, 131072)
 
@@ -48,11 +52,14 @@ class ShelfControls(PageHeader):
         self.search.setPlaceholderText(self.tr("Search families…"))
         self.search.setAccessibleName(self.tr("Search families"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(120)
-        self.search.setMaximumWidth(190)
         self.add_control(self.search)
         self.context.value_changed.connect(self._on_changed)
         self.prefer.value_changed.connect(self._on_changed)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.search.setFixedWidth(130 if self.width() < _NARROW else 190)
 
     def _on_changed(self, _: object) -> None:
         self.question_changed.emit(ShelfQuestion(self.context.value, self.prefer.value))

@@ -67,11 +67,11 @@ QPushButton[look="nav"]:checked { background: $surface; color: $ink; border-colo
 QPushButton[look="nav"]:focus { border: 1px solid $accent; padding: 7px 10px; }
 
 QFrame[kind="segments"] { border: 1px solid $line; border-radius: 7px; background: $surface; }
-QPushButton[look="segment"] { border: 1px solid transparent; border-radius: 0; padding: 4px 10px;
+QPushButton[look="segment"] { border: 1px solid transparent; border-radius: 0; padding: 4px 8px;
     color: $muted; background: $surface; }
 QPushButton[look="segment"]:hover { color: $ink; }
 QPushButton[look="segment"]:checked { background: $accent_soft; color: $accent; }
-QPushButton[look="segment"]:focus { border: 1px solid $accent; padding: 4px 10px; }
+QPushButton[look="segment"]:focus { border: 1px solid $accent; padding: 4px 8px; }
 QPushButton[look="segment"][place="first"] {
     border-top-left-radius: 6px; border-bottom-left-radius: 6px; }
 QPushButton[look="segment"][place="last"] {

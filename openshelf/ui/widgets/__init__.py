@@ -22,6 +22,7 @@ from openshelf.ui.widgets.containers import (
 from openshelf.ui.widgets.flow import FlowLayout
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.text import ElidedLabel, SectionLabel, TextLabel, set_property
+from openshelf.ui.widgets.tick import TickBox
 
 __all__ = [
     "PAGE_MARGIN",
@@ -52,5 +53,6 @@ __all__ = [
     "SegmentBar",
     "SegmentedControl",
     "TextLabel",
+    "TickBox",
     "set_property",
 ]

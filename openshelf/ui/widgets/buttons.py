@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenu, QPushButton, QSizePolicy
 
 from openshelf.ui.theme.fonts import TextRole, font
@@ -150,10 +150,9 @@ class SegmentedControl(QFrame, Generic[V]):
         segment.setProperty("place", place)
         segment.setCheckable(True)
         segment.setAutoDefault(False)
-        segment.setFont(font(TextRole.STRONG))
         # As wide as when it is chosen, so that choosing moves nothing.
-        segment.ensurePolished()
-        segment.setMinimumWidth(segment.sizeHint().width())
+        wide = QFontMetrics(font(TextRole.STRONG)).horizontalAdvance(label)
+        segment.setMinimumWidth(wide + 20)
         segment.setFont(font(TextRole.BODY))
         segment.toggled.connect(self._on_toggled)
         segment.setAccessibleName(f"{name}: {label}")

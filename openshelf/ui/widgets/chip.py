@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import enum
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy
+from typing_extensions import override
 
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets.text import set_property
+
+
+_SIDE = 8
 
 
 class ChipKind(enum.StrEnum):
@@ -20,18 +25,61 @@ class ChipKind(enum.StrEnum):
 
 
 class Chip(QLabel):
-    """A short plain text in one of five kinds; grows with its text and never with its layout."""
+    """A short plain text in one of five kinds; grows with its text and never with its layout.
+
+    Where there is no room for the words they end in …, and stand in the tooltip.
+    """
 
     def __init__(self, text: str = "", kind: ChipKind = ChipKind.NEUTRAL) -> None:
-        super().__init__(text)
+        super().__init__()
+        self._words = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setFont(font(TextRole.CHIP))
         self.setProperty("chip", kind.value)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
+        self.set_words(text)
+
+    @property
+    def words(self) -> str:
+        """The whole text, also where only its beginning is shown."""
+        return self._words
+
+    @property
+    def is_elided(self) -> bool:
+        return self.text() != self._words
+
+    def set_words(self, text: str) -> None:
+        self._words = text
+        self.setAccessibleName(text)
+        self.updateGeometry()
+        self._elide()
 
     def show_as(self, text: str, kind: ChipKind) -> None:
-        self.setText(text)
+        self.set_words(text)
         set_property(self, "chip", kind.value)
+
+    @override
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self._words) + 2 * _SIDE, metrics.height() + 4)
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(min(48, self.sizeHint().width()), self.sizeHint().height())
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        room = max(self.width() - 2 * _SIDE, 24) if self.isVisible() else 100_000
+        mode = Qt.TextElideMode.ElideRight
+        shown = self.fontMetrics().elidedText(self._words, mode, room + 1)
+        if shown != self.text():
+            super().setText(shown)
+        if shown != self._words:
+            self.setToolTip(self._words)
 
 
 class Badge(Chip):
@@ -42,5 +90,5 @@ class Badge(Chip):
         self.hide()
 
     def show_text(self, text: str) -> None:
-        self.setText(text)
+        self.set_words(text)
         self.setVisible(bool(text))

@@ -123,13 +123,16 @@ class EmptyState(QWidget):
         column = QVBoxLayout(self)
         column.setSpacing(8)
         column.addStretch(2)
-        self.title = TextLabel(title, TextRole.HEADING)
+        self.title = TextLabel(title, TextRole.HEADING, wrap=True)
         self.text = TextLabel(text, TextRole.BODY, "muted", wrap=True)
-        self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.text.setMaximumWidth(460)
-        self.text.setMinimumWidth(320)
-        column.addWidget(self.title, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(self.text, 0, Qt.AlignmentFlag.AlignHCenter)
+        for label in (self.title, self.text):
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.title)
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(self.text, 3)
+        middle.addStretch(1)
+        column.addLayout(middle)
         self.button: Button | None = None
         if button:
             self.button = PrimaryButton(button)
@@ -160,6 +163,10 @@ class ScrollPage(QScrollArea):
         self.viewport().setAutoFillBackground(False)
         self._margin = margin
         self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
+
+    def content_height(self, width: int) -> int:
+        """The height at which nothing needs to be scrolled."""
+        return self.body.totalHeightForWidth(width)
 
     def _on_range_changed(self, _: int, most: int) -> None:
         # The bar stands in the margin, so that the content keeps its right edge.

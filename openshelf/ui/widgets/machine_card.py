@@ -35,7 +35,7 @@ class _MemoryLine(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        self._text = TextLabel("", TextRole.TINY, "muted")
+        self._text = TextLabel("", TextRole.TINY, "muted", wrap=True)
         self._bar = Meter("", color_name)
         column.addWidget(self._text)
         column.addWidget(self._bar)
@@ -53,11 +53,11 @@ class MachineCard(Card):
     def __init__(self) -> None:
         super().__init__(margin=10, spacing=3)
         self.body.addWidget(SectionLabel(self.tr("This machine")))
-        self._name = ElidedLabel(self.tr("Looking at the hardware…"), TextRole.SMALL_STRONG)
+        self._name = ElidedLabel(self.tr("Looking…"), TextRole.SMALL_STRONG)
         self.body.addWidget(self._name)
         self._vram = _MemoryLine("weights")
         self._ram = _MemoryLine("kv_cache")
-        self._disk = TextLabel("", TextRole.TINY, "muted")
+        self._disk = TextLabel("", TextRole.TINY, "muted", wrap=True)
         for line in (self._vram, self._ram, self._disk):
             line.hide()
             self.body.addWidget(line)

@@ -54,12 +54,13 @@ class Overlay(QWidget):
     def fit_panel(self) -> None:
         """Give the panel its size; call it when what it holds has changed."""
         width = min(self._width, self.width() - 2 * _EDGE)
-        wanted = self._wanted_height(width)
+        wanted = self.wanted_height(width)
         height = max(200, min(wanted, self.height() - 2 * _EDGE))
         left, top = (self.width() - width) // 2, (self.height() - height) // 2
         self.panel.setGeometry(QRect(left, top, width, height))
 
-    def _wanted_height(self, width: int) -> int:
+    def wanted_height(self, width: int) -> int:
+        """What the panel would like to have at this width."""
         layout = self.panel.layout()
         if layout is not None and layout.hasHeightForWidth():
             return layout.totalHeightForWidth(width)
@@ -105,8 +106,8 @@ class Overlay(QWidget):
         # A graphics effect would draw the whole sheet again for each change inside it.
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        shade.setAlphaF(0.012)
+        shade.setAlphaF(0.007)
         painter.setBrush(shade)
-        for spread in range(2, 34, 2):
-            area = self.panel.geometry().adjusted(-spread, 12 - spread, spread, 12 + spread)
+        for spread in range(1, 44, 2):
+            area = self.panel.geometry().adjusted(-spread, 14 - spread, spread, 14 + spread)
             painter.drawRoundedRect(area, 10 + spread, 10 + spread)

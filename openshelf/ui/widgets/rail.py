@@ -71,7 +71,7 @@ class NavigationRail(QFrame):
         column.setContentsMargins(10, 14, 10, 14)
         column.setSpacing(2)
         brand = TextLabel("Openshelf", TextRole.CARD_TITLE)
-        brand.setContentsMargins(10, 4, 10, 10)
+        brand.setContentsMargins(10, 4, 10, 14)
         column.addWidget(brand)
         self._group = QButtonGroup(self)
         self._group.setExclusive(False)

@@ -43,9 +43,6 @@ class TextLabel(QLabel):
         self.setText(text)
         if wrap:
             self.setWordWrap(True)
-            policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-            policy.setHeightForWidth(True)
-            self.setSizePolicy(policy)
             self.setMinimumWidth(40)
         if selectable:
             self.setTextInteractionFlags(
@@ -68,6 +65,10 @@ class ElidedLabel(TextLabel):
         super().__init__(text, role, tone)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setMinimumWidth(30)
+
+    @property
+    def is_elided(self) -> bool:
+        return self.fontMetrics().horizontalAdvance(self.text()) > self.width()
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
