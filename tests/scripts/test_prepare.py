@@ -253,3 +253,20 @@ def test_terminal_stops_at_the_first_failure(
     monkeypatch.setattr(subprocess, "run", commands.run)
     assert main_job.do_in_terminal(Path("python")) == 7
     assert commands.ran[-1].startswith("license")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "Downloading pyside6_essentials-6.11.3-cp310-abi3-linux_x86_64.whl (83.1 MB)",
+            "Downloading pyside6_essentials (83.1 MB)",
+        ),
+        ("Downloading tomli_w-1.2.0-py3-none-any.whl (6.7 kB)", ""),
+        ("Building wheel for llama-cpp-python (pyproject.toml): still running...", ""),
+        ("ERROR: no matching distribution", "ERROR: no matching distribution"),
+        ("Collecting numpy", ""),
+    ],
+)
+def test_only_lines_that_matter_are_shown(prepare: ModuleType, line: str, shown: str) -> None:
+    assert prepare._worth_showing(line) == shown
