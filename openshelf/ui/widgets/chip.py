@@ -12,7 +12,6 @@ from typing_extensions import override
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets.text import set_property
 
-
 _SIDE = 8
 
 
@@ -36,6 +35,8 @@ class Chip(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setFont(font(TextRole.CHIP))
         self.setProperty("chip", kind.value)
+        # The border makes QLabel indent its text by itself, and that cuts off the last letter.
+        self.setIndent(0)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
         self.set_words(text)
 

@@ -1,0 +1,76 @@
+"""What the chat page shows around a conversation: read in tasks, kept as frozen facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from PySide6.QtCore import QDate, QLocale
+
+from openshelf.chat.conversation import Conversation, Message, MessageState, Role
+from openshelf.chat.interface import ModelInMemory
+from openshelf.library.installed import InstalledModel
+from openshelf.services import Services
+from openshelf.tasks import CancelToken, Report
+
+
+@dataclass(frozen=True)
+class ChatFacts:
+    conversations: tuple[Conversation, ...]
+    installed: tuple[InstalledModel, ...]
+    loaded: ModelInMemory | None
+
+
+def read_facts(services: Services) -> Callable[[CancelToken, Report], ChatFacts]:
+    def work(cancel: CancelToken, report: Report) -> ChatFacts:
+        return ChatFacts(
+            services.chats.conversations(),
+            services.library.installed(),
+            services.chats.loaded(),
+        )
+
+    return work
+
+
+def read_messages(
+    services: Services, conversation_id: int
+) -> Callable[[CancelToken, Report], tuple[int, tuple[Message, ...]]]:
+    """The conversation's id comes along, so that a late answer can be told from a current one."""
+
+    def work(cancel: CancelToken, report: Report) -> tuple[int, tuple[Message, ...]]:
+        return conversation_id, services.chats.messages(conversation_id)
+
+    return work
+
+
+def read_acceptances(services: Services) -> Callable[[CancelToken, Report], dict[str, str]]:
+    """Record id → the day on which it was written, as dates are written here."""
+
+    def work(cancel: CancelToken, report: Report) -> dict[str, str]:
+        records = services.acceptances.records()
+        return {str(r.get("record_id")): short_day(str(r.get("at") or "")) for r in records}
+
+    return work
+
+
+def short_day(moment: str) -> str:
+    """An ISO time as a local date (`12 Nov 2026`); empty where it is none."""
+    try:
+        day = datetime.fromisoformat(moment).astimezone().date()
+    except ValueError:
+        return ""
+    return QLocale().toString(QDate(day.year, day.month, day.day), "d MMM yyyy")
+
+
+def tokens_in_context(messages: tuple[Message, ...]) -> int | None:
+    """Tokens of the conversation after its last answer, as the engine counted them."""
+    for message in reversed(messages):
+        if message.role is Role.ASSISTANT and message.figures is not None:
+            return message.figures.prompt_tokens + message.figures.completion_tokens
+    return None
+
+
+def is_open_end(message: Message) -> bool:
+    """An answer that is still being written: what of it is stored is not shown as its end."""
+    return message.role is Role.ASSISTANT and message.state is MessageState.STREAMING

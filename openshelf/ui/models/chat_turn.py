@@ -1,0 +1,106 @@
+"""One question and its answer on their way: the task, and a look at the text 30 times a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from openshelf.chat.conversation import Conversation, Message
+from openshelf.chat.live import LiveAnswer
+from openshelf.engine.protocol import Sampling
+from openshelf.services import Services
+from openshelf.tasks import CancelToken, Outcome, Report, Task
+from openshelf.ui.task_bridge import TaskBridge
+
+FRAME_MILLISECONDS = 33
+
+
+@dataclass(frozen=True)
+class Question:
+    """`conversation_id` None begins a new conversation with `system_prompt`."""
+
+    conversation_id: int | None
+    text: str
+    model_id: str
+    system_prompt: str
+    sampling: Sampling
+
+
+class ChatTurn(QObject):
+    """`created` carries the new Conversation, `advanced` a LiveAnswer, `ended` the Outcome."""
+
+    created = Signal(object)
+    advanced = Signal(object)
+    ended = Signal(object)
+
+    def __init__(
+        self, services: Services, bridge: TaskBridge, question: Question, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self.question = question
+        self.conversation_id = question.conversation_id
+        self.is_running = False
+        self._services, self._bridge = services, bridge
+        self._task: Task | None = None
+        self._last: LiveAnswer | None = None
+        self._is_stopping = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(FRAME_MILLISECONDS)
+        self._timer.timeout.connect(self._on_timeout)
+
+    @property
+    def last(self) -> LiveAnswer | None:
+        """The answer as it was last seen."""
+        return self._last
+
+    def start(self) -> None:
+        self.is_running = True
+        self._timer.start()
+        self._task = self._bridge.submit("chat", self._work, on_outcome=self._on_outcome)
+
+    def stop(self) -> None:
+        """Ask the engine to stop; what was written is kept. `ended` follows."""
+        if self._is_stopping or not self.is_running:
+            return
+        self._is_stopping = True
+        if self.conversation_id is not None:
+            self._ask_to_stop(self.conversation_id)
+        elif self._task is not None:
+            self._task.cancel()
+
+    def _ask_to_stop(self, conversation_id: int) -> None:
+        def work(cancel: CancelToken, report: Report) -> None:
+            self._services.chats.stop(conversation_id)
+
+        self._bridge.submit("stop the answer", work)
+
+    def _work(self, cancel: CancelToken, report: Report) -> Message:
+        question, chats = self.question, self._services.chats
+        conversation_id = question.conversation_id
+        if conversation_id is None:
+            conversation = chats.new_conversation(question.model_id, question.system_prompt)
+            conversation_id = conversation.id
+            self._bridge.call_soon(self._on_created, conversation)
+        return chats.send(
+            conversation_id, question.text, question.model_id, question.sampling, cancel, report
+        )
+
+    def _on_created(self, conversation: Conversation) -> None:
+        self.conversation_id = conversation.id
+        if self._is_stopping and self.is_running:
+            self._ask_to_stop(conversation.id)
+        self.created.emit(conversation)
+
+    def _on_timeout(self) -> None:
+        if self.conversation_id is None:
+            return
+        live = self._services.chats.live(self.conversation_id)
+        if live is not None and live != self._last:
+            self._last = live
+            self.advanced.emit(live)
+
+    def _on_outcome(self, outcome: Outcome[Message]) -> None:
+        self.is_running = False
+        self._timer.stop()
+        self.ended.emit(outcome)

@@ -1,0 +1,336 @@
+"""The chat page: conversations, the transcript of one, and what is known of its model."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QHBoxLayout
+from typing_extensions import override
+
+from openshelf.chat.conversation import Conversation
+from openshelf.chat.interface import ModelInMemory
+from openshelf.library.installed import InstalledModel
+from openshelf.services import Services
+from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
+from openshelf.ui.models.chat_facts import (
+    ChatFacts,
+    read_acceptances,
+    read_facts,
+    tokens_in_context,
+)
+from openshelf.ui.models.chat_turn import Question
+from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
+from openshelf.ui.models.rows import ROW_ROLE
+from openshelf.ui.pages.chat_area import ChatArea
+from openshelf.ui.pages.chat_dialogue import Dialogue
+from openshelf.ui.places import Place
+from openshelf.ui.sentences import error_text
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets.chat_inspector import ChatInspector
+from openshelf.ui.widgets.containers import Divider
+from openshelf.ui.widgets.conversation_list import ConversationPanel
+from openshelf.ui.widgets.notice import NoticeLevel
+from openshelf.ui.widgets.page import Page
+
+ROOM_FOR_INSPECTOR = 1_000
+"""Below this width the inspector is shown on demand only."""
+
+
+class ChatPage(Page):
+    """One conversation at a time is shown, and one answer at a time is written."""
+
+    def __init__(self, services: Services, bridge: TaskBridge) -> None:
+        super().__init__()
+        self._services, self._bridge = services, bridge
+        self._installed: tuple[InstalledModel, ...] | None = None
+        self._loaded: ModelInMemory | None = None
+        self._accepted: dict[str, str] = {}
+        self._model_id: str | None = None
+        self._prompts: dict[int, str] = {}
+        self._deleting: int | None = None
+        self._wants_details: bool | None = None
+        self._build()
+        self._connect()
+        self.inspector.edit_system_prompt()
+        self._show_all()
+
+    def _build(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.model = ConversationsModel()
+        self.model.setParent(self)
+        self.panel = ConversationPanel(self.model)
+        self.panel.setFixedWidth(230)
+        self.area = ChatArea()
+        self.dialogue = Dialogue(self._services, self._bridge, self.area.transcript, self)
+        self.inspector = ChatInspector()
+        self._inspector_line = Divider(vertical=True)
+        row.addWidget(self.panel)
+        row.addWidget(Divider(vertical=True))
+        row.addWidget(self.area, 1)
+        row.addWidget(self._inspector_line)
+        row.addWidget(self.inspector)
+        self._stop_key = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
+        self._stop_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._new_key = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
+        self._new_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+
+    def _connect(self) -> None:
+        header, transcript, composer = self.area.header, self.area.transcript, self.area.composer
+        self.panel.new_requested.connect(self.start_new)
+        self.panel.search_changed.connect(self.model.set_search)
+        self.panel.chosen.connect(self._on_chosen)
+        self.panel.delete_confirmed.connect(self._on_delete_confirmed)
+        header.model_chosen.connect(self._on_model_chosen)
+        header.shelf_requested.connect(self._on_shelf_requested)
+        header.delete_requested.connect(self._on_delete_requested)
+        header.details_toggled.connect(self._on_details_toggled)
+        transcript.link_pressed.connect(self.area.link_notice.show_address)
+        transcript.send_again_requested.connect(self._on_send_requested)
+        composer.send_requested.connect(self._on_send_requested)
+        composer.stop_requested.connect(self._on_stop_requested)
+        self.dialogue.changed.connect(self._show_all)
+        self.dialogue.created.connect(self._on_created)
+        self.dialogue.ended.connect(self._on_ended)
+        self.dialogue.failed.connect(self._on_failed)
+        self.area.nothing_installed.acted.connect(self._on_shelf_requested)
+        self.area.link_notice.open_requested.connect(self._on_link_confirmed)
+        self.area.link_notice.copy_requested.connect(self._on_link_copied)
+        self._stop_key.activated.connect(self._on_stop_requested)
+        self._new_key.activated.connect(self.start_new)
+        self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+
+    # --- what the window asks ---------------------------------------------------------------------
+
+    @override
+    def open_page(self) -> None:
+        self.refresh()
+
+    @override
+    def focus_content(self) -> None:
+        button = self.area.nothing_installed.button
+        if self._is_bare() and button is not None:
+            button.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.area.composer.edit.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @override
+    def set_model(self, model_id: str) -> None:
+        self.open_model(model_id)
+
+    def open_model(self, model_id: str) -> None:
+        """A new chat with that model, ready to be written to."""
+        self._model_id = model_id
+        self.start_new()
+
+    def refresh(self) -> None:
+        """Read conversations, models and what is in memory."""
+        self._bridge.submit(
+            "chat facts", read_facts(self._services), on_outcome=self._on_facts_read
+        )
+        self._bridge.submit(
+            "acceptances", read_acceptances(self._services), on_outcome=self._on_acceptances_read
+        )
+
+    def start_new(self) -> None:
+        """A chat that exists once its first message is sent."""
+        self.area.notice.hide()
+        self.area.link_notice.hide()
+        self.inspector.edit_system_prompt()
+        self.panel.choose(QModelIndex())
+        self.dialogue.start_new()
+        self.focus_content()
+
+    # --- what was read ----------------------------------------------------------------------------
+
+    def _on_facts_read(self, outcome: Outcome[ChatFacts]) -> None:
+        match outcome:
+            case Succeeded(facts):
+                self._installed, self._loaded = facts.installed, facts.loaded
+                self.model.set_conversations(facts.conversations)
+                self._choose_shown()
+                self._show_all()
+            case Failed(error):
+                self._on_failed(error)
+            case Cancelled():
+                pass
+
+    def _on_acceptances_read(self, outcome: Outcome[dict[str, str]]) -> None:
+        if isinstance(outcome, Succeeded):
+            self._accepted = outcome.value
+            self._show_model()
+
+    def _on_library_changed(self, installed: tuple[InstalledModel, ...]) -> None:
+        self._installed = installed
+        self._show_all()
+
+    # --- choosing ---------------------------------------------------------------------------------
+
+    def _on_chosen(self, index: QModelIndex) -> None:
+        row: ConversationRow = index.data(ROW_ROLE)
+        if row.conversation is not None:
+            self._open_conversation(row.conversation)
+
+    def _open_conversation(self, conversation: Conversation) -> None:
+        self._model_id = conversation.model_id or self._model_id
+        self.area.notice.hide()
+        self.area.link_notice.hide()
+        self.inspector.show_system_prompt(self._prompts.get(conversation.id))
+        self.dialogue.open_conversation(conversation)
+
+    def _on_model_chosen(self, model_id: str) -> None:
+        self._model_id = model_id
+        self._show_all()
+        self.focus_content()
+
+    def _choose_shown(self) -> None:
+        """Mark the row of the conversation shown."""
+        at = self.model.position(("conversation", self.dialogue.shown_id))
+        if at is not None:
+            self.panel.choose(self.model.index(at))
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def _on_send_requested(self, text: str) -> None:
+        dialogue = self.dialogue
+        if self._model_id is None or dialogue.is_answering or dialogue.is_answering_elsewhere:
+            return
+        self.area.notice.hide()
+        prompt = "" if dialogue.conversation else self.inspector.system_prompt
+        question = Question(
+            dialogue.shown_id, text, self._model_id, prompt, self.inspector.sampling
+        )
+        dialogue.send(question, self._model_name())
+
+    def _on_created(self, conversation: Conversation) -> None:
+        prompt = self.inspector.system_prompt
+        self._prompts[conversation.id] = prompt
+        if conversation.id == self.dialogue.shown_id:
+            self.inspector.show_system_prompt(prompt)
+        self.refresh()
+
+    def _on_ended(self) -> None:
+        if self._deleting is not None:
+            self._delete(self._deleting)
+        self.refresh()
+
+    def _on_stop_requested(self) -> None:
+        if self.dialogue.is_answering:
+            self.dialogue.stop()
+
+    def _on_failed(self, error: BaseException) -> None:
+        self.area.notice.show_message(error_text(error), NoticeLevel.BAD)
+
+    # --- deleting, links, the rest ----------------------------------------------------------------
+
+    def _on_delete_requested(self) -> None:
+        at = self.model.position(("conversation", self.dialogue.shown_id))
+        if at is not None:
+            self.panel.ask_to_delete(self.model.index(at))
+
+    def _on_delete_confirmed(self, index: QModelIndex) -> None:
+        row: ConversationRow = index.data(ROW_ROLE)
+        if row.conversation is None:
+            return
+        if self.dialogue.answers_in(row.conversation.id):
+            self._deleting = row.conversation.id
+            self.dialogue.stop()
+        else:
+            self._delete(row.conversation.id)
+
+    def _delete(self, conversation_id: int) -> None:
+        self._deleting = None
+
+        def work(cancel: CancelToken, report: Report) -> None:
+            self._services.chats.delete_conversation(conversation_id)
+
+        if self.dialogue.shown_id == conversation_id:
+            self.start_new()
+        self._bridge.submit("delete a conversation", work, on_outcome=self._on_deleted)
+
+    def _on_deleted(self, outcome: Outcome[None]) -> None:
+        if isinstance(outcome, Failed):
+            self._on_failed(outcome.error)
+        self.refresh()
+
+    def _on_link_confirmed(self, address: str) -> None:
+        QDesktopServices.openUrl(QUrl(address))
+
+    def _on_link_copied(self, address: str) -> None:
+        QGuiApplication.clipboard().setText(address)
+
+    def _on_shelf_requested(self) -> None:
+        self.place_requested.emit(Place.SHELF)
+
+    def _on_details_toggled(self, wanted: bool) -> None:  # noqa: FBT001
+        self._wants_details = wanted
+        self._show_inspector()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_inspector()
+
+    # --- showing ----------------------------------------------------------------------------------
+
+    def _show_inspector(self) -> None:
+        has_room = self.width() >= ROOM_FOR_INSPECTOR
+        shown = has_room if self._wants_details is None else self._wants_details
+        shown = shown and not self._is_bare()
+        self.inspector.setVisible(shown)
+        self._inspector_line.setVisible(shown)
+        self.area.header.details_button.setChecked(shown)
+
+    def _is_bare(self) -> bool:
+        """Nothing is installed, and no conversation is open."""
+        return self._installed == () and self.dialogue.is_empty
+
+    def _chosen_model(self) -> InstalledModel | None:
+        found = (model for model in self._installed or () if model.id == self._model_id)
+        return next(found, None)
+
+    def _model_name(self) -> str:
+        model = self._chosen_model()
+        return " ".join(model.name.split()) if model else self.tr("the model")
+
+    def _show_all(self) -> None:
+        if self._model_id is None and self._installed:
+            usable = [model for model in self._installed if not model.missing]
+            usable.sort(key=lambda model: model.last_used_at or model.installed_at, reverse=True)
+            self._model_id = usable[0].id if usable else None
+        if self._is_bare():
+            self.area.show_nothing_installed()
+        elif not self.dialogue.is_empty:
+            self.area.show_transcript()
+        else:
+            self.area.show_welcome(self._model_name())
+        self.area.header.setVisible(not self._is_bare())
+        self._show_inspector()
+        self.area.header.set_deletable(self.dialogue.conversation is not None)
+        self._show_composer()
+        self._show_model()
+
+    def _show_composer(self) -> None:
+        composer, model = self.area.composer, self._chosen_model()
+        composer.set_answering(self.dialogue.is_answering)
+        self._stop_key.setEnabled(self.dialogue.is_answering)
+        composer.set_placeholder(self.tr("Message {model}…").format(model=self._model_name()))
+        if self.dialogue.is_answering_elsewhere:
+            composer.set_blocked(self.tr("Another chat is being answered."))
+        elif self._installed is not None and (model is None or model.missing):
+            composer.set_blocked(self.tr("Choose an installed model above."))
+        else:
+            composer.set_blocked("")
+
+    def _show_model(self) -> None:
+        model, loaded = self._chosen_model(), self._loaded
+        if loaded is not None and loaded.model_id != self._model_id:
+            loaded = None
+        self.area.header.show_models(self._installed or (), self._model_id)
+        self.area.header.show_placement(loaded)
+        whole = loaded.context_length if loaded else self._services.settings.current.context_length
+        self.inspector.show_context(tokens_in_context(self.dialogue.messages), whole)
+        self.inspector.show_memory(loaded)
+        day = self._accepted.get(model.record_id or "", "") if model else ""
+        self.inspector.show_license(model, day)

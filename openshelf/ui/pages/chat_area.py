@@ -1,0 +1,86 @@
+"""The middle of the chat page: header, transcript (or why there is none), composer."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.chat_header import ChatHeader
+from openshelf.ui.widgets.composer import Composer, LinkNotice
+from openshelf.ui.widgets.containers import EmptyState
+from openshelf.ui.widgets.notice import InlineNotice
+from openshelf.ui.widgets.text import TextLabel
+from openshelf.ui.widgets.transcript import COLUMN_WIDTH, Transcript
+
+
+class Welcome(QWidget):
+    """What a new chat shows before its first message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.addStretch(2)
+        self.title = TextLabel("", TextRole.CARD_TITLE)
+        words = self.tr("What you write and what it answers stays on this machine.")
+        self.words = TextLabel(words, TextRole.BODY, "muted")
+        column.addWidget(self.title, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.words, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(3)
+
+
+class ChatArea(QWidget):
+    """Holds the parts; the page decides what they show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.header = ChatHeader()
+        self.transcript = Transcript()
+        self.welcome = Welcome()
+        self.nothing_installed = EmptyState(
+            self.tr("No model is installed yet"),
+            self.tr("The Shelf shows which ones run on this machine, and what each one asks."),
+            self.tr("Go to the Shelf"),
+        )
+        self._stack = QStackedWidget()
+        for part in (self.transcript, self.welcome, self.nothing_installed):
+            self._stack.addWidget(part)
+        self.composer = Composer()
+        self.link_notice = LinkNotice()
+        self.notice = InlineNotice()
+        column.addWidget(self.header)
+        column.addWidget(self._stack, 1)
+        column.addWidget(self._build_foot())
+
+    def _build_foot(self) -> QWidget:
+        self._foot = QWidget()
+        row = QHBoxLayout(self._foot)
+        row.setContentsMargins(24, 4, 24, 18)
+        inner = QWidget()
+        inner.setMaximumWidth(COLUMN_WIDTH)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.notice)
+        column.addWidget(self.link_notice)
+        column.addWidget(self.composer)
+        row.addStretch(1)
+        row.addWidget(inner, 1000)
+        row.addStretch(1)
+        return self._foot
+
+    def show_nothing_installed(self) -> None:
+        self._stack.setCurrentWidget(self.nothing_installed)
+        self._foot.hide()
+
+    def show_welcome(self, model_name: str) -> None:
+        self.welcome.title.setText(self.tr("Ask {model}").format(model=model_name))
+        self._stack.setCurrentWidget(self.welcome)
+        self._foot.show()
+
+    def show_transcript(self) -> None:
+        self._stack.setCurrentWidget(self.transcript)
+        self._foot.show()

@@ -1,0 +1,122 @@
+"""The bar above a conversation: which model answers, where it runs, that nothing leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu
+
+from openshelf.chat.interface import ModelInMemory
+from openshelf.fit.verdict import FitVerdict
+from openshelf.library.installed import InstalledModel
+from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.buttons import Button, LinkButton
+from openshelf.ui.widgets.chip import Chip, ChipKind
+from openshelf.ui.widgets.text import TextLabel
+
+
+def model_label(model: InstalledModel) -> str:
+    """`Qwen3-14B · Q3_K_M`, on one line whatever the name holds."""
+    name = " ".join(model.name.split())
+    return f"{name} · {model.quant}" if model.quant else name
+
+
+class ChatHeader(QFrame):
+    """`model_chosen` carries an id; `details_toggled` whether the inspector is wanted."""
+
+    model_chosen = Signal(str)
+    shelf_requested = Signal()
+    delete_requested = Signal()
+    details_toggled = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("kind", "header")
+        self.setFixedHeight(54)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(20, 0, 20, 0)
+        row.setSpacing(10)
+        self.model_button = Button()
+        self.model_menu = QMenu(self)
+        self.model_button.setMenu(self.model_menu)
+        self.placement = Chip()
+        self.privacy = TextLabel(self.tr("nothing leaves this machine"), TextRole.SMALL, "muted")
+        self.privacy.setToolTip(
+            self.tr("The model runs in a process of its own on this machine, without a network.")
+        )
+        self.details_button = LinkButton(self.tr("Details"), muted=True)
+        self.details_button.setCheckable(True)
+        self.more_button = LinkButton("⋯", self.tr("More about this chat"), muted=True)
+        more = QMenu(self)
+        self._delete = more.addAction(self.tr("Delete this chat…"))
+        self.more_button.setMenu(more)
+        row.addWidget(self.model_button)
+        row.addWidget(self.placement)
+        row.addStretch(1)
+        row.addWidget(self.privacy)
+        row.addWidget(self.details_button)
+        row.addWidget(self.more_button)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.model_menu.triggered.connect(self._on_triggered)
+        self.details_button.clicked.connect(self._on_details_clicked)
+        self._delete.triggered.connect(self._on_delete)
+
+    def show_models(self, models: Sequence[InstalledModel], chosen: str | None) -> None:
+        """All installed models in the menu, the chosen one on the button."""
+        self.model_menu.clear()
+        label = self.tr("Choose a model")
+        for model in models:
+            action = self.model_menu.addAction(model_label(model).replace("&", "&&"))
+            action.setData(model.id)
+            action.setCheckable(True)
+            action.setChecked(model.id == chosen)
+            action.setEnabled(not model.missing)
+            if model.id == chosen:
+                label = model_label(model)
+        if chosen is not None and all(model.id != chosen for model in models):
+            label = self.tr("{id} (not installed)").format(id=chosen.rpartition(":")[2])
+        self.model_menu.addSeparator()
+        self.model_menu.addAction(self.tr("More on the Shelf…"))
+        metrics = self.model_button.fontMetrics()
+        shown = metrics.elidedText(label, Qt.TextElideMode.ElideMiddle, 270)
+        self.model_button.setText(f"{shown.replace('&', '&&')} ▾")
+        self.model_button.setToolTip(label)
+        self.model_button.setAccessibleName(self.tr("Model: {model}").format(model=label))
+
+    def show_placement(self, loaded: ModelInMemory | None) -> None:
+        """Where the chosen model runs; None where it is not in memory."""
+        if loaded is None:
+            self.placement.show_as(self.tr("not in memory yet"), ChipKind.NEUTRAL)
+            self.placement.setToolTip(self.tr("It is loaded with the next message."))
+            return
+        match loaded.placement:
+            case FitVerdict.FITS_GPU.value:
+                self.placement.show_as(self.tr("all on GPU"), ChipKind.GOOD)
+            case FitVerdict.FITS_SPLIT.value:
+                words = self.tr("{gpu} of {all} layers on GPU")
+                words = words.format(gpu=loaded.n_gpu_layers, all=loaded.n_layers)
+                self.placement.show_as(words, ChipKind.ACCENT)
+            case _:
+                self.placement.show_as(self.tr("on the CPU"), ChipKind.ACCENT)
+        self.placement.setToolTip(
+            self.tr("Loaded in {seconds} s.").format(seconds=f"{loaded.load_seconds:.1f}")
+        )
+
+    def set_deletable(self, deletable: bool) -> None:  # noqa: FBT001
+        self.more_button.setEnabled(deletable)
+
+    def _on_triggered(self, action: QAction) -> None:
+        if action.data() is None:
+            self.shelf_requested.emit()
+        else:
+            self.model_chosen.emit(str(action.data()))
+
+    def _on_details_clicked(self, checked: bool) -> None:  # noqa: FBT001
+        self.details_toggled.emit(checked)
+
+    def _on_delete(self) -> None:
+        self.delete_requested.emit()

@@ -1,0 +1,209 @@
+"""Beside a conversation: context and memory as they are, sampling and system prompt to set."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+
+from openshelf.chat.interface import ModelInMemory
+from openshelf.engine.protocol import Sampling
+from openshelf.library.installed import InstalledModel
+from openshelf.ui.theme import TextRole, font
+from openshelf.ui.widgets.bars import Meter, Segment, SegmentBar
+from openshelf.ui.widgets.text import SectionLabel, TextLabel
+from openshelf.ui.widgets.value_slider import ValueSlider
+from openshelf.units import format_bytes
+
+WIDTH = 250
+_MAX_TOKENS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+_DEFAULTS = Sampling()
+
+
+class PoolView(QWidget):
+    """One memory: what was predicted beside what the engine took."""
+
+    def __init__(self, name: str, predicted: int | None, measured: int | None) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        row = QHBoxLayout()
+        row.addWidget(TextLabel(name, TextRole.SMALL))
+        row.addStretch(1)
+        row.addWidget(TextLabel(self._deviation(predicted, measured), TextRole.TINY, "muted"))
+        column.addLayout(row)
+        bar = SegmentBar(self.tr("Memory measured, of what was predicted"), thickness=8)
+        whole = max(predicted or 0, measured or 0, 1)
+        bar.set_segments([Segment((measured or 0) / whole, "weights")])
+        column.addWidget(bar)
+        words = self.tr("{measured} measured · {predicted} predicted").format(
+            measured=self._size(measured), predicted=self._size(predicted)
+        )
+        bar.setAccessibleDescription(words)
+        column.addWidget(TextLabel(words, TextRole.TINY, "muted", wrap=True))
+
+    def _size(self, count: int | None) -> str:
+        return "?" if count is None else format_bytes(count, binary=True)
+
+    def _deviation(self, predicted: int | None, measured: int | None) -> str:
+        if not predicted or measured is None:
+            return ""
+        return f"{(measured - predicted) / predicted * 100:+.1f} %"
+
+
+class ChatInspector(QFrame):
+    """`sampling` and `system_prompt` are what the next message is sent with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("kind", "panel")
+        self.setFixedWidth(WIDTH)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.viewport().setAutoFillBackground(False)
+        content = QWidget()
+        content.setProperty("kind", "content")
+        scroll.setWidget(content)
+        outer.addWidget(scroll)
+        self._column = QVBoxLayout(content)
+        self._column.setContentsMargins(15, 14, 15, 14)
+        self._column.setSpacing(6)
+        self._build_context()
+        self._build_memory()
+        self._build_system_prompt()
+        self._build_sampling()
+        self._column.addStretch(1)
+        self.license_line = TextLabel("", TextRole.TINY, "muted", wrap=True)
+        self._column.addWidget(self.license_line)
+
+    def _build_context(self) -> None:
+        self._column.addWidget(SectionLabel(self.tr("Context")))
+        row = QHBoxLayout()
+        self.context_words = TextLabel("", TextRole.SMALL)
+        self.context_share = TextLabel("", TextRole.SMALL, "muted")
+        row.addWidget(self.context_words)
+        row.addStretch(1)
+        row.addWidget(self.context_share)
+        self._column.addLayout(row)
+        self.context_meter = Meter(self.tr("Context in use"), "kv_cache")
+        self._column.addWidget(self.context_meter)
+        self._column.addSpacing(10)
+
+    def _build_memory(self) -> None:
+        self._column.addWidget(SectionLabel(self.tr("Memory")))
+        self._pools = QVBoxLayout()
+        self._pools.setSpacing(8)
+        self._column.addLayout(self._pools)
+        self._column.addSpacing(10)
+
+    def _build_system_prompt(self) -> None:
+        self._prompt_box = QWidget()
+        column = QVBoxLayout(self._prompt_box)
+        column.setContentsMargins(0, 0, 0, 10)
+        column.setSpacing(6)
+        self.prompt_edit = QPlainTextEdit()
+        self.prompt_edit.setProperty("kind", "text")
+        self.prompt_edit.setFont(font(TextRole.SMALL))
+        self.prompt_edit.setTabChangesFocus(True)
+        self.prompt_edit.setFixedHeight(76)
+        self.prompt_edit.setAccessibleName(self.tr("System prompt"))
+        self.prompt_edit.setPlaceholderText(self.tr("How the model should answer (optional)"))
+        self.prompt_hint = TextLabel("", TextRole.TINY, "muted", wrap=True)
+        column.addWidget(SectionLabel(self.tr("System prompt")))
+        column.addWidget(self.prompt_edit)
+        column.addWidget(self.prompt_hint)
+        self._column.addWidget(self._prompt_box)
+
+    def _build_sampling(self) -> None:
+        self._column.addWidget(SectionLabel(self.tr("Sampling")))
+        steps = [i / 20 for i in range(41)]
+        self.temperature = ValueSlider(
+            self.tr("Temperature"), steps, _DEFAULTS.temperature, lambda v: f"{v:.2f}"
+        )
+        self.top_p = ValueSlider(
+            self.tr("Top-p"), steps[1:21], _DEFAULTS.top_p, lambda v: f"{v:.2f}"
+        )
+        self.max_tokens = ValueSlider(
+            self.tr("Max answer"), _MAX_TOKENS, _DEFAULTS.max_tokens, lambda v: f"{v:,.0f}"
+        )
+        self.max_tokens.setToolTip(self.tr("Tokens of one answer"))
+        for slider in (self.temperature, self.top_p, self.max_tokens):
+            self._column.addWidget(slider)
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(
+            temperature=self.temperature.value,
+            top_p=self.top_p.value,
+            max_tokens=int(self.max_tokens.value),
+        )
+
+    @property
+    def system_prompt(self) -> str:
+        return self.prompt_edit.toPlainText().strip()
+
+    def edit_system_prompt(self) -> None:
+        """A new chat: its system prompt can still be written."""
+        self.prompt_edit.setReadOnly(False)
+        self.prompt_hint.setText(self.tr("Fixed with the first message of a chat."))
+        self._prompt_box.show()
+
+    def show_system_prompt(self, text: str | None) -> None:
+        """What a chat was begun with; None where that is not known here."""
+        self._prompt_box.setVisible(bool(text))
+        self.prompt_edit.setPlainText(text or "")
+        self.prompt_edit.setReadOnly(True)
+        self.prompt_hint.setText(self.tr("As this chat was begun with."))
+
+    def show_context(self, used: int | None, whole: int) -> None:
+        """Tokens after the last answer, and what the context holds."""
+        if used is None:
+            self.context_words.setText(self.tr("0 of {whole}").format(whole=f"{whole:,}"))
+        else:
+            words = self.tr("{used} of {whole}")
+            self.context_words.setText(words.format(used=f"{used:,}", whole=f"{whole:,}"))
+        share = (used or 0) / max(1, whole)
+        self.context_share.setText(f"{share * 100:.0f} %")
+        self.context_meter.set_fraction(share)
+        self.context_meter.setToolTip(self.tr("Tokens of the conversation after the last answer"))
+
+    def show_memory(self, loaded: ModelInMemory | None) -> None:
+        while (item := self._pools.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        if loaded is None:
+            text = self.tr("Nothing is loaded yet.")
+            self._pools.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
+            return
+        for pool in sorted({*loaded.predicted_bytes, *loaded.measured_bytes}):
+            view = PoolView(
+                self._pool_name(pool),
+                loaded.predicted_bytes.get(pool),
+                loaded.measured_bytes.get(pool),
+            )
+            self._pools.addWidget(view)
+
+    def _pool_name(self, pool: str) -> str:
+        if pool == "ram":
+            return self.tr("RAM")
+        kind, _, number = pool.partition(":")
+        return self.tr("GPU {number}").format(number=number) if kind == "gpu" else pool
+
+    def show_license(self, model: InstalledModel | None, accepted_on: str) -> None:
+        """`accepted_on` is a date as it is written here, or empty."""
+        if model is None:
+            self.license_line.setText("")
+        elif accepted_on:
+            text = self.tr("{license} · terms acknowledged {day}")
+            self.license_line.setText(
+                text.format(license=model.license_expression, day=accepted_on)
+            )
+        else:
+            self.license_line.setText(model.license_expression)

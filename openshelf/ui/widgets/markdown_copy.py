@@ -1,0 +1,216 @@
+"""Copies parsed Markdown from a scratch document to the end of a message, in our own formats."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import (
+    QFont,
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextFragment,
+    QTextList,
+    QTextListFormat,
+    QTextTable,
+)
+
+from openshelf.ui.widgets.markdown_formats import Formats
+
+_PROPERTY = QTextFormat.Property
+_QUOTE_INDENT = 16.0
+
+
+class BlockCopier:
+    """Writes at the end of `target`. `is_fresh` says that its last block is empty and unused."""
+
+    def __init__(self, target: QTextDocument, formats: Formats) -> None:
+        self._target = target
+        self._formats = formats
+        self.is_fresh = True
+        self.has_quotes = False
+        target.setIndentWidth(formats.indent_width())
+
+    def begin_next(self) -> int:
+        """The position at which what is written next begins."""
+        cursor = self._end()
+        if not self.is_fresh:
+            cursor.insertBlock(QTextBlockFormat(), QTextCharFormat())
+            text_list = cursor.currentList()
+            if text_list is not None:
+                text_list.remove(cursor.block())
+            self.is_fresh = True
+        return cursor.position()
+
+    def drop_last_empty_block(self) -> None:
+        """Take away the empty line that waits for more."""
+        cursor = self._end()
+        before = cursor.block().previous()
+        if self.is_fresh and before.isValid():
+            kept = before.blockFormat()
+            cursor.deletePreviousChar()
+            cursor.setBlockFormat(kept)
+            self.is_fresh = False
+
+    def write_code(self, text: str) -> tuple[int, int]:
+        """Numbers of the first and the last block."""
+        style = self._formats.code_line(is_first=True, is_last=True)
+        cursor = self._next_block(style, is_code=True)
+        first = cursor.blockNumber()
+        return first, self._write_code_lines(cursor, text)
+
+    def go_on_with_code(self, text: str) -> int:
+        """Number of the last block now."""
+        return self._write_code_lines(self._end(), text)
+
+    def _write_code_lines(self, cursor: QTextCursor, text: str) -> int:
+        style = self._formats.code_text()
+        first, *rest = text.split("\n")
+        cursor.insertText(first, style)
+        if rest:
+            line = cursor.blockFormat()
+            line.setBottomMargin(0)
+            cursor.setBlockFormat(line)
+            middle = self._formats.code_line(is_first=False, is_last=False)
+            cursor.insertBlock(middle, style)
+            # insertText turns each line break into a block with the format of the one before.
+            cursor.insertText("\n".join(rest), style)
+            cursor.setBlockFormat(self._formats.code_line(is_first=False, is_last=True))
+        return cursor.blockNumber()
+
+    def copy(self, scratch: QTextDocument) -> None:
+        """Append everything in `scratch`."""
+        lists: dict[int, QTextList] = {}
+        block = scratch.begin()
+        while block.isValid():
+            table = QTextCursor(block).currentTable()
+            if table is not None:
+                self._copy_table(table)
+                block = table.lastCursorPosition().block().next()
+                continue
+            if not self._is_stray(block):
+                self._copy_block(block, lists)
+            block = block.next()
+
+    def _is_stray(self, block: QTextBlock) -> bool:
+        if block.text() or block.textList() is not None:
+            return False
+        style = block.blockFormat()
+        is_ruler = style.hasProperty(_PROPERTY.BlockTrailingHorizontalRulerWidth)
+        return not is_ruler and not style.hasProperty(_PROPERTY.BlockCodeFence)
+
+    def _copy_block(self, block: QTextBlock, lists: dict[int, QTextList]) -> None:
+        source = block.blockFormat()
+        level = source.headingLevel()
+        base = self._formats.text()
+        if level:
+            style, base = self._formats.heading(level)
+        else:
+            style = self._formats.paragraph()
+        is_code = source.hasProperty(_PROPERTY.BlockCodeFence) or source.nonBreakableLines()
+        quote = int(source.property(_PROPERTY.BlockQuoteLevel) or 0)
+        if quote:
+            self.has_quotes = True
+            style.setLeftMargin(_QUOTE_INDENT * quote)
+            style.setProperty(_PROPERTY.BlockQuoteLevel, quote)
+            base.setForeground(self._formats.muted)
+        if source.hasProperty(_PROPERTY.BlockTrailingHorizontalRulerWidth):
+            style.setProperty(_PROPERTY.BlockTrailingHorizontalRulerWidth, 1)
+            style.setBackground(self._formats.line)
+        text_list = block.textList()
+        if text_list is None:
+            style.setIndent(source.indent())
+        else:
+            style.setTopMargin(3)
+            style.setBottomMargin(3)
+            style.setMarker(source.marker())
+        cursor = self._next_block(style)
+        if text_list is not None:
+            self._join_list(cursor, text_list, lists)
+        self._copy_text(cursor, block, self._formats.inline_code() if is_code else base)
+
+    def _join_list(
+        self, cursor: QTextCursor, source: QTextList, lists: dict[int, QTextList]
+    ) -> None:
+        known = lists.get(source.objectIndex())
+        if known is not None:
+            known.add(cursor.block())
+            return
+        style = QTextListFormat()
+        style.setStyle(source.format().style())
+        style.setIndent(source.format().indent())
+        style.setStart(source.format().start())
+        style.setNumberSuffix(source.format().numberSuffix() or ".")
+        lists[source.objectIndex()] = cursor.createList(style)
+
+    def _copy_text(self, cursor: QTextCursor, block: QTextBlock, base: QTextCharFormat) -> None:
+        parts = block.begin()
+        while not parts.atEnd():
+            fragment = parts.fragment()
+            cursor.insertText(*self._styled(fragment, base))
+            parts += 1
+
+    def _styled(
+        self, fragment: QTextFragment, base: QTextCharFormat
+    ) -> tuple[str, QTextCharFormat]:
+        source = fragment.charFormat()
+        if source.isImageFormat():
+            label = str(source.property(_PROPERTY.ImageAltText) or source.toImageFormat().name())
+            style = QTextCharFormat(base)
+            style.setFontItalic(True)
+            style.setForeground(self._formats.muted)
+            return f"[image: {label}]", style
+        style = self._formats.inline_code() if source.fontFixedPitch() else QTextCharFormat(base)
+        if source.fontWeight() >= QFont.Weight.DemiBold.value:
+            style.setFontWeight(QFont.Weight.Bold.value)
+        if source.fontItalic():
+            style.setFontItalic(True)
+        if source.fontStrikeOut():
+            style.setFontStrikeOut(True)
+        if source.anchorHref():
+            style.setAnchor(True)
+            style.setAnchorHref(source.anchorHref())
+            style.setToolTip(source.anchorHref())
+            style.setForeground(self._formats.accent)
+            style.setFontUnderline(True)
+        return fragment.text(), style
+
+    def _copy_table(self, table: QTextTable) -> None:
+        columns = table.columns()
+        cursor = self._next_block(QTextBlockFormat())
+        copy = cursor.insertTable(table.rows(), columns, self._formats.table(columns, 1))
+        for row in range(table.rows()):
+            for column in range(columns):
+                source = table.cellAt(row, column).firstCursorPosition().block()
+                cell = copy.cellAt(row, column).firstCursorPosition()
+                style = QTextBlockFormat()
+                style.setAlignment(source.blockFormat().alignment())
+                cell.setBlockFormat(style)
+                base = self._formats.text()
+                if row == 0:
+                    base.setFontWeight(QFont.Weight.Bold.value)
+                self._copy_text(cell, source, base)
+        # The block behind a table ignores its own top margin, so it stays empty and is skipped.
+        self.is_fresh = False
+
+    def _next_block(self, style: QTextBlockFormat, *, is_code: bool = False) -> QTextCursor:
+        cursor = self._end()
+        if self.is_fresh:
+            cursor.setBlockFormat(style)
+        else:
+            cursor.insertBlock(style, QTextCharFormat())
+            text_list = cursor.currentList()
+            if text_list is not None:
+                text_list.remove(cursor.block())
+                cursor.setBlockFormat(style)
+        self.is_fresh = False
+        if cursor.blockNumber() == 0 and not is_code:
+            style.setTopMargin(0)
+            cursor.setBlockFormat(style)
+        return cursor
+
+    def _end(self) -> QTextCursor:
+        cursor = QTextCursor(self._target)
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        return cursor

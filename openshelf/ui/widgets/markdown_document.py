@@ -1,0 +1,169 @@
+"""One message as a QTextDocument: finished blocks stay, only the open one is written again.
+
+Markdown from a model is hostile: it is parsed without HTML into a scratch document, and only text,
+emphasis, links, lists and tables are copied over. Images become their alternative text, and no
+resource is ever loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor, QTextDocument
+from typing_extensions import override
+
+from openshelf.ui.widgets.markdown_blocks import BlockKind, BlockSplitter, MarkdownBlock
+from openshelf.ui.widgets.markdown_copy import BlockCopier
+from openshelf.ui.widgets.markdown_formats import Formats, reading_font
+
+_FEATURES = QTextDocument.MarkdownFeature
+SAFE_MARKDOWN = _FEATURES.MarkdownNoHTML | _FEATURES.MarkdownDialectGitHub
+
+
+class SafeDocument(QTextDocument):
+    """A document that loads nothing, from no place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setUndoRedoEnabled(False)
+        self.setDocumentMargin(0)
+
+    @override
+    def loadResource(self, type: int, name: QUrl | str) -> object:
+        return None
+
+
+@dataclass
+class CodeSection:
+    """A code block in the document: its first and last block number, and its text."""
+
+    first_block: int
+    last_block: int
+    text: str
+    language: str
+    is_open: bool = field(default=False)
+
+
+class MarkdownDocument(SafeDocument):
+    """`set_text` with the whole text so far, `finish` when nothing more comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDefaultFont(reading_font())
+        self._text = ""
+        self._is_finished = False
+        self._formats = Formats()
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.clear()
+        self._splitter = BlockSplitter()
+        self._scratch = SafeDocument()
+        self._closed_code: list[CodeSection] = []
+        self._open_code: CodeSection | None = None
+        self._open_shown: MarkdownBlock | None = None
+        self._open_start = 0
+        self._copier = BlockCopier(self, self._formats)
+
+    @property
+    def source(self) -> str:
+        return self._text
+
+    @property
+    def has_quotes(self) -> bool:
+        return self._copier.has_quotes
+
+    @property
+    def code_sections(self) -> list[CodeSection]:
+        return [*self._closed_code, *([self._open_code] if self._open_code else [])]
+
+    def set_text(self, text: str) -> None:
+        """Show `text`; what was shown already is kept where `text` only goes on from it."""
+        if text == self._text and not self._is_finished:
+            return
+        if self._is_finished or not text.startswith(self._text):
+            self._text, self._is_finished = "", False
+            self._start_over()
+        added, self._text = text[len(self._text) :], text
+        self._show(self._splitter.feed(added))
+
+    def finish(self) -> None:
+        """Close the open block; the document ends with the last line of text."""
+        if self._is_finished:
+            return
+        self._is_finished = True
+        self._show(self._splitter.finish())
+        self._copier.drop_last_empty_block()
+
+    def restyle(self) -> None:
+        """Write everything again in the colors that are on now."""
+        text, was_finished = self._text, self._is_finished
+        self._formats = Formats()
+        self._text, self._is_finished = "", False
+        self._start_over()
+        self.set_text(text)
+        if was_finished:
+            self.finish()
+
+    def _show(self, finished: list[MarkdownBlock]) -> None:
+        cursor = QTextCursor(self)
+        cursor.beginEditBlock()
+        for block in finished:
+            self._close(block)
+        self._show_open(self._splitter.open_block)
+        cursor.endEditBlock()
+
+    def _close(self, block: MarkdownBlock) -> None:
+        if block != self._open_shown:
+            self._write_open(block)
+        if self._open_code is not None:
+            self._open_code.is_open = False
+            self._closed_code.append(self._open_code)
+            self._formats.highlight(self, self._open_code)
+        self._open_code, self._open_shown = None, None
+        self._open_start = self._copier.begin_next()
+
+    def _show_open(self, block: MarkdownBlock | None) -> None:
+        if block is None:
+            if self._open_shown is not None:
+                self._remove_open()
+        elif block != self._open_shown:
+            self._write_open(block)
+
+    def _write_open(self, block: MarkdownBlock) -> None:
+        shown, code = self._open_shown, self._open_code
+        if (
+            shown is not None
+            and code is not None
+            and block.kind is BlockKind.CODE
+            and block.text.startswith(shown.text)
+            and block.language == shown.language
+        ):
+            code.last_block = self._copier.go_on_with_code(block.text[len(shown.text) :])
+            code.text = block.text
+        else:
+            self._remove_open()
+            if block.kind is BlockKind.CODE:
+                first, last = self._copier.write_code(block.text)
+                self._open_code = CodeSection(first, last, block.text, block.language, is_open=True)
+            else:
+                # A leading line break keeps "---" from being read as front matter and dropped.
+                self._scratch.setMarkdown("\n" + block.text, SAFE_MARKDOWN)
+                self._copier.copy(self._scratch)
+        self._open_shown = block
+
+    def _remove_open(self) -> None:
+        if self._open_shown is None:
+            return
+        cursor = QTextCursor(self)
+        cursor.setPosition(self._open_start)
+        cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+        cursor.removeSelectedText()
+        text_list = cursor.currentList()
+        if text_list is not None:
+            text_list.remove(cursor.block())
+        cursor.setBlockFormat(QTextBlockFormat())
+        cursor.setBlockCharFormat(QTextCharFormat())
+        self._copier.is_fresh = True
+        self._open_shown, self._open_code = None, None

@@ -1,0 +1,198 @@
+"""Shows a document at its full height inside of a scrolling column: text that can be marked.
+
+Links are announced and never followed; code blocks get a box, their language and a copy button.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QUrl, Signal
+from PySide6.QtGui import (
+    QGuiApplication,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QTextCursor,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QTextBrowser, QWidget
+from typing_extensions import override
+
+from openshelf.ui.theme import TextRole, color
+from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.markdown_document import CodeSection, MarkdownDocument
+from openshelf.ui.widgets.markdown_formats import CODE_HEADER_PIXELS, CODE_PADDING
+from openshelf.ui.widgets.text import TextLabel
+
+_RADIUS = 8.0
+
+
+class CodeHeader(QWidget):
+    """The strip above a code block."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(CODE_PADDING, 0, CODE_PADDING - 4, 0)
+        self._language = TextLabel("", TextRole.TINY, "faint")
+        self._button = LinkButton(self.tr("Copy"), self.tr("Copy the code"), muted=True, small=True)
+        self._button.clicked.connect(self._on_clicked)
+        self._text = ""
+        row.addWidget(self._language)
+        row.addStretch(1)
+        row.addWidget(self._button)
+
+    def show_section(self, section: CodeSection) -> None:
+        self._language.setText(section.language)
+        if self._text != section.text:
+            self._text = section.text
+            self._button.setText(self.tr("Copy"))
+
+    def _on_clicked(self) -> None:
+        QGuiApplication.clipboard().setText(self._text)
+        self._button.setText(self.tr("Copied"))
+
+
+class TextView(QTextBrowser):
+    """`link_pressed` carries the address. Set the text of `content`; the height follows."""
+
+    link_pressed = Signal(str)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.content = MarkdownDocument()
+        self.content.setParent(self)
+        self.setDocument(self.content)
+        self.setAccessibleName(name)
+        self.setOpenLinks(False)
+        self.setOpenExternalLinks(False)
+        self.setUndoRedoEnabled(False)
+        self.setTabChangesFocus(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.viewport().setAutoFillBackground(False)
+        self._headers: list[CodeHeader] = []
+        self._connect()
+
+    def _connect(self) -> None:
+        self.anchorClicked.connect(self._on_anchor_clicked)
+        self.content.documentLayout().documentSizeChanged.connect(self._on_size_changed)
+
+    def set_text(self, text: str) -> None:
+        """Show `text` so far; a marked range stays marked."""
+        cursor = self.textCursor()
+        marked = (cursor.anchor(), cursor.position()) if cursor.hasSelection() else None
+        self.content.set_text(text)
+        self._after_change(marked)
+
+    def finish(self) -> None:
+        cursor = self.textCursor()
+        marked = (cursor.anchor(), cursor.position()) if cursor.hasSelection() else None
+        self.content.finish()
+        self._after_change(marked)
+
+    def _after_change(self, marked: tuple[int, int] | None) -> None:
+        if marked is not None:
+            last = self.content.characterCount() - 1
+            cursor = QTextCursor(self.content)
+            cursor.setPosition(min(marked[0], last))
+            cursor.setPosition(min(marked[1], last), QTextCursor.MoveMode.KeepAnchor)
+            self.setTextCursor(cursor)
+        self._fit_height()
+        self._place_headers()
+
+    @override
+    def loadResource(self, type: int, name: QUrl | str) -> object:
+        return None
+
+    @override
+    def sizeHint(self) -> QSize:
+        return QSize(400, max(1, round(self.content.size().height())))
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, self.sizeHint().height())
+
+    @override
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_height()
+        self._place_headers()
+
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.content.restyle()
+            self._after_change(None)
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for section in self.content.code_sections:
+            box = self._box(section)
+            if box.intersects(QRectF(event.rect())):
+                self._paint_box(painter, box)
+        self._paint_quotes(painter, QRectF(event.rect()))
+        painter.end()
+        super().paintEvent(event)
+
+    def _paint_box(self, painter: QPainter, box: QRectF) -> None:
+        outline = QPainterPath()
+        outline.addRoundedRect(box, _RADIUS, _RADIUS)
+        painter.fillPath(outline, color("surface"))
+        painter.setPen(QPen(color("line"), 1))
+        painter.drawPath(outline)
+        y = box.top() + CODE_HEADER_PIXELS
+        painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+
+    def _paint_quotes(self, painter: QPainter, area: QRectF) -> None:
+        layout = self.content.documentLayout()
+        block = self.content.firstBlock() if self.content.has_quotes else self.content.end()
+        while block.isValid():
+            level = block.blockFormat().intProperty(block.blockFormat().Property.BlockQuoteLevel)
+            if level:
+                rect = layout.blockBoundingRect(block)
+                if rect.intersects(area):
+                    bar = QRectF(0, rect.top(), 3, rect.height())
+                    painter.fillRect(bar, color("control_line"))
+            block = block.next()
+
+    def _box(self, section: CodeSection) -> QRectF:
+        layout = self.content.documentLayout()
+        first = layout.blockBoundingRect(self.content.findBlockByNumber(section.first_block))
+        last = layout.blockBoundingRect(self.content.findBlockByNumber(section.last_block))
+        top = first.top() - CODE_HEADER_PIXELS - CODE_PADDING
+        bottom = last.bottom() + CODE_PADDING
+        return QRectF(0.5, round(top) + 0.5, self.viewport().width() - 1.0, round(bottom - top))
+
+    def _place_headers(self) -> None:
+        sections = self.content.code_sections
+        while len(self._headers) < len(sections):
+            self._headers.append(CodeHeader(self.viewport()))
+        for index, header in enumerate(self._headers):
+            header.setVisible(index < len(sections))
+            if index < len(sections):
+                header.show_section(sections[index])
+                box = self._box(sections[index]).toAlignedRect()
+                header.setGeometry(box.left(), box.top(), box.width(), CODE_HEADER_PIXELS)
+
+    def _fit_height(self) -> None:
+        height = max(1, round(self.content.size().height() + 0.5))
+        if self.height() != height or self.minimumHeight() != height:
+            self.setFixedHeight(height)
+
+    def _on_size_changed(self) -> None:
+        self._fit_height()
+        self._place_headers()
+
+    def _on_anchor_clicked(self, url: QUrl) -> None:
+        self.link_pressed.emit(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))

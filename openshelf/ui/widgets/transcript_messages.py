@@ -1,0 +1,300 @@
+"""A question and an answer of a conversation, with everything that is said below an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from openshelf.chat.conversation import AnswerFigures, Message, MessageState
+from openshelf.chat.live import LiveAnswer, LivePhase
+from openshelf.errors import EngineDied, EngineFailed, OpenshelfError
+from openshelf.reasons import Reason
+from openshelf.ui.sentences import error_text, reason_sentence
+from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.bars import Meter
+from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.markdown_blocks import split_reasoning
+from openshelf.ui.widgets.markdown_formats import reading_font
+from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
+from openshelf.ui.widgets.text import TextLabel
+from openshelf.ui.widgets.text_view import TextView
+from openshelf.units import format_duration
+
+_BUBBLE_SHARE = 0.78
+_BUBBLE_PADDING = 14
+_SHOWN_CHARACTERS = 6_000
+"""Of a question; the rest unfolds on demand, since laying out a pasted book would be felt."""
+
+
+def _details(data: Mapping[str, object]) -> str:
+    """The facts behind a failure, one to a line, the engine's last words at the end."""
+    known = {key: value for key, value in data.items() if value not in (None, "", 0, (), [])}
+    tail = str(known.pop("tail", "")).strip()
+    lines = [f"{key}: {value}" for key, value in known.items()]
+    return "\n".join([*lines, tail] if tail else lines)
+
+
+class UserBubble(QWidget):
+    """What the person wrote, at the right, on a soft ground."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addStretch(1)
+        self._frame = QFrame()
+        self._frame.setProperty("kind", "notice")
+        self._frame.setProperty("level", "info")
+        self._frame.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Minimum)
+        column = QVBoxLayout(self._frame)
+        column.setContentsMargins(_BUBBLE_PADDING, 10, _BUBBLE_PADDING, 10)
+        self._label = TextLabel("", TextRole.BODY, wrap=True, selectable=True)
+        self._label.setFont(reading_font())
+        self._label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._label.setAccessibleName(self.tr("You wrote"))
+        self._more = LinkButton(small=True)
+        self._more.clicked.connect(self._on_more_clicked)
+        column.addWidget(self._label)
+        column.addWidget(self._more)
+        row.addWidget(self._frame)
+        self._show(text[:_SHOWN_CHARACTERS])
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def _show(self, shown: str) -> None:
+        self._label.setText(shown)
+        rest = len(self._text) - len(shown)
+        self._more.setText(self.tr("Show %n more character(s)", "", rest))
+        self._more.setAccessibleName(self._more.text())
+        self._more.setVisible(rest > 0)
+        self._fit()
+
+    def _fit(self) -> None:
+        metrics = QFontMetrics(self._label.font())
+        lines = self._label.text()[:_SHOWN_CHARACTERS].split("\n")
+        wanted = (
+            max(metrics.horizontalAdvance(line[:400]) for line in lines) + 2 * _BUBBLE_PADDING + 4
+        )
+        room = max(160, round(self.width() * _BUBBLE_SHARE))
+        width = min(wanted, room)
+        self._frame.setFixedWidth(width)
+        # Without this the label asks for the height that it would have at its smallest width.
+        self._label.setFixedWidth(width - 2 * _BUBBLE_PADDING)
+
+    def _on_more_clicked(self) -> None:
+        self._show(self._text)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+
+class ReasoningFold(QWidget):
+    """What a model thought before it answered, folded away; hidden where there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        self._button = LinkButton(muted=True)
+        self._button.setCheckable(True)
+        self._button.toggled.connect(self._on_toggled)
+        self._label = TextLabel("", TextRole.BODY, "muted", wrap=True, selectable=True)
+        self._label.setContentsMargins(16, 0, 0, 0)
+        self._label.setAccessibleName(self.tr("What the model thought"))
+        self._label.hide()
+        column.addWidget(self._button)
+        column.addWidget(self._label)
+        self._text, self._is_thinking = "", False
+        self.hide()
+
+    def show_reasoning(self, text: str, *, is_thinking: bool) -> None:
+        self._text, self._is_thinking = text, is_thinking
+        self.setVisible(bool(text) or is_thinking)
+        self._show()
+
+    def _show(self) -> None:
+        opened = self._button.isChecked()
+        words = self.tr("Thinking…") if self._is_thinking else self.tr("Thoughts before the answer")
+        self._button.setText(f"{'▾' if opened else '▸'} {words}")
+        self._button.setAccessibleName(words)
+        self._label.setVisible(opened)
+        if opened:
+            self._label.setText(self._text)
+
+    def _on_toggled(self, _: bool) -> None:  # noqa: FBT001
+        self._show()
+
+
+class AnswerFooter(QWidget):
+    """Copy at the left, the answer's figures at the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(10)
+        self._copy = LinkButton(self.tr("Copy"), self.tr("Copy the answer"), muted=True, small=True)
+        self._copy.clicked.connect(self._on_copy_clicked)
+        self.figures = TextLabel("", TextRole.TINY, "muted")
+        row.addWidget(self._copy)
+        row.addStretch(1)
+        row.addWidget(self.figures)
+        self._text = ""
+        self.hide()
+
+    def show_message(self, message: Message) -> None:
+        self._text = split_reasoning(message.content).answer
+        self._copy.setText(self.tr("Copy"))
+        self._copy.setVisible(bool(self._text))
+        parts = [self._state_words(message)]
+        if message.figures is not None:
+            parts.append(self._figure_words(message.figures))
+        self.figures.setText(" · ".join(part for part in parts if part))
+        self.setVisible(bool(self._text) or bool(self.figures.text()))
+
+    def _state_words(self, message: Message) -> str:
+        match message.state:
+            case MessageState.STOPPED:
+                return self.tr("stopped")
+            case MessageState.LENGTH:
+                return self.tr("ended at the longest answer allowed")
+            case _:
+                return ""
+
+    def _figure_words(self, figures: AnswerFigures) -> str:
+        text = self.tr("{rate} tok/s · first token {wait} · {tokens}")
+        return text.format(
+            rate=f"{figures.decode_tokens_per_second:.1f}",
+            wait=format_duration(figures.first_token_seconds),
+            tokens=self.tr("%n token(s)", "", figures.completion_tokens),
+        )
+
+    def _on_copy_clicked(self) -> None:
+        QGuiApplication.clipboard().setText(self._text)
+        self._copy.setText(self.tr("Copied"))
+
+
+class AnswerView(QWidget):
+    """An answer: thoughts, text, what is going on, what went wrong, figures.
+
+    `is_kept` is false as long as nothing of it was stored.
+    """
+
+    link_pressed = Signal(str)
+    send_again_pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_kept = False
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        self.reasoning = ReasoningFold()
+        self.text = TextView(self.tr("Answer"))
+        self.text.hide()
+        self.activity = TextLabel("", TextRole.SMALL, "muted")
+        self.progress = Meter(self.tr("Progress"), thickness=4)
+        self.progress.setMaximumWidth(240)
+        self.notice = InlineNotice()
+        self.footer = AnswerFooter()
+        for widget in (
+            self.reasoning, self.text, self.activity, self.progress, self.notice, self.footer,
+        ):  # fmt: skip
+            column.addWidget(widget)
+        self._set_activity("", None)
+        self.text.link_pressed.connect(self._on_link_pressed)
+        self.notice.acted.connect(self._on_notice_acted)
+
+    def show_waiting(self) -> None:
+        """The question is on its way."""
+        self._set_activity(self.tr("Getting ready…"), None)
+
+    def show_live(self, live: LiveAnswer, model_name: str) -> None:
+        """The answer so far."""
+        self._show_text(live.text)
+        match live.phase:
+            case LivePhase.LOADING:
+                words = self.tr("Loading {model}…").format(model=model_name)
+                self._set_activity(words, live.fraction)
+            case LivePhase.PROMPT:
+                self._set_activity(self.tr("Reading the conversation…"), live.fraction)
+            case LivePhase.GENERATING:
+                rate = live.tokens_per_second
+                words = self.tr("{rate} tok/s").format(rate=f"{rate:.1f}") if rate else ""
+                self._set_activity(words, None)
+
+    def show_message(self, message: Message) -> None:
+        """The answer as it was stored."""
+        self.is_kept = True
+        self._show_text(message.content)
+        self.text.finish()
+        self._set_activity("", None)
+        parts = split_reasoning(message.content)
+        self.reasoning.show_reasoning(parts.reasoning, is_thinking=False)
+        self.footer.show_message(message)
+        self._show_detail(message)
+
+    def show_error(self, error: BaseException) -> None:
+        """Nothing could be asked, or the answer was lost: say why, offer to try again."""
+        self.text.finish()
+        self._set_activity("", None)
+        details = _details(error.data()) if isinstance(error, OpenshelfError) else repr(error)
+        self._show_failure(error_text(error), details)
+
+    def show_stopped(self) -> None:
+        self.text.finish()
+        self._set_activity(self.tr("Stopped."), None)
+
+    def _show_text(self, text: str) -> None:
+        parts = split_reasoning(text)
+        self.reasoning.show_reasoning(parts.reasoning, is_thinking=parts.is_thinking)
+        if parts.answer or self.text.content.source:
+            self.text.show()
+            self.text.set_text(parts.answer)
+
+    def _set_activity(self, words: str, fraction: float | None) -> None:
+        if fraction is not None:
+            words = f"{words} {fraction * 100:.0f} %"
+            self.progress.set_fraction(fraction)
+        self.activity.setText(words)
+        self.activity.setVisible(bool(words))
+        self.progress.setVisible(fraction is not None)
+
+    def _show_detail(self, message: Message) -> None:
+        """What is to be said of how the answer ended; with a way on where it failed."""
+        detail = dict(message.detail or {})
+        failed = message.state in (MessageState.ENGINE_DIED, MessageState.FAILED)
+        if "code" in detail:
+            text = reason_sentence(Reason(str(detail["code"]), detail))
+        elif message.state is MessageState.ENGINE_DIED:
+            text = error_text(EngineDied())
+        elif message.state is MessageState.FAILED:
+            why, what = str(detail.get("why") or ""), str(detail.get("detail") or "")
+            text = error_text(EngineFailed(why=why, detail=what))
+        else:
+            self.notice.hide()
+            return
+        if failed:
+            self._show_failure(text, _details(detail))
+        else:
+            self.notice.show_message(text, NoticeLevel.INFO)
+
+    def _show_failure(self, text: str, details: str) -> None:
+        button = self.tr("Send again")
+        self.notice.show_message(text, NoticeLevel.BAD, button=button, details=details)
+
+    def _on_link_pressed(self, address: str) -> None:
+        self.link_pressed.emit(address)
+
+    def _on_notice_acted(self) -> None:
+        self.send_again_pressed.emit()

@@ -1,0 +1,142 @@
+"""Scenes of the chat, library and hardware pages: name, what is done, what is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from PySide6.QtWidgets import QApplication
+
+from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
+from openshelf.chat.interface import ModelInMemory
+from openshelf.chat.live import LiveAnswer, LivePhase
+from openshelf.fit.verdict import FitVerdict
+from openshelf.services import Services
+from openshelf.ui.main_window import MainWindow
+from openshelf.ui.places import Place
+from tests.fakes.example_data import example_machine
+from tests.fakes.services import installed_model
+
+ANSWER = """Either side can end the agreement with **30 days’ written notice**. Within those days \
+you owe:
+
+1. the return or certified deletion of all confidential material (§9.2);
+2. payment of accepted work up to the notice date (§9.4);
+3. a hand-over call, if asked for (§9.5).
+
+```python
+from datetime import date, timedelta
+deadline = date(2026, 12, 1) + timedelta(days=30)
+```
+
+| Clause | Due |
+|---|---|
+| §9.2 | within 30 days |
+| §9.4 | with the `last` invoice |
+"""
+_TITLES = (
+    ("Contract clause summary", 0),
+    ("Rust borrow checker", 0),
+    ("Rechnung auf Deutsch", 1),
+    ("Procurement questions", 4),
+    ("SQL window functions", 5),
+    ("<b>A title that is much longer than the list is wide</b>", 60),
+)
+
+
+def with_chats(services: Services) -> Services:
+    """Six conversations, the first with a question and an answer."""
+    chats = services.chats
+    model = installed_model()
+    services.library.add(model)  # type: ignore[attr-defined]
+    small = installed_model("SmolLM2-135M-Instruct", "Q4_1")
+    services.library.add(small)  # type: ignore[attr-defined]
+    now = datetime.now(UTC)
+    for number, (title, days) in enumerate(_TITLES, start=1):
+        at = (now - timedelta(days=days, seconds=number)).isoformat()
+        chats.all[number] = Conversation(number, title, at, at, model.id)  # type: ignore[attr-defined]
+        chats.texts[number] = []  # type: ignore[attr-defined]
+    question = "Summarise the termination clause and list what we owe within 30 days."
+    figures = AnswerFigures(3606, 412, 0, 0.4, 310.0, 21.3)
+    chats.texts[1] = [  # type: ignore[attr-defined]
+        Message(11, 1, None, Role.USER, question, MessageState.COMPLETE, now.isoformat()),
+        Message(
+            12, 1, 11, Role.ASSISTANT, f"<think>\nClause 9.\n</think>\n{ANSWER}",
+            MessageState.COMPLETE, now.isoformat(), model.id, figures,
+        ),
+    ]  # fmt: skip
+    chats.in_memory = ModelInMemory(  # type: ignore[attr-defined]
+        model.id, 8192, 41, 41, FitVerdict.FITS_GPU.value,
+        {"gpu:0": 7_570_000_000, "ram": 420_000_000}, {"gpu:0": 7_580_000_000, "ram": 401_000_000},
+        3.1,
+    )  # fmt: skip
+    return services
+
+
+def with_dead_engine(services: Services) -> Services:
+    """The answer was cut off by kill -9."""
+    with_chats(services)
+    texts = services.chats.texts  # type: ignore[attr-defined]
+    died = replace(
+        texts[1][1],
+        content="Either side can end the agreement with **30 days’ written",
+        state=MessageState.ENGINE_DIED,
+        figures=None,
+        detail={"code": "engine_killed", "signal": "SIGKILL", "tail": "ggml_cuda_init: found 1"},
+    )
+    texts[1] = [texts[1][0], died]
+    services.chats.in_memory = None  # type: ignore[attr-defined]
+    return services
+
+
+def _open_chat(number: int) -> Callable[[MainWindow, Services], None]:
+    def act(window: MainWindow, services: Services) -> None:
+        window.set_machine(example_machine())
+        window.open_place(Place.CHAT)
+        page = window.page(Place.CHAT)
+        conversation = services.chats.all[number]  # type: ignore[attr-defined]
+        page._open_conversation(conversation)  # type: ignore[attr-defined]
+
+    return act
+
+
+def _answering(live: LiveAnswer) -> Callable[[MainWindow, Services], None]:
+    def act(window: MainWindow, services: Services) -> None:
+        _open_chat(1)(window, services)
+        for _ in range(30):
+            QApplication.processEvents()
+        page = window.page(Place.CHAT)
+        area = page.area  # type: ignore[attr-defined]
+        area.show_transcript()
+        area.transcript.add_question("And in German, please.")
+        area.transcript.begin_answer().show_live(live, "Qwen3-14B")
+        area.composer.set_answering(answering=True)
+
+    return act
+
+
+def _open(place: Place) -> Callable[[MainWindow, Services], None]:
+    def act(window: MainWindow, services: Services) -> None:
+        window.set_machine(example_machine())
+        window.open_place(place)
+
+    return act
+
+
+def _same(services: Services) -> Services:
+    return services
+
+
+Act = Callable[[MainWindow, Services], None]
+ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
+    ("chat-full", _open_chat(1), with_chats),
+    ("chat-new", _open(Place.CHAT), with_chats),
+    ("chat-empty", _open(Place.CHAT), _same),
+    ("chat-engine-died", _open_chat(1), with_dead_engine),
+    (
+        "chat-loading",
+        _answering(LiveAnswer(1, 13, LivePhase.LOADING, "", 0, None, 0.4)),
+        with_chats,
+    ),
+)
