@@ -39,3 +39,8 @@ def error_text(error: BaseException) -> str:
 def error_details(error: BaseException) -> str:
     """The figures behind an error, for the folded part of a notice."""
     return str(error) if isinstance(error, OpenshelfError) else repr(error)
+
+
+def words(code: str, **data: object) -> str:
+    """The translated words of a code, filled."""
+    return wording.fill(QCoreApplication.translate(_CONTEXT, wording.template(code)), data)

@@ -18,6 +18,8 @@ def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
         if not widget.isVisible() or not _text_of(widget):
             continue
         if isinstance(widget, ElidedLabel | Chip):
+            if isinstance(widget, Chip) and _is_chip_cut(widget):
+                problems.append(f"the chip {widget.words!r} is cut")
             if widget.is_elided and not may_elide:
                 problems.append(f"{_text_of(widget)[:60]!r} is cut off with …")
             continue
@@ -32,11 +34,15 @@ def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
     return problems
 
 
+def _is_chip_cut(chip: Chip) -> bool:
+    return chip.fontMetrics().horizontalAdvance(chip.text()) > chip.contentsRect().width() + 1
+
+
 def _text_of(widget: QWidget) -> str:
     return widget.text() if isinstance(widget, QLabel | QPushButton) else ""
 
 
-def _needed(widget: QWidget):  # noqa: ANN202
+def _needed(widget: QWidget):
     if isinstance(widget, QLabel) and widget.wordWrap():
         bounds = widget.fontMetrics().boundingRect(
             QRect(0, 0, widget.width(), 100_000),
@@ -47,7 +53,7 @@ def _needed(widget: QWidget):  # noqa: ANN202
     return widget.minimumSizeHint()
 
 
-def _fits(needed, has) -> bool:  # noqa: ANN001
+def _fits(needed, has) -> bool:
     return needed.width() <= has.width() + 1 and needed.height() <= has.height() + 1
 
 

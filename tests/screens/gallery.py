@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from openshelf.errors import NetworkFailure, Offline
@@ -86,6 +87,7 @@ def _open_downloading(window: MainWindow, services: Services) -> None:
     window.sheet.side.accept.click()  # type: ignore[union-attr]
     settle(QApplication.instance())  # type: ignore[arg-type]
     services.downloads.advance("d1", 1_290_000_000)  # type: ignore[attr-defined]
+    QTest.qWait(150)  # progress is delivered ten times a second
 
 
 def _installer(services: Services, **changes: object) -> Services:

@@ -1,6 +1,6 @@
-"""The terms of a decision as rows: must, only if, may; each with tag, clause and exact words.
+"""The terms of a decision, ready for the install sheet: heads of licenses and groups of rows.
 
-Texts of obligations stay in English in every language of the window.
+Texts of obligations stay in English in every language of the window, as the licenses have them.
 """
 
 from __future__ import annotations
@@ -8,144 +8,129 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication
-
-from openshelf.licenses.license import License, RegionRestriction, Threshold
+from openshelf.licenses.license import License
 from openshelf.licenses.lineage import LicenseText
-from openshelf.policy.verdict import AppliedObligation, Decision
+from openshelf.licenses.obligations import WHEN, SheetTerms, TermRow, sheet_terms
+from openshelf.policy.verdict import Decision
+from openshelf.ui.models.shelf_words import ChipText
+from openshelf.ui.sentences import words
 from openshelf.ui.widgets.chip import ChipKind
 
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("Terms", text)
+_BAD_KINDS = ("scale", "region", "outputs")
 
 
 @dataclass(frozen=True)
-class TermRow:
-    """`when` says in words when it bites; "" where it always does. `exact` is to be copied."""
+class ShownRow:
+    """`ref` is the clause, with the license's id where several apply; `exact` is to be copied."""
 
-    tag: str
-    kind: ChipKind
+    tag: ChipText
     text: str
     ref: str
     exact: str | None = None
-    when: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
-class LicenseTerms:
-    """Everything the sheet shows of one effective license."""
+class RowGroup:
+    """Rows below a caption; a `title` begins one of the three parts of the sheet."""
+
+    title: str
+    caption: str
+    rows: tuple[ShownRow, ...]
+
+
+@dataclass(frozen=True)
+class LicenseHead:
+    """One effective license: its name, its badge, its text where it was read."""
 
     id: str
     name: str
-    osi_approved: bool | None
-    must: tuple[TermRow, ...]
-    only_if: tuple[TermRow, ...]
-    may: tuple[TermRow, ...]
+    badge: ChipText
+    is_known: bool
     text: LicenseText | None
     reviewed: str
 
 
-def build_terms(decision: Decision, licenses: Mapping[str, License]) -> tuple[LicenseTerms, ...]:
-    """One entry per effective license, in the order of the decision."""
-    return tuple(_terms_of(key, decision, licenses.get(key)) for key in decision.license.effective)
+@dataclass(frozen=True)
+class ShownTerms:
+    heads: tuple[LicenseHead, ...]
+    groups: tuple[RowGroup, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def reviewed(self) -> str:
+        """The oldest date at which one of the summaries was checked."""
+        return min((head.reviewed for head in self.heads if head.reviewed), default="")
 
 
-def _terms_of(key: str, decision: Decision, known: License | None) -> LicenseTerms:
-    duties = [duty for duty in decision.obligations if duty.license == key]
-    only_if = [_duty_row(duty) for duty in duties if not _always(duty)]
-    may: tuple[TermRow, ...] = ()
-    if known is not None:
-        only_if += [_threshold_row(threshold) for threshold in known.thresholds]
-        only_if += [_region_row(region) for region in known.regions]
-        may = tuple(_permission_rows(known))
+def build_terms(decision: Decision, licenses: Mapping[str, License]) -> ShownTerms:
+    """Everything that the left side of the sheet shows."""
+    effective = decision.license.effective
+    terms = sheet_terms(
+        licenses, effective, decision.obligations, multimodal=decision.license.multimodal
+    )
+    heads = tuple(_head_of(key, decision, licenses.get(key)) for key in effective)
+    warnings = [words(flag) for flag in decision.license.flags]
+    if decision.license.declared_names:
+        warnings.append(words("declared_as", names=decision.license.declared_names))
+    groups = _groups_of(terms, has_several=len(effective) > 1) if _knows_any(heads) else ()
+    return ShownTerms(heads, groups, tuple(warnings))
+
+
+def _knows_any(heads: tuple[LicenseHead, ...]) -> bool:
+    return any(head.is_known for head in heads)
+
+
+def _head_of(key: str, decision: Decision, known: License | None) -> LicenseHead:
     texts = [text for text in decision.license.texts if text.license == key]
-    return LicenseTerms(
+    is_known = known is not None and known.license_class not in ("unknown", "none")
+    approved = known.osi_approved if known is not None and is_known else None
+    if approved is None:
+        badge = ChipText(words("verdict_short_needs_review"), ChipKind.WARNING)
+    elif approved:
+        badge = ChipText(words("badge_osi"), ChipKind.GOOD)
+    else:
+        badge = ChipText(words("badge_not_osi"), ChipKind.NEUTRAL)
+    return LicenseHead(
         id=key,
-        name=known.name if known is not None else _declared_name(decision, key),
-        osi_approved=known.osi_approved if known is not None else None,
-        must=tuple(_duty_row(duty) for duty in duties if _always(duty)),
-        only_if=tuple(only_if),
-        may=may,
+        name=known.name if known is not None else key,
+        badge=badge,
+        is_known=is_known,
         text=texts[0] if texts else None,
         reviewed=known.reviewed if known is not None else "",
     )
 
 
-def _declared_name(decision: Decision, key: str) -> str:
-    names = ", ".join(decision.license.declared_names)
-    return names or key
+def _groups_of(terms: SheetTerms, *, has_several: bool) -> tuple[RowGroup, ...]:
+    groups = []
+    title = words("terms_must")
+    for when in WHEN:
+        rows = tuple(_shown(row, has_several=has_several) for row in terms.must_when(when))
+        if when == "use" and not rows:
+            groups.append(RowGroup(title, words("terms_nothing"), ()))
+            title = ""
+        elif rows:
+            caption = "" if when == "use" else words(f"when_{when}")
+            groups.append(RowGroup(title, caption, rows))
+            title = ""
+    for title, part in (("terms_only_if", terms.only_if), ("terms_may", terms.may)):
+        if part:
+            rows = tuple(_shown(row, has_several=has_several) for row in part)
+            groups.append(RowGroup(words(title), "", rows))
+    return tuple(groups)
 
 
-def _always(duty: AppliedObligation) -> bool:
-    return duty.applies is True or "use" in duty.trigger
-
-
-def _duty_row(duty: AppliedObligation) -> TermRow:
-    when = "" if _always(duty) else _condition(duty.trigger)
-    kind = ChipKind.NEUTRAL if duty.applies is False else ChipKind.WARNING
-    return TermRow(duty_tag(duty.id), kind, duty.text, duty.ref, duty.exact, when)
-
-
-def _permission_rows(known: License) -> list[TermRow]:
-    tag = _tr("Allowed")
-    if known.permissions:
-        return [TermRow(tag, ChipKind.GOOD, entry.text, entry.ref) for entry in known.permissions]
-    return [TermRow(tag, ChipKind.GOOD, text, "") for text in known.may]
-
-
-def _threshold_row(threshold: Threshold) -> TermRow:
-    text = threshold.text
-    if not text:
-        text = _tr("A line is drawn at {value} ({metric}); above it another license is needed.")
-        text = text.format(value=f"{threshold.value:,}", metric=threshold.metric)
-    return TermRow(_tr("Scale"), ChipKind.BAD, text, threshold.ref, threshold.display)
-
-
-def _region_row(region: RegionRestriction) -> TermRow:
-    text = region.text or _tr("Gives no rights in {regions} ({what}).").format(
-        regions=", ".join(region.excluded), what=region.applies_to
-    )
-    return TermRow(_tr("Region"), ChipKind.BAD, text, region.ref)
-
-
-def duty_tag(duty_id: str) -> str:
-    """One word for what a duty is about."""
-    if duty_id.startswith("name_prefix"):
-        return _tr("Name")
-    words = {
-        "display_badge": _tr("Display"),
-        "include_license_copy": _tr("Pass on"),
-        "notice_file": _tr("Pass on"),
-        "retain_notices": _tr("Keep"),
-        "state_changes": _tr("Mark"),
-        "aup_comply": _tr("Use"),
-        "aup_passthrough": _tr("Pass on"),
-        "attribution": _tr("Credit"),
-        "share_alike": _tr("Share"),
-        "register_commercial": _tr("Register"),
-        "research_only": _tr("Limit"),
-        "non_commercial_only": _tr("Limit"),
-    }
-    return words.get(duty_id, _tr("Duty"))
-
-
-def _condition(triggers: tuple[str, ...]) -> str:
-    """`if you pass it on or publish a changed version`."""
-    words = {
-        "redistribute": _tr("pass the model on"),
-        "redistribute_commercial": _tr("sell it on"),
-        "distribute_derivative": _tr("publish a changed version"),
-        "distribute_product": _tr("ship it in a product"),
-        "host_service": _tr("offer it as a service"),
-        "commercial_use": _tr("use it commercially"),
-        "make_derivative": _tr("change it"),
-        "train_on_outputs_distribute": _tr("share models trained on its outputs"),
-        "publish_results": _tr("publish results"),
-        "publish": _tr("publish something made with it"),
-        "termination": _tr("stop using it under these terms"),
-    }
-    parts = [words.get(name, name.replace("_", " ")) for name in triggers]
-    if len(parts) > 1:
-        parts = [", ".join(parts[:-1]), parts[-1]]
-    return _tr("if you {what}").format(what=_tr(" or ").join(parts))
+def _shown(row: TermRow, *, has_several: bool) -> ShownRow:
+    kind = ChipKind.WARNING
+    if row.kind == "allowed":
+        kind = ChipKind.GOOD
+    elif row.applies is False:
+        kind = ChipKind.NEUTRAL
+    elif row.kind in _BAD_KINDS:
+        kind = ChipKind.BAD
+    tag = words(f"term_{row.kind}") + (f" {words('badge_unsure')}" if row.is_unsure else "")
+    # A merged row names its licenses in its clause already.
+    is_named = ", " in row.license
+    ref = f"{row.license} {row.ref}" if has_several and not is_named else row.ref
+    note = words("applies_no") if row.applies is False else ""
+    return ShownRow(ChipText(tag, kind), row.text, ref, row.exact, note)

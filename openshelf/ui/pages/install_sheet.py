@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
@@ -17,7 +18,7 @@ from openshelf.licenses.facts import load_licenses
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Progress, Report, Succeeded, Task
 from openshelf.ui.models.install_words import phase_words, verdict_words
-from openshelf.ui.models.terms import LicenseTerms, build_terms
+from openshelf.ui.models.terms import ShownTerms, build_terms
 from openshelf.ui.pages.install_progress import DownloadPanel
 from openshelf.ui.pages.install_side import ConsentPanel
 from openshelf.ui.pages.install_terms import TermsPanel
@@ -49,7 +50,7 @@ class SheetState(enum.Enum):
 @dataclass(frozen=True)
 class _Prepared:
     offer: InstallOffer
-    terms: tuple[LicenseTerms, ...]
+    terms: ShownTerms
 
 
 class InstallSheet(Overlay):
@@ -141,7 +142,7 @@ class InstallSheet(Overlay):
         if offer.publisher:
             parts.append(self.tr("base model by {name}").format(name=offer.publisher))
         self.subtitle.setText(" · ".join(part for part in parts if part))
-        verdict = verdict_words(offer)
+        verdict = verdict_words(offer, datetime.now(UTC).date())
         self.verdict.show_as(verdict.text, verdict.kind)
         self.verdict.show()
         self._waiting.hide()
@@ -155,7 +156,7 @@ class InstallSheet(Overlay):
             return max(240, super().wanted_height(width))
         head = self._column.itemAt(0)
         head_height = head.heightForWidth(width) if head is not None else 0
-        left = self.terms.content_height(width - SIDE_WIDTH - 1)
+        left = self.terms.content_height(width - SIDE_WIDTH - 3)
         return head_height + 3 + max(left, self.side.content_height(SIDE_WIDTH))
 
     def _add_body(self, prepared: _Prepared) -> None:
@@ -164,7 +165,7 @@ class InstallSheet(Overlay):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self.terms = TermsPanel()
-        self.terms.show_terms(prepared.terms, prepared.offer.decision)
+        self.terms.show_terms(prepared.terms)
         self.terms.grown.connect(self.fit_panel)
         self.side = ConsentPanel(prepared.offer, self._services.gate.policy)
         self.side.setFixedWidth(SIDE_WIDTH)

@@ -10,7 +10,7 @@ from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Policy
 from openshelf.policy.verdict import PolicyReason
 from openshelf.reasons import Reason
-from openshelf.ui.sentences import reason_sentence
+from openshelf.ui.sentences import reason_sentence, words
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (
     Button,
@@ -116,7 +116,7 @@ class ConsentPanel(ScrollPage):
             chip = Chip(self.tr("allowed"), ChipKind.GOOD)
             self.body.addWidget(KeyValueRow(self.tr("Rules that object: none"), chip))
         if decision.facts_missing:
-            facts = ", ".join(name.replace("_", " ") for name in decision.facts_missing)
+            facts = "; ".join(words(f"fact_{name}") for name in decision.facts_missing)
             text = self.tr("Not known about you: {facts}").format(facts=facts)
             self.body.addWidget(TextLabel(text, TextRole.TINY, "faint", wrap=True))
 
@@ -135,9 +135,7 @@ class ConsentPanel(ScrollPage):
             if self._offer.decision.verdict is Verdict.NEEDS_REVIEW:
                 notice = InlineNotice()
                 notice.show_message(
-                    self.tr(
-                        "Nobody reviewed these terms. If you accept, the record says “unreviewed”."
-                    ),
+                    self.tr("Nobody reviewed these terms yet. The record will say so."),
                     NoticeLevel.WARNING,
                 )
                 column.addWidget(notice)
@@ -150,17 +148,16 @@ class ConsentPanel(ScrollPage):
         if not refusal:
             buttons.addWidget(self.accept)
         column.addLayout(buttons)
-        kept = self.tr(
-            "The acceptance is kept on this machine with the hashes of texts and files, the time "
-            "and the verdict."
-        )
+        kept = words("acceptance_note")
         if not refusal:
             column.addWidget(TextLabel(kept, TextRole.TINY, "faint", wrap=True))
 
     def _make_fields(self) -> None:
         organization = self._policy.organization.name
         terms = self.tr("I accept these terms")
-        if organization:
+        if self._offer.decision.verdict is Verdict.NEEDS_REVIEW:
+            terms = words("acceptance_unreviewed")
+        elif organization:
             terms = self.tr("I accept these terms for {name}").format(name=organization)
         self.tick = TickBox(terms)
         self.tick.setParent(self._consent)

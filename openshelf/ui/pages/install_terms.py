@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from openshelf.policy.verdict import Decision
-from openshelf.reasons import Reason
-from openshelf.ui.models.install_words import osi_badge, summary_note
-from openshelf.ui.models.terms import LicenseTerms, TermRow
-from openshelf.ui.sentences import reason_sentence
+from openshelf.ui.models.terms import LicenseHead, RowGroup, ShownRow, ShownTerms
+from openshelf.ui.sentences import words
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets import (
     Chip,
@@ -41,76 +36,62 @@ class TermsPanel(ScrollPage):
         """SHA-256 of each text that was on the screen."""
         return tuple(text.sha256 for text in self._texts if text.was_opened and text.sha256)
 
-    def show_terms(self, terms: Sequence[LicenseTerms], decision: Decision) -> None:
-        if len(terms) > 1:
-            both = self.tr("%n license(s) apply together.", "", len(terms))
-            self.body.addWidget(TextLabel(both, TextRole.SMALL, "muted", wrap=True))
-        for flag in decision.license.flags:
-            sentence = reason_sentence(Reason(flag, {}))
-            self.body.addWidget(TextLabel(f"•  {sentence}", TextRole.SMALL, "warning", wrap=True))
-        for entry in terms:
-            self._add_license(entry)
-        self.body.addWidget(_footer(terms))
+    def show_terms(self, terms: ShownTerms) -> None:
+        for head in terms.heads:
+            self.body.addWidget(_head_line(head))
+        for warning in terms.warnings:
+            self.body.addWidget(TextLabel(warning, TextRole.SMALL, "warning", wrap=True))
+        if not terms.groups:
+            unknown = self.tr(
+                "Openshelf does not know this license, so nobody can say here what it asks. "
+                "Read its text before you accept it."
+            )
+            self.body.addWidget(TextLabel(unknown, wrap=True))
+        tags = [Chip(r.tag.text).sizeHint().width() for g in terms.groups for r in g.rows]
+        for group in terms.groups:
+            self._add_group(group, max(tags, default=0))
+        for head in terms.heads:
+            text = FullText(head)
+            text.grown.connect(self.grown)
+            self._texts.append(text)
+            self.body.addWidget(text)
+        note = words("sheet_note", date=terms.reviewed or None)
+        self.body.addWidget(TextLabel(note, TextRole.TINY, "faint", wrap=True))
         self.body.addStretch(1)
 
-    def _add_license(self, terms: LicenseTerms) -> None:
-        head = QWidget()
-        flow = FlowLayout(head, spacing=8)
-        flow.addWidget(TextLabel(terms.name, TextRole.HEADING))
-        badge = osi_badge(terms.osi_approved)
-        flow.addWidget(Chip(badge.text, badge.kind))
-        self.body.addWidget(head)
-        if not (terms.must or terms.only_if or terms.may):
-            nothing = self.tr(
-                "This license is not one Openshelf knows. Read its text before you accept it."
-            )
-            self.body.addWidget(TextLabel(nothing, TextRole.BODY, wrap=True))
-        elif not terms.must:
-            self._add_group(self.tr("You must"), ())
-            calm = self.tr("Nothing, while you only use it yourself.")
-            self.body.addWidget(TextLabel(calm, TextRole.BODY, "muted", wrap=True))
-        else:
-            self._add_group(self.tr("You must"), terms.must)
-        self._add_group(self.tr("Only if"), terms.only_if)
-        self._add_group(self.tr("You may"), terms.may)
-        text = FullText(terms)
-        text.grown.connect(self.grown)
-        self._texts.append(text)
-        self.body.addWidget(text)
-
-    def _add_group(self, title: str, rows: Sequence[TermRow]) -> None:
-        if rows or title == self.tr("You must"):
-            self.body.addWidget(SectionLabel(title))
-        tags = _tag_width(rows)
-        for row in rows:
-            self.body.addWidget(TermLine(row, tags))
+    def _add_group(self, group: RowGroup, tag_width: int) -> None:
+        if group.title:
+            self.body.addWidget(SectionLabel(group.title))
+        if group.caption:
+            self.body.addWidget(TextLabel(group.caption, TextRole.SMALL, "muted", wrap=True))
+        for row in group.rows:
+            self.body.addWidget(TermLine(row, tag_width))
 
 
 class TermLine(QWidget):
     """Tag, sentence with its clause, and the words to copy where the license prescribes some."""
 
-    def __init__(self, row: TermRow, tag_width: int) -> None:
+    def __init__(self, row: ShownRow, tag_width: int) -> None:
         super().__init__()
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(10)
-        tag = Chip(row.tag, row.kind)
         holder = QWidget()
-        holder.setMinimumWidth(tag_width)
+        holder.setFixedWidth(tag_width)
         inside = QHBoxLayout(holder)
         inside.setContentsMargins(0, 0, 0, 0)
-        inside.addWidget(tag, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        inside.addWidget(Chip(row.tag.text, row.tag.kind))
         inside.addStretch(1)
         line.addWidget(holder, 0, Qt.AlignmentFlag.AlignTop)
-        words = QVBoxLayout()
-        words.setSpacing(3)
-        text = f"{row.text} {row.ref}" if row.ref else row.text
-        words.addWidget(TextLabel(text, wrap=True, selectable=False))
-        if row.when:
-            words.addWidget(TextLabel(row.when, TextRole.SMALL, "faint", wrap=True))
+        column = QVBoxLayout()
+        column.setSpacing(3)
+        tone = "muted" if row.note else "ink"
+        column.addWidget(TextLabel(f"{row.text} {row.ref}".strip(), TextRole.BODY, tone, wrap=True))
+        if row.note:
+            column.addWidget(TextLabel(row.note, TextRole.SMALL, "faint", wrap=True))
         if row.exact:
-            words.addWidget(ExactWords(row.exact))
-        line.addLayout(words, 1)
+            column.addWidget(ExactWords(row.exact))
+        line.addLayout(column, 1)
 
 
 class ExactWords(QWidget):
@@ -136,16 +117,16 @@ class FullText(QWidget):
 
     grown = Signal()
 
-    def __init__(self, terms: LicenseTerms) -> None:
+    def __init__(self, head: LicenseHead) -> None:
         super().__init__()
-        self._text = terms.text
+        self._text = head.text
         self.was_opened = False
         self._view: QPlainTextEdit | None = None
-        self._name = terms.name
+        self._name = head.name
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(6)
-        text = terms.text
+        text = head.text
         if text is None or text.text is None:
             self._add_absent(text.url if text is not None else "")
             return
@@ -153,7 +134,7 @@ class FullText(QWidget):
         row.setSpacing(12)
         size = format_bytes(text.bytes)
         self.opener = LinkButton(self.tr("Read the full text ({size})").format(size=size))
-        name = self.tr("Read the full text of {license}").format(license=terms.name)
+        name = self.tr("Read the full text of {license}").format(license=head.name)
         self.opener.setAccessibleName(name)
         self.opener.clicked.connect(self._on_opened)
         row.addWidget(self.opener)
@@ -171,8 +152,9 @@ class FullText(QWidget):
         return self._text.sha256 if self._text is not None else ""
 
     def _add_absent(self, url: str) -> None:
-        words = self.tr("The text was not read yet.")
-        self._column.addWidget(TextLabel(words, TextRole.SMALL, "muted", wrap=True))
+        self._column.addWidget(
+            TextLabel(words("text_not_read"), TextRole.SMALL, "muted", wrap=True)
+        )
         if url:
             self._column.addWidget(
                 TextLabel(url, TextRole.CODE, "muted", wrap=True, selectable=True)
@@ -197,10 +179,9 @@ class FullText(QWidget):
             self.grown.emit()
 
 
-def _tag_width(rows: Sequence[TermRow]) -> int:
-    return max((Chip(row.tag, row.kind).sizeHint().width() for row in rows), default=0)
-
-
-def _footer(terms: Sequence[LicenseTerms]) -> TextLabel:
-    dates = sorted(entry.reviewed for entry in terms if entry.reviewed)
-    return TextLabel(summary_note(dates[0] if dates else ""), TextRole.TINY, "faint", wrap=True)
+def _head_line(head: LicenseHead) -> QWidget:
+    line = QWidget()
+    flow = FlowLayout(line, spacing=8)
+    flow.addWidget(TextLabel(head.name, TextRole.HEADING))
+    flow.addWidget(Chip(head.badge.text, head.badge.kind))
+    return line

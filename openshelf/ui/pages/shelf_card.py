@@ -28,7 +28,6 @@ from openshelf.ui.widgets import (
     set_property,
 )
 
-
 _NARROW = 900
 """Pixels below which a card moves together."""
 
@@ -126,7 +125,8 @@ class FamilyCard(Card):
         values = (self._speed, self._quality, self._languages, self._verdict)
         for index, (name, value) in enumerate(zip(names, values, strict=True)):
             grid.addWidget(TextLabel(name, TextRole.SMALL, "faint", wrap=True), index + 1, 0)
-            grid.addWidget(value, index + 1, 1)
+            side = Qt.AlignmentFlag.AlignLeft if value is self._verdict else Qt.AlignmentFlag(0)
+            grid.addWidget(value, index + 1, 1, side)
         grid.setRowStretch(0, 1)
         grid.setRowStretch(5, 1)
         figures.setMinimumWidth(214)

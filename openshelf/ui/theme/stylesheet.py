@@ -49,10 +49,10 @@ QPushButton[look="primary"]:focus { border: 2px solid $ink; }
 QPushButton[look="primary"]:disabled { background: $free; color: $faint; border-color: $free; }
 QPushButton[look="danger"] { color: $bad; }
 QPushButton[look="link"] { border: 1px solid transparent; background: transparent; color: $accent;
-    padding: 1px 3px; text-align: left; border-radius: 4px; }
+    padding: 1px 1px; text-align: left; border-radius: 4px; }
 QPushButton[look="link"][tone="muted"] { color: $muted; }
 QPushButton[look="link"]:hover { color: $ink; background: transparent; }
-QPushButton[look="link"]:focus { border: 1px solid $accent; padding: 1px 3px; }
+QPushButton[look="link"]:focus { border: 1px solid $accent; padding: 1px 1px; }
 QPushButton[look="link"]:disabled { color: $faint; background: transparent; }
 QPushButton[look="filter"] { padding: 1px 8px; border-radius: 6px; color: $muted; }
 QPushButton[look="filter"][active="true"] { background: $accent_soft; color: $accent;

@@ -54,6 +54,14 @@ class TickBox(QCheckBox):
         )
         return QRectF(bounds)
 
+    def _focus_area(self, area: QRectF) -> QRectF:
+        """Around the words alone, however wide the box is."""
+        words = self._text_area(self.width())
+        left = area.left() - 3
+        if self.layoutDirection() == Qt.LayoutDirection.RightToLeft:
+            left = area.right() - words.width() - 3
+        return QRectF(left, 1.5, words.width() + 7, self.height() - 3)
+
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -84,4 +92,4 @@ class TickBox(QCheckBox):
         if self.hasFocus():
             painter.setPen(QPen(scheme.color("accent"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
+            painter.drawRoundedRect(self._focus_area(area), 4, 4)
