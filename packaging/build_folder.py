@@ -17,7 +17,8 @@ import prerequisites  # noqa: E402
 
 def run():
     python = prepare.prepare_environment(extras=("package",))
-    prerequisites.require_libraries(window=True)
+    prerequisites.require_binutils()
+    prerequisites.require_libraries(window=True, x11=True)
     spec = ROOT / "packaging" / "openshelf.spec"
     for command in (
         ["-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", str(spec)],

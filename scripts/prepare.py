@@ -215,7 +215,8 @@ def _follow(lines):
             text = line.strip()
             if text.startswith("Building wheel for llama"):
                 compiling = "finished" not in text
-            if words := _worth_showing(text):
+            words = _worth_showing(text)
+            if words:
                 say(f"  {words}")
                 shown = time.monotonic()
         if time.monotonic() - shown >= HEARTBEAT_SECONDS:

@@ -151,8 +151,18 @@ def require_compiler():
     _provide(["build-essential"], what, COMPILER_COMMANDS)
 
 
-def require_libraries(*, window):
-    """The shared libraries that wheels leave to the system; only Linux lacks any."""
+def require_binutils():
+    """PyInstaller reads libraries with objdump on Linux."""
+    if sys.platform == "linux" and not shutil.which("objdump"):
+        command = {tool: f"{tool} install binutils" for tool in ("dnf", "zypper")}
+        _provide(["binutils"], "objdump is missing, which PyInstaller needs.", command)
+
+
+def require_libraries(*, window, x11=False):
+    """The shared libraries that wheels leave to the system; only Linux lacks any.
+
+    `x11` asks for those of an X11 display though none is there: to build for others.
+    """
     if sys.platform != "linux":
         return
     wanted = dict(ENGINE_LIBRARIES)
@@ -160,7 +170,7 @@ def require_libraries(*, window):
         wanted.update(WINDOW_LIBRARIES)
         if os.environ.get("WAYLAND_DISPLAY"):
             wanted.update(WAYLAND_LIBRARIES)
-        elif os.environ.get("DISPLAY"):
+        if x11 or os.environ.get("DISPLAY"):
             wanted.update(X11_LIBRARIES)
     missing = [name for name in wanted if not _loads(name)]
     if not missing:
