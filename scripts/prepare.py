@@ -78,10 +78,10 @@ def clean_environment():
 
 
 def reported(work):
-    """The exit code of `work()`; a missing part and Ctrl+C are told in words."""
+    """The exit code of `work()`; what is missing or cannot be written is told in words."""
     try:
         return work()
-    except MissingPart as error:
+    except (MissingPart, OSError) as error:
         sys.stdout.flush()
         print(f"\n{error}", file=sys.stderr)
         return 1

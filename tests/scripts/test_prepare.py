@@ -270,3 +270,14 @@ def test_terminal_stops_at_the_first_failure(
 )
 def test_only_lines_that_matter_are_shown(prepare: ModuleType, line: str, shown: str) -> None:
     assert prepare._worth_showing(line) == shown
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(
+    prepare: ModuleType,
+    checkout: Path,
+    started: list[list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (checkout / ".venv").write_text("a file where the folder belongs", encoding="utf-8")
+    assert prepare.reported(prepare.prepare_environment) == 1
+    assert ".venv" in capsys.readouterr().err
