@@ -198,11 +198,14 @@ class UnsafeName(OpenshelfError):
 
 @dataclass(eq=False)
 class ChecksumMismatch(OpenshelfError):
+    """`why` is empty for the SHA-256 of the bytes, else etag or size: what the server announced."""
+
     code: ClassVar[str] = "checksum"
     exit_code: ClassVar[int] = 7
     path: str = ""
     expected: str = ""
     actual: str = ""
+    why: str = ""
 
 
 @dataclass(eq=False)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from openshelf.errors import CancelledByUser, OpenshelfError
+from openshelf.reasons import Reason
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -24,12 +25,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a task is. `total` None means unknown; `rate_per_second` is in units of `done`."""
+    """How far a task is. `total` None means unknown; `rate_per_second` is in units of `done`.
+
+    `reason` says why nothing moves, where that is so.
+    """
 
     done: int
     total: int | None
     phase: str
     rate_per_second: float | None = None
+    reason: Reason | None = None
 
     @property
     def seconds_left(self) -> float | None:

@@ -62,6 +62,8 @@ def place_of(models: Path, file: DownloadFile) -> Place:
 
 def link_snapshot(place: Place) -> None:
     """Point the snapshot to the blob, relatively; without links the file itself moves there."""
+    if not place.blob.exists():
+        return  # the file itself lies there already, in a cache without links
     place.snapshot.parent.mkdir(parents=True, exist_ok=True)
     target = os.path.relpath(place.blob, place.snapshot.parent)
     if place.snapshot.is_symlink() and str(place.snapshot.readlink()) == target:

@@ -1,0 +1,198 @@
+"""One connection to where a file's bytes are: opened at an offset, judged, read piece by piece."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from openshelf.errors import ChecksumMismatch, NetworkFailure, RateLimited
+from openshelf.hub.entries import DownloadFile
+from openshelf.network import NetworkOptions, Pool, host_of, origin_of
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+_MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+
+
+@dataclass
+class Body:
+    """An answer with bytes of the file. `start` is where they begin; `host` is for messages."""
+
+    response: BaseHTTPResponse
+    host: str
+    start: int
+
+    def read(self, count: int) -> bytes:
+        """What has arrived, at most `count` bytes; empty at the end. Raises NetworkFailure."""
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return self.response.read1(count) or b""
+        except (HTTPError, OSError, ValueError) as error:
+            raise connection_failure(error, self.host) from error
+
+    def interrupt(self) -> None:
+        """Wake up a read in another thread; nothing more is taken from the wire."""
+        with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
+            self.response.shutdown()
+
+    def close(self) -> None:
+        self.response.close()
+
+
+@dataclass(frozen=True)
+class BodyRequest:
+    """`url` may be signed; `offset` is the length of what is here already."""
+
+    url: str
+    offset: int
+    file: DownloadFile
+    options: NetworkOptions
+
+
+def open_body(pool: Pool, request: BodyRequest) -> Body:
+    """Ask for the bytes from `offset` on.
+
+    Raises LinkExpired, RangeRefused, NetworkFailure, RateLimited, and ChecksumMismatch where the
+    size is not the published one. The token goes to the endpoint's own origin and nowhere else.
+    """
+    url = request.url
+    for _ in range(_MAX_REDIRECTS):
+        response = _get(pool, url, request)
+        if response.status not in _REDIRECTS or "location" not in response.headers:
+            try:
+                return _judged(response, host_of(url), request)
+            except BaseException:
+                response.close()
+                raise
+        url = urljoin(url, response.headers["location"])
+        response.close()
+    raise NetworkFailure(host_of(url), "not_a_hub", "redirects")
+
+
+def _get(pool: Pool, url: str, request: BodyRequest) -> BaseHTTPResponse:
+    from urllib3.exceptions import HTTPError
+
+    headers = {"Range": f"bytes={request.offset}-"} if request.offset else {}
+    token = request.options.token
+    if token and origin_of(url) == origin_of(request.options.endpoint):
+        headers["Authorization"] = f"Bearer {token}"
+    try:
+        return pool.get(url, headers)
+    except (HTTPError, OSError) as error:
+        raise connection_failure(error, host_of(url)) from error
+
+
+class LinkExpired(NetworkFailure):
+    """The storage takes the link no longer: ask the Hub for a new one."""
+
+
+class RangeRefused(NetworkFailure):
+    """416: the other side has nothing at this offset."""
+
+
+def _judged(response: BaseHTTPResponse, host: str, request: BodyRequest) -> Body:
+    status = response.status
+    if status in (401, 403, 404, 410):
+        raise LinkExpired(host, f"http_{status}")
+    if status == 416:
+        _check_total(response, request)
+        raise RangeRefused(host, "http_416")
+    if status == 429:
+        wait = response.headers.get("retry-after", "")
+        seconds = float(wait) if wait.isdigit() else 30.0
+        raise RateLimited(host, "http_429", retry_after_seconds=seconds)
+    if status not in (200, 206):
+        raise NetworkFailure(host, f"http_{status}")
+    if response.headers.get("content-type", "").lower().startswith("text/html"):
+        raise NetworkFailure(host, "not_a_hub", "text/html")
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise NetworkFailure(host, "not_a_hub", "content-encoding")
+    return Body(response, host, _start(response, host, request))
+
+
+def _start(response: BaseHTTPResponse, host: str, request: BodyRequest) -> int:
+    if response.status == 200:
+        length = response.headers.get("content-length", "")
+        if length.isdigit() and int(length) != request.file.size_bytes:
+            raise _wrong_size(request.file, int(length))
+        return 0
+    _check_total(response, request)
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if found is None or found[1] is None or int(found[1]) != request.offset:
+        raise NetworkFailure(host, "not_a_hub", "content-range")
+    return request.offset
+
+
+def _check_total(response: BaseHTTPResponse, request: BodyRequest) -> None:
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if found and found[2] != "*" and int(found[2]) != request.file.size_bytes:
+        raise _wrong_size(request.file, int(found[2]))
+
+
+def _wrong_size(file: DownloadFile, actual: int) -> ChecksumMismatch:
+    return ChecksumMismatch(file.path, str(file.size_bytes), str(actual), "size")
+
+
+def connection_failure(error: BaseException, host: str) -> NetworkFailure:
+    """What urllib3 or a socket says, in our words; its own text may hold a signed address."""
+    import ssl
+
+    from urllib3 import exceptions
+
+    for cause in _causes(error):
+        match cause:
+            case exceptions.TimeoutError() | TimeoutError():
+                return NetworkFailure(host, "timeout")
+            case ssl.SSLError():
+                detail = getattr(cause, "verify_message", "") or cause.reason or "TLS"
+                return NetworkFailure(host, "tls", str(detail))
+            case exceptions.NewConnectionError() | ConnectionRefusedError():
+                return NetworkFailure(host, "refused")
+            case exceptions.ProxyError():
+                return NetworkFailure(host, "refused", "proxy")
+            case exceptions.IncompleteRead():
+                return NetworkFailure(host, "early_end")
+            case exceptions.LocationValueError():
+                return NetworkFailure(host, "not_a_hub", "address")
+    return NetworkFailure(host, "reset")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what it carries as argument (urllib3 does that), and what it came from."""
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        yield from (part for part in error.args if isinstance(part, BaseException))
+        error = error.__cause__ or error.__context__
+
+
+class StallWatch:
+    """Notices a connection that gives a byte now and then, which no read timeout does."""
+
+    _BYTES_PER_SECOND = 256
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._at = time.monotonic()
+        self._bytes = 0
+
+    def add(self, count: int) -> bool:
+        """True where a whole stretch of time brought next to nothing."""
+        self._bytes += count
+        elapsed = time.monotonic() - self._at
+        if elapsed < self._seconds:
+            return False
+        is_stalled = self._bytes < self._BYTES_PER_SECOND * elapsed
+        self._at += elapsed
+        self._bytes = 0
+        return is_stalled

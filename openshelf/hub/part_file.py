@@ -1,0 +1,145 @@
+"""The unfinished file on disk: its length is the truth about what was received, its hash runs
+along, and only what was verified gets the blob's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from openshelf.errors import ChecksumMismatch, NotEnoughDisk, UsageError
+from openshelf.hub.cache_layout import (
+    Place,
+    is_sidecar_of,
+    sync_folder,
+    write_sidecar,
+)
+from openshelf.hub.entries import DownloadFile
+
+_HASHED_AT_ONCE = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+OnHashed = Callable[[int], None]
+"""Called with the bytes hashed so far; may raise CancelledByUser."""
+
+
+def disk_failure(error: OSError, folder: Path, needed_bytes: int) -> NotEnoughDisk | UsageError:
+    """An error of the file system as one of ours."""
+    if error.errno not in _FULL:
+        return UsageError(f"{folder} cannot be written: {error.strerror or type(error).__name__}")
+    free = 0
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(folder).free
+    return NotEnoughDisk(str(folder), needed_bytes, free)
+
+
+def sha256_of(path: Path, on_hashed: OnHashed) -> str:
+    """Hash a file in pieces. Raises OSError."""
+    with path.open("rb") as file:
+        return _hash_rest(file, on_hashed).hexdigest()
+
+
+def _hash_rest(file: IO[bytes], on_hashed: OnHashed) -> hashlib._Hash:
+    digest = hashlib.sha256()
+    done = 0
+    buffer = memoryview(bytearray(_HASHED_AT_ONCE))
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]
+        digest.update(buffer[:count])
+        done += count
+        on_hashed(done)
+    return digest
+
+
+class PartFile:
+    """Open for appending; `length` bytes are on disk and in the running hash."""
+
+    def __init__(self, place: Place, file: DownloadFile, on_hashed: OnHashed) -> None:
+        """Go on with what is there, if it was begun for the same content; else begin.
+
+        Raises NotEnoughDisk, UsageError (a folder that cannot be written).
+        """
+        self._place = place
+        self._file = file
+        with self._disk_errors(file.size_bytes):
+            place.part.parent.mkdir(parents=True, exist_ok=True)
+            if not is_sidecar_of(place, file) or self._size_on_disk() > file.size_bytes:
+                with contextlib.suppress(FileNotFoundError):
+                    place.part.unlink()
+                write_sidecar(place, file)
+            with contextlib.suppress(FileNotFoundError):
+                place.bad.unlink()
+            # Unbuffered: what write() took is on its way to the disk even if we are killed.
+            self._handle = place.part.open("ab+", buffering=0)
+        try:
+            self._handle.seek(0)
+            self._digest = _hash_rest(self._handle, on_hashed)
+            self.length = self._handle.tell()
+        except BaseException:
+            self._handle.close()
+            raise
+        self.resumed_from_bytes = self.length
+
+    def _size_on_disk(self) -> int:
+        try:
+            return self._place.part.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def missing_bytes(self) -> int:
+        return self._file.size_bytes - self.length
+
+    def append(self, data: bytes) -> None:
+        """Write, then hash what was written. Raises NotEnoughDisk; what is there stays."""
+        rest = memoryview(data)
+        with self._disk_errors(self.missing_bytes):
+            while rest:
+                count = self._handle.write(rest) or 0
+                self._digest.update(rest[:count])
+                self.length += count
+                rest = rest[count:]
+
+    def start_over(self) -> None:
+        """The other side cannot go on in the middle."""
+        with self._disk_errors(self._file.size_bytes):
+            self._handle.truncate(0)
+        self._handle.seek(0)
+        self._digest = hashlib.sha256()
+        self.length = 0
+        self.resumed_from_bytes = 0
+
+    def finish(self) -> None:
+        """Give the file the blob's name if its hash is right.
+
+        Else it is put aside as `.bad` and ChecksumMismatch raised.
+        """
+        actual = self._digest.hexdigest()
+        with self._disk_errors(0):
+            os.fsync(self._handle.fileno())
+            self._handle.close()
+            is_right = actual == self._file.sha256 and self.length == self._file.size_bytes
+            self._place.part.replace(self._place.blob if is_right else self._place.bad)
+            sync_folder(self._place.blob.parent)
+            with contextlib.suppress(FileNotFoundError):
+                self._place.sidecar.unlink()
+        if not is_right:
+            raise ChecksumMismatch(self._file.path, self._file.sha256, actual)
+
+    def close(self) -> None:
+        if not self._handle.closed:
+            with contextlib.suppress(OSError):
+                os.fsync(self._handle.fileno())
+            self._handle.close()
+
+    @contextlib.contextmanager
+    def _disk_errors(self, needed_bytes: int) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise disk_failure(error, self._place.repo_folder.parent, needed_bytes) from error
