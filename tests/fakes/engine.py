@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
@@ -50,8 +50,8 @@ class Answer:
     """One scripted answer. Before token number `pause_before` it waits for `resume`;
     `error` comes after all tokens."""
 
-    tokens: tuple[str, ...] = ("Hello", " there", ".")
-    error: OpenshelfError | None = None
+    tokens: Iterable[str] = ("Hello", " there", ".")
+    error: Exception | None = None
     pause_before: int | None = None
     resume: threading.Event = field(default_factory=threading.Event)
     paused: threading.Event = field(default_factory=threading.Event)

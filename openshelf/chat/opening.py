@@ -1,0 +1,68 @@
+"""From "chat with this" to a ticket that a load executes: clearance, fit, plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from openshelf.chat.interface import LoadTicket
+from openshelf.engine.interface import LoadOrder, ModelFile
+from openshelf.errors import DoesNotFit
+from openshelf.fit.memory import FitRequest
+from openshelf.fit.verdict import Fit
+from openshelf.hardware.facts import Machine
+from openshelf.library.fitting import FindsInstalled, fit_installed
+from openshelf.library.installed import InstalledModel
+from openshelf.licenses.clearance import Clearance
+from openshelf.tasks import CancelToken
+
+
+@dataclass(frozen=True)
+class ModelOpener:
+    """Asks the gate and reckons the fit anew for each load, with the memory that is free then."""
+
+    library: FindsInstalled
+    clear: Callable[[InstalledModel], Clearance]
+    detect: Callable[[], Machine]
+    """The machine as it is now, with what the engine can use."""
+    request: Callable[[], FitRequest]
+    policy_sha256: Callable[[], str]
+
+    def open_model(self, model_id: str, cancel: CancelToken) -> LoadTicket:
+        """Raises NotFound, CorruptModel, DoesNotFit and what the gate raises."""
+        model = self.library.find(model_id)
+        clearance = self.clear(model)
+        cancel.raise_if_cancelled()
+        fit = fit_installed(model, self.detect(), self.request())
+        if fit.plan is None:
+            raise _too_large(model, fit)
+        cancel.raise_if_cancelled()
+        policy_sha256 = self.policy_sha256()
+        return LoadTicket(
+            model_id=model.id,
+            clearance=clearance,
+            order=LoadOrder(
+                files=tuple(
+                    ModelFile(
+                        repo=model.repo,
+                        commit=model.commit,
+                        path=file.path,
+                        location=file.location,
+                        size_bytes=file.size_bytes,
+                        sha256=file.sha256,
+                    )
+                    for file in model.files
+                ),
+                plan=fit.plan,
+                policy_sha256=policy_sha256,
+            ),
+            placement=fit.verdict.value,
+            n_layers=fit.n_layers,
+            still_allowed=lambda: self.policy_sha256() == policy_sha256,
+        )
+
+
+def _too_large(model: InstalledModel, fit: Fit) -> DoesNotFit:
+    """The pool that lacks most."""
+    worst = max(fit.pools, key=lambda pool: pool.needed_bytes - pool.budget_bytes)
+    return DoesNotFit(model.name, worst.id, worst.needed_bytes, worst.budget_bytes)
