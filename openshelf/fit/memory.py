@@ -7,6 +7,7 @@ is marked unknown and gets an upper bound.
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -133,36 +134,28 @@ def estimate(
     spans = layer_spans(shape.n_layers, placement)
     step = _step(shape, request)
     kv_bytes = kv_cache_bytes_per_layer(shape, request)
-    is_pipeline = (
-        len(placement.devices) > 1
-        and placement.n_gpu_layers > shape.n_layers
-        and not request.experts_on_cpu
-    )
-    buffer = pipeline_buffer if is_pipeline else compute_buffer
-    first_on_gpu = spans[0].stop if placement.devices else shape.n_layers + 1
     has_cpu_experts = bool(request.experts_on_cpu and shape.expert_bytes)
+    is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.n_layers
+    buffer = pipeline_buffer if is_pipeline and not has_cpu_experts else compute_buffer
     result = []
     for index, span in enumerate(spans):
-        is_cpu = index == 0
+        device = placement.devices[index - 1] if index else None
         layers = range(span.start, min(span.stop, shape.n_layers))
-        has_output = span.start <= shape.n_layers < span.stop
         part = Part(
-            has_layers=bool(layers) or (is_cpu and has_cpu_experts),
-            has_input=is_cpu,
-            has_output=has_output,
+            has_layers=bool(layers) or (device is None and has_cpu_experts),
+            has_input=device is None,
+            has_output=span.start <= shape.n_layers < span.stop,
             receives=index > 1,
         )
-        weights = _weights(shape, request, layers, part, first_on_gpu)
-        compute = buffer(shape, step, part) if is_cpu or layers or has_output else 0
-        device = None if is_cpu else placement.devices[index - 1]
+        has_work = part.has_layers or part.has_input or part.has_output
         result.append(
             DeviceMemory(
                 device=device.name if device else "CPU",
                 kind="gpu" if device else "cpu",
                 pool=device.pool if device else placement.cpu_pool,
-                weights_bytes=weights,
+                weights_bytes=_weights(shape, request, layers, part, spans[0].stop),
                 kv_cache_bytes=kv_bytes * len(layers),
-                compute_buffer_bytes=compute,
+                compute_buffer_bytes=buffer(shape, step, part) if has_work else 0,
                 overhead_bytes=device.overhead_bytes if device else _process_bytes(shape, step),
                 overhead_basis=device.overhead_basis if device else "process",
             )
@@ -170,25 +163,28 @@ def estimate(
     return tuple(result)
 
 
-def layer_spans(n_layers: int, placement: Placement) -> list[range]:
+def layer_spans(n_layers: int, placement: Placement) -> tuple[range, ...]:
     """Which layers each device holds, the CPU's first; layer `n_layers` is the output.
 
     llama.cpp fills back to front: the last `n_gpu_layers` leave the CPU, and each goes to the first
     device whose cumulative share exceeds its place among them.
     """
-    total = n_layers + 1
-    on_gpu = min(max(placement.n_gpu_layers, 0), total) if placement.devices else 0
-    first = total - on_gpu
-    spans = [range(first)]
-    shares = list(itertools.accumulate(device.share for device in placement.devices))
+    on_gpu = min(max(placement.n_gpu_layers, 0), n_layers + 1) if placement.devices else 0
+    first = n_layers + 1 - on_gpu
+    if len(placement.devices) == 1:
+        return range(first), range(first, n_layers + 1)
+    return _spans(first, on_gpu, tuple(device.share for device in placement.devices))
+
+
+@functools.lru_cache(maxsize=4096)
+def _spans(first: int, on_gpu: int, parts: tuple[float, ...]) -> tuple[range, ...]:
+    shares = list(itertools.accumulate(parts))
     owners = [
         min(bisect.bisect_right(shares, shares[-1] * place / on_gpu), len(shares) - 1)
         for place in range(on_gpu)
     ]
-    for index in range(len(placement.devices)):
-        start = bisect.bisect_left(owners, index)
-        spans.append(range(first + start, first + bisect.bisect_right(owners, index)))
-    return spans
+    ends = [bisect.bisect_right(owners, index) for index in range(-1, len(parts))]
+    return range(first), *(range(first + a, first + b) for a, b in itertools.pairwise(ends))
 
 
 def op_offload_bytes(shape: ModelShape, request: FitRequest, n_gpu_layers: int) -> int:

@@ -124,7 +124,8 @@ def rank(candidates: Sequence[Candidate], prefer: str = "balance") -> list[Ranke
         for candidate, score in scored
     ]
     ranked.sort(key=_order)
-    return [_with_reasons(place, ranked) for place in ranked]
+    field = _survey(ranked)
+    return [_with_reasons(place, field) for place in ranked]
 
 
 def _order(place: Ranked) -> tuple[object, ...]:
@@ -207,33 +208,46 @@ def _is_last_resort(candidate: Candidate) -> bool:
     return label.startswith(_HIDDEN_LABELS)
 
 
-def _with_reasons(place: Ranked, ranked: Sequence[Ranked]) -> Ranked:
+@dataclass(frozen=True)
+class _Field:
+    """What the fitting variants of a ranking have in common, for the reasons."""
+
+    first: Candidate | None
+    largest: int
+    n_sizes: int
+    finest: float
+    """Most bits per weight of the first one's model."""
+    n_precisions: int
+
+
+def _survey(ranked: Sequence[Ranked]) -> _Field:
+    fitting = [place.candidate for place in ranked if place.candidate.fit.verdict.fits]
+    sizes = {candidate.parameters or 0 for candidate in fitting}
+    first = fitting[0] if fitting else None
+    bits = {c.bits_per_weight or 0 for c in fitting if first and c.parameters == first.parameters}
+    return _Field(first, max(sizes, default=0), len(sizes), max(bits, default=0), len(bits))
+
+
+def _with_reasons(place: Ranked, field: _Field) -> Ranked:
     candidate = place.candidate
     reasons = []
-    fitting = [r.candidate for r in ranked if r.candidate.fit.verdict.fits]
-    if candidate.fit.verdict.fits:
-        largest = max((c.parameters or 0 for c in fitting), default=0)
-        is_largest = candidate.parameters == largest
-        if is_largest and len({c.parameters for c in fitting}) > 1:
-            reasons.append(Reason("rank_largest_that_fits", {"parameters": candidate.parameters}))
-        if place is ranked[0]:
-            reasons.extend(_why_first(candidate, fitting))
+    is_largest = candidate.parameters == field.largest and field.n_sizes > 1
+    if candidate.fit.verdict.fits and is_largest:
+        reasons.append(Reason("rank_largest_that_fits", {"parameters": candidate.parameters}))
+    if candidate is field.first:
+        reasons.extend(_why_first(candidate, field))
     if _is_last_resort(candidate):
         reasons.append(Reason("rank_last_resort", {"quant": candidate.quant}))
     return Ranked(candidate, place.score, tuple(reasons), place.hidden)
 
 
-def _why_first(first: Candidate, fitting: Sequence[Candidate]) -> list[Reason]:
+def _why_first(first: Candidate, field: _Field) -> list[Reason]:
     reasons = []
     if first.quality is not None:
         reasons.append(Reason("rank_quality", {"kept": first.quality, "quant": first.quant}))
-    same_model = [
-        c for c in fitting if c.parameters == first.parameters and c.bits_per_weight is not None
-    ]
-    finest = max((c.bits_per_weight or 0 for c in same_model), default=0)
-    if first.bits_per_weight and same_model and first.bits_per_weight >= finest:
-        if len(same_model) > 1:
-            reasons.append(Reason("rank_finest_that_fits", {"quant": first.quant}))
-    elif finest and first.fit.speed is not None:
-        reasons.append(Reason("rank_faster_than_finer", {"quant": first.quant}))
+    if field.n_precisions > 1 and first.bits_per_weight:
+        is_finest = first.bits_per_weight >= field.finest
+        code = "rank_finest_that_fits" if is_finest else "rank_faster_than_finer"
+        if is_finest or first.fit.speed is not None:
+            reasons.append(Reason(code, {"quant": first.quant}))
     return reasons

@@ -20,12 +20,8 @@ def find_remedies(
 ) -> tuple[Reason, ...]:
     """In the order in which a person should try them; the server is always the last."""
     remedies = []
-    length = longest_context(shape, request, room)
-    if length is not None:
-        remedies.append(Reason("fit_shorter_context", {"context_length": length}))
-    smaller = _with_smaller_cache(request)
-    if smaller is not None and place(shape, smaller, room).fits:
-        remedies.append(Reason("fit_smaller_kv_type", {"kv_type": SMALLER_KV_TYPE}))
+    if shape.weights_bytes < sum(room.budgets.values()):
+        remedies.extend(_smaller_contexts(shape, request, room))
     largest = _largest_weights(shape, placed, room)
     if largest > 0 and _could_be_quantized_to(shape, largest):
         remedies.append(Reason("fit_smaller_quant", {"largest_bytes": largest}))
@@ -33,6 +29,17 @@ def find_remedies(
         remedies.append(Reason("fit_smaller_model", {"largest_bytes": max(0, largest)}))
     remedies.append(Reason("fit_run_on_server"))
     return tuple(remedies)
+
+
+def _smaller_contexts(shape: ModelShape, request: FitRequest, room: Room) -> list[Reason]:
+    remedies = []
+    length = longest_context(shape, request, room)
+    if length is not None:
+        remedies.append(Reason("fit_shorter_context", {"context_length": length}))
+    smaller = _with_smaller_cache(request)
+    if smaller is not None and place(shape, smaller, room).fits:
+        remedies.append(Reason("fit_smaller_kv_type", {"kv_type": SMALLER_KV_TYPE}))
+    return remedies
 
 
 def longest_context(shape: ModelShape, request: FitRequest, room: Room) -> int | None:
