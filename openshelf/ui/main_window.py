@@ -71,6 +71,8 @@ class MainWindow(QMainWindow):
             page.chat_requested.connect(self.start_chat)
             page.install_requested.connect(self.open_install)
             page.place_requested.connect(self.open_place)
+            if place is Place.SHELF:
+                page.first_painted.connect(self.first_painted)
             self._pages[place] = page
             self._stack.addWidget(page)
             if self._machine is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
@@ -29,8 +29,6 @@ _CARDS_AT_ONCE = 6
 
 class ShelfPage(Page):
     """Asks for the shelf in a task; rows stay as they are until the new ones have come."""
-
-    first_painted = Signal()
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__()

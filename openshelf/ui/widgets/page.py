@@ -18,6 +18,8 @@ class Page(QWidget):
     chat_requested = Signal(str)
     install_requested = Signal(str)
     place_requested = Signal(object)
+    first_painted = Signal()
+    """What the page is for is on the screen for the first time."""
 
     def open_page(self) -> None:
         """The page has become the visible one: look again at what may have changed."""
