@@ -12,10 +12,14 @@ from types import SimpleNamespace
 import pytest
 
 from openshelf import children
+from openshelf.errors import CorruptCatalog
 from openshelf.hardware import probe_child, sources, windows
+from openshelf.hardware.amd import probe_amd
+from openshelf.hardware.apple import probe_apple
 from openshelf.hardware.cpu import probe_cpu
 from openshelf.hardware.disk import probe_disks
 from openshelf.hardware.facts import GpuKind
+from openshelf.hardware.intel import probe_intel
 from openshelf.hardware.known_gpus import find_by_name, find_by_pci, load_known_gpus
 from openshelf.hardware.memory import probe_memory
 from openshelf.hardware.nvidia import probe_nvidia
@@ -214,3 +218,79 @@ def test_known_gpus_keep_to_their_form() -> None:
     ids = [pci for gpu in load_known_gpus() for pci in gpu.pci]
     assert len(ids) == len(set(ids))
     assert all(gpu.source for gpu in load_known_gpus())
+
+
+def test_an_amd_card_under_another_driver_has_unknown_memory(tmp_path: Path) -> None:
+    files = {
+        "/sys/class/drm/card0/device/vendor": "0x1002",
+        "/sys/class/drm/card0/device/device": "0x73bf",
+    }
+    (gpu,) = probe_amd(linux(tmp_path, files))
+    assert (gpu.total_bytes, gpu.free_bytes, gpu.driver) == (None, None, None)
+    assert gpu.reason is not None
+    assert gpu.reason.code == "amd_memory_unreadable"
+
+
+def test_a_large_card_that_nobody_knows_is_discrete(tmp_path: Path) -> None:
+    files = {
+        "/sys/class/drm/card0/device/vendor": "0x1002",
+        "/sys/class/drm/card0/device/device": "0xfff2",
+        "/sys/class/drm/card0/device/mem_info_vram_total": "8000000000",
+    }
+    (gpu,) = probe_amd(linux(tmp_path, files))
+    assert (gpu.kind, gpu.free_bytes) == (GpuKind.DISCRETE, 8_000_000_000)
+
+
+def test_an_arc_card_tells_its_memory_itself_where_the_driver_does(tmp_path: Path) -> None:
+    files = {
+        "/sys/class/drm/card1/device/vendor": "0x8086",
+        "/sys/class/drm/card1/device/device": "0xfff3",
+        "/sys/class/drm/card1/lmem_total_bytes": "6000000000",
+    }
+    (gpu,) = probe_intel(linux(tmp_path, files))
+    assert (gpu.kind, gpu.total_bytes) == (GpuKind.DISCRETE, 6_000_000_000)
+
+
+def test_a_mac_that_does_not_tell_its_memory(tmp_path: Path) -> None:
+    silent = Sources(system="Darwin", arch="arm64", root=tmp_path, run_command=lambda words: "")
+    with pytest.raises(ProbeFailed) as failure:
+        probe_apple(silent)
+    assert failure.value.reason.code == "apple_memory_unknown"
+    assert probe_apple(Sources(system="Darwin", arch="x86_64", root=tmp_path)) == ()
+
+
+def test_a_mac_without_sysctl_still_counts_cores(tmp_path: Path) -> None:
+    def fails(words: object) -> str:
+        raise ProbeFailed("command_failed", command="sysctl", detail="gone")
+
+    mac = Sources(
+        system="Darwin", arch="arm64", root=tmp_path, run_command=fails, core_counts=lambda: (8, 8)
+    )
+    assert probe_cpu(mac).logical_cores == 8
+
+
+def test_a_command_that_is_missing_or_fails_is_a_failed_probe() -> None:
+    assert Sources().run_command([sys.executable, "-c", "print(7)"]) == "7\n"
+    for words in (["/no/such/command"], [sys.executable, "-c", "raise SystemExit(3)"]):
+        with pytest.raises(ProbeFailed) as failure:
+            Sources().run_command(words)
+        assert failure.value.reason.code == "command_failed"
+
+
+def test_the_default_readers_see_this_machine(tmp_path: Path) -> None:
+    elsewhere = Sources(system="Plan9", arch="x86_64", root=tmp_path)
+    assert probe_cpu(elsewhere).logical_cores >= 1
+    memory = probe_memory(elsewhere)
+    assert 0 < memory.available_bytes <= memory.total_bytes
+
+
+def test_without_the_binding_the_probe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert probe_child.read_nvml() == {"error": "nvidia-ml-py is not installed"}
+
+
+def test_a_broken_table_of_gpus_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "gpus.toml"
+    file.write_text("[[gpus]]\nname = 'x'\nkind = 'discrete'\n", encoding="utf-8")
+    with pytest.raises(CorruptCatalog):
+        load_known_gpus(file)
