@@ -1,0 +1,102 @@
+"""llama.cpp's log lines to reasons."""
+
+from __future__ import annotations
+
+import pytest
+
+from openshelf import wording
+from openshelf.engine.process import _as_error
+from openshelf.engine.protocol import Refused
+from openshelf.engine.worker_failures import buffer_sizes, classify, pools
+from openshelf.errors import CorruptModel, OutOfMemory, UnsupportedArchitecture
+
+MIB = 1 << 20
+LAST = "llama_model_load_from_file_impl: failed to load model"
+
+CASES = [
+    (
+        "llama_model_load: error loading model: unknown model architecture: 'xyz'",
+        "unsupported_architecture",
+        "xyz",
+    ),
+    (
+        "llama_model_load: error loading model: tensor 'token_embd.weight' data is not within the"
+        " file bounds, model is corrupted or incomplete",
+        "corrupt",
+        "tensor 'token_embd.weight' data is not within the file bounds, model is corrupted or"
+        " incomplete",
+    ),
+    (
+        "gguf_init_from_reader: invalid magic characters: '<htm', expected 'GGUF'",
+        "corrupt",
+        "invalid magic characters: '<htm', expected 'GGUF'",
+    ),
+    (
+        "ggml_aligned_malloc: insufficient memory (attempted to allocate 43948.12 MB)",
+        "out_of_memory",
+        "insufficient memory (attempted to allocate 43948.12 MB)",
+    ),
+    (
+        "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 9000.00 MiB on device 0: cudaMalloc"
+        " failed: out of memory",
+        "out_of_memory",
+        "allocating 9000.00 MiB on device 0: cudaMalloc failed: out of memory",
+    ),
+    (
+        "gguf_init_from_file: failed to open GGUF file '/m.gguf' (No such file or directory)",
+        "unreadable",
+        "failed to open GGUF file '/m.gguf' (No such file or directory)",
+    ),
+    (
+        "ggml_cuda_init: CUDA driver version is insufficient for CUDA runtime version",
+        "driver",
+        "CUDA driver version is insufficient for CUDA runtime version",
+    ),
+    ("llama_init_from_model: quantized V cache was requested", "bad_plan", None),
+    ("something: nobody has seen before", "load_failed", None),
+]
+
+
+@pytest.mark.parametrize(("line", "why", "detail"), CASES)
+def test_each_cause_is_found(line: str, why: str, detail: str | None) -> None:
+    found, text = classify([line, LAST])
+    assert found == why
+    if detail is not None:
+        assert text == detail
+    error = _as_error(Refused(1, found, text), "/m.gguf")
+    sentence = wording.error_sentence(error)
+    assert "?" not in sentence
+    assert sentence.endswith((".", ")", text))
+
+
+def test_no_lines_at_all() -> None:
+    assert classify([]) == ("load_failed", "")
+
+
+def test_error_classes() -> None:
+    assert isinstance(_as_error(Refused(1, "out_of_memory"), "p"), OutOfMemory)
+    assert isinstance(
+        _as_error(Refused(1, "unsupported_architecture"), "p"), UnsupportedArchitecture
+    )
+    bad_header = _as_error(Refused(1, "bad_header", "no_magic", "4 bytes"), "p")
+    assert isinstance(bad_header, CorruptModel)
+    assert (bad_header.why, bad_header.detail) == ("no_magic", "4 bytes")
+
+
+def test_buffer_sizes_of_a_split_load() -> None:
+    lines = [
+        "load_tensors:   CPU_Mapped model buffer size =   281.81 MiB",
+        "load_tensors:        CUDA0 model buffer size =  4403.49 MiB",
+        "llama_context:  CUDA_Host  output buffer size =     0.49 MiB",
+        "llama_kv_cache:      CUDA0 KV buffer size =   512.00 MiB",
+        "llama_kv_cache: size =  512.00 MiB (  4096 cells,  32 layers)",
+        "llama_memory_recurrent:        CPU RS buffer size =    10.00 MiB",
+        "sched_reserve:      CUDA0 compute buffer size =   100.00 MiB",
+        "sched_reserve:      CUDA0 compute buffer size =   124.50 MiB",
+        "sched_reserve:  CUDA_Host compute buffer size =    20.01 MiB",
+    ]
+    summed = pools(buffer_sizes(lines), ["CUDA0"])
+    assert set(summed) == {"ram", "gpu:0"}
+    assert summed["gpu:0"] == pytest.approx((4403.49 + 512 + 124.5) * MIB, abs=4)
+    assert summed["ram"] == pytest.approx((281.81 + 0.49 + 10 + 20.01) * MIB, abs=4)
+    assert pools({"Vulkan1": 5, "CPU": 0}, ["Vulkan0", "Vulkan1"]) == {"gpu:1": 5}

@@ -1,0 +1,168 @@
+"""Chat templates out of model files: rendered as published, contained where they are hostile."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from openshelf.engine import worker_template
+from openshelf.engine.protocol import ChatMessage
+from openshelf.engine.worker_template import (
+    ChatTemplate,
+    TemplateFailed,
+    merge_system,
+    render_prompt,
+)
+
+USER = ChatMessage("user", "Hi")
+SYSTEM = ChatMessage("system", "Be brief.")
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def template(source: str) -> ChatTemplate:
+    return ChatTemplate(source, "<s>", "</s>")
+
+
+def no_builtin(messages: object) -> None:
+    return None
+
+
+def test_the_models_own_template() -> None:
+    rendered = render_prompt(template(CHATML), [SYSTEM, USER], no_builtin)
+    assert rendered.source == "model"
+    assert rendered.text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
+def test_what_published_templates_use() -> None:
+    source = (
+        "{{ bos_token }}{%- set ns = namespace(n=0) -%}"
+        "{% for m in messages %}{% if m['role'] == 'tool' %}{% continue %}{% endif %}"
+        "{% set ns.n = ns.n + 1 %}{% generation %}{{ m['content'] | trim }}{% endgeneration %}"
+        "{% endfor %}|{{ ns.n }}|{{ messages | tojson }}|{{ '%02d' % 7 }}|{{ '=' * 3 }}"
+        "|{{ 2 ** 3 }}|{{ tools is none }}|{{ documents is defined }}|{{ strftime_now('%Y') | length }}"
+    )
+    text = template(source).render([ChatMessage("user", " Ü ")])
+    assert text == '<s>Ü|1|[{"role": "user", "content": " Ü "}]|07|===|8|True|False|4'
+
+
+def test_a_system_role_that_is_refused_goes_into_the_first_question() -> None:
+    source = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    source += "{% for m in messages %}[{{ m.content }}]{% endfor %}"
+    rendered = render_prompt(template(source), [SYSTEM, USER], no_builtin)
+    assert (rendered.source, rendered.text) == ("merged_system", "[Be brief.\n\nHi]")
+    assert merge_system([USER]) == (USER,)
+    assert merge_system([SYSTEM]) == (SYSTEM,)
+
+
+def test_the_fallbacks() -> None:
+    broken = template("{% if %}")
+    assert render_prompt(broken, [USER], lambda messages: "built in").source == "builtin"
+    rendered = render_prompt(broken, [USER], no_builtin)
+    assert rendered.source == "chatml"
+    assert rendered.text == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert rendered.stop == ("<|im_end|>",)
+    assert render_prompt(None, [USER], no_builtin).source == "chatml"
+    with pytest.raises(TemplateFailed):
+        render_prompt(template(CHATML), [], no_builtin)
+
+
+ESCAPES = {
+    "class walk": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "globals": "{{ raise_exception.__globals__['__builtins__'] }}",
+    "globals of a filter": "{{ messages.__init__.__globals__ }}",
+    "format": "{{ '{0.__class__}'.format(messages) }}",
+    "attr filter": "{{ messages | attr('__class__') | attr('__mro__') }}",
+    "format_map": "{{ '{a.__class__}'.format_map({'a': 1}) }}",
+    "import": "{% import 'os' as os %}{{ os }}",
+    "include": "{% include '/etc/passwd' %}",
+    "mutation": "{{ messages.append(1) }}",
+    "cycler": "{{ cycler.__init__.__globals__.os.system('touch marker') }}",
+    "lipsum": "{{ lipsum.__globals__['os'].popen('touch marker').read() }}",
+}
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_no_way_out_of_the_sandbox(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        text = template(ESCAPES[name]).render([USER])
+    except TemplateFailed:
+        text = ""
+    for trace in ("<class", "type'", "root:", "builtins", "module"):
+        assert trace not in text
+    assert list(tmp_path.glob("marker")) == []
+
+
+BOMBS = {
+    "power at compile time": "{{ 10 ** (10 ** 8) }}",
+    "power tower": "{{ 9 ** 9 ** 9 ** 9 }}",
+    "repetition": "{{ 'x' * 400000000 }}",
+    "list repetition": "{{ [0] * 10 ** 10 }}",
+    "format width": "{{ '%0999999999d' % 1 }}",
+    "star width": "{{ '%*d' % (999999999, 1) }}",
+    "long range": "{% for i in range(10 ** 9) %}x{% endfor %}",
+    "nested loops": "{% for i in range(99999) %}{% for j in range(99999) %}"
+    "{% endfor %}{% endfor %}",
+    "endless output": "{% for i in range(99999) %}{% for j in range(99999) %}" + "x" * 99
+    + "{% endfor %}{% endfor %}",
+    "recursion": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "division": "{{ 1 / 0 }}",
+    "undefined": "{{ nothing.at.all }}",
+    "broken": "{% for %}",
+    "wrong type": "{{ messages + 1 }}",
+    "too long": "x" * 300_000,
+    "raises": "{{ raise_exception('no') }}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_stopped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_template, "RENDER_SECONDS", 0.5)
+    started = time.monotonic()
+    with pytest.raises(TemplateFailed) as raised:
+        template(BOMBS[name]).render([USER])
+    assert time.monotonic() - started < 3
+    assert str(raised.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA")
+def test_memory_is_limited_and_given_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    monkeypatch.setattr(worker_template, "RENDER_BYTES", 64 << 20)
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    doubling = (
+        "{% set ns = namespace(s='xxxxxxxx') %}"
+        "{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}"
+    )
+    with pytest.raises(TemplateFailed, match="MemoryError"):
+        template(doubling).render([USER])
+    with pytest.raises(TemplateFailed, match="MemoryError"):
+        template("{{ 'x' | center(1000000000) }}").render([USER])
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    assert template("fine").render([USER]) == "fine"
+
+
+def test_the_timer_of_others_goes_on() -> None:
+    """pytest's own timeout uses the same timer."""
+    if not hasattr(__import__("signal"), "setitimer"):
+        pytest.skip("no timers on this system")
+    import signal
+
+    handler = signal.getsignal(signal.SIGALRM)
+    remaining, _ = signal.getitimer(signal.ITIMER_REAL)
+    template("x").render([USER])
+    assert signal.getsignal(signal.SIGALRM) == handler
+    now_remaining, _ = signal.getitimer(signal.ITIMER_REAL)
+    assert (now_remaining > 0) == (remaining > 0)
