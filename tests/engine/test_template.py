@@ -48,7 +48,8 @@ def test_what_published_templates_use() -> None:
         "{% for m in messages %}{% if m['role'] == 'tool' %}{% continue %}{% endif %}"
         "{% set ns.n = ns.n + 1 %}{% generation %}{{ m['content'] | trim }}{% endgeneration %}"
         "{% endfor %}|{{ ns.n }}|{{ messages | tojson }}|{{ '%02d' % 7 }}|{{ '=' * 3 }}"
-        "|{{ 2 ** 3 }}|{{ tools is none }}|{{ documents is defined }}|{{ strftime_now('%Y') | length }}"
+        "|{{ 2 ** 3 }}|{{ tools is none }}|{{ documents is defined }}"
+        "|{{ strftime_now('%Y') | length }}"
     )
     text = template(source).render([ChatMessage("user", " Ü ")])
     assert text == '<s>Ü|1|[{"role": "user", "content": " Ü "}]|07|===|8|True|False|4'
