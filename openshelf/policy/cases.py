@@ -85,16 +85,15 @@ def _policy_of(profile: Mapping[str, Any]) -> Policy:
 def _resolve_case(case: Mapping[str, Any], name: str, index: LicenseIndex) -> EffectiveLicense:
     target = _claims(_mapping(case.get("repo"), f"case {name}: repo"), name)
     target = replace(target, gguf=_mapping(case.get("gguf") or {}, f"case {name}: gguf"))
-    entries = case.get("chain") or []
-    if not isinstance(entries, list):
-        raise UsageError(f"case {name}: `chain` must be a list")
+    entries = _list(case.get("chain"), f"case {name}: chain")
     chain = [_claims(_mapping(entry, f"case {name}: chain"), name) for entry in entries]
     nodes = _with_text_head([target, *chain], case.get("license_text_head"))
     nodes = _linked(nodes)
     known = {node.id.casefold(): node for node in nodes[1:]}
     effective = resolve(nodes[0], lambda repo: known.get(repo.casefold()), index=index)
     if "vendor_regions" in case:
-        regions = tuple(str(region) for region in case["vendor_regions"] or ())
+        stated = _list(case["vendor_regions"], f"case {name}: vendor_regions")
+        regions = tuple(str(region) for region in stated)
         effective = replace(effective, vendor_regions=regions, unknown_vendors=())
     if case.get("multimodal"):
         effective = replace(effective, multimodal=True)
@@ -149,6 +148,12 @@ def _linked(nodes: list[RepoClaims]) -> list[RepoClaims]:
 def _known_id(name: str, index: LicenseIndex) -> str:
     found = index.by_name(name)
     return found[0] if len(found) == 1 else name
+
+
+def _list(value: object, what: str) -> list[Any]:
+    if not isinstance(value, list | None):
+        raise UsageError(f"{what} must be a list")
+    return value or []
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.license import License, RegionRestriction, Threshold
 from openshelf.policy.findings import Findings, all_of, any_of, region_matches
 from openshelf.policy.organization import Organization
+from openshelf.policy.verdict import PolicyReason
 
 DISPLAY = "display_required"
 _FACTS_OF_SCOPE = {
@@ -39,9 +40,10 @@ def _check_commercial(entry: License, findings: Findings) -> None:
     fact, commercial = entry.commercial_use, findings.organization.commercial
     clause = fact.ref or ""
     if fact.value not in ("yes", "conditional", "no"):
-        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("unknown", entry.id, clause))
+        reason = PolicyReason("unknown_license", entry.id, "unknown", clause=clause)
+        findings.add(Verdict.NEEDS_REVIEW, reason)
     elif entry.is_unsure("commercial_use") and commercial is not False:
-        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("unsure", entry.id, clause))
+        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("unsure_fact", entry.id, clause))
     elif fact.value == "no" and commercial:
         reason = findings.from_fact("no_commercial_use", entry.id, clause, "commercial")
         findings.add(Verdict.BLOCKED, reason)
@@ -84,16 +86,19 @@ def _reached(
 def _check_threshold(entry: License, threshold: Threshold, findings: Findings) -> None:
     met, on_the_line, missing = threshold_state(threshold, findings.organization)
     fact = "mau_over_on_release" if threshold.frozen_at else threshold.metric
+    code, clause, verdict = threshold.effect, threshold.ref, Verdict.NEEDS_REVIEW
     if met is None:
-        findings.lacks_deciding(entry.id, threshold.ref, missing, threshold.metric)
-    elif entry.is_unsure("thresholds") and findings.organization.commercial is not False:
-        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("unsure", entry.id, threshold.ref))
+        findings.lacks_deciding(entry.id, clause, missing, threshold.metric)
+        return
+    if entry.is_unsure("thresholds") and findings.organization.commercial is not False:
+        code = "unsure_fact"
     elif on_the_line:
-        clause = f"boundary {threshold.ref}"
-        findings.add(Verdict.NEEDS_REVIEW, findings.from_fact("boundary", entry.id, clause, fact))
+        code, clause = "on_the_line", f"boundary {clause}"
     elif met:
-        reason = findings.from_fact(threshold.effect, entry.id, threshold.ref, fact)
-        findings.add(_EFFECTS.get(threshold.effect, Verdict.NEEDS_REVIEW), reason)
+        verdict = _EFFECTS.get(threshold.effect, verdict)
+    else:
+        return
+    findings.add(verdict, findings.from_fact(code, entry.id, clause, fact))
 
 
 def _check_region(entry: License, region: RegionRestriction, findings: Findings) -> None:

@@ -39,7 +39,7 @@ class PolicyReason:
 
     def as_reason(self) -> Reason:
         """For wording.sentence()."""
-        return Reason(f"policy_{self.code.replace('.', '_')}", self.as_json())
+        return Reason(self.code, self.as_json())
 
 
 @dataclass(frozen=True)

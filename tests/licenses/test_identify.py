@@ -1,0 +1,246 @@
+"""Claims of one repository → licenses: every name, link and text; and every fault."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openshelf.licenses.claims import RepoClaims, printable, repo_id_of
+from openshelf.licenses.facts import load_licenses
+from openshelf.licenses.identify import Identified, identify
+from openshelf.licenses.index import shipped_index
+from openshelf.paths import apache_license_text
+
+LICENSES = load_licenses()
+APACHE = apache_license_text().read_text(encoding="utf-8")
+MIT = next(
+    path
+    for folder in sys.path
+    for path in Path(folder or ".").glob("pluggy-*.dist-info/licenses/LICENSE")
+).read_text(encoding="utf-8")
+LLAMA = (
+    "LLAMA 3.1 COMMUNITY LICENSE AGREEMENT\nLlama 3.1 Version Release Date: July 23, 2024\n"
+    "“Llama Materials” means, collectively, Meta’s proprietary Llama 3.1 and Documentation.\n"
+)
+RIDER = (
+    "\nThe above permission is limited as follows: whoever earns more than a certain sum with "
+    "the Software shall show its name in the user interface of every product and service that "
+    "makes use of it, in letters that can be read by all persons who see that interface."
+)
+
+
+def named(card: dict[str, Any], **more: Any) -> Identified:
+    return identify(RepoClaims("someone/model", card=card, **more), shipped_index())
+
+
+def all_names() -> list[tuple[str, str]]:
+    return [
+        (name, entry.id)
+        for entry in LICENSES.values()
+        if entry.id not in ("unknown", "none")
+        for name in (
+            entry.id,
+            entry.name,
+            *entry.ids.hub_license,
+            *entry.ids.hub_license_name,
+            *entry.ids.aliases,
+        )
+    ]
+
+
+@pytest.mark.parametrize(("name", "expected"), all_names())
+def test_every_name_is_known(name: str, expected: str) -> None:
+    assert named({"license": name}).licenses == (expected,)
+    assert named({"license": "other", "license_name": name.upper()}).licenses == (expected,)
+    assert named({}, gguf={"general.license": name}).licenses == (expected,)
+    assert named({}, declared=name).licenses == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [(link, entry.id) for entry in LICENSES.values() for link in entry.ids.link_patterns],
+)
+def test_every_link_is_known(link: str, expected: str) -> None:
+    for written in (f"https://{link}", f"https://www.{link}/", f"http://{link}?x=1#top"):
+        assert named({"license": "other", "license_link": written}).licenses == (expected,)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/llama.com/llama3_1/license",
+        "https://llama.com.evil.example/llama3_1/license",
+        "https://llama.com/llama3_1/license-of-mine",
+        "LICENSE",
+        "javascript:alert(1)",
+        "https://[broken",
+    ],
+)
+def test_other_links_say_nothing(link: str) -> None:
+    assert named({"license": "other", "license_link": link}).licenses == ("unknown",)
+
+
+@pytest.mark.parametrize("name", ["qwen-research", "lfm1.0", "deepseek", "my own terms"])
+def test_what_is_not_known_keeps_its_name(name: str) -> None:
+    found = named({"license": "other", "license_name": name})
+    assert found.licenses == ("unknown",)
+    assert found.declared_names == (name,)
+
+
+@pytest.mark.parametrize("card", [{}, {"license": ""}, {"license": None}, {"license": []}])
+def test_silence_is_silence(card: dict[str, Any]) -> None:
+    assert named(card).is_silent
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [None, {}], 3.5, True, [[1]]])
+def test_odd_types_do_no_harm(value: object) -> None:
+    card = {"license": value, "license_name": value, "license_link": value, "base_model": value}
+    found = named(card, gguf={"general.license": value})
+    assert set(found.licenses) <= {"unknown"}
+
+
+def test_apache_text_decides() -> None:
+    found = named({}, license_text=APACHE)
+    assert found.licenses == ("apache-2.0",)
+    assert "sha256" in found.claims[0].value
+
+
+def test_mit_text_decides() -> None:
+    assert named({"license": "other"}, license_text=MIT).licenses == ("mit",)
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"), [(MIT + RIDER, "mit"), (APACHE + RIDER * 3, "apache-2.0")]
+)
+def test_a_rider_makes_it_another_license(text: str, tag: str) -> None:
+    found = named({"license": tag}, license_text=text)
+    assert set(found.licenses) == {"unknown", tag}
+    assert "custom_text_mismatch" in found.flags
+
+
+def test_a_short_rider_on_mit_is_seen() -> None:
+    for rider in ("Modified MIT License\n", "For non-commercial use only.\n"):
+        assert "unknown" in named({"license": "mit"}, license_text=rider + MIT).licenses
+
+
+def test_text_beats_the_tag_and_keeps_it() -> None:
+    found = named({"license": "apache-2.0"}, license_text=LLAMA)
+    assert found.licenses == ("llama3.1", "apache-2.0")
+    assert {"custom_text_mismatch", "node_conflict"} <= set(found.flags)
+
+
+def test_text_that_agrees_is_no_conflict() -> None:
+    found = named({"license": "llama3.1"}, license_text=LLAMA)
+    assert found.licenses == ("llama3.1",)
+    assert found.flags == ()
+
+
+def test_a_pointer_to_the_license_counts() -> None:
+    text = "Licensed under the Apache License, see http://www.apache.org/licenses/LICENSE-2.0"
+    assert named({}, license_text=text).licenses == ("apache-2.0",)
+    assert named({}, license_text=f"{text}, except for commercial use").licenses == ("unknown",)
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("Gemma Terms of Use", "gemma"),
+        ("LLAMA 3.3 COMMUNITY LICENSE AGREEMENT", "llama3.3"),
+        ("MIT License", "mit"),
+        ("Apache License\n   Version 2.0, January 2004", "apache-2.0"),
+        ("Modified MIT License", "unknown"),
+        ("NON-COMMERCIAL LICENSE", "unknown"),
+    ],
+)
+def test_a_title_alone(head: str, expected: str) -> None:
+    found = named({}, license_text=head, license_text_is_head=True)
+    assert found.licenses == (expected,)
+
+
+def test_versions_of_llama_are_told_apart() -> None:
+    for version in ("2", "3.1", "3.2", "3.3", "4"):
+        text = f"Llama {version} Community License Agreement\nthe Llama Materials"
+        assert named({}, license_text=text).licenses == (f"llama{version}",)
+    text = "META LLAMA 3 COMMUNITY LICENSE AGREEMENT\nthe Llama Materials"
+    assert named({}, license_text=text).licenses == ("llama3",)
+
+
+def test_a_list_means_all_of_it() -> None:
+    found = named({"license": ["llama3.1", "gemma"]})
+    assert found.licenses == ("llama3.1", "gemma")
+    assert found.flags == ("list_license",)
+    header = named({}, gguf={"general.license": "llama3.1,gemma"})
+    assert header.licenses == ("llama3.1", "gemma")
+
+
+def test_tag_and_name_that_disagree() -> None:
+    found = named({"license": "apache-2.0", "license_name": "jamba-open-model-license"})
+    assert "node_conflict" in found.flags
+    assert set(found.licenses) == {"apache-2.0", "unknown"}
+    assert found.declared_names == ("jamba-open-model-license",)
+
+
+def test_tag_and_link_that_disagree() -> None:
+    link = "https://www.llama.com/llama3_2/license/"
+    found = named({"license": "mit", "license_link": link})
+    assert "node_conflict" in found.flags
+    assert set(found.licenses) == {"mit", "llama3.2"}
+
+
+def test_the_header_beside_a_card_is_a_witness() -> None:
+    found = named({"license": "apache-2.0"}, gguf={"general.license": "llama3.1"})
+    assert found.licenses == ("apache-2.0",)
+    assert found.witness == ("llama3.1",)
+    assert "node_conflict" not in found.flags
+
+
+def test_the_catalog_speaks_last() -> None:
+    assert named({"license": "mit"}, declared="gemma").licenses == ("mit",)
+    assert named({}, gguf={"general.license": "mit"}, declared="gemma").licenses == ("mit",)
+
+
+def test_declared_with_a_remark() -> None:
+    assert named({}, declared="mit (no license tag on the Hub)").licenses == ("mit",)
+
+
+def test_names_from_strangers_are_tamed() -> None:
+    name = named({"license": "other", "license_name": "evil\x1b[31m\u202e" + "x" * 500})
+    assert "\x1b" not in name.declared_names[0]
+    assert "\u202e" not in name.declared_names[0]
+    assert len(name.declared_names[0]) <= 120
+
+
+@given(st.dictionaries(st.sampled_from(["license", "license_name", "license_link"]),
+                       st.recursive(st.none() | st.booleans() | st.text() | st.integers(),
+                                    lambda inner: st.lists(inner, max_size=3))),
+       st.none() | st.text(max_size=400))  # fmt: skip
+def test_anything_gives_licenses_we_know(card: dict[str, Any], text: str | None) -> None:
+    found = named(card, license_text=text)
+    assert set(found.licenses) <= set(LICENSES)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B"),
+        ("https://huggingface.co/a/b", "a/b"),
+        ("https://huggingface.co/a/b/tree/main?x#y", "a/b"),
+        ("gpt2", "gpt2"),
+        ("./models/x", None),
+        ("../../etc/passwd", None),
+        ("a/b/c", None),
+        ("https://huggingface.co/", None),
+        ("", None),
+    ],
+)
+def test_repository_ids(text: str, expected: str | None) -> None:
+    assert repo_id_of(text) == expected
+
+
+def test_printable_is_one_line() -> None:
+    assert printable("a\nb\t c\x00") == "a b c"
