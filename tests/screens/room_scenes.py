@@ -12,6 +12,8 @@ from openshelf.chat.conversation import AnswerFigures, Conversation, Message, Me
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.fit.verdict import FitVerdict
+from openshelf.library.downloads import Download, DownloadState
+from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
@@ -90,6 +92,60 @@ def with_dead_engine(services: Services) -> Services:
     return services
 
 
+def with_library(services: Services) -> Services:
+    """Two downloads, one of them waiting, and five installed models."""
+    library, downloads = services.library, services.downloads
+    models = (
+        installed_model(installed_at="2026-11-22T09:00:00Z"),
+        installed_model(
+            "Llama-3.2-3B-Instruct", "Q8_0", license_ids=("llama3.2",),
+            license_expression="LicenseRef-scancode-llama-3.2-license-2024", record_id="r1",
+            verified_at="2026-11-02T08:00:00Z", decode_tokens_per_second=52.4,
+        ),
+        installed_model("Mistral-Small-3.2-24B-Instruct-2506", "Q4_K_M", record_id=None,
+                        decode_tokens_per_second=None, verified_at=None),
+        installed_model("gemma-3-12b-it", "Q4_0", missing=True, license_ids=("gemma",)),
+        installed_model("SmolLM2-135M-Instruct", "Q4_1", decode_tokens_per_second=160.0),
+    )  # fmt: skip
+    sizes = (7_300, 3_400, 14_300, 7_900, 98)
+    for model, size in zip(models, sizes, strict=True):
+        files = (replace(model.files[0], size_bytes=size * 1_000_000),)
+        library.add(replace(model, files=files))  # type: ignore[attr-defined]
+    downloads.put(  # type: ignore[attr-defined]
+        Download(
+            "d1", "unsloth/Qwen3-30B-A3B-GGUF:Q4_K_M", "Qwen3-30B-A3B", "Q4_K_M",
+            DownloadState.RUNNING, 11_900_000_000, 18_600_000_000, 38e6, 176.0,
+        )
+    )  # fmt: skip
+    downloads.put(  # type: ignore[attr-defined]
+        Download(
+            "d2", "x/Devstral-Small-2507-GGUF:Q4_K_M", "Devstral-Small-2507", "Q4_K_M",
+            DownloadState.WAITING, 3_200_000_000, 14_300_000_000, None, None,
+            Reason("The Hub asked to wait 40 s; it goes on by itself."),
+        )
+    )  # fmt: skip
+    downloads.put(  # type: ignore[attr-defined]
+        Download(
+            "d3", "x/Phi-4-GGUF:Q4_K_M", "Phi-4", "Q4_K_M", DownloadState.PAUSED,
+            1_000_000_000, 9_100_000_000,
+        )
+    )  # fmt: skip
+    downloads.put(  # type: ignore[attr-defined]
+        Download(
+            "d4", "x/y:Q8_0", "Qwen3-14B", "Q3_K_M", DownloadState.DONE, 7_300_000_000,
+            7_300_000_000, installed_id=models[0].id,
+        )
+    )  # fmt: skip
+    return services
+
+
+def _remove_one(window: MainWindow, services: Services) -> None:
+    _open(Place.LIBRARY)(window, services)
+    for _ in range(30):
+        QApplication.processEvents()
+    window.page(Place.LIBRARY).installed_rows.rows[1].ask_to_remove()  # type: ignore[attr-defined]
+
+
 def _open_chat(number: int) -> Callable[[MainWindow, Services], None]:
     def act(window: MainWindow, services: Services) -> None:
         window.set_machine(example_machine())
@@ -139,4 +195,7 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
         _answering(LiveAnswer(1, 13, LivePhase.LOADING, "", 0, None, 0.4)),
         with_chats,
     ),
+    ("library-full", _open(Place.LIBRARY), with_library),
+    ("library-remove", _remove_one, with_library),
+    ("library-empty", _open(Place.LIBRARY), _same),
 )

@@ -55,12 +55,14 @@ def read_acceptances(services: Services) -> Callable[[CancelToken, Report], dict
 
 
 def short_day(moment: str) -> str:
-    """An ISO time as a local date (`12 Nov 2026`); empty where it is none."""
+    """An ISO time as a local date (`12 Nov`, `12 Nov 2025`); empty where it is none."""
     try:
         day = datetime.fromisoformat(moment).astimezone().date()
     except ValueError:
         return ""
-    return QLocale().toString(QDate(day.year, day.month, day.day), "d MMM yyyy")
+    is_this_year = day.year == datetime.now().astimezone().year
+    pattern = "d MMM" if is_this_year else "d MMM yyyy"
+    return QLocale().toString(QDate(day.year, day.month, day.day), pattern)
 
 
 def tokens_in_context(messages: tuple[Message, ...]) -> int | None:

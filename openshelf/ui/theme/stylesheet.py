@@ -53,7 +53,8 @@ QPushButton[look="link"] { border: 1px solid transparent; background: transparen
 QPushButton[look="link"][tone="muted"] { color: $muted; }
 QPushButton[look="link"]:hover { color: $ink; background: transparent; }
 QPushButton[look="link"]:focus { border: 1px solid $accent; padding: 1px 1px; }
-QPushButton[look="link"]:disabled { color: $faint; background: transparent; }
+QPushButton[look="link"]:disabled { color: $faint; background: transparent;
+    border-color: transparent; }
 QPushButton[look="filter"] { padding: 1px 8px; border-radius: 6px; color: $muted; }
 QPushButton[look="filter"][active="true"] { background: $accent_soft; color: $accent;
     border-color: $accent_soft; }

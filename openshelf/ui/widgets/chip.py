@@ -34,7 +34,6 @@ class Chip(QLabel):
         self._words = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setFont(font(TextRole.CHIP))
-        self.setIndent(0)
         self.setProperty("chip", kind.value)
         # The border makes QLabel indent its text by itself, and that cuts off the last letter.
         self.setIndent(0)

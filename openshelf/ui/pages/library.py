@@ -1,0 +1,274 @@
+"""The library page: what is being downloaded, what is installed, what it takes of the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
+from typing_extensions import override
+
+from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.installed import InstalledModel
+from openshelf.services import Services
+from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
+from openshelf.ui.models.chat_facts import read_acceptances
+from openshelf.ui.models.library_facts import LibraryFacts, read_library
+from openshelf.ui.places import Place
+from openshelf.ui.sentences import error_details, error_text
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.containers import Card, EmptyState, PageHeader, ScrollPage
+from openshelf.ui.widgets.disk_card import DiskCard
+from openshelf.ui.widgets.download_row import DownloadRow
+from openshelf.ui.widgets.installed_row import InstalledHeader, InstalledRow
+from openshelf.ui.widgets.keyed_rows import KeyedRows
+from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
+from openshelf.ui.widgets.page import Page
+from openshelf.ui.widgets.text import TextLabel
+from openshelf.units import format_bytes
+
+
+class LibraryPage(Page):
+    """Downloads change by announcement, everything else is read again when it may have changed."""
+
+    def __init__(self, services: Services, bridge: TaskBridge) -> None:
+        super().__init__()
+        self._services, self._bridge = services, bridge
+        self._facts: LibraryFacts | None = None
+        self._accepted: dict[str, str] = {}
+        self._downloads: dict[str, Download] = {}
+        self._removing: str | None = None
+        self._build()
+        self._connect()
+        self._show_all()
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.header = PageHeader(self.tr("Library"), self.tr("Looking at what is installed…"))
+        self.empty = EmptyState(
+            self.tr("Nothing is installed yet"),
+            self.tr(
+                "Models that you install appear here, with their license, their size and whether "
+                "their files are still as they were published."
+            ),
+            self.tr("Go to the Shelf"),
+        )
+        self._scroll = ScrollPage(spacing=14)
+        self.notice = InlineNotice()
+        self.downloads_card = Card(margin=18, spacing=4)
+        self.downloads_card.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
+        self.download_rows: KeyedRows[DownloadRow] = KeyedRows()
+        self.downloads_card.body.addWidget(self.download_rows)
+        self.installed_card = Card(margin=18, spacing=0)
+        self.installed_rows: KeyedRows[InstalledRow] = KeyedRows()
+        self.installed_card.body.addWidget(InstalledHeader())
+        self.installed_card.body.addWidget(self.installed_rows)
+        self.disk_card = DiskCard()
+        for part in (self.notice, self.downloads_card, self.installed_card, self.disk_card):
+            self._scroll.body.addWidget(part)
+        self._scroll.body.addStretch(1)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._scroll)
+        self._stack.addWidget(self.empty)
+        column.addWidget(self.header)
+        column.addWidget(self._stack, 1)
+
+    def _connect(self) -> None:
+        self.empty.acted.connect(self._on_shelf_requested)
+        self.notice.acted.connect(self.refresh)
+        self._bridge.listen(
+            self._services.downloads.announcer, self._on_download_changed, latest_by=_id_of
+        )
+        self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+
+    @override
+    def open_page(self) -> None:
+        self.refresh()
+
+    @override
+    def focus_content(self) -> None:
+        if self._stack.currentWidget() is self.empty and self.empty.button is not None:
+            self.empty.button.setFocus()
+
+    def refresh(self) -> None:
+        """Read everything again."""
+        self._read_downloads()
+        self._bridge.submit("library", read_library(self._services), on_outcome=self._on_read)
+        self._bridge.submit(
+            "acceptances", read_acceptances(self._services), on_outcome=self._on_acceptances_read
+        )
+
+    def _read_downloads(self) -> None:
+        snapshots = self._services.downloads.snapshots()
+        self._downloads = {download.id: download for download in snapshots}
+        self._show_downloads()
+        self._show_all()
+
+    # --- what was read or announced ---------------------------------------------------------------
+
+    def _on_read(self, outcome: Outcome[LibraryFacts]) -> None:
+        match outcome:
+            case Succeeded(facts):
+                self._facts = replace(facts, accepted=self._accepted)
+                self._show_installed(self._facts)
+                self._show_all()
+            case Failed(error):
+                self._show_error(error)
+            case Cancelled():
+                pass
+
+    def _on_acceptances_read(self, outcome: Outcome[dict[str, str]]) -> None:
+        """A log that cannot be read costs the dates, not the list."""
+        if isinstance(outcome, Succeeded):
+            self._accepted = outcome.value
+            if self._facts is not None:
+                self._facts = replace(self._facts, accepted=self._accepted)
+                self._show_installed(self._facts)
+
+    def _on_download_changed(self, download: Download) -> None:
+        self._downloads[download.id] = download
+        self._show_downloads()
+        self._show_all()
+        if download.state is DownloadState.DONE:
+            self.refresh()
+
+    def _on_library_changed(self, _: tuple[InstalledModel, ...]) -> None:
+        self.refresh()
+
+    def _show_error(self, error: BaseException) -> None:
+        self._stack.setCurrentWidget(self._scroll)
+        self.notice.show_message(
+            error_text(error),
+            NoticeLevel.BAD,
+            button=self.tr("Try again"),
+            details=error_details(error),
+        )
+
+    # --- showing ----------------------------------------------------------------------------------
+
+    def _show_downloads(self) -> None:
+        shown = [d for d in self._downloads.values() if d.state is not DownloadState.CANCELLED]
+        self.download_rows.set_keys([download.id for download in shown], self._make_download_row)
+        for download in shown:
+            row = self.download_rows.row(download.id)
+            if row is not None:
+                row.show_download(download)
+        self.downloads_card.setVisible(bool(shown))
+
+    def _show_installed(self, facts: LibraryFacts) -> None:
+        models = sorted(facts.installed, key=lambda m: m.installed_at, reverse=True)
+        self.installed_rows.set_keys([model.id for model in models], self._make_installed_row)
+        for model in models:
+            row = self.installed_rows.row(model.id)
+            if row is not None:
+                row.show_model(model, facts)
+        self.installed_card.setVisible(bool(models))
+        self.disk_card.setVisible(facts.disk is not None)
+        if facts.disk is not None:
+            self.disk_card.show_use(models, facts.disk)
+
+    def _show_all(self) -> None:
+        facts = self._facts
+        if facts is None:
+            self.installed_card.hide()
+            self.disk_card.hide()
+            return
+        is_empty = not facts.installed and not self.download_rows.rows
+        is_empty = is_empty and self.notice.isHidden()
+        self._stack.setCurrentWidget(self.empty if is_empty else self._scroll)
+        words = []
+        if facts.installed:
+            total = sum(model.size_bytes for model in facts.installed if not model.missing)
+            words = [self.tr("%n model(s)", "", len(facts.installed)), format_bytes(total)]
+        if facts.disk is not None:
+            text = self.tr("{size} free on {path}")
+            free = format_bytes(facts.disk.free_bytes)
+            words.append(text.format(size=free, path=facts.disk.path))
+        self.header.set_subtitle(" · ".join(words))
+
+    def _make_download_row(self, _: Hashable) -> DownloadRow:
+        row = DownloadRow()
+        row.pause_pressed.connect(self._on_pause)
+        row.resume_pressed.connect(self._on_resume)
+        row.cancel_pressed.connect(self._on_cancel)
+        row.dismiss_pressed.connect(self._on_dismiss)
+        row.chat_pressed.connect(self._on_chat)
+        return row
+
+    def _make_installed_row(self, _: Hashable) -> InstalledRow:
+        row = InstalledRow()
+        row.chat_pressed.connect(self._on_chat)
+        row.folder_pressed.connect(self._on_folder)
+        row.remove_confirmed.connect(self._on_remove)
+        return row
+
+    # --- what was pressed -------------------------------------------------------------------------
+
+    def _on_pause(self, download_id: str) -> None:
+        self._do(self._services.downloads.pause, download_id)
+
+    def _on_resume(self, download_id: str) -> None:
+        self._do(self._services.downloads.resume, download_id)
+
+    def _on_cancel(self, download_id: str) -> None:
+        self._do(self._services.downloads.cancel, download_id)
+
+    def _on_dismiss(self, download_id: str) -> None:
+        self._do(self._services.downloads.dismiss, download_id)
+
+    def _do(self, act: Callable[[str], None], download_id: str) -> None:
+        """Stopping a child may take a moment, so not even a cancel runs in the window's thread."""
+
+        def work(cancel: CancelToken, report: Report) -> None:
+            act(download_id)
+
+        self._bridge.submit("download", work, on_outcome=self._on_done)
+
+    def _on_done(self, outcome: Outcome[None]) -> None:
+        if isinstance(outcome, Failed):
+            self._show_error(outcome.error)
+        self._read_downloads()
+
+    def _on_chat(self, model_id: str) -> None:
+        self.chat_requested.emit(model_id)
+
+    def _on_folder(self, model_id: str) -> None:
+        models = self._facts.installed if self._facts else ()
+        model = next((model for model in models if model.id == model_id), None)
+        if model is not None and model.files:
+            folder = Path(model.first_file.location).parent
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def _on_remove(self, model_id: str) -> None:
+        def work(cancel: CancelToken, report: Report) -> int:
+            return self._services.library.remove(model_id)
+
+        self._removing = model_id
+        self._bridge.submit("remove a model", work, on_outcome=self._on_removed)
+
+    def _on_removed(self, outcome: Outcome[int]) -> None:
+        row = self.installed_rows.row(self._removing)
+        match outcome:
+            case Succeeded(freed):
+                text = self.tr("Removed. {size} are free again.").format(size=format_bytes(freed))
+                self.notice.show_message(text, NoticeLevel.GOOD)
+            case Failed(error):
+                if row is not None:
+                    row.end_removal()
+                self._show_error(error)
+            case Cancelled():
+                pass
+        self.refresh()
+
+    def _on_shelf_requested(self) -> None:
+        self.place_requested.emit(Place.SHELF)
+
+
+def _id_of(download: Download) -> str:
+    return download.id

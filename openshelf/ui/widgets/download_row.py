@@ -1,0 +1,128 @@
+"""One download in the library: what it is, how far, how fast, and what can be done about it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from openshelf.library.downloads import Download, DownloadState
+from openshelf.ui.models.download_words import figures_words, state_words
+from openshelf.ui.sentences import reason_sentence
+from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.bars import Meter
+from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.text import TextLabel
+
+_RESTING = (DownloadState.PAUSED, DownloadState.FAILED)
+_ENDED = (DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED)
+
+
+class DownloadRow(QWidget):
+    """Each signal carries the download's id; `chat_pressed` the id of the installed model."""
+
+    pause_pressed = Signal(str)
+    resume_pressed = Signal(str)
+    cancel_pressed = Signal(str)
+    dismiss_pressed = Signal(str)
+    chat_pressed = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._download: Download | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 6, 0, 6)
+        row.setSpacing(14)
+        self.name = TextLabel("", TextRole.STRONG, wrap=True)
+        self.quant = TextLabel("", TextRole.CODE)
+        self.meter = Meter("")
+        self.words = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        self.words.setFixedWidth(262)
+        self.action = LinkButton()
+        self.close_button = LinkButton("✕")
+        row.addWidget(self.name, 3)
+        row.addWidget(self.quant)
+        row.addWidget(self.meter, 4)
+        row.addWidget(self.words)
+        row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.action.setMinimumWidth(64)
+        self.action.clicked.connect(self._on_action)
+        self.close_button.clicked.connect(self._on_close)
+
+    @property
+    def download(self) -> Download | None:
+        return self._download
+
+    def show_download(self, download: Download) -> None:
+        if download == self._download:
+            return
+        self._download = download
+        name = " ".join(download.model_name.split())
+        self.name.setText(name)
+        self.quant.setText(download.quant or "")
+        figures = figures_words(download)
+        share = download.done_bytes / download.total_bytes if download.total_bytes else 0.0
+        is_done = download.state is DownloadState.DONE
+        self.meter.set_fraction(1.0 if is_done else share, figures)
+        self.meter.setAccessibleName(self.tr("Progress of {name}").format(name=name))
+        self._show_words(download, figures)
+        self._show_buttons(download, name)
+
+    def _show_words(self, download: Download, figures: str) -> None:
+        state, tone, words = download.state, "muted", figures
+        if state is DownloadState.FAILED:
+            tone, words = "bad", state_words(state)
+        elif state is DownloadState.WAITING:
+            tone, words = "warning", state_words(state)
+        elif state is DownloadState.PAUSED:
+            words = self.tr("paused · {figures}").format(figures=figures)
+        elif state is not DownloadState.RUNNING:
+            words = state_words(state)
+        if download.reason is not None and state is not DownloadState.DONE:
+            words = reason_sentence(download.reason)
+            tone = "bad" if state is DownloadState.FAILED else "warning"
+        self.words.setText(words)
+        self.words.set_tone(tone)
+
+    def _show_buttons(self, download: Download, name: str) -> None:
+        state = download.state
+        if state is DownloadState.DONE:
+            text, spoken = self.tr("Chat"), self.tr("Chat with {name}")
+        elif state is DownloadState.FAILED:
+            text, spoken = self.tr("Try again"), self.tr("Try to download {name} again")
+        elif state is DownloadState.PAUSED:
+            text, spoken = self.tr("Resume"), self.tr("Resume the download of {name}")
+        else:
+            text, spoken = self.tr("Pause"), self.tr("Pause the download of {name}")
+        self.action.setText(text)
+        self.action.setAccessibleName(spoken.format(name=name))
+        can_act = state is not DownloadState.VERIFYING
+        self.action.setEnabled(
+            can_act and (state is not DownloadState.DONE or bool(download.installed_id))
+        )
+        if state in _ENDED:
+            spoken = self.tr("Take {name} off the list")
+        else:
+            spoken = self.tr("Cancel the download of {name}")
+        self.close_button.setAccessibleName(spoken.format(name=name))
+        self.close_button.setToolTip(self.close_button.accessibleName())
+
+    def _on_action(self) -> None:
+        download = self._download
+        if download is None:
+            return
+        if download.state is DownloadState.DONE:
+            self.chat_pressed.emit(download.installed_id or "")
+        elif download.state in _RESTING:
+            self.resume_pressed.emit(download.id)
+        else:
+            self.pause_pressed.emit(download.id)
+
+    def _on_close(self) -> None:
+        download = self._download
+        if download is None:
+            return
+        if download.state in _ENDED:
+            self.dismiss_pressed.emit(download.id)
+        else:
+            self.cancel_pressed.emit(download.id)
