@@ -129,6 +129,18 @@ class CatalogModel:
 
 
 @dataclass(frozen=True)
+class BaseModel:
+    """A base that models of the shelf were made from and that is no row of its own."""
+
+    repo: str
+    license: str
+    source: str
+    origin: str | None = None
+    verified: bool = False
+    """Whether somebody read the license in that repository."""
+
+
+@dataclass(frozen=True)
 class Family:
     """`origin` is the publisher's country, ISO 3166 alpha-2, several joined by a slash."""
 
@@ -139,6 +151,7 @@ class Family:
     models: tuple[CatalogModel, ...]
     order: int = 1000
     reviewed: str = ""
+    bases: tuple[BaseModel, ...] = ()
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -160,4 +173,13 @@ class Catalog:
                 repos = (model.hub_repo, *model.gguf_repos)
                 if any(name.casefold() == wanted for name in repos):
                     return family, model
+        return None
+
+    def find_base(self, repo: str) -> BaseModel | None:
+        """What is known of a repository that is only a base of models on the shelf."""
+        wanted = repo.casefold()
+        for family in self.families:
+            for base in family.bases:
+                if base.repo.casefold() == wanted:
+                    return base
         return None

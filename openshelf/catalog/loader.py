@@ -9,6 +9,7 @@ from typing import Any
 
 from openshelf import paths
 from openshelf.catalog.entries import (
+    BaseModel,
     Catalog,
     CatalogModel,
     CatalogShape,
@@ -21,7 +22,11 @@ from openshelf.errors import CorruptCatalog
 
 _FAMILY = Table(
     required={"id": str, "name": str, "publisher": str, "reviewed": str, "models": list},
-    optional={"origin": str, "order": int},
+    optional={"origin": str, "order": int, "bases": list},
+)
+_BASE = Table(
+    required={"repo": str, "license": str, "source": str},
+    optional={"origin": str, "verified": bool},
 )
 _MODEL = Table(
     required={
@@ -91,7 +96,13 @@ def _family(data: Mapping[str, Any]) -> Family:
         order=row.get("order", 1000),
         reviewed=row["reviewed"],
         models=tuple(_model(model, index) for index, model in enumerate(row["models"])),
+        bases=tuple(_base(base, index) for index, base in enumerate(row.get("bases", ()))),
     )
+
+
+def _base(data: Any, index: int) -> BaseModel:
+    row = read_table(data, _BASE, f"bases[{index}]")
+    return BaseModel(**{"origin": None, "verified": False, **row})
 
 
 def _model(data: Any, index: int) -> CatalogModel:

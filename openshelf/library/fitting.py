@@ -1,0 +1,100 @@
+"""The fit of whatever a TARGET names: a file, something installed, a variant on the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from openshelf.catalog.entries import Catalog
+from openshelf.errors import NotFound
+from openshelf.fit.expected import shape_from_catalog
+from openshelf.fit.memory import FitRequest
+from openshelf.fit.shapes import ModelShape, shape_from_header
+from openshelf.fit.verdict import Fit, fit_on
+from openshelf.gguf.header import read_header
+from openshelf.gguf.split import read_model
+from openshelf.hardware.facts import Machine
+from openshelf.hub.claims import ReadsHub
+from openshelf.hub.targets import Target, TargetKind, parse_target
+from openshelf.hub.variants import find_variant
+from openshelf.library.installed import InstalledModel
+
+
+class FindsInstalled(Protocol):
+    """What is needed of the library."""
+
+    def installed(self) -> tuple[InstalledModel, ...]: ...
+    def find(self, model_id: str) -> InstalledModel: ...
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Looks a target up and reckons its fit; the Hub is asked only for what is not here."""
+
+    library: FindsInstalled
+    catalog: Callable[[], Catalog]
+    hub: Callable[[], ReadsHub]
+
+    def fit_target(
+        self, text: str, machine: Machine, request: FitRequest, file_bytes: int | None = None
+    ) -> Fit:
+        """The fit of a TARGET (cli.md). `file_bytes` is the whole size where a path names only a
+        header. Raises NotFound, CorruptModel, UsageError, Offline, NetworkFailure, GatedModel.
+        """
+        target = parse_target(text)
+        if target.path is not None:
+            return fit_on(shape_of_file(target.path, file_bytes), machine, request)
+        model = self._installed(target)
+        if model is not None:
+            return fit_installed(model, machine, request)
+        return fit_on(self._shape_on_hub(target), machine, request)
+
+    def _installed(self, target: Target) -> InstalledModel | None:
+        if target.kind is TargetKind.INSTALLED:
+            return self.library.find(target.text)
+        if target.is_forced:
+            return None
+        for model in self.library.installed():
+            if model.repo.casefold() != target.repo.casefold():
+                continue
+            is_quant = (
+                target.quant is None or target.quant.casefold() == (model.quant or "").casefold()
+            )
+            is_file = target.file is None or target.file in {file.path for file in model.files}
+            if is_quant and is_file:
+                return model
+        return None
+
+    def _shape_on_hub(self, target: Target) -> ModelShape:
+        found = self.catalog().find_model(target.repo)
+        if found is None:
+            # Its header would tell, and reading it from the Hub is a room of its own (gguf/).
+            raise NotFound("shape", target.repo)
+        model = found[1]
+        repo = self.hub().repo(target.repo, target.revision)
+        variant = find_variant(repo, quant=target.quant, file=target.file)
+        return shape_from_catalog(
+            model.shape, variant.size_bytes, model.file_weights, variant.quant or ""
+        )
+
+
+def shape_of_file(path: Path, file_bytes: int | None = None) -> ModelShape:
+    """From the header of a file on disk. Raises NotFound, CorruptModel."""
+    if file_bytes is not None:
+        return shape_from_header(read_header(path, file_bytes=file_bytes))
+    return shape_from_header(read_model(path))
+
+
+def fit_installed(model: InstalledModel, machine: Machine, request: FitRequest) -> Fit:
+    """The fit of something installed, from its own header. Raises NotFound, CorruptModel."""
+    path = Path(model.first_file.location)
+    if not path.is_file():
+        raise NotFound("file", model.first_file.location)
+    return fit_on(
+        shape_of_file(path),
+        machine,
+        request,
+        measured_decode_per_second=model.decode_tokens_per_second,
+    )

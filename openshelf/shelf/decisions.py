@@ -1,0 +1,61 @@
+"""What a catalog entry's license means here, from what the catalog declares, without the Hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from openshelf.catalog.entries import Catalog, CatalogModel
+from openshelf.licenses.lineage import RepoClaims, resolve
+from openshelf.policy.gate import Gate
+from openshelf.policy.verdict import Decision
+
+
+@dataclass(frozen=True)
+class CatalogDecisions:
+    """Decisions for models of one catalog; each is worked out once.
+
+    The install sheet asks the Hub and may know better: a catalog's word is a claim like any other.
+    """
+
+    catalog: Catalog
+    gate: Gate
+    _known: dict[tuple[str, str], Decision] = field(default_factory=dict)
+
+    def decide(self, model: CatalogModel, gguf_repo: str) -> Decision:
+        """For the files that `gguf_repo` makes of `model`."""
+        key = (model.id, gguf_repo)
+        if key not in self._known:
+            self._known[key] = self.gate.decide(resolve(self._build(model, gguf_repo), self.claims))
+        return self._known[key]
+
+    def claims(self, repo: str) -> RepoClaims | None:
+        """What the catalog says of a repository, also of a base that is no row of its own."""
+        found = self.catalog.find_model(repo)
+        if found is None:
+            base = self.catalog.find_base(repo)
+            if base is None:
+                return None
+            return RepoClaims(id=base.repo, declared=base.license, region=base.origin)
+        family, model = found
+        if repo.casefold() != model.hub_repo.casefold():
+            return self._build(model, repo)
+        return RepoClaims(
+            id=model.hub_repo,
+            declared=model.license,
+            region=family.origins[0] if family.origins else None,
+            card={"base_model": list(model.lineage)} if model.lineage else {},
+            multimodal=_is_multimodal(model),
+        )
+
+    def _build(self, model: CatalogModel, repo: str) -> RepoClaims:
+        if repo.casefold() == model.hub_repo.casefold():
+            return self.claims(repo) or RepoClaims(id=repo)
+        return RepoClaims(
+            id=repo,
+            card={"base_model": model.hub_repo, "base_model_relation": "quantized"},
+            multimodal=_is_multimodal(model),
+        )
+
+
+def _is_multimodal(model: CatalogModel) -> bool:
+    return any(modality != "text" for modality in model.modalities)

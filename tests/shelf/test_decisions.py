@@ -1,0 +1,80 @@
+"""The license of a catalog entry, worked out along its lineage without the Hub."""
+
+from __future__ import annotations
+
+import pytest
+
+from openshelf.catalog.entries import Catalog
+from openshelf.catalog.loader import load_catalog
+from openshelf.licenses.clearance import Verdict
+from openshelf.licenses.facts import load_licenses
+from openshelf.policy.gate import Gate
+from openshelf.policy.organization import Organization, Policy
+from openshelf.policy.verdict import Decision
+from openshelf.shelf.decisions import CatalogDecisions
+
+
+class NoRecords:
+    def find_acceptance(self, repo, commit, files) -> None:
+        return None
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog()
+
+
+def decide(catalog: Catalog, repo: str, policy: Policy | None = None) -> Decision:
+    gate = Gate(load_licenses(), policy or Policy(), NoRecords())
+    found = catalog.find_model(repo)
+    assert found is not None
+    return CatalogDecisions(catalog, gate).decide(found[1], repo)
+
+
+@pytest.mark.parametrize(
+    ("repo", "effective"),
+    [
+        ("Qwen/Qwen3-8B-GGUF", {"apache-2.0"}),
+        ("unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF", {"mit", "apache-2.0"}),
+        ("unsloth/DeepSeek-R1-Distill-Llama-8B-GGUF", {"mit", "llama3.1"}),
+        ("unsloth/DeepSeek-R1-Distill-Llama-70B-GGUF", {"mit", "llama3.3"}),
+        ("unsloth/DeepSeek-R1-0528-Qwen3-8B-GGUF", {"mit", "apache-2.0"}),
+        ("unsloth/Llama-4-Scout-17B-16E-Instruct-GGUF", {"llama4"}),
+        ("Qwen/Qwen2.5-3B-Instruct-GGUF", {"unknown"}),
+    ],
+)
+def test_terms_of_the_base_come_along(catalog: Catalog, repo: str, effective: set[str]) -> None:
+    decision = decide(catalog, repo)
+    assert set(decision.license.effective) == effective
+    assert "unresolved_base" not in decision.license.flags
+
+
+def test_no_model_of_the_shelf_hangs_in_the_air(catalog: Catalog) -> None:
+    decisions = CatalogDecisions(catalog, Gate(load_licenses(), Policy(), NoRecords()))
+    for family in catalog.families:
+        for model in family.models:
+            for repo in (*model.gguf_repos, model.hub_repo):
+                flags = decisions.decide(model, repo).license.flags
+                assert not {"unresolved_base", "cycle", "no_license_on_chain"} & set(flags), repo
+
+
+def test_a_license_that_we_do_not_know_needs_a_review(catalog: Catalog) -> None:
+    decision = decide(catalog, "Qwen/Qwen2.5-3B-Instruct-GGUF")
+    assert decision.verdict is Verdict.NEEDS_REVIEW
+    assert decision.license.declared_names == ("qwen-research",)
+
+
+@pytest.mark.parametrize(("domicile", "verdict"), [("DE", "blocked"), ("US", "allowed")])
+def test_llama_4_is_multimodal_also_as_a_text_file(
+    catalog: Catalog, domicile: str, verdict: str
+) -> None:
+    organization = Organization(
+        domicile=domicile, use_regions=(domicile,), commercial=True, mau=1000,
+        mau_over_on_release=False, annual_revenue_usd=1000, monthly_revenue_usd=100,
+        redistributes=False, distributes_product=False, makes_derivatives=False,
+        distributes_derivatives=False, hosts_service=False, ai_work_assistant=False,
+        internal_only=True, trains_on_outputs=False,
+    )  # fmt: skip
+    policy = Policy(organization=organization, sha256="0" * 64)
+    decision = decide(catalog, "unsloth/Llama-4-Scout-17B-16E-Instruct-GGUF", policy)
+    assert decision.verdict.value.startswith(verdict)
