@@ -252,6 +252,7 @@ class _Download:
 
     def _copy(self, body: Body, part: PartFile) -> None:
         stall = StallWatch(self._job.stall_seconds)
+        self._tell(part.length, DOWNLOADING)
         while part.missing_bytes:
             self._cancel.raise_if_cancelled()
             data = body.read(min(self._line.limit.read_size(), part.missing_bytes))

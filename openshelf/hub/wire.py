@@ -108,7 +108,8 @@ def failure_from(message: Message) -> OpenshelfError:
     data = message.get("data")
     if isinstance(kind, type) and issubclass(kind, OpenshelfError) and isinstance(data, dict):
         names = {field.name for field in dataclasses.fields(kind)}
-        return kind(**{name: value for name, value in data.items() if name in names})
+        fields = {name: value for name, value in data.items() if name in names}
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
     host = str(data.get("host", "")) if isinstance(data, dict) else ""
     why = str(data.get("why", "worker_died")) if isinstance(data, dict) else "worker_died"
     return NetworkFailure(host, why)

@@ -57,9 +57,11 @@ class Faults:
             for fault in self._faults:
                 if fault.stage != stage or not re.search(fault.path, path) or fault.count <= 0:
                     continue
+                if fault.kind in taken:
+                    continue
                 if fault.skip > 0:
                     fault.skip -= 1
                     continue
                 fault.count -= 1
-                taken.setdefault(fault.kind, fault)
+                taken[fault.kind] = fault
         return taken

@@ -70,7 +70,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD" and body:
             self.wfile.write(body)
-            self.entry.sent_bytes += len(body)
 
     def send_json(self, value: Any, headers: dict[str, str] | None = None) -> None:
         self.send(200, {"Content-Type": "application/json", **(headers or {})}, _json(value))

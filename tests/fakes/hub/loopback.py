@@ -20,7 +20,7 @@ __all__ = ["LoggedRequest", "LoopbackHub"]
 
 @dataclass
 class LoggedRequest:
-    """One request, and what became of it. `sent_bytes` counts bytes of the body."""
+    """One request, and what became of it. `sent_bytes` counts bytes of files."""
 
     origin: str
     method: str
