@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from openshelf.errors import NotEnoughDisk
+from openshelf.errors import NotEnoughDisk, NotFound
 from openshelf.licenses.chain import (
     Head,
     Lines,
@@ -161,14 +161,15 @@ class AcceptanceLog:
         )
 
     def revoke(self, record_id: str, form: AcceptanceForm, os_user: str = "") -> str:
-        """Take an acceptance back; that is a record too. Returns its id."""
+        """Take an acceptance back; that is a record too. Returns its id, raises NotFound."""
+        found = [r for r in self._chained() if r.get("record_id") == record_id]
+        if not found or found[0].get("method") == REVOKED:
+            raise NotFound("id", record_id)
+        person = {"os_user": os_user, "display": form.display_name, "role": form.role}
         return self.append(
             {
-                "accepted_by": {
-                    "os_user": os_user,
-                    "display": form.display_name,
-                    "role": form.role,
-                },
+                **{key: found[0].get(key) for key in ("model", "effective", "verdict")},
+                "accepted_by": person,
                 "on_behalf_of": form.on_behalf_of,
                 "note": form.note,
                 "method": REVOKED,

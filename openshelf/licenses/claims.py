@@ -30,6 +30,7 @@ class RepoClaims:
     LICENSE file where it was read (only its beginning with `license_text_is_head`), `license_path`
     that file's name; `gguf` holds general.* keys of a file's header; `declared` is what our own
     catalog says, used where nothing else is at hand; `multimodal` is None where nobody knows.
+    Without `is_card_read` an empty card says nothing, not even that its author is silent.
     """
 
     id: str
@@ -45,6 +46,7 @@ class RepoClaims:
     license_text_is_head: bool = False
     license_path: str = "LICENSE"
     multimodal: bool | None = None
+    is_card_read: bool = True
 
     @property
     def organization(self) -> str:

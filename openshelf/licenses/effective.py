@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from openshelf.errors import CorruptSettings
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,32 @@ class EffectiveLicense:
     multimodal: bool = False
     vendor_regions: tuple[str, ...] = ()
     unknown_vendors: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the texts' content, for the manifest of what is installed."""
+        bare = replace(self, texts=tuple(replace(text, text=None) for text in self.texts))
+        return asdict(bare)
+
+
+def effective_from_json(table: Mapping[str, Any]) -> EffectiveLicense:
+    """The inverse of `EffectiveLicense.as_json`. Raises CorruptSettings for anything else.
+
+    Unknown keys are left out, so that an older version can read what a newer one wrote.
+    """
+    try:
+        lineage = tuple(LineageNode(**_known(LineageNode, node)) for node in table["lineage"])
+        texts = tuple(LicenseText(**_known(LicenseText, text)) for text in table.get("texts", ()))
+        plain: dict[str, Any] = _known(EffectiveLicense, table)
+        plain.update(lineage=lineage, texts=texts)
+        return EffectiveLicense(**plain)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise CorruptSettings(detail=str(error), path="effective license") from error
+
+
+def _known(kind: type, table: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(kind)}
+    return {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in table.items()
+        if key in names
+    }

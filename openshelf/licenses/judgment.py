@@ -82,12 +82,13 @@ class Judgment:
         self, node: Ancestor, found: Identified, inherited: tuple[str, ...], flags: list[str]
     ) -> Judged:
         """A packager adds no terms of its own; an author who grants nothing keeps all rights."""
+        is_read = node.claims is None or node.claims.is_card_read
         if node.relation == "quantized" or found.inherits or self._misses_parent(node):
-            if node.parents and set(inherited) - {NO_LICENSE}:
+            if is_read and node.parents and set(inherited) - {NO_LICENSE}:
                 flags.append("missing_license_inherited")
             own = (UNKNOWN_LICENSE,) if found.inherits and not node.parents else ()
             return Judged(own, flags=tuple(flags))
-        return Judged((NO_LICENSE,), flags=tuple(flags))
+        return Judged((NO_LICENSE if is_read else UNKNOWN_LICENSE,), flags=tuple(flags))
 
     def _misses_parent(self, node: Ancestor) -> bool:
         return any(parent.claims is None for parent in self.ancestry.parents_of(node))

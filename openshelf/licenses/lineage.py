@@ -18,7 +18,12 @@ from openshelf.licenses.ancestry import (
     walk,
 )
 from openshelf.licenses.claims import RepoClaims, is_multimodal
-from openshelf.licenses.effective import EffectiveLicense, LicenseText, LineageNode
+from openshelf.licenses.effective import (
+    EffectiveLicense,
+    LicenseText,
+    LineageNode,
+    effective_from_json,
+)
 from openshelf.licenses.index import LicenseIndex, shipped_index
 from openshelf.licenses.judgment import Judged, Judgment, unique
 from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE
@@ -30,6 +35,7 @@ __all__ = [
     "LicenseText",
     "LineageNode",
     "RepoClaims",
+    "effective_from_json",
     "mark_changed",
     "resolve",
 ]

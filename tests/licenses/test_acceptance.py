@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from openshelf.errors import NotEnoughDisk
+from openshelf.errors import NotEnoughDisk, NotFound
 from openshelf.licenses import acceptance
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.chain import ZERO, canonical, sha256_of
@@ -93,7 +93,11 @@ def test_a_revoked_acceptance_is_gone(log: AcceptanceLog) -> None:
     first, second = log.append(record(1)), log.append(record(2))
     log.revoke(second, AcceptanceForm("Ada"))
     assert log.find_acceptance("owner/model-GGUF", COMMIT, (FILE,)) == first
-    log.revoke(first, AcceptanceForm("Ada"))
+    taken_back = log.revoke(first, AcceptanceForm("Ada"))
+    assert log.records()[-1]["model"]["repo"] == "owner/model-GGUF"
+    for unknown in (taken_back, "no such id"):
+        with pytest.raises(NotFound):
+            log.revoke(unknown, AcceptanceForm("Ada"))
     assert log.find_acceptance("owner/model-GGUF", COMMIT, (FILE,)) is None
     assert log.earlier("owner/model-GGUF") == ()
     assert log.verify().problem is None

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openshelf.errors import CorruptSettings
 from openshelf.licenses.facts import load_licenses
-from openshelf.licenses.lineage import EffectiveLicense, RepoClaims, mark_changed, resolve
+from openshelf.licenses.lineage import (
+    EffectiveLicense,
+    RepoClaims,
+    effective_from_json,
+    mark_changed,
+    resolve,
+)
 from openshelf.licenses.texts import texts_for
 from openshelf.paths import apache_license_text
 
@@ -273,6 +282,31 @@ def test_apache_is_complete_offline_and_others_are_not() -> None:
     assert license_text.sha256 == ""
     assert license_text.url.startswith("https://")
     assert use_policy.kind == "use_policy"
+
+
+def test_a_card_that_was_not_read_is_not_silent() -> None:
+    packaged = node("p/m-GGUF", None, "a/m", is_card_read=False)
+    assert resolved(packaged, node("a/m", None, declared="mit", is_card_read=False)).flags == ()
+    unread = resolved(packaged, node("a/m", None, is_card_read=False))
+    assert unread.effective == ("unknown",)
+
+
+def test_it_can_be_kept_and_read_again() -> None:
+    found = resolved(
+        node("p/m-GGUF", "mit", "a/m", region="DE", files=("mmproj.gguf",)),
+        node("a/m", ["apache-2.0", "my own"], gated=True, commit="e" * 40),
+    )
+    kept = json.loads(json.dumps({**found.as_json(), "of_a_newer_version": 1}))
+    again = effective_from_json(kept)
+    without = tuple(replace(text, text=None) for text in found.texts)
+    assert again == replace(found, texts=without)
+    assert any(text.sha256 for text in again.texts)
+
+
+@pytest.mark.parametrize("table", [{}, {"lineage": 3}, {"lineage": [3]}, {"lineage": [{}]}])
+def test_what_is_no_result_is_refused(table: dict[str, Any]) -> None:
+    with pytest.raises(CorruptSettings):
+        effective_from_json(table)
 
 
 def test_evidence_names_every_claim() -> None:
