@@ -17,7 +17,7 @@ from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
-from tests.fakes.example_data import example_machine
+from tests.fakes.example_data import example_machine, plain_machine
 from tests.fakes.services import installed_model
 
 ANSWER = """Either side can end the agreement with **30 days’ written notice**. Within those days \
@@ -180,6 +180,12 @@ def _open(place: Place) -> Callable[[MainWindow, Services], None]:
     return act
 
 
+def _open_plain_hardware(window: MainWindow, services: Services) -> None:
+    notes = (Reason("probe_too_slow", {"probe": "AMD GPUs", "seconds": 5}),)
+    window.set_machine(replace(plain_machine(), notes=notes))
+    window.open_place(Place.HARDWARE)
+
+
 def _same(services: Services) -> Services:
     return services
 
@@ -198,4 +204,6 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("library-full", _open(Place.LIBRARY), with_library),
     ("library-remove", _remove_one, with_library),
     ("library-empty", _open(Place.LIBRARY), _same),
+    ("hardware-full", _open(Place.HARDWARE), _same),
+    ("hardware-plain", _open_plain_hardware, _same),
 )

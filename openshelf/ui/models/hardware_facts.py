@@ -1,0 +1,61 @@
+"""What the hardware page asks for in tasks: the machine anew, and shelves for several machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from openshelf import __version__
+from openshelf.hardware.facts import Machine
+from openshelf.hardware.profiles import load_profiles
+from openshelf.logs import redact
+from openshelf.services import Services
+from openshelf.shelf.rows import Shelf, ShelfQuestion
+from openshelf.tasks import CancelToken, Report
+
+
+@dataclass(frozen=True)
+class MachineShelves:
+    """One shelf per machine, in the order asked; `number` tells late answers from the last one."""
+
+    number: int
+    context_length: int
+    shelves: tuple[Shelf, ...]
+
+
+def read_machine(services: Services) -> Callable[[CancelToken, Report], Machine]:
+    """Detect again, and ask the engine for its devices."""
+
+    def work(cancel: CancelToken, report: Report) -> Machine:
+        machine = services.detect_machine(cancel, report)
+        cancel.raise_if_cancelled()
+        return services.engine_facts(machine)
+
+    return work
+
+
+def read_profiles(cancel: CancelToken, report: Report) -> tuple[Machine, ...]:
+    return load_profiles()
+
+
+def read_shelves(
+    services: Services, machines: Sequence[Machine], context_length: int, number: int
+) -> Callable[[CancelToken, Report], MachineShelves]:
+    settings = services.settings.current
+    question = ShelfQuestion(context_length, settings.prefer, settings.kv_type)
+
+    def work(cancel: CancelToken, report: Report) -> MachineShelves:
+        shelves = []
+        for machine in machines:
+            cancel.raise_if_cancelled()
+            shelves.append(services.shelf(machine, question))
+        return MachineShelves(number, context_length, tuple(shelves))
+
+    return work
+
+
+def report_text(machine: Machine) -> str:
+    """Everything known about the machine for a bug report, without the person's own paths."""
+    report = {"openshelf": __version__, **machine.as_json()}
+    return redact(json.dumps(report, indent=2, ensure_ascii=False))

@@ -1,0 +1,199 @@
+"""The hardware page: what was found, what the engine can use, what fits, and what would."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from openshelf.hardware.facts import Machine
+from openshelf.services import Services
+from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded, Task
+from openshelf.ui.models.hardware_facts import (
+    MachineShelves,
+    read_machine,
+    read_profiles,
+    read_shelves,
+    report_text,
+)
+from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
+from openshelf.ui.sentences import error_details, error_text
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets.buttons import Button
+from openshelf.ui.widgets.containers import PageHeader, ScrollPage
+from openshelf.ui.widgets.found_card import FoundCard
+from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
+from openshelf.ui.widgets.page import Page
+
+_FIRST_PROFILES = 2
+"""So many are compared before anybody asks."""
+
+ROOM_FOR_TWO = 950
+"""Below this width the two cards stand one above the other."""
+
+
+class HardwarePage(Page):
+    """Shows the machine that the window detected; looks again when asked."""
+
+    def __init__(self, services: Services, bridge: TaskBridge) -> None:
+        super().__init__()
+        self._services, self._bridge = services, bridge
+        self._machine: Machine | None = None
+        self._profiles: tuple[Machine, ...] | None = None
+        self._compared: list[Machine] = []
+        self._context_length = services.settings.current.context_length
+        self._number = 0
+        self._task: Task | None = None
+        self._is_looking = False
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.header = PageHeader(
+            self.tr("Hardware"), self.tr("What was found, what the engine can use, and what fits")
+        )
+        self.look_button = Button(self.tr("Look again"), self.tr("Look at the hardware again"))
+        self.copy_button = Button(self.tr("Copy report"))
+        self.copy_button.setEnabled(False)
+        self.header.add_control(self.look_button)
+        self.header.add_control(self.copy_button)
+        self._scroll = ScrollPage(spacing=14)
+        self.notice = InlineNotice()
+        self.found = FoundCard()
+        self.fits = FitsCard(self._context_length)
+        self.what_if = WhatIfCard()
+        pair = QWidget()
+        self._pair = QBoxLayout(QBoxLayout.Direction.LeftToRight, pair)
+        self._pair.setContentsMargins(0, 0, 0, 0)
+        self._pair.setSpacing(14)
+        self._pair.addWidget(self.found, 1)
+        self._pair.addWidget(self.fits, 1)
+        for part in (self.notice, pair, self.what_if):
+            self._scroll.body.addWidget(part)
+        self._scroll.body.addStretch(1)
+        column.addWidget(self.header)
+        column.addWidget(self._scroll, 1)
+
+    def _connect(self) -> None:
+        self.look_button.clicked.connect(self.refresh)
+        self.copy_button.clicked.connect(self._on_copy)
+        self.notice.acted.connect(self.refresh)
+        self.fits.context_changed.connect(self._on_context_changed)
+        self.what_if.added.connect(self._on_added)
+        self.what_if.removed.connect(self._on_removed)
+
+    @override
+    def open_page(self) -> None:
+        if self._machine is None:
+            self.refresh()
+        if self._profiles is None:
+            self._bridge.submit("profiles", read_profiles, on_outcome=self._on_profiles_read)
+        elif self._machine is not None:
+            self._ask()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_wide = self.width() >= ROOM_FOR_TWO
+        self._pair.setDirection(
+            QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
+        )
+
+    @override
+    def set_machine(self, machine: Machine) -> None:
+        self._machine = machine
+        self.found.show_machine(machine)
+        self.copy_button.setEnabled(True)
+        if self._profiles is not None:
+            self._ask()
+
+    def refresh(self) -> None:
+        """Detect the hardware again and ask the engine what it can use."""
+        if self._is_looking:
+            return
+        self._is_looking = True
+        self.look_button.setEnabled(False)
+        self.header.set_subtitle(self.tr("Looking at the hardware…"))
+        self._bridge.submit("hardware", read_machine(self._services), on_outcome=self._on_looked)
+
+    def _on_looked(self, outcome: Outcome[Machine]) -> None:
+        self._is_looking = False
+        self.look_button.setEnabled(True)
+        self.header.set_subtitle(self.tr("What was found, what the engine can use, and what fits"))
+        match outcome:
+            case Succeeded(machine):
+                self.notice.hide()
+                self.set_machine(machine)
+            case Failed(error):
+                self._show_error(error)
+            case Cancelled():
+                pass
+
+    def _on_profiles_read(self, outcome: Outcome[tuple[Machine, ...]]) -> None:
+        match outcome:
+            case Succeeded(profiles):
+                self._profiles = profiles
+                self._compared = list(profiles[:_FIRST_PROFILES])
+            case Failed(error):
+                self._profiles = ()
+                self._show_error(error)
+            case Cancelled():
+                pass
+        if self._machine is not None:
+            self._ask()
+
+    def _ask(self) -> None:
+        """What fits on this machine and on the ones it is compared with; late answers are lost."""
+        if self._machine is None:
+            return
+        if self._task is not None:
+            self._task.cancel()
+        self._number += 1
+        machines = [self._machine, *self._compared]
+        self.what_if.show_machines(self._compared, self._profiles or ())
+        work = read_shelves(self._services, machines, self._context_length, self._number)
+        self._task = self._bridge.submit("what fits", work, on_outcome=self._on_shelves_read)
+
+    def _on_shelves_read(self, outcome: Outcome[MachineShelves]) -> None:
+        match outcome:
+            case Succeeded(answer):
+                if answer.number == self._number:
+                    self.fits.show_shelf(answer.shelves[0])
+                    self.what_if.show_shelves(answer.shelves)
+            case Failed(error):
+                self._show_error(error)
+            case Cancelled():
+                pass
+
+    def _show_error(self, error: BaseException) -> None:
+        self.notice.show_message(
+            error_text(error),
+            NoticeLevel.BAD,
+            button=self.tr("Try again"),
+            details=error_details(error),
+        )
+
+    def _on_context_changed(self, context_length: int) -> None:
+        self._context_length = context_length
+        self._ask()
+
+    def _on_added(self, name: str) -> None:
+        known = {machine.name for machine in self._compared}
+        self._compared += [
+            machine
+            for machine in self._profiles or ()
+            if machine.name == name and name not in known
+        ]
+        self._ask()
+
+    def _on_removed(self, name: str) -> None:
+        self._compared = [machine for machine in self._compared if machine.name != name]
+        self._ask()
+
+    def _on_copy(self) -> None:
+        if self._machine is not None:
+            QGuiApplication.clipboard().setText(report_text(self._machine))
+            self.copy_button.setText(self.tr("Copied"))

@@ -1,0 +1,172 @@
+"""What fits this machine, and what would fit others: two tables of the families."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
+
+from openshelf.hardware.facts import Machine
+from openshelf.shelf.rows import RankedVariant, Shelf, ShelfRow
+from openshelf.ui.models.shelf_words import fit_words, speed_words
+from openshelf.ui.sentences import reason_sentence, reason_sentences
+from openshelf.ui.theme import TextRole, font
+from openshelf.ui.widgets.buttons import Button, SegmentedControl
+from openshelf.ui.widgets.containers import Card
+from openshelf.ui.widgets.flow import FlowLayout
+from openshelf.ui.widgets.plain_table import Cell, PlainTable
+from openshelf.ui.widgets.text import TextLabel
+from openshelf.units import format_tokens
+
+CONTEXTS = (4096, 8192, 32768, 131072)
+
+
+def variant_words(ranked: RankedVariant) -> str:
+    """`Qwen3-14B · Q3_K_M`."""
+    return f"{ranked.variant.model.name} · {ranked.variant.quant}"
+
+
+class FitsCard(Card):
+    """The best variant of each family here, where it would run and how fast."""
+
+    context_changed = Signal(int)
+
+    def __init__(self, context_length: int) -> None:
+        super().__init__(margin=18, spacing=10)
+        row = QHBoxLayout()
+        self.title = TextLabel("", TextRole.HEADING, wrap=True)
+        options = [(length, format_tokens(length)) for length in CONTEXTS]
+        self.context = SegmentedControl(self.tr("Context"), options, context_length)
+        self.context.value_changed.connect(self._on_context_changed)
+        row.addWidget(self.title, 1)
+        row.addWidget(self.context)
+        self.body.addLayout(row)
+        self.table = PlainTable(self.tr("What fits this machine"))
+        self.waiting = TextLabel(self.tr("Working it out…"), TextRole.BODY, "muted")
+        self.body.addWidget(self.waiting)
+        self.body.addWidget(self.table)
+        self.body.addStretch(1)
+        self._show_title(context_length)
+
+    def show_shelf(self, shelf: Shelf) -> None:
+        self._show_title(shelf.context_length)
+        self.waiting.hide()
+        headers = (self.tr("Family"), self.tr("Best variant"), self.tr("Where"), self.tr("Speed"))
+        self.table.show_rows(headers, [self._cells(row) for row in shelf.rows], (3, 4, 2, 2))
+
+    def _cells(self, row: ShelfRow) -> tuple[Cell, ...]:
+        family = Cell(row.family.name)
+        best = row.recommended
+        if best is None:
+            where = fit_words(row.nearest.fit) if row.nearest else self.tr("not known")
+            none = Cell(self.tr("none"), "muted", why_none(row))
+            return (family, none, Cell(where, "muted", why_none(row)), Cell("—", "muted"))
+        return (
+            family,
+            Cell(variant_words(best), tooltip=reason_sentences(best.reasons)),
+            Cell(fit_words(best.fit)),
+            Cell(speed_words(best.fit.speed)),
+        )
+
+    def _show_title(self, context_length: int) -> None:
+        text = self.tr("What fits at {context} context")
+        self.title.setText(text.format(context=format_tokens(context_length)))
+
+    def _on_context_changed(self, value: object) -> None:
+        self.context_changed.emit(int(str(value)))
+
+
+def why_none(row: ShelfRow) -> str:
+    """Why no variant of a family fits, as far as it is known."""
+    if row.nearest is not None:
+        return reason_sentences(row.nearest.fit.reasons or row.nearest.reasons)
+    return reason_sentence(row.note) if row.note is not None else ""
+
+
+class MachineChip(Button):
+    """A machine in the comparison; pressing takes it out."""
+
+    look = "filter"
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text.replace("&", "&&"), name)
+        self.setProperty("active", "true")
+        self.setFont(font(TextRole.CHIP))
+
+
+class WhatIfCard(Card):
+    """The families on this machine beside known others; `added` and `removed` carry a name."""
+
+    added = Signal(str)
+    removed = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__(margin=18, spacing=10)
+        row = QHBoxLayout()
+        row.addWidget(TextLabel(self.tr("What if you had…"), TextRole.HEADING))
+        row.addStretch(1)
+        hint = self.tr("estimates for machines with nothing else running")
+        row.addWidget(TextLabel(hint, TextRole.SMALL, "muted"))
+        self.body.addLayout(row)
+        self._chips = QWidget()
+        self._flow = FlowLayout(self._chips, spacing=8)
+        self.body.addWidget(self._chips)
+        self.add_button = MachineChip(self.tr("Add…"), self.tr("Compare with another machine"))
+        self.add_button.setProperty("active", "false")
+        self._menu = QMenu(self)
+        self._menu.triggered.connect(self._on_triggered)
+        self.add_button.setMenu(self._menu)
+        self._flow.addWidget(self.add_button)
+        self._buttons: dict[str, MachineChip] = {}
+        self.table = PlainTable(self.tr("What would fit other machines"))
+        self.body.addWidget(self.table)
+
+    def show_machines(self, compared: Sequence[Machine], profiles: Sequence[Machine]) -> None:
+        """One button for each machine compared, and a menu with the others."""
+        names = [machine.name for machine in compared]
+        for name in [known for known in self._buttons if known not in names]:
+            button = self._buttons.pop(name)
+            self._flow.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self._flow.removeWidget(self.add_button)
+        for name in names:
+            if name not in self._buttons:
+                spoken = self.tr("Compare with {machine} no longer").format(machine=name)
+                button = MachineChip(f"{name} ✕", spoken)
+                button.setProperty("machine", name)
+                button.clicked.connect(self._on_removed)
+                self._buttons[name] = button
+                self._flow.addWidget(button)
+        self._flow.addWidget(self.add_button)
+        self._menu.clear()
+        for machine in profiles:
+            if machine.name not in names:
+                self._menu.addAction(machine.name.replace("&", "&&")).setData(machine.name)
+        self.add_button.setEnabled(bool(self._menu.actions()))
+
+    def show_shelves(self, shelves: Sequence[Shelf]) -> None:
+        """The first is this machine's; each names its machine."""
+        headers = [self.tr("Best of each family"), self.tr("This machine")]
+        headers += [shelf.machine.name for shelf in shelves[1:]]
+        by_family = [{row.family.id: row for row in shelf.rows} for shelf in shelves]
+        rows = [
+            [Cell(row.family.name), *(self._cell(rows.get(row.family.id)) for rows in by_family)]
+            for row in shelves[0].rows
+        ]
+        self.table.show_rows(headers, rows, [3, *([4] * len(shelves))])
+
+    def _cell(self, row: ShelfRow | None) -> Cell:
+        best = row.recommended if row is not None else None
+        if best is None:
+            return Cell(self.tr("none"), "muted", why_none(row) if row is not None else "")
+        words = f"{variant_words(best)} · {speed_words(best.fit.speed)}"
+        return Cell(words, tooltip=fit_words(best.fit))
+
+    def _on_triggered(self, action: QAction) -> None:
+        self.added.emit(str(action.data()))
+
+    def _on_removed(self) -> None:
+        self.removed.emit(str(self.sender().property("machine")))
