@@ -70,6 +70,8 @@ class Generator:
         self._memory = lib.llama_get_memory(model.context)
         self._held: list[int] = []
         self._held_text = b""
+        self._drawn: list[int] = []
+        """The last token of an answer that was cut off: shown, and not yet in the context."""
         self._pieces: dict[int, tuple[bytes, bytes]] = {}
         source = model.template()
         self._template = (
@@ -114,10 +116,11 @@ class Generator:
         A model may have written its last answer in other tokens than a tokenizer cuts from the
         same text; cutting it again would throw the context away from there on.
         """
-        if self._held_text and text.startswith(self._held_text):
-            tail = self._model.tokenize(text[len(self._held_text) :], add_special=False)
+        known_text = self._held_text + b"".join(self._piece(token)[1] for token in self._drawn)
+        if self._held_text and text.startswith(known_text):
+            tail = self._model.tokenize(text[len(known_text) :], add_special=False)
             if tail and self._model.is_control(tail[0]):
-                return self._held + tail
+                return self._held + self._drawn + tail
         bos = self._model.special_text("bos").encode()
         return self._model.tokenize(text, add_special=not (bos and text.startswith(bos)))
 
@@ -128,23 +131,25 @@ class Generator:
         common = 0
         while common < limit and self._held[common] == prompt[common]:
             common += 1
-        window = lib.llama_model_n_swa(self._model.model)
-        if common and not self._cut(common):
+        if common < len(self._held) and not self._go_back(common):
             common = 0
-        elif common and window:
-            # A sliding window forgets: going back further than it reaches finds holes.
-            first = lib.llama_memory_seq_pos_min(self._memory, 0)
-            if first > max(0, common - window):
-                common = 0
         if common == 0:
             lib.llama_memory_clear(self._memory, True)
         self._held = self._held[:common]
         self._held_text = b""
+        self._drawn = []
         return common
 
-    def _cut(self, length: int) -> bool:
-        if length == len(self._held):
-            return True
+    def _go_back(self, length: int) -> bool:
+        """Forget all but the first `length` tokens; False where that is not possible.
+
+        A sliding window holds no more than its last tokens, so going back further finds holes; a
+        recurrent state cannot go back at all.
+        """
+        window = lib.llama_model_n_swa(self._model.model)
+        first = lib.llama_memory_seq_pos_min(self._memory, 0)
+        if window and first > max(0, length - window):
+            return False
         return bool(lib.llama_memory_seq_rm(self._memory, 0, length, -1))
 
     def _read_prompt(self, request_id: int, prompt: Sequence[int], turn: _Turn) -> bool:
@@ -229,11 +234,10 @@ class Generator:
             if stream.add(shown):
                 finish_reason = "stop"
                 break
-            if turn.completion_tokens >= max_tokens > 0:
+            full = len(self._held) + 1 >= self._model.n_context
+            if full or turn.completion_tokens >= max_tokens > 0:
                 finish_reason = "length"
-                break
-            if len(self._held) + 1 >= self._model.n_context:
-                finish_reason = "length"
+                self._drawn = [token]
                 break
             one[0] = token
             self._watch(on=slow)
