@@ -10,7 +10,7 @@ from openshelf.library.install import InstallOffer
 from openshelf.licenses.clearance import Verdict
 from openshelf.ui.models.shelf_words import ChipText
 from openshelf.ui.sentences import words
-from openshelf.ui.widgets.chip import ChipKind
+from openshelf.ui.theme.kinds import ChipKind
 
 
 def _tr(text: str) -> str:

@@ -13,7 +13,7 @@ from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.license import License
 from openshelf.policy.verdict import Decision
 from openshelf.shelf.rows import QualityKept, RankedVariant, ShelfRow
-from openshelf.ui.widgets.chip import ChipKind
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.units import format_bytes
 
 

@@ -14,7 +14,7 @@ from openshelf.licenses.obligations import WHEN, SheetTerms, TermRow, sheet_term
 from openshelf.policy.verdict import Decision
 from openshelf.ui.models.shelf_words import ChipText
 from openshelf.ui.sentences import words
-from openshelf.ui.widgets.chip import ChipKind
+from openshelf.ui.theme.kinds import ChipKind
 
 _BAD_KINDS = ("scale", "region", "outputs")
 

@@ -1,5 +1,6 @@
 """The building blocks of all pages: chips, buttons, bars, cards, notices."""
 
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.bars import FitBar, FitParts, LegendMark, Meter, Segment, SegmentBar
 from openshelf.ui.widgets.buttons import (
     Button,
@@ -9,7 +10,7 @@ from openshelf.ui.widgets.buttons import (
     PrimaryButton,
     SegmentedControl,
 )
-from openshelf.ui.widgets.chip import Badge, Chip, ChipKind
+from openshelf.ui.widgets.chip import Badge, Chip
 from openshelf.ui.widgets.containers import (
     PAGE_MARGIN,
     Card,

@@ -12,8 +12,9 @@ from openshelf.chat.interface import ModelInMemory
 from openshelf.fit.verdict import FitVerdict
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.theme import TextRole
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.buttons import Button, LinkButton
-from openshelf.ui.widgets.chip import Chip, ChipKind
+from openshelf.ui.widgets.chip import Chip
 from openshelf.ui.widgets.text import TextLabel
 
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import enum
-
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy
 from typing_extensions import override
 
 from openshelf.ui.theme.fonts import TextRole, font
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.text import set_property
 
 _SIDE = 8
-
-
-class ChipKind(enum.StrEnum):
-    NEUTRAL = "neutral"
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-    ACCENT = "accent"
 
 
 class Chip(QLabel):

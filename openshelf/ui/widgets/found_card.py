@@ -9,7 +9,8 @@ from openshelf.fit.pools import GPU_RESERVE_BYTES, RAM_RESERVE_BYTES, RAM_RESERV
 from openshelf.hardware.facts import Cpu, Disk, EngineBuild, Gpu, GpuKind, Machine, Memory
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.theme import TextRole
-from openshelf.ui.widgets.chip import Chip, ChipKind
+from openshelf.ui.theme.kinds import ChipKind
+from openshelf.ui.widgets.chip import Chip
 from openshelf.ui.widgets.containers import Card, Divider
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.units import format_bytes

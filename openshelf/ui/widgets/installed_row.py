@@ -12,8 +12,9 @@ from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.chat_facts import short_day
 from openshelf.ui.models.library_facts import LibraryFacts
 from openshelf.ui.theme import TextRole
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.buttons import Button, DangerButton, LinkButton
-from openshelf.ui.widgets.chip import Chip, ChipKind
+from openshelf.ui.widgets.chip import Chip
 from openshelf.ui.widgets.containers import Divider
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.units import format_bytes
