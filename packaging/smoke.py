@@ -1,7 +1,7 @@
 """Starts a built Openshelf as a person would, on a home of its own, and looks at what comes back:
 its version, its window (offscreen) with the engine behind it, and a command of the command line.
 
-    python packaging/smoke.py [path of the executable]
+    python packaging/smoke.py [path of the executable, or the words that start it]
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ def source_version() -> str:
     return found.group(1)
 
 
-def check_version(executable: Path, home: Path) -> str:
-    answer = _output(executable, home, "--version").strip()
+def check_version(app: list[str], home: Path) -> str:
+    answer = _output(app, home, "--version").strip()
     assert answer == f"openshelf {source_version()}", answer
     return answer
 
 
-def check_window(executable: Path, home: Path) -> str:
+def check_window(app: list[str], home: Path) -> str:
     """The window opens and the engine's worker, the same executable, answers a ping."""
-    answer = _last_object(_output(executable, home, "--smoke"))
+    answer = _last_object(_output(app, home, "--smoke"))
     assert answer["window"] is True, answer
     assert answer["engine"], answer
     return f"window opened, engine {answer['engine']}"
 
 
-def check_command_line(executable: Path, home: Path) -> str:
+def check_command_line(app: list[str], home: Path) -> str:
     """A command that needs the resources and one that needs the drivers and the engine."""
-    hardware = json.loads(_output(executable, home, "hardware", "--json"))
+    hardware = json.loads(_output(app, home, "hardware", "--json"))
     assert hardware["memory"]["total_bytes"] > 0, hardware
     assert hardware["engine"]["devices"], hardware
-    shelf = json.loads(_output(executable, home, "shelf", "--json"))
+    shelf = json.loads(_output(app, home, "shelf", "--json"))
     assert shelf["families"], shelf
     return f"{len(shelf['families'])} families on the shelf"
 
@@ -56,14 +56,14 @@ def check_command_line(executable: Path, home: Path) -> str:
 CHECKS = (check_version, check_window, check_command_line)
 
 
-def _output(executable: Path, home: Path, *words: str) -> str:
+def _output(app: list[str], home: Path, *words: str) -> str:
     environment = {
         **{name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ},
         "OPENSHELF_HOME": str(home),
         "QT_QPA_PLATFORM": "offscreen",
     }
     ran = subprocess.run(
-        [str(executable), *words],
+        [*app, *words],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -81,13 +81,14 @@ def _last_object(text: str) -> dict[str, Any]:
     return found
 
 
-def run(executable: Path) -> int:
+def run(app: list[str]) -> int:
+    """Every check, told on stdout; 0 where all passed."""
     failed = 0
     with tempfile.TemporaryDirectory() as home:
         for check in CHECKS:
             started = time.monotonic()
             try:
-                result = f"ok: {check(executable, Path(home))}"
+                result = f"ok: {check(app, Path(home))}"
             except (
                 AssertionError,
                 ValueError,
@@ -102,4 +103,4 @@ def run(executable: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(Path(sys.argv[1]) if len(sys.argv) > 1 else BUILT))
+    sys.exit(run(sys.argv[1:] or [str(BUILT)]))

@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
-
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def notices() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("notices", ROOT / "packaging" / "notices.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_direct_and_indirect_parts_are_named(notices: ModuleType) -> None:
