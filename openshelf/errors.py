@@ -35,6 +35,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 
 @dataclass(eq=False)
 class OpenshelfError(Exception):
@@ -51,6 +53,7 @@ class OpenshelfError(Exception):
         """The fields, ready for JSON."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
+    @override
     def __str__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.data().items())
         return f"{self.kind}({fields})"

@@ -30,14 +30,17 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class Database:
-    """One connection for all threads. WAL and synchronous=FULL: what was acknowledged stays."""
+    """One connection for all threads. WAL and synchronous=FULL: what was acknowledged stays.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Without a path it lives in memory, for conversations that nobody wants kept.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path or Path(":memory:")
         self._lock = threading.RLock()
         self.notes: tuple[Reason, ...] = ()
         """What had to be done to open it, for the window to say."""
-        self._connection = self._open()
+        self._connection = _prepared(_connected(":memory:")) if path is None else self._open()
 
     def close(self) -> None:
         with self._lock:

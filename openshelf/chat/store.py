@@ -60,7 +60,7 @@ class ConversationStore:
     """Every method may be called from any thread. Raises NotFound, and NotEnoughDisk where the
     disk is full."""
 
-    def __init__(self, path: Path, clock: Callable[[], datetime] = now_utc) -> None:
+    def __init__(self, path: Path | None, clock: Callable[[], datetime] = now_utc) -> None:
         self._clock = clock
         self._database = Database(path)
         self._end_interrupted()

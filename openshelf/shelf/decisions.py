@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from openshelf.catalog.entries import Catalog, CatalogModel
+from openshelf.licenses.license import License
 from openshelf.licenses.lineage import RepoClaims, resolve
 from openshelf.policy.gate import Gate
 from openshelf.policy.verdict import Decision
@@ -53,8 +55,21 @@ class CatalogDecisions:
         return RepoClaims(
             id=repo,
             card={"base_model": model.hub_repo, "base_model_relation": "quantized"},
+            is_card_read=False,
             multimodal=_is_multimodal(model),
         )
+
+
+_WORST_FIRST = ("no", "unknown", "conditional", "yes")
+
+
+def commercial_use(decision: Decision, licenses: Mapping[str, License]) -> str:
+    """yes, conditional, unknown or no: the worst along the lineage."""
+    values = [
+        licenses[id_].commercial_use.value if id_ in licenses else "unknown"
+        for id_ in decision.license.effective
+    ]
+    return min(values, key=_WORST_FIRST.index, default="unknown")
 
 
 def _is_multimodal(model: CatalogModel) -> bool:

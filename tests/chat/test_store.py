@@ -310,3 +310,13 @@ def test_titles_are_cut_at_words() -> None:
     long = title_from("Explain the difference between a llama and an alpaca to a child of five")
     assert long == "Explain the difference between a llama and an…"
     assert title_from("x" * 100) == "x" * (TITLE_CHARACTERS - 1) + "…"
+
+
+def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = ConversationStore(None, Clock())
+    conversation = store.new_conversation("m1")
+    assert store.conversations() == (conversation,)
+    assert store.notes == ()
+    store.close()
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from openshelf.licenses.facts import load_licenses
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Organization, Policy
 from openshelf.policy.verdict import Decision
-from openshelf.shelf.decisions import CatalogDecisions
+from openshelf.shelf.decisions import CatalogDecisions, commercial_use
 
 
 class NoRecords:
@@ -78,3 +78,17 @@ def test_llama_4_is_multimodal_also_as_a_text_file(
     policy = Policy(organization=organization, sha256="0" * 64)
     decision = decide(catalog, "unsloth/Llama-4-Scout-17B-16E-Instruct-GGUF", policy)
     assert decision.verdict.value.startswith(verdict)
+
+
+@pytest.mark.parametrize(
+    ("repo", "use"),
+    [
+        ("Qwen/Qwen3-8B-GGUF", "yes"),
+        ("unsloth/DeepSeek-R1-Distill-Llama-8B-GGUF", "conditional"),
+        ("Qwen/Qwen2.5-3B-Instruct-GGUF", "unknown"),
+    ],
+)
+def test_commercial_use_is_the_worst_along_the_lineage(
+    catalog: Catalog, repo: str, use: str
+) -> None:
+    assert commercial_use(decide(catalog, repo), load_licenses()) == use
