@@ -1,0 +1,212 @@
+"""Messages as documents: the same however they arrived, and nothing that a model writes acts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QTextCursor
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.markdown_document import MarkdownDocument, SafeDocument
+from openshelf.ui.widgets.text_view import TextView
+from openshelf.ui.widgets.transcript import FIRST_MESSAGES, Transcript
+from tests.ui.chat_messages import message
+
+TEXT = """# Title
+Some **bold**, *thin* and `code`.
+
+1. one
+2. two
+   - inner
+
+3. three
+
+| a | b |
+|---|---|
+| 1 | `2` |
+
+```python
+def f():
+
+    return "x"
+```
+> said
+> twice
+
+- [ ] open
+- [x] done
+
+---
+The end
+"""
+_PIECES = st.sampled_from(
+    ["word ", "\n", "\n\n", "```py\n", "```\n", "- x\n", "1. y\n", "   z", "> q\n", "**b** ",
+     "| a | b |\n|---|---|\n| c | d |\n\n", "# h\n", "---\n", "`c` ", "[l](https://a.b) "]
+)  # fmt: skip
+
+
+def look(document: MarkdownDocument) -> list[tuple[object, ...]]:
+    """Text, list, level and margins of every block: what a person would see as different."""
+    blocks, block = [], document.begin()
+    while block.isValid():
+        style, text_list = block.blockFormat(), block.textList()
+        number = text_list.itemText(block) if text_list else ""
+        blocks.append(
+            (block.text(), number, style.headingLevel(), style.leftMargin(), style.topMargin(),
+             style.bottomMargin(), QTextCursor(block).currentTable() is not None)
+        )  # fmt: skip
+        block = block.next()
+    return blocks
+
+
+def whole(text: str) -> MarkdownDocument:
+    document = MarkdownDocument()
+    document.set_text(text)
+    document.finish()
+    return document
+
+
+def streamed(text: str, size: int) -> MarkdownDocument:
+    document = MarkdownDocument()
+    for end in range(0, len(text), size):
+        document.set_text(text[:end])
+    document.set_text(text)
+    document.finish()
+    return document
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_streamed_answer_looks_as_if_it_had_been_there_at_once(
+    themed_app: QApplication, size: int
+) -> None:
+    assert look(streamed(TEXT, size)) == look(whole(TEXT))
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(_PIECES, max_size=14).map("".join), st.integers(1, 9))
+def test_any_text_looks_the_same_streamed(themed_app: QApplication, text: str, size: int) -> None:
+    assert look(streamed(text, size)) == look(whole(text))
+
+
+def test_closed_blocks_are_left_alone(themed_app: QApplication) -> None:
+    document = MarkdownDocument()
+    document.documentLayout()
+    document.set_text("first **one**\n\nsecond")
+    changes: list[int] = []
+    document.contentsChange.connect(lambda at, _removed, _added: changes.append(at))
+    document.set_text("first **one**\n\nsecond goes on")
+    assert changes
+    assert min(changes) >= len("first one")
+
+
+def test_html_and_images_are_only_text(
+    themed_app: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(SafeDocument, "loadResource", lambda _self, _kind, name: asked.append(name))
+    document = whole(
+        "<b>bold</b> <script>x</script> ![alt](file:///etc/passwd) ![](https://evil.test/p.png)"
+    )
+    document.setTextWidth(400)
+    document.size()
+    assert asked == []
+    assert "<b>bold</b> <script>x</script> [image: alt]" in document.toPlainText()
+    assert "\ufffc" not in document.toPlainText()
+
+
+def test_front_matter_is_shown_and_not_swallowed(themed_app: QApplication) -> None:
+    assert "secret: 1" in whole("---\nsecret: 1\n---\ntext").toPlainText()
+
+
+def test_link_is_announced_and_not_followed(qtbot: QtBot, themed_app: QApplication) -> None:
+    view = TextView("Answer")
+    qtbot.addWidget(view)
+    view.resize(400, 100)
+    view.set_text("[click me](https://example.com/a?b=ü)")
+    view.show()
+    place = view.viewport().mapFrom(view, QPoint(20, 8))
+    with qtbot.waitSignal(view.link_pressed) as pressed:
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert pressed.args == ["https://example.com/a?b=%C3%BC"]
+    assert view.toPlainText() == "click me"
+
+
+def test_code_can_be_copied_as_it_was_written(qtbot: QtBot, themed_app: QApplication) -> None:
+    view = TextView("Answer")
+    qtbot.addWidget(view)
+    view.resize(500, 300)
+    view.show()
+    view.set_text("text\n```python\ndef f():\n\n    return 1\n```\n")
+    view.finish()
+    view.findChild(LinkButton).click()
+    assert QGuiApplication.clipboard().text() == "def f():\n\n    return 1"
+
+
+def test_marked_text_stays_marked_while_more_arrives(
+    qtbot: QtBot, themed_app: QApplication
+) -> None:
+    view = TextView("Answer")
+    qtbot.addWidget(view)
+    view.set_text("one two three")
+    cursor = view.textCursor()
+    cursor.setPosition(4)
+    cursor.setPosition(7, QTextCursor.MoveMode.KeepAnchor)
+    view.setTextCursor(cursor)
+    view.set_text("one two three four\n\nfive")
+    assert view.textCursor().selectedText() == "two"
+
+
+def test_height_follows_the_text(qtbot: QtBot, themed_app: QApplication) -> None:
+    view = TextView("Answer")
+    qtbot.addWidget(view)
+    view.resize(300, 50)
+    view.show()
+    view.set_text("a line")
+    low = view.height()
+    view.set_text("a line\n\n" + "many words " * 100)
+    assert view.height() > low + 100
+    assert view.verticalScrollBar().maximum() == 0
+
+
+def test_transcript_follows_the_end_only_while_the_person_is_there(
+    qtbot: QtBot, themed_app: QApplication
+) -> None:
+    transcript = Transcript()
+    qtbot.addWidget(transcript)
+    transcript.resize(500, 300)
+    transcript.show()
+    transcript.show_messages([message(1, "user", "q"), message(2, "assistant", "x\n\n" * 60)])
+    bar = transcript.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())
+    answer = transcript.begin_answer()
+    answer.text.show()
+    answer.text.set_text("y\n\n" * 40)
+    qtbot.waitUntil(lambda: answer.height() > 300 and bar.value() == bar.maximum())
+    bar.setValue(10)
+    before = bar.maximum()
+    answer.text.set_text("y\n\n" * 80)
+    qtbot.waitUntil(lambda: bar.maximum() > before)
+    assert bar.value() == 10
+
+
+def test_long_conversations_open_with_their_last_messages(
+    qtbot: QtBot, themed_app: QApplication
+) -> None:
+    transcript = Transcript()
+    qtbot.addWidget(transcript)
+    transcript.resize(500, 300)
+    transcript.show()
+    count = FIRST_MESSAGES + 15
+    transcript.show_messages([message(n, "user", f"m{n}") for n in range(count)])
+    assert len(transcript.items) == FIRST_MESSAGES
+    button = next(b for b in transcript.findChildren(LinkButton) if "15 earlier" in b.text())
+    button.click()
+    assert [item.text for item in transcript.items[:2]] == ["m0", "m1"]
+    assert len(transcript.items) == count
+    assert button.isHidden()
