@@ -1,0 +1,261 @@
+"""The library page over fake services: downloads that move, models that go, words that are true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from openshelf.errors import NotFound
+from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.installed import InstalledModel
+from openshelf.reasons import Reason
+from openshelf.services import Services
+from openshelf.ui.models.library_facts import disk_of
+from openshelf.ui.pages.library import LibraryPage
+from openshelf.ui.places import Place
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets.installed_row import InstalledRow
+from tests.fakes.services import FakeDownloads, FakeLibrary, fake_services, installed_model
+
+QWEN = installed_model()
+LLAMA = installed_model(
+    "Llama-3.2-3B", "Q8_0", license_ids=("llama3.2",), installed_at="2026-11-01T09:00:00Z"
+)
+
+
+class Setting:
+    """A page with its fakes at hand."""
+
+    def __init__(self, services: Services, bridge: TaskBridge) -> None:
+        self.services = services
+        self.page = LibraryPage(services, bridge)
+        self.library: FakeLibrary = services.library  # type: ignore[assignment]
+        self.downloads: FakeDownloads = services.downloads  # type: ignore[assignment]
+
+    def names(self) -> list[str]:
+        return [row.name.text() for row in self.page.installed_rows.rows]
+
+    def row(self, model: InstalledModel) -> InstalledRow:
+        row = self.page.installed_rows.row(model.id)
+        assert row is not None
+        return row
+
+
+@pytest.fixture
+def make(
+    tmp_path: Path, themed_app: QApplication, qtbot: QtBot
+) -> Iterator[Callable[..., Setting]]:
+    bridges: list[TaskBridge] = []
+
+    def build(*models: InstalledModel, **changes: Any) -> Setting:
+        services = fake_services(tmp_path, changes=changes)
+        services.library.models.extend(models)  # type: ignore[attr-defined]
+        bridge = TaskBridge(services.runner)
+        bridges.append(bridge)
+        setting = Setting(services, bridge)
+        setting.page.resize(1172, 860)
+        qtbot.addWidget(setting.page)
+        setting.page.show()
+        setting.page.open_page()
+        qtbot.waitUntil(lambda: setting.page._facts is not None)
+        return setting
+
+    yield build
+    for bridge in bridges:
+        bridge.close()
+        bridge.deleteLater()
+
+
+def download(**changes: Any) -> Download:
+    known = Download("d1", "a/b:Q4", "Qwen3-30B", "Q4_K_M", DownloadState.QUEUED, 0, 18_600_000_000)
+    return replace(known, **changes)
+
+
+def test_installed_models_say_what_they_are(make: Callable[..., Setting]) -> None:
+    missing = installed_model("Gone", missing=True)
+    setting = make(QWEN, LLAMA, missing)
+    assert setting.names() == ["Qwen3-14B", "Gone", "Llama-3.2-3B"]
+    row = setting.row(QWEN)
+    assert row.quant.text() == "Q3_K_M"
+    assert row.size_words.text() == "7.3 GB"
+    assert row.license.words == "apache-2.0"
+    assert row.speed.text() == "21 tok/s"
+    assert setting.row(missing).integrity.text() == "file is missing"
+    assert not setting.row(missing).chat_button.isEnabled()
+    assert "3 models · 14.6 GB" in setting.page.header.subtitle.text()
+
+
+def test_chat_is_asked_for_with_the_models_id(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make(QWEN)
+    with qtbot.waitSignal(setting.page.chat_requested) as asked:
+        setting.row(QWEN).chat_button.click()
+    assert asked.args == [QWEN.id]
+
+
+def test_removing_asks_in_the_row_and_then_tells_what_is_free(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make(QWEN, LLAMA)
+    row = setting.row(QWEN)
+    row.ask_to_remove()
+    assert "7.3 GB" in row.question.text()
+    assert "1 file " in row.question.text()
+    row.keep_button.click()
+    assert row.confirmation.isHidden()
+    assert len(setting.library.models) == 2
+    row.ask_to_remove()
+    row.remove_button.click()
+    qtbot.waitUntil(lambda: setting.names() == ["Llama-3.2-3B"])
+    assert setting.page.notice.text.text() == "Removed. 7.3 GB are free again."
+
+
+def test_a_removal_that_fails_keeps_the_row(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make(QWEN)
+    setting.library.models.clear()
+    row = setting.row(QWEN)
+    row.ask_to_remove()
+    row.remove_button.click()
+    qtbot.waitUntil(setting.page.notice.isVisible)
+    assert QWEN.id in setting.page.notice.text.text()
+
+
+def test_progress_changes_the_row_and_makes_no_new_one(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make(QWEN)
+    installed = setting.row(QWEN)
+    setting.downloads.put(download())
+    qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
+    row = setting.page.download_rows.rows[0]
+    setting.downloads.advance("d1", 11_900_000_000)
+    qtbot.waitUntil(lambda: "11.9 GB" in row.words.text())
+    assert row.words.text() == "11.9 GB of 18.6 GB · 38.0 MB/s · 3 min left"
+    assert row.meter.segments[0].share == pytest.approx(11.9 / 18.6)
+    assert setting.page.download_rows.rows == (row,)
+    assert setting.row(QWEN) is installed
+
+
+def test_pause_resume_cancel(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make()
+    setting.downloads.put(download())
+    setting.downloads.advance("d1", 1_000_000_000)
+    qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
+    row = setting.page.download_rows.rows[0]
+    row.action.click()
+    qtbot.waitUntil(lambda: row.action.text() == "Resume")
+    assert setting.downloads.all["d1"].state is DownloadState.PAUSED
+    row.action.click()
+    qtbot.waitUntil(lambda: row.action.text() == "Pause")
+    row.close_button.click()
+    qtbot.waitUntil(lambda: setting.page.download_rows.rows == ())
+    assert setting.downloads.all["d1"].state is DownloadState.CANCELLED
+
+
+def test_why_a_download_waits_or_failed_is_said(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make()
+    waits = Reason("The Hub asked to wait 40 s.")
+    setting.downloads.put(download(state=DownloadState.WAITING, reason=waits))
+    qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
+    row = setting.page.download_rows.rows[0]
+    assert row.words.text() == "The Hub asked to wait 40 s."
+    failed = Reason("The file is damaged.")
+    setting.downloads.put(download(state=DownloadState.FAILED, reason=failed))
+    qtbot.waitUntil(lambda: row.words.text() == "The file is damaged.")
+    assert row.action.text() == "Try again"
+    row.close_button.click()
+    qtbot.waitUntil(lambda: setting.page.download_rows.rows == ())
+    assert setting.downloads.all == {}
+
+
+def test_a_finished_download_leads_to_the_chat_and_into_the_table(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make()
+    setting.downloads.put(download(model_name="Qwen3-14B", quant="Q3_K_M"))
+    model = setting.downloads.finish("d1")
+    qtbot.waitUntil(lambda: setting.names() == ["Qwen3-14B"])
+    row = setting.page.download_rows.rows[0]
+    with qtbot.waitSignal(setting.page.chat_requested) as asked:
+        row.action.click()
+    assert asked.args == [model.id]
+
+
+def test_nothing_installed_leads_to_the_shelf(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make()
+    assert setting.page.empty.isVisible()
+    assert setting.page.empty.button is not None
+    with qtbot.waitSignal(setting.page.place_requested) as asked:
+        setting.page.empty.button.click()
+    assert asked.args == [Place.SHELF]
+
+
+def test_what_cannot_be_read_is_said_with_a_way_to_try_again(
+    qtbot: QtBot, tmp_path: Path, themed_app: QApplication
+) -> None:
+    class BrokenLibrary(FakeLibrary):
+        def installed(self) -> tuple[InstalledModel, ...]:
+            raise NotFound("file", "library.sqlite3")
+
+    services = fake_services(tmp_path, changes={"library": BrokenLibrary()})
+    bridge = TaskBridge(services.runner)
+    page = LibraryPage(services, bridge)
+    qtbot.addWidget(page)
+    page.show()
+    page.open_page()
+    qtbot.waitUntil(page.notice.isVisible)
+    assert "library.sqlite3" in page.notice.text.text()
+    assert page.notice.button.text() == "Try again"
+    bridge.close()
+    bridge.deleteLater()
+
+
+def test_menu_shows_the_folder_and_copies_the_id(
+    make: Callable[..., Setting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(
+        QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True
+    )
+    row = make(QWEN).row(QWEN)
+    row._copy.trigger()
+    row._folder.trigger()
+    assert QGuiApplication.clipboard().text() == QWEN.id
+    assert opened == ["/models"]
+
+
+def test_disk_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    found = disk_of(tmp_path / "a" / "b")
+    assert found is not None
+    assert found.path == str(tmp_path)
+    assert 0 <= found.free_bytes <= found.total_bytes
+
+
+def test_hostile_names_are_plain_text_on_one_line(make: Callable[..., Setting]) -> None:
+    model = installed_model("<b>x</b>\n<img src=file:///etc/passwd>")
+    row = make(model).row(model)
+    assert row.name.textFormat() is Qt.TextFormat.PlainText
+    assert row.name.text() == "<b>x</b> <img src=file:///etc/passwd>"
+
+
+def test_everything_that_takes_the_focus_has_a_name(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make(QWEN, LLAMA)
+    setting.downloads.put(download())
+    qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
+    nameless = [
+        widget
+        for widget in setting.page.findChildren(QWidget)
+        if widget.isVisible()
+        and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and not widget.accessibleName()
+    ]
+    assert nameless == []
