@@ -25,6 +25,7 @@ from openshelf.ui.translation import install_translators
 from tests.fakes.example_data import example_machine, example_offer, plain_machine
 from tests.fakes.services import FakeInstaller, fake_services, installed_model
 from tests.screens.clipping import clipped_texts
+from tests.screens.room_scenes import ROOM_SCENES
 
 FULL = QSize(1360, 860)
 SMALL = QSize(1024, 640)
@@ -148,6 +149,7 @@ SCENES = (
         lambda s: _installer(s, verdict=Verdict.BLOCKED, licenses=("llama3.2",)),
     ),
     Scene("install-offline", _open_sheet, _offline_installer),
+    *(Scene(*parts) for parts in ROOM_SCENES),
 )
 
 
