@@ -56,7 +56,7 @@ def run_worker() -> int:
     """Body of the child; returns its exit code: 0 done or stopped, 1 failed, 2 no usable job."""
     lines = _Wire(_private_stdout())
     # Unbuffered: a buffer's lock, held by a reader that waits, would abort the interpreter's exit.
-    commands = open(0, "rb", buffering=0, closefd=False)  # noqa: PTH123, SIM115
+    commands = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
     lines.send({"type": "hello", "version": __version__, "path": str(package_root())})
     try:
         job, options = wire.job_from(wire.decode(commands.readline(wire.MAX_LINE_BYTES)))

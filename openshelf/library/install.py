@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from openshelf.gguf.names import parse_name
 from openshelf.hub.entries import DownloadFile
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm
-from openshelf.licenses.clearance import Clearance
+from openshelf.licenses.clearance import Clearance, ClearedFile
 from openshelf.policy.verdict import Decision
 from openshelf.tasks import CancelToken, Report
 
@@ -41,10 +42,35 @@ class InstallOffer:
     folder: str
     installed_id: str | None = None
     """Set where these very files are installed already."""
+    gated: bool = False
+    """The publisher asks for a form on the Hub."""
+    is_main: bool = False
+    """The commit is where the branch main stands now."""
+    source_paths: tuple[str, ...] = ()
+    """Where the files lie, for source file; the first one is `local_path`."""
 
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def cleared_files(self) -> tuple[ClearedFile, ...]:
+        return tuple(ClearedFile(f.path, f.sha256, f.size_bytes) for f in self.files)
+
+    @property
+    def model_id(self) -> str:
+        """The id that it has, or will have, in the library (cli.md)."""
+        if self.installed_id is not None:
+            return self.installed_id
+        mark = self.commit[:8] if self.source != "file" else self.files[0].sha256[:8]
+        return f"{self.repo}@{mark}:{file_stem(self.files[0].path)}"
+
+
+def file_stem(path: str) -> str:
+    """A file's name without ending and shard; with its folder, where it lies in one."""
+    folder = path.rpartition("/")[0]
+    stem = parse_name(path).stem
+    return f"{folder}/{stem}" if folder else stem
 
 
 class InstallerLike(Protocol):

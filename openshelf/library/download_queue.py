@@ -1,0 +1,354 @@
+"""The downloads that run, wait or rest: two at a time, paused by cancelling (the `.part` stays), and
+still there after a restart.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from openshelf import wording
+from openshelf.errors import NetworkFailure, NotEnoughDisk, NotFound, Offline, OpenshelfError
+from openshelf.hub.cache_layout import discard_part, part_bytes, place_of
+from openshelf.hub.fetching import FetchPlace
+from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.install import InstallOffer
+from openshelf.library.installed import InstalledModel
+from openshelf.library.installer import Installer, InstallRun
+from openshelf.library.saved_downloads import (
+    SavedDownload,
+    forget_download,
+    read_downloads,
+    save_download,
+)
+from openshelf.library.store import Library
+from openshelf.licenses.clearance import Clearance
+from openshelf.policy.gate import Gate
+from openshelf.reasons import Reason
+from openshelf.tasks import (
+    Announcer,
+    Cancelled,
+    CancelToken,
+    Failed,
+    Outcome,
+    Progress,
+    Report,
+    Succeeded,
+    Task,
+    TaskRunner,
+)
+
+log = logging.getLogger(__name__)
+MAX_RUNNING = 2
+_ANNOUNCE_SECONDS = 0.2
+_STATES = {
+    "waiting": DownloadState.WAITING,
+    "verifying": DownloadState.VERIFYING,
+}
+_RESTS = (NotEnoughDisk, Offline, NetworkFailure)
+"""Failures after which it simply goes on once the cause is gone: paused, not failed."""
+
+
+@dataclass(frozen=True)
+class DownloadsParts:
+    """`folder` holds the list; `models` the cache with the `.part` files."""
+
+    folder: Path
+    models: Path
+    runner: TaskRunner
+    installer: Installer
+    gate: Gate
+    library: Library
+    place: FetchPlace
+    tries: int | None = None
+
+
+@dataclass
+class _Entry:
+    saved: SavedDownload
+    shown: Download
+    clearance: Clearance | None = None
+    task: Task | None = None
+    is_running: bool = False
+    after: DownloadState | None = None
+    """What a stop is for: PAUSED, CANCELLED, or QUEUED (resumed while it was stopping)."""
+    announced_at: float = field(default=0.0)
+
+
+class Downloads:
+    """Implements DownloadsLike. Thread-safe; nothing here blocks."""
+
+    def __init__(self, parts: DownloadsParts) -> None:
+        self.announcer: Announcer[Download] = Announcer()
+        self._parts = parts
+        self._lock = threading.RLock()
+        self._is_closed = False
+        self._entries: dict[str, _Entry] = {}
+        for saved in read_downloads(parts.folder, parts.gate):
+            self._entries[saved.id] = _Entry(saved, self._resting(saved))
+
+    def start(self, offer: InstallOffer, clearance: Clearance) -> Download:
+        """Queue an install; one of the same files that rests is resumed instead."""
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.saved.offer.model_id != offer.model_id:
+                    continue
+                if entry.shown.state in (DownloadState.PAUSED, DownloadState.FAILED):
+                    entry.clearance = clearance
+                    self.resume(entry.shown.id)
+                if entry.shown.state.is_active:
+                    return entry.shown
+            saved = SavedDownload(uuid.uuid4().hex[:12], time.time(), offer)
+            shown = replace(self._resting(saved), state=DownloadState.QUEUED)
+            self._entries[saved.id] = _Entry(saved, shown, clearance)
+        self._save(saved)
+        self.announcer.announce(shown)
+        self._start_waiting()
+        return self._entry(saved.id).shown
+
+    def pause(self, download_id: str) -> None:
+        entry = self._entry(download_id)
+        if entry.shown.state.is_active:
+            self._stop(entry, DownloadState.PAUSED)
+
+    def resume(self, download_id: str) -> None:
+        """Go on, with a new clearance from the gate. Raises NotFound."""
+        entry = self._entry(download_id)
+        with self._lock:
+            if entry.shown.state not in (DownloadState.PAUSED, DownloadState.FAILED):
+                return
+            if entry.is_running:
+                entry.after = DownloadState.QUEUED
+            self._change(entry, state=DownloadState.QUEUED, reason=None)
+        self._start_waiting()
+
+    def cancel(self, download_id: str) -> None:
+        """Stop, and delete what was fetched."""
+        entry = self._entry(download_id)
+        if entry.shown.state not in (DownloadState.DONE, DownloadState.CANCELLED):
+            self._stop(entry, DownloadState.CANCELLED)
+
+    def dismiss(self, download_id: str) -> None:
+        """Take it off the list; what a failed one left on disk goes as well."""
+        entry = self._entry(download_id)
+        if entry.shown.state.is_active:
+            return
+        if entry.shown.state in (DownloadState.PAUSED, DownloadState.FAILED):
+            self.cancel(download_id)
+        with self._lock:
+            self._entries.pop(download_id, None)
+        forget_download(self._parts.folder, download_id)
+
+    def snapshots(self) -> tuple[Download, ...]:
+        with self._lock:
+            return tuple(entry.shown for entry in self._entries.values())
+
+    def set_limit(self, bytes_per_second: int | None) -> None:
+        """One limit for all of them together."""
+        self._parts.place.share.set_limit(bytes_per_second)
+
+    def close(self) -> None:
+        """Pause everything; the runner waits for the tasks."""
+        with self._lock:
+            self._is_closed = True
+            active = [entry for entry in self._entries.values() if entry.shown.state.is_active]
+        for entry in active:
+            self._stop(entry, DownloadState.PAUSED)
+
+    def _entry(self, download_id: str) -> _Entry:
+        with self._lock:
+            entry = self._entries.get(download_id)
+        if entry is None:
+            raise NotFound("download", download_id)
+        return entry
+
+    def _resting(self, saved: SavedDownload) -> Download:
+        offer = saved.offer
+        done = 0
+        if offer.source == "hub":
+            try:
+                done = sum(part_bytes(self._parts.models, file) for file in offer.files)
+            except OpenshelfError:
+                done = 0
+        return Download(
+            id=saved.id,
+            target=offer.target,
+            model_name=offer.model_name,
+            quant=offer.quant,
+            state=DownloadState.PAUSED,
+            done_bytes=done,
+            total_bytes=offer.size_bytes,
+        )
+
+    def _save(self, saved: SavedDownload) -> None:
+        try:
+            save_download(self._parts.folder, saved)
+        except OSError as error:
+            # It runs all the same; only a restart will not know of it.
+            log.warning("downloads: the list cannot be written: %s", error.strerror)
+
+    def _change(self, entry: _Entry, **values: Any) -> None:
+        with self._lock:
+            if values.get("state") not in (DownloadState.RUNNING, None):
+                values = {"rate_per_second": None, "seconds_left": None, **values}
+            entry.shown = replace(entry.shown, **values)
+            entry.announced_at = time.monotonic()
+            shown = entry.shown
+        self.announcer.announce(shown)
+
+    def _start_waiting(self) -> None:
+        """Start what is queued, as far as there is room."""
+        while True:
+            with self._lock:
+                if self._is_closed:
+                    return
+                running = sum(entry.is_running for entry in self._entries.values())
+                queued = [
+                    entry
+                    for entry in self._entries.values()
+                    if entry.shown.state is DownloadState.QUEUED and not entry.is_running
+                ]
+                if running >= MAX_RUNNING or not queued:
+                    return
+                entry = queued[0]
+                entry.is_running = True
+                entry.after = None
+                entry.task = None
+            self._submit(entry)
+
+    def _submit(self, entry: _Entry) -> None:
+        def on_progress(task: Task, progress: Progress) -> None:
+            self._on_progress(entry, progress)
+
+        def on_outcome(task: Task, outcome: Outcome[Any]) -> None:
+            self._on_outcome(entry, outcome)
+
+        task = self._parts.runner.submit(
+            f"download {entry.shown.id}",
+            self._work(entry),
+            on_progress=on_progress,
+            on_outcome=on_outcome,
+        )
+        with self._lock:
+            if entry.is_running:
+                entry.task = task
+            must_stop = entry.is_running and entry.after is not None
+        if must_stop:
+            task.cancel()
+
+    def _work(self, entry: _Entry) -> Callable[[CancelToken, Report], InstalledModel]:
+        def work(cancel: CancelToken, report: Report) -> InstalledModel:
+            parts = self._parts
+            with self._lock:
+                clearance, entry.clearance = entry.clearance, None
+            if clearance is None:
+                clearance = parts.installer.clear(entry.saved.offer)
+            offer = self._with_space_left(entry.saved.offer)
+            run = InstallRun(tries=parts.tries, place=parts.place)
+            return parts.installer.run(offer, clearance, cancel, report, run)
+
+        return work
+
+    def _with_space_left(self, offer: InstallOffer) -> InstallOffer:
+        """What is here by now need not fit once more."""
+        if offer.source != "hub":
+            return offer
+        there = sum(part_bytes(self._parts.models, file) for file in offer.files)
+        return replace(offer, left_bytes=max(0, offer.size_bytes - there))
+
+    def _on_progress(self, entry: _Entry, progress: Progress) -> None:
+        state = _STATES.get(progress.phase, DownloadState.RUNNING)
+        with self._lock:
+            if entry.after is not None:
+                return
+            is_news = (state, progress.reason) != (entry.shown.state, entry.shown.reason)
+            if not is_news and time.monotonic() - entry.announced_at < _ANNOUNCE_SECONDS:
+                return
+            self._change(
+                entry,
+                state=state,
+                done_bytes=progress.done,
+                rate_per_second=progress.rate_per_second,
+                seconds_left=progress.seconds_left,
+                reason=progress.reason,
+            )
+
+    def _on_outcome(self, entry: _Entry, outcome: Outcome[Any]) -> None:
+        with self._lock:
+            entry.is_running = False
+            entry.task = None
+            after, entry.after = entry.after, None
+        match outcome:
+            case Succeeded(model):
+                self._done(entry, model)
+            case Cancelled():
+                self._stopped(entry, after or DownloadState.PAUSED)
+            case Failed(error) if after is DownloadState.CANCELLED:
+                log.info("downloads: cancelled while it failed: %s", error)
+                self._stopped(entry, after)
+            case Failed(error):
+                rests = isinstance(error, _RESTS)
+                state = DownloadState.PAUSED if rests else DownloadState.FAILED
+                self._change(entry, state=state, reason=error_reason(error))
+        self._start_waiting()
+
+    def _done(self, entry: _Entry, model: InstalledModel) -> None:
+        forget_download(self._parts.folder, entry.shown.id)
+        self._change(
+            entry,
+            state=DownloadState.DONE,
+            done_bytes=entry.shown.total_bytes,
+            installed_id=model.id,
+            reason=None,
+        )
+
+    def _stop(self, entry: _Entry, state: DownloadState) -> None:
+        """Stop for `state`; what waits in the queue changes at once."""
+        with self._lock:
+            task, is_running = entry.task, entry.is_running
+            if is_running:
+                entry.after = state
+        if not is_running:
+            self._stopped(entry, state)
+            return
+        self._change(entry, state=state, reason=None)
+        if task is not None:
+            task.cancel()
+
+    def _stopped(self, entry: _Entry, state: DownloadState) -> None:
+        """Nothing is on the wire any more."""
+        if state is DownloadState.CANCELLED:
+            self._discard(entry.saved.offer)
+            forget_download(self._parts.folder, entry.shown.id)
+            self._change(entry, state=state, done_bytes=0, reason=None)
+        elif state is DownloadState.QUEUED:
+            self._change(entry, state=state, reason=None)
+        else:
+            done = self._resting(entry.saved).done_bytes
+            self._change(entry, state=state, done_bytes=done)
+
+    def _discard(self, offer: InstallOffer) -> None:
+        if offer.source != "hub":
+            return
+        try:
+            places = [place_of(self._parts.models, file).snapshot for file in offer.files]
+            for file in offer.files:
+                discard_part(self._parts.models, file)
+            self._parts.library.discard_placed(places)
+        except OpenshelfError as error:
+            log.warning("downloads: what was fetched could not be deleted: %s", error)
+
+
+def error_reason(error: BaseException) -> Reason:
+    """A failure as a reason: the code is the key of its sentence in wording/errors.py."""
+    if not isinstance(error, OpenshelfError):
+        return Reason("unexpected", {"name": type(error).__name__})
+    data = error.data()
+    specific = f"{error.kind}.{data.get('why')}"
+    return Reason(specific if specific in wording.TEMPLATES else error.kind, data)

@@ -1,0 +1,245 @@
+"""Installs what was offered and cleared: space, bytes, hash, manifest; the same for all sources."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from openshelf import __version__
+from openshelf.errors import NotEnoughDisk
+from openshelf.hub.cache_layout import place_of
+from openshelf.hub.entries import DownloadFile
+from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
+from openshelf.hub.targets import TargetKind, parse_target
+from openshelf.library.install import InstallOffer
+from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
+from openshelf.library.placing import check_source, place_copy
+from openshelf.library.starter import find_starter
+from openshelf.library.store import now_utc
+from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.clearance import Clearance, ClearedFile
+from openshelf.licenses.facts import licenses_sha256
+from openshelf.policy.records import AcceptedModel, RecordContext, build_record
+from openshelf.tasks import CancelToken, Progress, Report
+from openshelf.units import GIB
+
+SPACE_MARGIN_BYTES = GIB
+"""What a disk keeps free after an install, so that nothing else on it breaks."""
+
+
+@dataclass(frozen=True)
+class InstallRun:
+    """How an install is run: `tries` without a new byte (None: as long as it takes)."""
+
+    tries: int | None = 8
+    place: FetchPlace | None = None
+
+
+class Installer:
+    """Implements InstallerLike."""
+
+    def __init__(self, parts: OfferParts) -> None:
+        self._parts = parts
+        self._offers = Offers(parts)
+
+    def prepare(self, target: str, cancel: CancelToken, report: Report) -> InstallOffer:
+        """Look everything up; what lies on this machine already needs no network.
+
+        Raises UsageError, NotFound, CorruptModel, GatedModel, Offline, NetworkFailure.
+        """
+        wanted = parse_target(target, endpoint_host=self._parts.client().options.host)
+        if wanted.kind is TargetKind.PATH:
+            return self._offers.of_file(wanted, cancel, report)
+        installed = find_installed(self._parts.library, wanted)
+        if installed is not None:
+            return self._offers.of_installed(installed, target)
+        starter = find_starter()
+        if starter is not None and starter.is_meant_by(wanted):
+            return self._offers.of_starter(starter, wanted)
+        return self._offers.of_hub(wanted, cancel, report)
+
+    def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
+        """Write the acceptance and hand out the clearance.
+
+        Raises PolicyBlocked, NeedsReview; then nothing was written.
+        """
+        gate = self._parts.gate
+        decision = gate.check(offer.decision, target=offer.target)
+        context = RecordContext(
+            app_version=__version__,
+            os_user=_os_user(),
+            hub_gate={"gated": offer.gated, "accepted_on_hub": "unknown"},
+            catalog={"version": __version__, "sha256": licenses_sha256()},
+        )
+        model = AcceptedModel(offer.repo, offer.commit, offer.cleared_files)
+        record = build_record(model, decision, form, gate.policy, context)
+        self._parts.acceptances.append(record)
+        return self.clear(offer)
+
+    def clear(self, offer: InstallOffer) -> Clearance:
+        """The clearance from an earlier acceptance.
+
+        Raises LicenseNotAccepted, PolicyBlocked, NeedsReview.
+        """
+        return self._parts.gate.clear(
+            offer.decision, offer.repo, offer.commit, offer.cleared_files, target=offer.target
+        )
+
+    def clear_installed(self, model: InstalledModel) -> Clearance:
+        """The clearance to load something installed, under today's policy.
+
+        Raises LicenseNotAccepted, PolicyBlocked, NeedsReview, NotFound.
+        """
+        gate = self._parts.gate
+        decision = gate.decide(self._parts.library.effective_license(model.id))
+        files = tuple(ClearedFile(f.path, f.sha256, f.size_bytes) for f in model.files)
+        return gate.clear(decision, model.repo, model.commit, files, target=model.id)
+
+    def install(
+        self, offer: InstallOffer, clearance: Clearance, cancel: CancelToken, report: Report
+    ) -> InstalledModel:
+        """Fetch, verify, register. Progress phases: copying, downloading, waiting, verifying."""
+        return self.run(offer, clearance, cancel, report, InstallRun())
+
+    def run(
+        self,
+        offer: InstallOffer,
+        clearance: Clearance,
+        cancel: CancelToken,
+        report: Report,
+        run: InstallRun,
+    ) -> InstalledModel:
+        """`install`, run in a certain way.
+
+        Raises ClearanceRefused, NotEnoughDisk, ChecksumMismatch, CancelledByUser (a `.part` stays)
+        and what fetching raises.
+        """
+        for file in offer.files:
+            self._require(clearance, file)
+        known = self._installed_already(offer)
+        if known is not None:
+            return known
+        self._check_space(offer)
+        match offer.source:
+            case "hub":
+                files, ours = self._fetch_all(offer, clearance, cancel, report, run)
+            case "starter":
+                files, ours = self._place_starter(offer, cancel, report)
+            case _:
+                files, ours = self._refer_to_files(offer, cancel, report)
+        return self._register(offer, clearance, files, ours)
+
+    def _require(self, clearance: Clearance, file: DownloadFile) -> None:
+        clearance.require(
+            repo=file.repo,
+            commit=file.commit,
+            path=file.path,
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+            policy_sha256=self._parts.gate.policy.sha256,
+        )
+
+    def _installed_already(self, offer: InstallOffer) -> InstalledModel | None:
+        wanted = {(file.path, file.sha256) for file in offer.files}
+        for model in self._parts.library.installed():
+            same = {(file.path, file.sha256) for file in model.files} == wanted
+            if model.id == offer.model_id and same and not model.missing:
+                return model
+        return None
+
+    def _check_space(self, offer: InstallOffer) -> None:
+        if not offer.left_bytes:
+            return
+        needed, free = offer.left_bytes + SPACE_MARGIN_BYTES, free_bytes(self._parts.models)
+        if free < needed:
+            raise NotEnoughDisk(str(self._parts.models), needed, free)
+
+    def _fetch_all(
+        self,
+        offer: InstallOffer,
+        clearance: Clearance,
+        cancel: CancelToken,
+        report: Report,
+        run: InstallRun,
+    ) -> tuple[list[InstalledFile], set[str]]:
+        library, models = self._parts.library, self._parts.models
+        files, ours = [], set()
+        done = 0
+        for file in offer.files:
+
+            def report_all(progress: Progress, before: int = done) -> None:
+                report(replace(progress, done=before + progress.done, total=offer.size_bytes))
+
+            request = FetchRequest(
+                file=file,
+                models=models,
+                options=self._parts.client().options,
+                policy_sha256=self._parts.gate.policy.sha256,
+                is_main=offer.is_main,
+                tries=run.tries,
+            )
+            fetched = fetch(request, clearance, cancel, report_all, run.place)
+            if not fetched.was_there:
+                library.note_placed(fetched.path)
+            if library.was_placed(fetched.path):
+                ours.add(str(fetched.path))
+            files.append(_installed_file(file, fetched.path))
+            done += file.size_bytes
+        return files, ours
+
+    def _place_starter(
+        self, offer: InstallOffer, cancel: CancelToken, report: Report
+    ) -> tuple[list[InstalledFile], set[str]]:
+        file = offer.files[0]
+        place = place_of(self._parts.models, file)
+        was_there = place.snapshot.exists() and not self._parts.library.was_placed(place.snapshot)
+        source = Path(offer.local_path or "")
+        location = place_copy(source, file, self._parts.models, cancel, report)
+        return [_installed_file(file, location)], set() if was_there else {str(location)}
+
+    def _refer_to_files(
+        self, offer: InstallOffer, cancel: CancelToken, report: Report
+    ) -> tuple[list[InstalledFile], set[str]]:
+        files = []
+        for file, location in zip(offer.files, offer.source_paths, strict=True):
+            check_source(Path(location), file, cancel, report)
+            files.append(_installed_file(file, Path(location)))
+        return files, set()
+
+    def _register(
+        self,
+        offer: InstallOffer,
+        clearance: Clearance,
+        files: list[InstalledFile],
+        ours: set[str],
+    ) -> InstalledModel:
+        license = offer.decision.license
+        now = now_utc()
+        model = InstalledModel(
+            id=offer.model_id,
+            repo=offer.repo,
+            commit=offer.commit,
+            name=offer.model_name,
+            quant=offer.quant,
+            files=tuple(files),
+            license_expression=license.expression,
+            license_ids=license.effective,
+            record_id=clearance.record_id,
+            source="import" if offer.source == "file" else offer.source,
+            installed_at=now,
+            verified_at=now,
+        )
+        return self._parts.library.register(model, license, frozenset(ours))
+
+
+def _installed_file(file: DownloadFile, location: Path) -> InstalledFile:
+    return InstalledFile(file.path, str(location), file.size_bytes, file.sha256)
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return ""

@@ -1,0 +1,279 @@
+"""Looks up everything that is known of a target before a byte is fetched: files, license, space."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from openshelf.catalog.entries import Catalog
+from openshelf.catalog.packagers import load_packagers
+from openshelf.errors import NetworkFailure, Offline, UnsafeName
+from openshelf.gguf.claims import read_license_claims
+from openshelf.gguf.names import parse_name
+from openshelf.gguf.split import read_model, shard_paths
+from openshelf.hub.cache_layout import part_bytes
+from openshelf.hub.claims import claims_of, fetch_claims
+from openshelf.hub.client import HubClient
+from openshelf.hub.entries import DownloadFile, Repo
+from openshelf.hub.names import check_path
+from openshelf.hub.targets import Target, TargetKind
+from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
+from openshelf.library.hashing import sha256_of_file
+from openshelf.library.install import InstallOffer
+from openshelf.library.installed import InstalledModel
+from openshelf.library.starter import Starter, fetch_starter_claims, starter_claims
+from openshelf.library.store import Library
+from openshelf.licenses.acceptance import AcceptanceLog
+from openshelf.licenses.ancestry import shipped_overrides
+from openshelf.licenses.lineage import EffectiveLicense, Fetch, RepoClaims, mark_changed, resolve
+from openshelf.policy.gate import Gate
+from openshelf.tasks import CancelToken, Progress, Report
+
+LOCAL = "local"
+RESOLVING = "resolving"
+VERIFYING = "verifying"
+
+
+@dataclass(frozen=True)
+class OfferParts:
+    """What offers are made of; `client` gives the client of the network options in force."""
+
+    models: Path
+    client: Callable[[], HubClient]
+    catalog: Callable[[], Catalog]
+    gate: Gate
+    acceptances: AcceptanceLog
+    library: Library
+    choose: ChooseVariant = choose_default
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space of the volume that `folder` is or will be on."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
+
+
+class Offers:
+    """One method per source: the Hub, the starter, a file on disk, something installed."""
+
+    def __init__(self, parts: OfferParts) -> None:
+        self._parts = parts
+
+    def of_hub(self, target: Target, cancel: CancelToken, report: Report) -> InstallOffer:
+        """One variant on the Hub. Raises NotFound, GatedModel, Offline, NetworkFailure."""
+        parts = self._parts
+        client = parts.client()
+        report(Progress(0, None, RESOLVING))
+        repo = client.repo(target.repo, target.revision)
+        cancel.raise_if_cancelled()
+        variant = find_variant(repo, quant=target.quant, file=target.file, choose=parts.choose)
+        files = _download_files(repo, variant, client.options.host)
+        license = self._resolve(claims_of(client, repo), _watched(fetch_claims(client), cancel))
+        license = self._marked(license, repo.id, repo.commit)
+        there = sum(part_bytes(parts.models, file) for file in files)
+        offer = self._offer(
+            target.text, license, repo=repo.id, commit=repo.commit, files=files,
+            quant=variant.quant, source="hub", left_bytes=max(0, variant.size_bytes - there),
+            resumed_from_bytes=there, gated=repo.gated, is_main=target.revision is None,
+        )  # fmt: skip
+        return self._with_installed(offer)
+
+    def of_starter(self, starter: Starter, target: Target) -> InstallOffer:
+        """The starter model; asks nobody."""
+        file = starter.file
+        license = self._resolve(starter_claims(), fetch_starter_claims)
+        there = part_bytes(self._parts.models, file) == file.size_bytes
+        is_near = there or _same_volume(starter.path, self._parts.models)
+        offer = self._offer(
+            target.text, license, repo=file.repo, commit=file.commit, files=(file,),
+            quant=starter.quant, source="starter", local_path=str(starter.path),
+            left_bytes=0 if is_near else file.size_bytes,
+        )  # fmt: skip
+        return self._with_installed(offer)
+
+    def of_file(self, target: Target, cancel: CancelToken, report: Report) -> InstallOffer:
+        """A GGUF file (with its other shards) that stays where it is.
+
+        Raises NotFound, CorruptModel, UsageError (it cannot be read).
+        """
+        path = (target.path or Path(target.text)).absolute()
+        header = read_model(path)
+        paths = shard_paths(path)
+        files = self._hashed(paths, cancel, report)
+        claims = RepoClaims(
+            id=path.name, gguf=read_license_claims(header), files=tuple(p.name for p in paths)
+        )
+        license = self._resolve(claims, self._fetch_if_possible(cancel))
+        name = str(header.metadata.get("general.name") or path.stem)
+        offer = self._offer(
+            target.text, license, repo=LOCAL, commit=files[0].sha256[:40], files=files,
+            quant=parse_name(path.name).quant, source="file", local_path=str(paths[0]),
+            left_bytes=0, model_name=" ".join(name.split())[:120],
+            source_paths=tuple(str(p) for p in paths),
+        )  # fmt: skip
+        return self._with_installed(offer)
+
+    def of_installed(self, model: InstalledModel, text: str) -> InstallOffer:
+        """What is in the library, with its license as it was then; asks nobody."""
+        license = self._parts.library.effective_license(model.id)
+        files = tuple(
+            DownloadFile(model.repo, model.commit, file.path, file.size_bytes, file.sha256)
+            for file in model.files
+        )
+        source = "file" if model.source == "import" else model.source
+        paths = tuple(file.location for file in model.files)
+        return self._offer(
+            text, license, repo=model.repo, commit=model.commit, files=files, quant=model.quant,
+            source=source, local_path=paths[0] if source == "file" else None,
+            left_bytes=model.size_bytes if model.missing and source == "hub" else 0,
+            model_name=model.name, installed_id=model.id,
+            source_paths=paths if source == "file" else (),
+        )  # fmt: skip
+
+    def _offer(
+        self,
+        text: str,
+        license: EffectiveLicense,
+        *,
+        repo: str,
+        files: tuple[DownloadFile, ...],
+        **facts: Any,
+    ) -> InstallOffer:
+        found = self._parts.catalog().find_model(repo)
+        bases = [node.repo for node in license.lineage if node.relation != "quantized"]
+        publisher = bases[0].split("/")[0] if bases and "/" in bases[0] else ""
+        name = facts.pop("model_name", None) or repo.rpartition("/")[2].removesuffix("-GGUF")
+        is_local = repo == LOCAL
+        return InstallOffer(
+            target=text,
+            model_name=found[1].name if found else name,
+            packager="" if is_local else load_packagers().of(repo).name,
+            publisher=found[0].publisher if found else publisher,
+            repo=repo,
+            files=files,
+            decision=self._parts.gate.decide(license),
+            free_bytes=free_bytes(self._parts.models),
+            folder=str(self._parts.models),
+            **{"local_path": None, "resumed_from_bytes": 0, **facts},
+        )
+
+    def _with_installed(self, offer: InstallOffer) -> InstallOffer:
+        for model in self._parts.library.installed():
+            if model.id == offer.model_id and not model.missing:
+                return replace(offer, installed_id=model.id, left_bytes=0)
+        return offer
+
+    def _resolve(self, claims: RepoClaims, fetch: Fetch) -> EffectiveLicense:
+        catalog = self._parts.catalog()
+        known = {
+            model.hub_repo.casefold(): model.lineage
+            for family in catalog.families
+            for model in family.models
+            if model.lineage
+        }
+        packaged = {
+            repo.casefold(): (model.hub_repo,)
+            for family in catalog.families
+            for model in family.models
+            for repo in model.gguf_repos
+        }
+        return resolve(claims, fetch, {**packaged, **known, **shipped_overrides()})
+
+    def _marked(self, license: EffectiveLicense, repo: str, commit: str) -> EffectiveLicense:
+        """With a flag where other terms were accepted for an earlier commit of the repository."""
+        for record in self._parts.acceptances.earlier(repo)[:1]:
+            if record.get("model", {}).get("commit") != commit:
+                texts = [t for t in record.get("texts", ()) if t.get("kind") == "license"]
+                ids = record.get("effective", {}).get("ids", ())
+                return mark_changed(license, ids, [str(t.get("sha256", "")) for t in texts])
+        return license
+
+    def _fetch_if_possible(self, cancel: CancelToken) -> Fetch:
+        """For files on disk: the Hub where it answers, else "could not be read"."""
+        fetch = fetch_claims(self._parts.client())
+
+        def try_fetch(repo: str) -> RepoClaims | None:
+            cancel.raise_if_cancelled()
+            try:
+                return fetch(repo)
+            except (Offline, NetworkFailure):
+                return None
+
+        return try_fetch
+
+    def _hashed(
+        self, paths: tuple[Path, ...], cancel: CancelToken, report: Report
+    ) -> tuple[DownloadFile, ...]:
+        sizes = [path.stat().st_size for path in paths]
+        hashes = []
+        for index, path in enumerate(paths):
+
+            def on_hashed(count: int, before: int = sum(sizes[:index])) -> None:
+                cancel.raise_if_cancelled()
+                report(Progress(before + count, sum(sizes), VERIFYING))
+
+            hashes.append(sha256_of_file(path, on_hashed))
+        commit = hashes[0][:40]
+        return tuple(
+            DownloadFile(LOCAL, commit, path.name, size, sha256)
+            for path, size, sha256 in zip(paths, sizes, hashes, strict=True)
+        )
+
+
+def find_installed(library: Library, target: Target) -> InstalledModel | None:
+    """What a target means in the library, None where it is for the Hub.
+
+    Raises NotFound where only something installed can be meant.
+    """
+    if target.kind is TargetKind.INSTALLED:
+        return library.find(target.text)
+    if target.kind is TargetKind.PATH or target.is_forced:
+        return None
+    found = [
+        model
+        for model in library.installed()
+        if model.repo.casefold() == target.repo.casefold()
+        and not model.missing
+        and (target.quant is None or target.quant.casefold() == (model.quant or "").casefold())
+        and (target.file is None or target.file in {file.path for file in model.files})
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[DownloadFile, ...]:
+    """Raises NetworkFailure where a hash is missing, UnsafeName for names that cannot be files."""
+    names: set[str] = set()
+    files = []
+    for file in variant.files:
+        check_path(file.path)
+        if file.path.casefold() in names:
+            raise UnsafeName(file.path)
+        names.add(file.path.casefold())
+        if file.sha256 is None:
+            raise NetworkFailure(host, "no_checksum", file.path)
+        files.append(DownloadFile(repo.id, repo.commit, file.path, file.size_bytes, file.sha256))
+    return tuple(files)
+
+
+def _watched(fetch: Fetch, cancel: CancelToken) -> Fetch:
+    def watched(repo: str) -> RepoClaims | None:
+        cancel.raise_if_cancelled()
+        return fetch(repo)
+
+    return watched
+
+
+def _same_volume(path: Path, folder: Path) -> bool:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        return path.stat().st_dev == folder.stat().st_dev
+    except OSError:
+        return False

@@ -1,0 +1,108 @@
+"""Puts a file that lies on this machine into the cache: linked where possible, else copied, and
+under its own name only when verified.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from openshelf.errors import ChecksumMismatch, UsageError
+from openshelf.hub.cache_layout import link_snapshot, place_of, sync_folder
+from openshelf.hub.entries import DownloadFile
+from openshelf.hub.part_file import disk_failure
+from openshelf.library.hashing import sha256_of_file
+from openshelf.tasks import CancelToken, Progress, Report
+
+_PIECE = 4 << 20
+
+
+def place_copy(
+    source: Path, file: DownloadFile, models: Path, cancel: CancelToken, report: Report
+) -> Path:
+    """Put `source` into the cache as `file`; returns its path in the snapshot.
+
+    Raises ChecksumMismatch, NotEnoughDisk, UsageError, CancelledByUser. The source stays.
+    """
+    place = place_of(models, file)
+    try:
+        place.blob.parent.mkdir(parents=True, exist_ok=True)
+        if not _is_good(place.blob, file):
+            draft = place.blob.with_name(f"{file.sha256}.copy")
+            try:
+                if not _linked(source, draft):
+                    _copy(source, draft, file, cancel, report)
+                _verify(draft, file, cancel, report)
+                draft.replace(place.blob)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    draft.unlink()
+            sync_folder(place.blob.parent)
+        link_snapshot(place)
+    except OSError as error:
+        raise disk_failure(error, models, file.size_bytes) from error
+    return place.snapshot
+
+
+def _is_good(blob: Path, file: DownloadFile) -> bool:
+    return (
+        blob.is_file()
+        and blob.stat().st_size == file.size_bytes
+        and sha256_of_file(blob, fresh=True) == file.sha256
+    )
+
+
+def _linked(source: Path, draft: Path) -> bool:
+    """A second name for the same bytes; not possible everywhere, and never a reason to fail."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+        os.link(source, draft)
+    except OSError:
+        return False
+    return True
+
+
+def _copy(
+    source: Path, draft: Path, file: DownloadFile, cancel: CancelToken, report: Report
+) -> None:
+    done = 0
+    with source.open("rb") as reader, draft.open("wb") as writer:
+        while piece := reader.read(_PIECE):
+            cancel.raise_if_cancelled()
+            writer.write(piece)
+            done += len(piece)
+            report(Progress(done, file.size_bytes, "copying"))
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def _verify(draft: Path, file: DownloadFile, cancel: CancelToken, report: Report) -> None:
+    digest, done = hashlib.sha256(), 0
+    with draft.open("rb") as reader:
+        while piece := reader.read(_PIECE):
+            cancel.raise_if_cancelled()
+            digest.update(piece)
+            done += len(piece)
+            report(Progress(done, file.size_bytes, "verifying"))
+    if digest.hexdigest() != file.sha256:
+        raise ChecksumMismatch(file.path, file.sha256, digest.hexdigest())
+
+
+def check_source(path: Path, file: DownloadFile, cancel: CancelToken, report: Report) -> None:
+    """A file that stays where it is must still be the one that was offered.
+
+    Raises ChecksumMismatch, UsageError (it cannot be read).
+    """
+
+    def on_hashed(done: int) -> None:
+        cancel.raise_if_cancelled()
+        report(Progress(done, file.size_bytes, "verifying"))
+
+    if not path.is_file():
+        raise UsageError(f"{path} is not there any more")
+    actual = sha256_of_file(path, on_hashed)
+    if actual != file.sha256:
+        raise ChecksumMismatch(str(path), file.sha256, actual)

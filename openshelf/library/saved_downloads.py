@@ -1,0 +1,90 @@
+"""Downloads on disk, one JSON file each: what is needed to go on after a restart, and no secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openshelf.errors import CorruptSettings
+from openshelf.hub.cache_layout import write_durably
+from openshelf.hub.entries import DownloadFile
+from openshelf.library.install import InstallOffer
+from openshelf.licenses.effective import effective_from_json
+from openshelf.policy.gate import Gate
+
+log = logging.getLogger(__name__)
+_VERSION = 1
+_TUPLES = ("source_paths",)
+
+
+@dataclass(frozen=True)
+class SavedDownload:
+    """`created` orders the list; seconds since 1970."""
+
+    id: str
+    created: float
+    offer: InstallOffer
+
+
+def save_download(folder: Path, saved: SavedDownload) -> None:
+    """Raises OSError."""
+    offer = {
+        field.name: getattr(saved.offer, field.name)
+        for field in dataclasses.fields(saved.offer)
+        if field.name not in ("decision", "files")
+    }
+    data = {
+        "v": _VERSION,
+        "id": saved.id,
+        "created": saved.created,
+        "offer": {**offer, "files": [dataclasses.asdict(file) for file in saved.offer.files]},
+        "license": saved.offer.decision.license.as_json(),
+    }
+    write_durably(_file(folder, saved.id), json.dumps(data).encode())
+
+
+def forget_download(folder: Path, download_id: str) -> None:
+    with contextlib.suppress(OSError):
+        _file(folder, download_id).unlink()
+
+
+def read_downloads(folder: Path, gate: Gate) -> list[SavedDownload]:
+    """All that can be read, the oldest first; a broken file is put aside and said in the log."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            saved = _read(json.loads(path.read_bytes()), gate)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, CorruptSettings):
+            log.warning("downloads: %s cannot be read and was put aside", path.name)
+            with contextlib.suppress(OSError):
+                path.replace(path.with_name(f"{path.name}.broken"))
+            continue
+        if path == _file(folder, saved.id):
+            found.append(saved)
+    return sorted(found, key=lambda saved: saved.created)
+
+
+def _read(data: dict[str, Any], gate: Gate) -> SavedDownload:
+    offer = dict(data["offer"])
+    files = tuple(DownloadFile(**file) for file in offer.pop("files"))
+    if not files:
+        raise ValueError("no files")
+    known = {field.name for field in dataclasses.fields(InstallOffer)}
+    plain = {
+        name: tuple(value) if name in _TUPLES else value
+        for name, value in offer.items()
+        if name in known
+    }
+    # Main may have moved on meanwhile; and today's policy decides, not the one of that day.
+    decision = gate.decide(effective_from_json(data["license"]))
+    restored = InstallOffer(**{**plain, "files": files, "decision": decision, "is_main": False})
+    return SavedDownload(str(data["id"]), float(data["created"]), restored)
+
+
+def _file(folder: Path, download_id: str) -> Path:
+    return folder / f"{download_id}.json"

@@ -1,0 +1,268 @@
+"""The library: what is installed, in SQLite with every commit on disk before it counts.
+
+It opens whatever state its file is in: a broken one is put aside and kept, one that cannot be
+written (or was written by a newer version) is replaced by one in memory, and `problem` says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from openshelf.errors import ChecksumMismatch, NotFound
+from openshelf.library.database import open_database, sql_failures
+from openshelf.library.hashing import sha256_of_file
+from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.removal import ManifestFile, remove_files
+from openshelf.licenses.effective import EffectiveLicense, effective_from_json
+from openshelf.tasks import Announcer, CancelToken, Progress, Report
+
+_COLUMNS = (
+    "id, repo, commit_id, name, quant, license_expression, license_ids, record_id, source,"
+    " installed_at, verified_at, last_used_at, decode_tokens_per_second"
+)
+
+
+def now_utc() -> str:
+    """The time in ISO 8601, in whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Library:
+    """Thread-safe; other processes may use the same file. Methods that write raise NotEnoughDisk
+    or UsageError where the file cannot be written."""
+
+    def __init__(self, database: Path, models: Path) -> None:
+        self.announcer: Announcer[tuple[InstalledModel, ...]] = Announcer()
+        self._path = database
+        self._models = models
+        self._lock = threading.RLock()
+        self._connection, self.problem = open_database(database)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def installed(self) -> tuple[InstalledModel, ...]:
+        """Everything installed, the newest first."""
+        with self._lock, sql_failures(self._path):
+            rows = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM models ORDER BY installed_at DESC, id"  # noqa: S608
+            ).fetchall()
+            files: dict[str, list[InstalledFile]] = {}
+            for model_id, path, location, size, sha256 in self._connection.execute(
+                "SELECT model_id, path, location, size_bytes, sha256 FROM files"
+                " ORDER BY model_id, position"
+            ):
+                files.setdefault(model_id, []).append(InstalledFile(path, location, size, sha256))
+        return tuple(_model(row, tuple(files.get(row[0], ()))) for row in rows if row[0] in files)
+
+    def find(self, model_id: str) -> InstalledModel:
+        """By id, by OWNER/REPO:QUANT, or by any unambiguous part of the id, ignoring case.
+
+        Raises NotFound; its candidates are what it could mean.
+        """
+        wanted = model_id.strip().casefold()
+        models = self.installed()
+        tests = (
+            lambda model: model.id.casefold() == wanted,
+            lambda model: f"{model.repo}:{model.quant}".casefold() == wanted,
+            lambda model: bool(wanted) and wanted in model.id.casefold(),
+            lambda model: bool(wanted) and wanted == model.name.casefold(),
+        )
+        for test in tests:
+            found = [model for model in models if test(model)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise NotFound("id", model_id, tuple(model.id for model in found))
+        raise NotFound("id", model_id)
+
+    def register(
+        self, model: InstalledModel, license: EffectiveLicense, ours: frozenset[str]
+    ) -> InstalledModel:
+        """Put a verified model into the manifest; `ours` are the locations that we may delete."""
+        license_json = json.dumps(license.as_json())
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
+            connection.execute(
+                f"INSERT INTO models ({_COLUMNS}, license_json)"  # noqa: S608
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                (
+                    model.id, model.repo, model.commit, model.name, model.quant,
+                    model.license_expression, json.dumps(model.license_ids), model.record_id,
+                    model.source, model.installed_at, model.verified_at, model.last_used_at,
+                    model.decode_tokens_per_second, license_json,
+                ),
+            )  # fmt: skip
+            connection.executemany(
+                "INSERT INTO files VALUES (?,?,?,?,?,?,?,?)",
+                [
+                    (
+                        model.id, position, file.path, file.location,
+                        str(Path(file.location).resolve()), file.size_bytes, file.sha256,
+                        file.location in ours,
+                    )
+                    for position, file in enumerate(model.files)
+                ],
+            )  # fmt: skip
+            connection.executemany(
+                "DELETE FROM placed WHERE location = ?", [(file.location,) for file in model.files]
+            )
+        self._announce()
+        return model
+
+    def effective_license(self, model_id: str) -> EffectiveLicense:
+        """The license as it was when the model was installed. Raises NotFound, CorruptSettings."""
+        with self._lock, sql_failures(self._path):
+            row = self._connection.execute(
+                "SELECT license_json FROM models WHERE id = ?", (model_id,)
+            ).fetchone()
+        if row is None:
+            raise NotFound("id", model_id)
+        return effective_from_json(json.loads(row[0]))
+
+    def remove(self, model_id: str) -> int:
+        """Delete exactly the files in the manifest; returns the bytes freed.
+
+        What was there before us, what another entry uses, and files outside the model folder stay.
+        """
+        model = self.find(model_id)
+        with self._transaction() as connection:
+            entries = [
+                ManifestFile(Path(location), Path(blob), bool(is_ours))
+                for location, blob, is_ours in connection.execute(
+                    "SELECT location, blob, is_ours FROM files WHERE model_id = ?", (model.id,)
+                )
+            ]
+            others = frozenset(
+                Path(blob)
+                for (blob,) in connection.execute(
+                    "SELECT blob FROM files WHERE model_id <> ?", (model.id,)
+                )
+            )
+            # First the manifest: a crash in between leaves a file too many, never a wrong entry.
+            connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
+        freed = remove_files(entries, self._models, others)
+        self._announce()
+        return freed
+
+    def touch_used(self, model_id: str) -> None:
+        self._set(model_id, "last_used_at", now_utc())
+
+    def set_measured_speed(self, model_id: str, tokens_per_second: float) -> None:
+        self._set(model_id, "decode_tokens_per_second", float(tokens_per_second))
+
+    def verify(self, model_id: str, cancel: CancelToken, report: Report) -> InstalledModel:
+        """Hash all files again. Raises ChecksumMismatch, NotFound for a missing file."""
+        model = self.find(model_id)
+        total, done = model.size_bytes, 0
+        for file in model.files:
+
+            def on_hashed(count: int, before: int = done) -> None:
+                cancel.raise_if_cancelled()
+                report(Progress(before + count, total, "verifying"))
+
+            path = Path(file.location)
+            if not path.is_file():
+                self._set(model.id, "verified_at", None)
+                raise NotFound("file", file.location)
+            actual = sha256_of_file(path, on_hashed, fresh=True)
+            if actual != file.sha256:
+                self._set(model.id, "verified_at", None)
+                raise ChecksumMismatch(file.location, file.sha256, actual)
+            done += file.size_bytes
+        self._set(model.id, "verified_at", now_utc())
+        return self.find(model.id)
+
+    def note_placed(self, location: Path) -> None:
+        """Remember that we put this file there, before its model is whole."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO placed VALUES (?)", (str(location),))
+
+    def was_placed(self, location: Path) -> bool:
+        """Whether we put it there: noted, or in the manifest as ours."""
+        with self._lock, sql_failures(self._path):
+            row = self._connection.execute(
+                "SELECT 1 FROM placed WHERE location = ?1 UNION"
+                " SELECT 1 FROM files WHERE location = ?1 AND is_ours",
+                (str(location),),
+            ).fetchone()
+        return row is not None
+
+    def discard_placed(self, locations: Sequence[Path]) -> int:
+        """Delete files of a model that was never finished, if we put them there; the bytes freed."""
+        mine = [path for path in locations if self._is_only_placed(path)]
+        entries = [ManifestFile(path, path.resolve(), is_ours=True) for path in mine]
+        with self._transaction() as connection:
+            kept = {Path(blob) for (blob,) in connection.execute("SELECT blob FROM files")}
+            connection.executemany(
+                "DELETE FROM placed WHERE location = ?", [(str(path),) for path in mine]
+            )
+        return remove_files(entries, self._models, frozenset(kept))
+
+    def _is_only_placed(self, location: Path) -> bool:
+        with self._lock, sql_failures(self._path):
+            row = self._connection.execute(
+                "SELECT 1 FROM placed WHERE location = ?1 AND NOT EXISTS"
+                " (SELECT 1 FROM files WHERE location = ?1)",
+                (str(location),),
+            ).fetchone()
+        return row is not None
+
+    def _set(self, model_id: str, column: str, value: object) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                f"UPDATE models SET {column} = ? WHERE id = ?",  # noqa: S608  # our own words
+                (value, model_id),
+            )
+        self._announce()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, sql_failures(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _announce(self) -> None:
+        self.announcer.announce(self.installed())
+
+
+def _model(row: tuple[Any, ...], files: tuple[InstalledFile, ...]) -> InstalledModel:
+    model = InstalledModel(
+        id=row[0],
+        repo=row[1],
+        commit=row[2],
+        name=row[3],
+        quant=row[4],
+        files=files,
+        license_expression=row[5],
+        license_ids=tuple(json.loads(row[6])),
+        record_id=row[7],
+        source=row[8],
+        installed_at=row[9],
+        verified_at=row[10],
+        last_used_at=row[11],
+        decode_tokens_per_second=row[12],
+    )
+    is_missing = any(not _is_there(file) for file in files)
+    return dataclasses.replace(model, missing=True) if is_missing else model
+
+
+def _is_there(file: InstalledFile) -> bool:
+    try:
+        return Path(file.location).stat().st_size == file.size_bytes
+    except OSError:
+        return False
