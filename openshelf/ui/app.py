@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,10 @@ from openshelf.ui.theme import Scheme, apply_theme, load_fonts
 from openshelf.ui.translation import install_translators
 
 log = logging.getLogger(__name__)
+
+_NO_DISPLAY = (
+    "There is no display to open a window on. Everything also works without one: openshelf --help"
+)
 
 SMOKE_SECONDS = 90
 """After this long without an answer the smoke test has failed."""
@@ -61,6 +65,14 @@ def is_traced() -> bool:
     return os.environ.get("OPENSHELF_STARTUP_TRACE") == "1"
 
 
+def has_display(environment: Mapping[str, str], platform: str) -> bool:
+    """Whether Qt can open a window here; without one it would abort the whole process."""
+    if platform in ("win32", "darwin"):
+        return True
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return any(environment.get(name) for name in names)
+
+
 def make_application() -> QApplication:
     """The QApplication with name, fonts and translators, or the one that exists."""
     QApplication.setApplicationName("openshelf")
@@ -89,6 +101,9 @@ class Desktop(QObject):
         self._is_closed = False
         self._machine: Machine | None = None
         self._reports: list[QWidget] = []
+        self._smoke_timer = QTimer(self)
+        self._smoke_timer.setSingleShot(True)
+        self._smoke_timer.timeout.connect(self._on_smoke_timeout)
         self.bridge = TaskBridge(services.runner)
         apply_theme(app, services.settings.current.theme)
         self.window = MainWindow(services, self.bridge)
@@ -107,9 +122,16 @@ class Desktop(QObject):
         self.close()
         return self._exit_code
 
+    def quit(self) -> None:
+        """End the loop as closing the window does, whatever other window is open."""
+        self.window.close()
+        self._app.exit()
+
     def close(self) -> None:
+        """Deliver nothing more, then end the services and their children."""
         if not self._is_closed:
             self._is_closed = True
+            self._smoke_timer.stop()
             self.bridge.close()
             self._services.close()
 
@@ -130,12 +152,12 @@ class Desktop(QObject):
     def _on_first_painted(self) -> None:
         if is_traced():
             _print_startup_trace()
-            self._app.quit()
+            self._app.exit()
         elif self._arguments.screenshot is not None:
             self._exit_code = 0 if self._save_picture(self._arguments.screenshot) else 1
-            self._app.quit()
+            self._app.exit()
         elif self._arguments.smoke:
-            QTimer.singleShot(SMOKE_SECONDS * 1000, self._on_smoke_timeout)
+            self._smoke_timer.start(SMOKE_SECONDS * 1000)
             self._ask_engine(self._on_smoke_engine)
         elif self._machine is not None and self._machine.gpus:
             # Whether the engine can use a GPU changes what fits; without one there is no hurry.
@@ -168,12 +190,12 @@ class Desktop(QObject):
             case Failed(error):
                 answer["error"] = str(error)
         print(json.dumps(answer), flush=True)  # noqa: T201
-        self._app.quit()
+        self._app.exit()
 
     def _on_smoke_timeout(self) -> None:
         print(json.dumps({"window": True, "engine": None, "error": "timeout"}), flush=True)  # noqa: T201
         self._exit_code = 1
-        self._app.quit()
+        self._app.exit()
 
     def _save_picture(self, path: Path) -> bool:
         return self.window.grab().save(str(path))
@@ -203,6 +225,11 @@ def run_window(arguments: list[str]) -> int:
     from openshelf.services import build_services
 
     wanted = Arguments.parse(arguments)
+    if not has_display(os.environ, sys.platform):
+        if not wanted.is_probe:
+            print(_NO_DISPLAY, file=sys.stderr)  # noqa: T201
+            return 2
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     paths = find_paths()
     set_up_logging(paths.logs)
     app = make_application()
@@ -217,7 +244,7 @@ def run_window(arguments: list[str]) -> int:
     desktop = Desktop(app, build_services(paths), wanted)
     left, reporter = _install_reporter(paths, desktop)
     watch = InterruptWatch(app)
-    watch.interrupted.connect(app.quit)
+    watch.interrupted.connect(desktop.quit)
     if server is not None:
         server.raise_asked.connect(desktop.window.raise_to_front)
     desktop.start()

@@ -35,7 +35,8 @@ def raise_other_window(data: Path) -> bool:
     message = {"version": MESSAGE_VERSION, "command": "raise"}
     socket.write(json.dumps(message).encode() + b"\n")
     socket.waitForBytesWritten(_WAIT_MILLISECONDS)
-    was_heard = socket.waitForReadyRead(_WAIT_MILLISECONDS)
+    # The answer may have come while the question was still being written.
+    was_heard = socket.canReadLine() or socket.waitForReadyRead(_WAIT_MILLISECONDS)
     socket.disconnectFromServer()
     return was_heard
 

@@ -160,15 +160,15 @@ class ConsentPanel(ScrollPage):
         elif organization:
             terms = self.tr("I accept these terms for {name}").format(name=organization)
         self.tick = TickBox(terms)
-        self.tick.setParent(self._consent)
-        self.note_field = QLineEdit(self._consent)
+        self.note_field = QLineEdit()
         self.note_field.setPlaceholderText(self.tr("Note for the record (optional)"))
         self.note_field.setAccessibleName(self.tr("Note for the record"))
         self.note_field.setMaxLength(500)
         self.cancel = Button(self.tr("Cancel"))
         self.accept = PrimaryButton(self.tr("Accept and install"))
         self.accept.setEnabled(False)
-        for widget in (self.tick, self.note_field):
+        for widget in (self.tick, self.note_field, self.accept):
+            widget.setParent(self._consent)
             widget.setVisible(not self.why_not)
         self.tick.toggled.connect(self.accept.setEnabled)
         self.accept.clicked.connect(self.accepted)

@@ -65,9 +65,9 @@ class Chip(QLabel):
         self._elide()
 
     def _elide(self) -> None:
-        room = max(self.width() - 2 * _SIDE, 24) if self.isVisible() else 100_000
+        room = max(self.width() - 2 * _SIDE, 0) + 1
         mode = Qt.TextElideMode.ElideRight
-        shown = self.fontMetrics().elidedText(self._words, mode, room + 1)
+        shown = self.fontMetrics().elidedText(self._words, mode, room)
         if shown != self.text():
             super().setText(shown)
         if shown != self._words:

@@ -1,0 +1,81 @@
+"""Fixtures for the window: the themed application, fake services, a bridge, a window that is
+taken down again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from openshelf.hardware.facts import Machine
+from openshelf.services import Services
+from openshelf.ui.main_window import MainWindow
+from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.theme import Scheme, apply_theme, load_fonts
+from openshelf.ui.translation import install_translators
+from tests.fakes.example_data import example_machine
+from tests.fakes.services import fake_services
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What the offscreen platform says about windows with a minimum size is not about us.
+    ignore = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(ignore)
+
+
+@pytest.fixture(scope="session")
+def themed_app(qapp: QApplication) -> QApplication:
+    load_fonts()
+    install_translators(qapp)
+    apply_theme(qapp, Scheme.LIGHT)
+    return qapp
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    return fake_services(tmp_path / "app")
+
+
+@pytest.fixture
+def bridge(themed_app: QApplication, services: Services) -> Iterator[TaskBridge]:
+    made = TaskBridge(services.runner)
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+@pytest.fixture
+def make_window(
+    themed_app: QApplication, qtbot: QtBot
+) -> Iterator[Callable[[Services], MainWindow]]:
+    """Shows a window over these services, with the machine set, and takes it down again."""
+    made: list[tuple[MainWindow, TaskBridge]] = []
+
+    def make(services: Services, machine: Machine | None = None) -> MainWindow:
+        bridge = TaskBridge(services.runner)
+        window = MainWindow(services, bridge)
+        made.append((window, bridge))
+        with qtbot.waitActive(window):
+            window.show()
+            window.activateWindow()
+        window.set_machine(machine or example_machine())
+        return window
+
+    yield make
+    for window, bridge in made:
+        bridge.close()
+        window.close()
+        window.deleteLater()
+        bridge.deleteLater()
+
+
+@pytest.fixture
+def window(make_window: Callable[[Services], MainWindow], services: Services) -> MainWindow:
+    return make_window(services)

@@ -1,0 +1,202 @@
+"""The process of the window over fake services: starts, theme, probes, the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from openshelf.errors import EngineDied
+from openshelf.hardware.facts import Machine
+from openshelf.services import Services
+from openshelf.ui.app import Arguments, Desktop, has_display, is_traced
+from openshelf.ui.interrupt import InterruptWatch
+from openshelf.ui.theme import Scheme, apply_theme, current_tokens
+from tests.fakes.example_data import example_machine, plain_machine
+from tests.fakes.services import fake_services
+
+MakeDesktop = Callable[..., Desktop]
+
+
+@pytest.fixture
+def make_desktop(themed_app: QApplication, tmp_path: Path) -> Iterator[MakeDesktop]:
+    made: list[Desktop] = []
+
+    def make(arguments: Arguments | None = None, **changes: Any) -> Desktop:
+        services = fake_services(tmp_path, changes=changes)
+        desktop = Desktop(themed_app, services, arguments or Arguments())
+        made.append(desktop)
+        return desktop
+
+    yield make
+    for desktop in made:
+        desktop.close()
+        desktop.window.close()
+        desktop.window.deleteLater()
+        desktop.deleteLater()
+    apply_theme(themed_app, Scheme.LIGHT)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], Arguments()),
+        (["--smoke"], Arguments(smoke=True)),
+        (["--screenshot", "x.png"], Arguments(screenshot=Path("x.png"))),
+        (["--screenshot"], Arguments(screenshot=Path("openshelf.png"))),
+    ],
+)
+def test_arguments(words: list[str], expected: Arguments) -> None:
+    assert Arguments.parse(words) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "expected"),
+    [
+        ({}, "linux", False),
+        ({"DISPLAY": ""}, "linux", False),
+        ({"DISPLAY": ":0"}, "linux", True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
+        ({"QT_QPA_PLATFORM": "offscreen"}, "linux", True),
+        ({}, "darwin", True),
+        ({}, "win32", True),
+    ],
+)
+def test_a_missing_display_is_noticed_before_qt_aborts(
+    environment: dict[str, str], platform: str, expected: bool
+) -> None:
+    assert has_display(environment, platform) is expected
+
+
+def test_the_trace_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_traced()
+    assert not Arguments().is_probe
+    monkeypatch.setenv("OPENSHELF_STARTUP_TRACE", "1")
+    assert Arguments().is_probe
+
+
+def test_a_start_shows_window_machine_and_shelf(make_desktop: MakeDesktop, qtbot: QtBot) -> None:
+    desktop = make_desktop()
+    with qtbot.waitSignal(desktop.window.first_painted):
+        desktop.start()
+    assert desktop.window.isVisible()
+    assert desktop.window.machine == example_machine()
+
+
+def test_the_engine_is_asked_only_where_it_changes_what_fits(
+    make_desktop: MakeDesktop, qtbot: QtBot
+) -> None:
+    asked: list[Machine] = []
+
+    def engine_facts(machine: Machine) -> Machine:
+        asked.append(machine)
+        return replace(machine, gpus=machine.gpus[:1])
+
+    desktop = make_desktop(
+        detect_machine=lambda cancel, report: plain_machine(), engine_facts=engine_facts
+    )
+    with qtbot.waitSignal(desktop.window.first_painted):
+        desktop.start()
+    qtbot.wait(30)
+    assert asked == [], "no GPU: nothing to ask before somebody chats"
+    desktop.window.close()
+    other = make_desktop(engine_facts=engine_facts)
+    other.start()
+    qtbot.waitUntil(lambda: asked == [example_machine()])
+    qtbot.waitUntil(
+        lambda: other.window.machine is not None and len(other.window.machine.gpus) == 1
+    )
+
+
+def test_an_engine_that_dies_at_the_start_is_a_line_in_the_log(
+    make_desktop: MakeDesktop, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    def engine_facts(machine: Machine) -> Machine:
+        raise EngineDied(exit_status=-9, signal="SIGKILL")
+
+    messages: list[str] = []
+    desktop = make_desktop(engine_facts=engine_facts)
+    import openshelf.ui.app as app_module
+
+    app_module.log.addFilter(lambda record: messages.append(record.getMessage()) or True)
+    try:
+        desktop.start()
+        qtbot.waitUntil(lambda: any("did not tell its devices" in text for text in messages))
+        assert desktop.window.isVisible()
+    finally:
+        app_module.log.filters.clear()
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_smoke_test_prints_one_json_object(
+    make_desktop: MakeDesktop, qtbot: QtBot, capsys: pytest.CaptureFixture[str], works: bool
+) -> None:
+    def engine_facts(machine: Machine) -> Machine:
+        if not works:
+            raise EngineDied()
+        return machine
+
+    desktop = make_desktop(Arguments(smoke=True), engine_facts=engine_facts)
+    desktop.start()
+    # run() starts the loop; quit comes from the smoke test itself.
+    assert desktop.run() == (0 if works else 1)
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["window"] is True
+    assert answer["engine"] == ("llama.cpp 0.5.0-dev" if works else None)
+
+
+def test_a_picture_of_the_shelf(make_desktop: MakeDesktop, tmp_path: Path) -> None:
+    desktop = make_desktop(Arguments(screenshot=tmp_path / "shelf.png"))
+    desktop.start()
+    assert desktop.run() == 0
+    assert (tmp_path / "shelf.png").stat().st_size > 10_000
+
+
+def test_the_theme_follows_the_settings(make_desktop: MakeDesktop, qtbot: QtBot) -> None:
+    desktop = make_desktop()
+    services: Services = desktop._services
+    services.settings.save(replace(services.settings.current, theme="dark"))
+    qtbot.waitUntil(lambda: current_tokens().name == "dark")
+    services.settings.save(replace(services.settings.current, theme="high_contrast"))
+    qtbot.waitUntil(lambda: current_tokens().name == "high_contrast")
+
+
+def test_closing_ends_bridge_and_services_once(make_desktop: MakeDesktop) -> None:
+    closed: list[int] = []
+    desktop = make_desktop(close=lambda: closed.append(1))
+    desktop.start()
+    QTimer.singleShot(0, desktop.window.close)
+    assert desktop.run() == 0
+    desktop.close()
+    assert closed == [1]
+
+
+def test_a_report_is_shown_and_goes_away(make_desktop: MakeDesktop, qtbot: QtBot) -> None:
+    desktop = make_desktop()
+    desktop.show_report("what happened")
+    assert len(desktop._reports) == 1
+    desktop._reports[0].close()
+    qtbot.waitUntil(lambda: desktop._reports == [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent by pid there only to end a process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_heard_while_qt_waits(
+    qapp: QApplication, qtbot: QtBot, number: signal.Signals
+) -> None:
+    watch = InterruptWatch()
+    before = signal.getsignal(number)
+    with qtbot.waitSignal(watch.interrupted, timeout=3000):
+        QTimer.singleShot(20, lambda: os.kill(os.getpid(), number))
+    watch.close()
+    watch.deleteLater()
+    assert signal.getsignal(number) is not before

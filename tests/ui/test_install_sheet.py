@@ -1,0 +1,301 @@
+"""The install sheet over fake services: reading, consent, fetching, and every way it can end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from openshelf.errors import GatedModel, NotFound, PolicyBlocked
+from openshelf.library.downloads import DownloadState
+from openshelf.library.install import InstallOffer
+from openshelf.licenses.clearance import Verdict
+from openshelf.reasons import Reason
+from openshelf.services import Services
+from openshelf.tasks import CancelToken, PoolTaskRunner, Report
+from openshelf.ui.main_window import MainWindow
+from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
+from openshelf.ui.widgets import Chip, LinkButton, TextLabel
+from tests.fakes.example_data import SHA256, example_offer
+from tests.fakes.services import FakeDownloads, FakeInstaller, fake_services
+
+LEFT = Qt.MouseButton.LeftButton
+MakeWindow = Callable[..., MainWindow]
+
+
+def _open(window: MainWindow, qtbot: QtBot) -> InstallSheet:
+    window.open_install("bartowski/Llama-3.2-3B-Instruct-GGUF:Q8_0")
+    sheet = window.sheet
+    assert isinstance(sheet, InstallSheet)
+    qtbot.waitUntil(lambda: sheet.state is not SheetState.PREPARING)
+    return sheet
+
+
+def _with_offer(services: Services, **changes: Any) -> Services:
+    return replace(services, installer=FakeInstaller(example_offer(**changes)))
+
+
+def _texts(sheet: InstallSheet) -> str:
+    parts = [label.text() for label in sheet.findChildren(TextLabel) if label.isVisible()]
+    parts += [chip.words for chip in sheet.findChildren(Chip) if chip.isVisible()]
+    return "\n".join(parts)
+
+
+def _accept(sheet: InstallSheet, qtbot: QtBot) -> str:
+    """Tick, accept; returns the id of the download."""
+    qtbot.mouseClick(sheet.side.tick, LEFT)
+    qtbot.mouseClick(sheet.side.accept, LEFT)
+    qtbot.waitUntil(lambda: sheet.state is SheetState.FETCHING)
+    return cast(str, sheet._download_id)
+
+
+def test_the_sheet_shows_what_would_be_owed(window: MainWindow, qtbot: QtBot) -> None:
+    sheet = _open(window, qtbot)
+    text = _texts(sheet)
+    for words in (
+        "Before you install Llama-3.2-3B-Instruct",
+        "Q8_0 · packaged by bartowski · base model by Meta",
+        "Llama 3.2 Community License",
+        "not open source by OSI’s definition",
+        "“Built with Llama”",
+        "§1.b.i(B)",
+        "When you pass the model on",
+        "Llama-3.2-3B-Instruct-Q8_0.gguf",
+        "3.4 GB",
+        "209 GB",
+        "SHA-256",
+        "not legal advice",
+    ):
+        assert words in text
+    assert "YOU MUST" in text
+    assert "ONLY IF" in text
+    assert "YOU MAY" in text
+
+
+def test_nothing_can_be_accepted_before_the_tick(window: MainWindow, qtbot: QtBot) -> None:
+    sheet = _open(window, qtbot)
+    assert not sheet.side.accept.isEnabled()
+    qtbot.mouseClick(sheet.side.tick, LEFT)
+    assert sheet.side.accept.isEnabled()
+    qtbot.mouseClick(sheet.side.tick, LEFT)
+    assert not sheet.side.accept.isEnabled()
+
+
+def test_accepting_records_note_and_texts_that_were_shown(
+    window: MainWindow, services: Services, qtbot: QtBot
+) -> None:
+    sheet = _open(window, qtbot)
+    assert sheet.terms.texts_shown == ()
+    sheet.terms._texts[0].opener.click()
+    assert "Apache License" in (sheet.terms._texts[0]._view.toPlainText())  # type: ignore[union-attr]
+    qtbot.keyClicks(sheet.side.note_field, "Ticket 482")
+    _accept(sheet, qtbot)
+    installer = cast(FakeInstaller, services.installer)
+    assert [(form.note, form.texts_shown) for form in installer.forms] == [
+        ("Ticket 482", (SHA256,))
+    ]
+
+
+def test_progress_then_chat_when_the_sheet_is_still_open(
+    window: MainWindow, services: Services, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chats: list[str] = []
+    monkeypatch.setattr(window, "start_chat", chats.append)
+    sheet = _open(window, qtbot)
+    download = _accept(sheet, qtbot)
+    downloads = cast(FakeDownloads, services.downloads)
+    downloads.advance(download, 1_290_000_000)
+    qtbot.waitUntil(lambda: "1.3 GB of 3.4 GB · 38.0 MB/s · 56 s left" in _texts(sheet))
+    installed = downloads.finish(download)
+    qtbot.waitUntil(lambda: window.sheet is None)
+    assert chats == [installed.id]
+
+
+def test_pause_resume_and_cancel(window: MainWindow, services: Services, qtbot: QtBot) -> None:
+    sheet = _open(window, qtbot)
+    download = _accept(sheet, qtbot)
+    downloads = cast(FakeDownloads, services.downloads)
+    downloads.advance(download, 1)
+    qtbot.waitUntil(lambda: sheet.progress.toggle.text() == "Pause")
+    qtbot.mouseClick(sheet.progress.toggle, LEFT)
+    qtbot.waitUntil(lambda: sheet.progress.toggle.text() == "Resume")
+    assert downloads.all[download].state is DownloadState.PAUSED
+    qtbot.mouseClick(sheet.progress.toggle, LEFT)
+    qtbot.waitUntil(lambda: sheet.progress.toggle.text() == "Pause")
+    qtbot.mouseClick(sheet.progress.cancel, LEFT)
+    qtbot.waitUntil(lambda: window.sheet is None)
+    assert downloads.all[download].state is DownloadState.CANCELLED
+
+
+def test_a_failed_download_says_why_and_can_go_on(
+    window: MainWindow, services: Services, qtbot: QtBot
+) -> None:
+    sheet = _open(window, qtbot)
+    download = _accept(sheet, qtbot)
+    downloads = cast(FakeDownloads, services.downloads)
+    downloads.change(download, state=DownloadState.FAILED, reason=Reason("The disk is full."))
+    qtbot.waitUntil(lambda: "The disk is full." in _texts(sheet))
+    qtbot.mouseClick(sheet.progress.toggle, LEFT)
+    qtbot.waitUntil(lambda: downloads.all[download].state is DownloadState.RUNNING)
+
+
+def test_in_the_background_it_goes_on_and_does_not_jump_to_the_chat(
+    window: MainWindow, services: Services, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chats: list[str] = []
+    monkeypatch.setattr(window, "start_chat", chats.append)
+    sheet = _open(window, qtbot)
+    download = _accept(sheet, qtbot)
+    qtbot.mouseClick(sheet.progress.background, LEFT)
+    assert window.sheet is None
+    downloads = cast(FakeDownloads, services.downloads)
+    downloads.advance(download, 5)
+    badge = window.rail.findChildren(Chip)
+    qtbot.waitUntil(lambda: any(chip.words == "1 ↓" for chip in badge))
+    downloads.finish(download)
+    qtbot.waitUntil(lambda: all(chip.words != "1 ↓" for chip in badge))
+    assert chats == []
+
+
+@pytest.mark.parametrize("way", ["escape", "cancel"])
+def test_it_can_be_left(window: MainWindow, qtbot: QtBot, way: str) -> None:
+    sheet = _open(window, qtbot)
+    if way == "escape":
+        qtbot.keyClick(sheet, Qt.Key.Key_Escape)
+    else:
+        qtbot.mouseClick(sheet.side.cancel, LEFT)
+    assert window.sheet is None
+    assert not sheet.isVisible()
+
+
+def test_leaving_while_it_looks_up_cancels_that(
+    make_window: MakeWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    begun, cancelled = threading.Event(), threading.Event()
+
+    class SlowInstaller(FakeInstaller):
+        def prepare(self, target: str, cancel: CancelToken, report: Report) -> InstallOffer:
+            begun.set()
+            if cancel.wait(10):
+                cancelled.set()
+            cancel.raise_if_cancelled()
+            return self.offer
+
+    runner = PoolTaskRunner()
+    services = fake_services(tmp_path, runner=runner, changes={"installer": SlowInstaller()})
+    window = make_window(services)
+    window.open_install("a/b")
+    assert begun.wait(5)
+    sheet = window.sheet
+    assert isinstance(sheet, InstallSheet)
+    assert sheet.state is SheetState.PREPARING
+    qtbot.mouseClick(sheet._waiting.cancel, LEFT)
+    assert cancelled.wait(5)
+    assert window.sheet is None
+    runner.close()
+
+
+def test_a_failed_look_up_says_what_to_do_and_can_be_repeated(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    installer = cast(FakeInstaller, services.installer)
+    installer.error = GatedModel("meta-llama/x", "https://huggingface.co/meta-llama/x")
+    window = make_window(services)
+    sheet = _open(window, qtbot)
+    assert sheet.state is SheetState.FAILED
+    assert "asks for a form on the Hub" in _texts(sheet)
+    installer.error = None
+    qtbot.mouseClick(sheet._waiting.notice.button, LEFT)
+    qtbot.waitUntil(lambda: sheet.state is SheetState.READING)
+
+
+def test_a_refused_acceptance_stays_on_the_sheet(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    installer = cast(FakeInstaller, services.installer)
+    installer.accept_error = PolicyBlocked("meta/x")
+    window = make_window(services)
+    sheet = _open(window, qtbot)
+    qtbot.mouseClick(sheet.side.tick, LEFT)
+    qtbot.mouseClick(sheet.side.accept, LEFT)
+    qtbot.waitUntil(sheet.side.problem.isVisible)
+    assert "does not allow meta/x" in sheet.side.problem.text.text()
+    assert sheet.side.accept.isEnabled()
+
+
+def test_blocked_has_no_button_but_a_reason(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    window = make_window(_with_offer(services, verdict=Verdict.BLOCKED))
+    sheet = _open(window, qtbot)
+    assert not sheet.side.accept.isVisible()
+    assert not sheet.side.tick.isVisible()
+    assert "blocked" in _texts(sheet)
+
+
+def test_an_unknown_license_asks_for_another_tick(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    offer = {"verdict": Verdict.NEEDS_REVIEW, "licenses": ("unknown",)}
+    window = make_window(_with_offer(services, **offer))
+    sheet = _open(window, qtbot)
+    assert "nobody has reviewed this" in sheet.side.tick.accessibleName()
+    assert "does not know this license" in _texts(sheet)
+    assert sheet.side.accept.isVisible()
+
+
+def test_without_room_on_the_disk_it_cannot_begin(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    offer = replace(example_offer(), free_bytes=1_000_000_000)
+    window = make_window(replace(services, installer=FakeInstaller(offer)))
+    sheet = _open(window, qtbot)
+    assert not sheet.side.accept.isVisible()
+    assert "3.4 GB are needed and 1.0 GB are free" in _texts(sheet)
+
+
+def test_exact_words_are_copied_as_they_stand(
+    window: MainWindow, qtbot: QtBot, themed_app: QApplication
+) -> None:
+    sheet = _open(window, qtbot)
+    button = next(
+        b for b in sheet.findChildren(LinkButton) if b.accessibleName() == "Copy “Built with Llama”"
+    )
+    qtbot.mouseClick(button, LEFT)
+    assert QGuiApplication.clipboard().text() == "Built with Llama"
+
+
+def test_only_one_sheet_at_a_time(window: MainWindow, qtbot: QtBot) -> None:
+    sheet = _open(window, qtbot)
+    window.open_install("other/model")
+    assert window.sheet is sheet
+
+
+def test_the_keyboard_stays_inside(
+    window: MainWindow, qtbot: QtBot, themed_app: QApplication
+) -> None:
+    sheet = _open(window, qtbot)
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is sheet.side.tick)
+    for key in [Qt.Key.Key_Tab] * 15 + [Qt.Key.Key_Backtab] * 15:
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        qtbot.keyClick(focus, key)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        assert sheet.isAncestorOf(focus) or focus is sheet
+
+
+def test_not_found_names_the_model(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    cast(FakeInstaller, services.installer).error = NotFound("model", "a/b")
+    sheet = _open(make_window(services), qtbot)
+    assert "There is no model called a/b." in _texts(sheet)

@@ -1,0 +1,134 @@
+"""Navigation: places, keys, the badge, the machine, what one page asks of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+from PySide6.QtCore import QSize, Qt
+from pytestqt.qtbot import QtBot
+
+from openshelf.library.downloads import DownloadState
+from openshelf.services import Services
+from openshelf.ui.main_window import MINIMUM_SIZE, MainWindow
+from openshelf.ui.places import PAGES, RAIL_ORDER, Place
+from openshelf.ui.widgets import TextLabel
+from openshelf.ui.widgets.page import Page
+from tests.fakes.example_data import example_offer
+from tests.fakes.services import FakeDownloads, FakeInstaller, installed_model
+
+UI = Path(__file__).parents[2] / "openshelf" / "ui"
+
+
+def test_the_main_window_stays_small() -> None:
+    lines = (UI / "main_window.py").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 200, "navigation only"
+
+
+def test_the_shelf_is_open_first_and_knows_the_machine(window: MainWindow, qtbot: QtBot) -> None:
+    assert window._stack.currentWidget() is window.page(Place.SHELF)
+    assert window.rail.button(Place.SHELF).isChecked()
+    names = [label.text() for label in window.rail.machine_card.findChildren(TextLabel)]
+    assert "RTX 4070 Laptop" in names
+
+
+def test_pages_are_made_when_they_are_opened(window: MainWindow) -> None:
+    assert set(window._pages) == {Place.SHELF}
+    window.open_place(Place.SETTINGS)
+    assert set(window._pages) == {Place.SHELF, Place.SETTINGS}
+
+
+@pytest.mark.parametrize("place", list(Place))
+def test_every_place_of_the_rail_has_a_page(window: MainWindow, qtbot: QtBot, place: Place) -> None:
+    button = window.rail.button(place)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    page = window.page(place)
+    assert isinstance(page, Page)
+    assert type(page).__name__ == PAGES[place].name
+    assert window._stack.currentWidget() is page
+    assert [p for p in Place if window.rail.button(p).isChecked()] == [place]
+
+
+@pytest.mark.parametrize(("number", "place"), list(enumerate(RAIL_ORDER, start=1)))
+def test_control_and_a_number_open_a_place(
+    window: MainWindow, qtbot: QtBot, number: int, place: Place
+) -> None:
+    window.open_place(Place.SETTINGS)
+    key = getattr(Qt.Key, f"Key_{number}")
+    qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window._stack.currentWidget() is window.page(place))
+
+
+def test_keys_do_not_leave_an_open_sheet(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_install("a/b")
+    qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    assert window.sheet is not None
+
+
+def test_the_badge_counts_active_downloads(
+    window: MainWindow, services: Services, qtbot: QtBot
+) -> None:
+    downloads = cast(FakeDownloads, services.downloads)
+    installer = cast(FakeInstaller, services.installer)
+    button = window.rail.button(Place.LIBRARY)
+    first, second = (
+        downloads.start(example_offer(), installer.clear(example_offer())) for _ in range(2)
+    )
+    qtbot.waitUntil(lambda: button.badge.words == "2 ↓")
+    assert button.accessibleName() == "Library, 2 downloads running"
+    downloads.pause(first.id)
+    qtbot.waitUntil(lambda: button.badge.words == "1 ↓")
+    downloads.change(second.id, state=DownloadState.DONE)
+    qtbot.waitUntil(lambda: not button.badge.isVisible())
+    assert button.accessibleName() == "Library"
+
+
+def test_four_clicks_from_the_shelf_to_the_chat(
+    window: MainWindow, services: Services, qtbot: QtBot
+) -> None:
+    """Install…, the tick, Accept and install; the fourth is Send, in the chat itself."""
+    left = Qt.MouseButton.LeftButton
+    shelf = window.page(Place.SHELF)
+    qtbot.waitUntil(lambda: len(shelf.cards) > 0)  # type: ignore[attr-defined]
+    qtbot.mouseClick(shelf.cards[0]._action, left)  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: hasattr(window.sheet, "side"))
+    qtbot.mouseClick(window.sheet.side.tick, left)  # type: ignore[union-attr]
+    qtbot.mouseClick(window.sheet.side.accept, left)  # type: ignore[union-attr]
+    downloads = cast(FakeDownloads, services.downloads)
+    qtbot.waitUntil(lambda: "d1" in downloads.all)
+    downloads.finish("d1")
+    chat = window.page(Place.CHAT)
+    qtbot.waitUntil(lambda: window._stack.currentWidget() is chat)
+    assert window.sheet is None
+
+
+def test_it_stays_usable_at_its_smallest(window: MainWindow) -> None:
+    window.resize(QSize(10, 10))
+    assert window.size() == MINIMUM_SIZE
+    assert window.minimumSizeHint().width() <= MINIMUM_SIZE.width()
+    assert window.minimumSizeHint().height() <= MINIMUM_SIZE.height()
+
+
+def test_geometry_is_kept(
+    make_window: Callable[[Services], MainWindow], services: Services
+) -> None:
+    window = make_window(services)
+    # Lower than the offscreen screen, into which a kept geometry is moved.
+    window.resize(MINIMUM_SIZE.width(), 700)
+    window.close()
+    assert services.paths.window_file.exists()
+    assert make_window(services).height() == 700
+
+
+def test_the_library_changing_reaches_the_shelf(
+    window: MainWindow, services: Services, qtbot: QtBot
+) -> None:
+    shelf = window.page(Place.SHELF)
+    qtbot.waitUntil(lambda: shelf.starter.isVisible())  # type: ignore[attr-defined]
+    window.open_place(Place.SETTINGS)
+    services.library.add(installed_model())  # type: ignore[attr-defined]
+    qtbot.wait(20)
+    window.open_place(Place.SHELF)
+    qtbot.waitUntil(lambda: not shelf.starter.isVisible())  # type: ignore[attr-defined]
