@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
 from typing import Protocol
 
+from openshelf import wording
 from openshelf.catalog.entries import Catalog
-from openshelf.chat.session import ChatsLike
+from openshelf.catalog.loader import load_catalog
+from openshelf.chat.opening import ModelOpener
+from openshelf.chat.session import Chats, ChatsLike
+from openshelf.chat.store import ConversationStore
+from openshelf.engine.devices import join_devices
+from openshelf.engine.process import Engine
+from openshelf.errors import OpenshelfError
+from openshelf.fit.memory import FitRequest
+from openshelf.fit.verdict import Fit
+from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
+from openshelf.hub.client import HubClient
+from openshelf.hub.fetching import FetchPlace, RateShare
+from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.downloads import DownloadsLike
+from openshelf.library.fitting import Fitting
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
+from openshelf.library.installer import Installer
+from openshelf.library.offers import OfferParts
+from openshelf.library.starter import Starter, find_starter
+from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
+from openshelf.licenses.facts import load_licenses
+from openshelf.network import EgressLog, NetworkWishes, options_from
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
-from openshelf.settings import Settings
+from openshelf.policy.organization import Policy, find_policy, load_policy, tighten
+from openshelf.reasons import Reason
+from openshelf.settings import Settings, SettingsStore
+from openshelf.shelf.builder import build_shelf
+from openshelf.shelf.decisions import CatalogDecisions, commercial_use
+from openshelf.shelf.parts import LocalVariant, ShelfParts
 from openshelf.shelf.rows import Shelf, ShelfQuestion
-from openshelf.tasks import Announcer, CancelToken, Report, TaskRunner
+from openshelf.tasks import Announcer, CancelToken, PoolTaskRunner, Report, TaskRunner, no_report
+
+log = logging.getLogger(__name__)
 
 
 class LibraryLike(Protocol):
@@ -53,7 +85,7 @@ class Services:
     detect_machine: Callable[[CancelToken, Report], Machine]
     """Hardware without asking the engine: fast, never raises."""
     engine_facts: Callable[[Machine], Machine]
-    """The same machine with what the engine can use; starts the worker."""
+    """The same machine with what the engine can use; starts the worker, never raises."""
     catalog: Callable[[], Catalog]
     shelf: Callable[[Machine, ShelfQuestion], Shelf]
     gate: Gate
@@ -64,3 +96,185 @@ class Services:
     chats: ChatsLike
     close: Callable[[], None]
     """Stop accepting, cancel all, end the children, save."""
+    fit_target: Callable[[str, Machine, FitRequest, int | None], Fit]
+    """The fit of a TARGET; the last argument is the whole size where a path is only a header."""
+    with_policy: Callable[[Path, bool], Services]
+    """The same services under the policy of a file, which never loosens a managed one; the flag
+    marks every decision as a what-if."""
+
+
+def build_services(
+    paths: Paths,
+    *,
+    runner: TaskRunner | None = None,
+    keep_chats: bool = True,
+    context_length: int | None = None,
+) -> Services:
+    """Everything wired for this process; cheap, touches no network and starts no child.
+
+    Without `keep_chats` conversations live in memory only: a command asks one question and leaves,
+    and must not touch what a window is streaming into the file. `context_length` stands before the
+    settings'. Raises BadPolicy where the policy's file cannot be understood: nothing may be
+    allowed then.
+    """
+    policy = find_policy(paths)
+    wiring = _Wiring(paths, runner or PoolTaskRunner(), context_length)
+    store = ConversationStore(paths.chat_database if keep_chats else None)
+    return wiring.services(policy, store)
+
+
+class _Wiring:
+    """What exists once, whatever the policy; and how a policy makes services of it."""
+
+    def __init__(self, paths: Paths, runner: TaskRunner, context_length: int | None) -> None:
+        self.paths = paths
+        self.runner = runner
+        self.settings = SettingsStore(paths.settings_file)
+        self.licenses = load_licenses()
+        self.acceptances = AcceptanceLog(paths.acceptance_log, paths.data / "acceptances.head")
+        self.library = Library(paths.library_database, paths.models)
+        self.engine = Engine()
+        self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
+        self.catalog = cache(load_catalog)
+        self.starter = cache(find_starter)
+        self._context_length = context_length
+        self._client: HubClient | None = None
+        self._client_lock = threading.Lock()
+
+    def services(
+        self, policy: Policy, store: ConversationStore, *, what_if: bool = False
+    ) -> Services:
+        gate = Gate(self.licenses, policy, self.acceptances, what_if=what_if)
+        client = partial(self._client_under, policy)
+        installer = Installer(
+            OfferParts(
+                models=self.paths.models,
+                client=client,
+                catalog=self.catalog,
+                gate=gate,
+                acceptances=self.acceptances,
+                library=self.library,
+            )
+        )
+        downloads = Downloads(
+            DownloadsParts(
+                folder=self.paths.downloads,
+                models=self.paths.models,
+                runner=self.runner,
+                installer=installer,
+                gate=gate,
+                library=self.library,
+                place=self.network,
+            )
+        )
+        chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self._measured)
+        return Services(
+            paths=self.paths,
+            settings=self.settings,
+            runner=self.runner,
+            detect_machine=self._detect,
+            engine_facts=self._engine_facts,
+            catalog=self.catalog,
+            shelf=partial(self._shelf, cache(lambda: CatalogDecisions(self.catalog(), gate))),
+            gate=gate,
+            acceptances=self.acceptances,
+            installer=installer,
+            downloads=downloads,
+            library=self.library,
+            chats=chats,
+            close=partial(self._close, downloads, chats),
+            fit_target=Fitting(self.library, self.catalog, client).fit_target,
+            with_policy=partial(self._with_policy, policy, store),
+        )
+
+    def _opener(self, gate: Gate, installer: Installer) -> ModelOpener:
+        return ModelOpener(
+            library=self.library,
+            clear=installer.clear_installed,
+            detect=lambda: self._engine_facts(self._detect(CancelToken(), no_report)),
+            request=self._fit_request,
+            policy_sha256=lambda: gate.policy.sha256,
+        )
+
+    def _with_policy(
+        self,
+        policy: Policy,
+        store: ConversationStore,
+        path: Path,
+        what_if: bool,  # noqa: FBT001  a Callable has no keywords
+    ) -> Services:
+        other = load_policy(path)
+        chosen = tighten(policy, other) if policy.managed else other
+        return self.services(chosen, store, what_if=what_if)
+
+    def _detect(self, cancel: CancelToken, report: Report) -> Machine:
+        return detect_machine(cancel, report, folders=(self.paths.models, Path.home()))
+
+    def _engine_facts(self, machine: Machine) -> Machine:
+        try:
+            return join_devices(machine, self.engine.devices())
+        except OpenshelfError as error:
+            log.warning("the engine did not say what it can use: %s", error)
+            note = Reason("engine_silent", {"detail": wording.error_sentence(error)})
+            return replace(machine, notes=(*machine.notes, note))
+
+    def _fit_request(self) -> FitRequest:
+        settings = self.settings.current
+        return FitRequest(
+            context_length=self._context_length or settings.context_length,
+            kv_type_k=settings.kv_type,
+            kv_type_v=settings.kv_type,
+        )
+
+    def _shelf(
+        self, decisions: Callable[[], CatalogDecisions], machine: Machine, question: ShelfQuestion
+    ) -> Shelf:
+        installed = self.library.installed()
+        here = {file.sha256 for model in installed for file in model.files}
+        starter = self.starter()
+        local = () if starter is None or starter.file.sha256 in here else (_local(starter),)
+        parts = ShelfParts(
+            decide=decisions().decide,
+            installed=installed,
+            local=local,
+            commercial_use=lambda decision: commercial_use(decision, self.licenses),
+        )
+        return build_shelf(machine, question, self.catalog(), parts)
+
+    def _client_under(self, policy: Policy) -> HubClient:
+        """One client as long as the options stay what they are."""
+        settings = self.settings.current
+        options = options_from(
+            os.environ,
+            NetworkWishes(
+                offline=settings.offline or policy.offline_only,
+                endpoint=settings.hub_endpoint,
+                ca_file=settings.ca_file,
+                bytes_per_second=settings.download_limit,
+            ),
+        )
+        with self._client_lock:
+            if self._client is None or self._client.options != options:
+                if self._client is not None:
+                    self._client.close()
+                self._client = HubClient(options, self.paths.cache, self.network.egress)
+            return self._client
+
+    def _measured(self, model_id: str, tokens_per_second: float) -> None:
+        self.library.set_measured_speed(model_id, tokens_per_second)
+        self.library.touch_used(model_id)
+
+    def _close(self, downloads: Downloads, chats: Chats) -> None:
+        downloads.close()
+        self.runner.close()
+        chats.close()
+        self.engine.close()
+        with self._client_lock:
+            if self._client is not None:
+                self._client.close()
+        self.library.close()
+
+
+def _local(starter: Starter) -> LocalVariant:
+    file = starter.file
+    return LocalVariant(file.repo, starter.quant, file.path, file.size_bytes, file.sha256)

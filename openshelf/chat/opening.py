@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from openshelf.chat.interface import LoadTicket
 from openshelf.engine.interface import LoadOrder, ModelFile
@@ -11,17 +12,23 @@ from openshelf.errors import DoesNotFit
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
-from openshelf.library.fitting import FindsInstalled, fit_installed
+from openshelf.library.fitting import fit_installed
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken
+
+
+class FindsModels(Protocol):
+    """What is needed of the library."""
+
+    def find(self, model_id: str) -> InstalledModel: ...
 
 
 @dataclass(frozen=True)
 class ModelOpener:
     """Asks the gate and reckons the fit anew for each load, with the memory that is free then."""
 
-    library: FindsInstalled
+    library: FindsModels
     clear: Callable[[InstalledModel], Clearance]
     detect: Callable[[], Machine]
     """The machine as it is now, with what the engine can use."""

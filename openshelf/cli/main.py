@@ -96,7 +96,11 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
         cancel.cancel()
 
     previous = signal.signal(signal.SIGINT, interrupt)
-    services = build_services(paths)
+    services = build_services(
+        paths,
+        keep_chats=False,
+        context_length=arguments.context if arguments.command == "chat" else None,
+    )
     try:
         result: Any = command.run(arguments, services, output, cancel)
         return int(result)

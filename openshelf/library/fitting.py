@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from openshelf.catalog.entries import Catalog
 from openshelf.errors import NotFound
@@ -17,23 +16,18 @@ from openshelf.gguf.header import read_header
 from openshelf.gguf.split import read_model
 from openshelf.hardware.facts import Machine
 from openshelf.hub.claims import ReadsHub
-from openshelf.hub.targets import Target, TargetKind, parse_target
+from openshelf.hub.targets import Target, parse_target
 from openshelf.hub.variants import find_variant
 from openshelf.library.installed import InstalledModel
-
-
-class FindsInstalled(Protocol):
-    """What is needed of the library."""
-
-    def installed(self) -> tuple[InstalledModel, ...]: ...
-    def find(self, model_id: str) -> InstalledModel: ...
+from openshelf.library.offers import find_installed
+from openshelf.library.store import Library
 
 
 @dataclass(frozen=True)
 class Fitting:
     """Looks a target up and reckons its fit; the Hub is asked only for what is not here."""
 
-    library: FindsInstalled
+    library: Library
     catalog: Callable[[], Catalog]
     hub: Callable[[], ReadsHub]
 
@@ -46,26 +40,10 @@ class Fitting:
         target = parse_target(text)
         if target.path is not None:
             return fit_on(shape_of_file(target.path, file_bytes), machine, request)
-        model = self._installed(target)
+        model = find_installed(self.library, target)
         if model is not None:
             return fit_installed(model, machine, request)
         return fit_on(self._shape_on_hub(target), machine, request)
-
-    def _installed(self, target: Target) -> InstalledModel | None:
-        if target.kind is TargetKind.INSTALLED:
-            return self.library.find(target.text)
-        if target.is_forced:
-            return None
-        for model in self.library.installed():
-            if model.repo.casefold() != target.repo.casefold():
-                continue
-            is_quant = (
-                target.quant is None or target.quant.casefold() == (model.quant or "").casefold()
-            )
-            is_file = target.file is None or target.file in {file.path for file in model.files}
-            if is_quant and is_file:
-                return model
-        return None
 
     def _shape_on_hub(self, target: Target) -> ModelShape:
         found = self.catalog().find_model(target.repo)

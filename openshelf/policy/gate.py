@@ -26,15 +26,21 @@ class Gate:
     """Decides on licenses under one policy, and hands out clearances."""
 
     def __init__(
-        self, licenses: Mapping[str, License], policy: Policy, records: AcceptanceRecords
+        self,
+        licenses: Mapping[str, License],
+        policy: Policy,
+        records: AcceptanceRecords,
+        *,
+        what_if: bool = False,
     ) -> None:
         self._licenses = licenses
         self.policy = policy
         self._records = records
+        self._what_if = what_if
 
     def decide(self, license: EffectiveLicense) -> Decision:
         """What this license means for the organization of the policy."""
-        return decide(license, self._licenses, self.policy)
+        return decide(license, self._licenses, self.policy, what_if=self._what_if)
 
     def check(self, decision: Decision, *, target: str) -> Decision:
         """The decision under today's policy, where that lets a person go on to accept.

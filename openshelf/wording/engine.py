@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TEMPLATES: dict[str, str] = {
+    "engine_silent": "The engine could not be asked what it can use. {detail}",
     # engine/devices.py
     "gpu_used_through": "The engine uses it through {backend} ({name}).",
     "engine_without_gpu": "This engine build has no support for GPUs. {name} needs a build with {wanted:list}.",

@@ -296,5 +296,7 @@ def fake_services(
         library=library,
         chats=FakeChats(),
         close=lambda: None,
+        fit_target=lambda target, asked, request, file_bytes: example_shelf().rows[0].shown.fit,
+        with_policy=lambda path, what_if: services,
     )
     return replace(services, **(changes or {}))

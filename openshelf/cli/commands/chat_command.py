@@ -42,7 +42,7 @@ def run(
     arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
 ) -> int:
     model = services.library.find(arguments.id)
-    chats = services.private_chats(arguments.context)
+    chats = services.chats
     conversation = chats.new_conversation(model.id, arguments.system)
     turn = _Turn(chats, conversation.id, model.id, _sampling(arguments), output, cancel)
     if arguments.prompt is not None:

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import sys
 import time
+from pathlib import Path
 
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
@@ -35,7 +36,7 @@ def run(
     if arguments.policy:
         if services.gate.policy.managed:
             raise UsageError("--policy is refused here: this machine's policy is managed")
-        services = services.with_policy(arguments.policy, what_if=False)
+        services = services.with_policy(Path(arguments.policy).expanduser(), False)
     started = time.monotonic()
     offer = services.installer.prepare(arguments.target, cancel, output.report)
     clearance = _clearance(arguments, services, offer, output)

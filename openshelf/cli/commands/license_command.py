@@ -29,8 +29,8 @@ def run(
     if not arguments.target:
         raise UsageError("license needs a TARGET or --case FILE")
     if arguments.policy:
-        services = services.with_policy(arguments.policy)
-    decision = services.decide_target(arguments.target, cancel, no_report)
+        services = services.with_policy(Path(arguments.policy).expanduser(), True)
+    decision = services.installer.prepare(arguments.target, cancel, no_report).decision
     output.result(decision.as_json(arguments.target))
     print_decision(decision, output)
     stops = decision.verdict in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)

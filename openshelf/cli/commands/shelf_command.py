@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from openshelf import wording
 from openshelf.cli.machines import add_machine_argument, chosen_machine
@@ -41,7 +42,7 @@ def run(
         all_variants=arguments.all,
     )
     if arguments.policy:
-        services = services.with_policy(arguments.policy)
+        services = services.with_policy(Path(arguments.policy).expanduser(), True)
     machine = chosen_machine(arguments.machine, services, cancel)
     shelf = services.shelf(machine, question)
     output.result(shelf.as_json())
