@@ -20,9 +20,9 @@ from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.models.library_facts import disk_of
 from openshelf.ui.pages.library import LibraryPage
+from openshelf.ui.pages.library_installed import InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.widgets.installed_row import InstalledRow
 from tests.fakes.services import FakeDownloads, FakeLibrary, fake_services, installed_model
 
 QWEN = installed_model()

@@ -17,11 +17,11 @@ from openshelf.ui.models.hardware_facts import (
     report_text,
 )
 from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
+from openshelf.ui.pages.hardware_found import FoundCard
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.buttons import Button
 from openshelf.ui.widgets.containers import PageHeader, ScrollPage
-from openshelf.ui.widgets.found_card import FoundCard
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.page import Page
 

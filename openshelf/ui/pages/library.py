@@ -17,14 +17,14 @@ from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.chat_facts import read_acceptances
 from openshelf.ui.models.library_facts import LibraryFacts, read_library
+from openshelf.ui.pages.library_disk import DiskCard
+from openshelf.ui.pages.library_download import DownloadRow
+from openshelf.ui.pages.library_installed import InstalledHeader, InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.containers import Card, EmptyState, PageHeader, ScrollPage
-from openshelf.ui.widgets.disk_card import DiskCard
-from openshelf.ui.widgets.download_row import DownloadRow
-from openshelf.ui.widgets.installed_row import InstalledHeader, InstalledRow
 from openshelf.ui.widgets.keyed_rows import KeyedRows
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.page import Page

@@ -46,7 +46,10 @@ class CodeSection:
 
 
 class MarkdownDocument(SafeDocument):
-    """`set_text` with the whole text so far, `finish` when nothing more comes."""
+    """`set_text` with the whole text so far, `finish` when nothing more comes.
+
+    As long as `generation` stays the same, finished blocks stay where they are.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,10 +57,12 @@ class MarkdownDocument(SafeDocument):
         self._text = ""
         self._is_finished = False
         self._formats = Formats()
+        self.generation = 0
         self._start_over()
 
     def _start_over(self) -> None:
         self.clear()
+        self.generation += 1
         self._splitter = BlockSplitter()
         self._scratch = SafeDocument()
         self._closed_code: list[CodeSection] = []

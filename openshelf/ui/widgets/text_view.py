@@ -75,6 +75,9 @@ class TextView(QTextBrowser):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setAutoFillBackground(False)
         self._headers: list[CodeHeader] = []
+        self._boxes: dict[int, QRectF] = {}
+        self._boxes_for = (0, 0)
+        self._placed = 0
         self._connect()
 
     def _connect(self) -> None:
@@ -167,6 +170,15 @@ class TextView(QTextBrowser):
             block = block.next()
 
     def _box(self, section: CodeSection) -> QRectF:
+        """Around a code block; those of finished ones are remembered, they do not move."""
+        known = self._boxes.get(section.first_block)
+        if known is None:
+            known = self._measure_box(section)
+            if not section.is_open:
+                self._boxes[section.first_block] = known
+        return known
+
+    def _measure_box(self, section: CodeSection) -> QRectF:
         layout = self.content.documentLayout()
         first = layout.blockBoundingRect(self.content.findBlockByNumber(section.first_block))
         last = layout.blockBoundingRect(self.content.findBlockByNumber(section.last_block))
@@ -175,15 +187,22 @@ class TextView(QTextBrowser):
         return QRectF(0.5, round(top) + 0.5, self.viewport().width() - 1.0, round(bottom - top))
 
     def _place_headers(self) -> None:
+        place = (self.content.generation, self.viewport().width())
+        if place != self._boxes_for:
+            self._boxes_for = place
+            self._boxes.clear()
+            self._placed = 0
         sections = self.content.code_sections
         while len(self._headers) < len(sections):
             self._headers.append(CodeHeader(self.viewport()))
-        for index, header in enumerate(self._headers):
+        for index in range(self._placed, len(self._headers)):
+            header = self._headers[index]
             header.setVisible(index < len(sections))
             if index < len(sections):
                 header.show_section(sections[index])
                 box = self._box(sections[index]).toAlignedRect()
                 header.setGeometry(box.left(), box.top(), box.width(), CODE_HEADER_PIXELS)
+        self._placed = sum(not section.is_open for section in sections)
 
     def _fit_height(self) -> None:
         height = max(1, round(self.content.size().height() + 0.5))

@@ -30,7 +30,7 @@ class FoundRow(QWidget):
         row.setContentsMargins(0, 9, 0, 9)
         row.setSpacing(12)
         caption = TextLabel(kind, TextRole.BODY, "muted")
-        caption.setFixedWidth(62)
+        caption.setFixedWidth(74)
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(TextLabel(name, TextRole.STRONG, wrap=True, selectable=True))

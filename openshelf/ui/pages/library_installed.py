@@ -27,7 +27,7 @@ _COLUMNS = (
     (0, 66),
     (4, 132),
     (3, 100),
-    (0, 76),
+    (0, 94),
     (0, 84),
 )
 """Model, variant, size, license, integrity, measured, actions."""
