@@ -4,14 +4,14 @@ heavy is imported at start-up.
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.guards.source_tree import imported_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "openshelf"
@@ -31,21 +31,6 @@ HOMES = {
 # Of QtNetwork only the local socket by which a second start finds the first.
 LOCAL_SOCKETS = {"QLocalServer", "QLocalSocket"}
 HEAVY = {"llama_cpp", "huggingface_hub", "gguf", "numpy", "requests", "httpx2", "jinja2"}
-
-
-def imported_names(source: str) -> Iterator[str]:
-    """Every dotted name that `source` imports, in functions and by import_module as well."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            called = node.func.id if isinstance(node.func, ast.Name) else called
-            if called in ("import_module", "__import__"):
-                yield str(node.args[0].value)
 
 
 def strangers(source: str, path: str) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
+
+from tests.guards.source_tree import imported_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -36,14 +37,8 @@ def needed(requirements: list[str]) -> set[str]:
 
 
 def imported_roots(folder: Path) -> set[str]:
-    roots = set()
-    for file in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                roots |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                roots.add(node.module.split(".")[0])
-    return roots
+    sources = (file.read_text("utf-8") for file in folder.rglob("*.py"))
+    return {name.split(".")[0] for source in sources for name in imported_names(source)}
 
 
 def test_everything_needed_is_pinned() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.guards.source_tree import called_name
+
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FILE = 400
 LONGEST_TEST = 500  # cases stand beside each other; nobody has to hold them in mind together
@@ -21,15 +23,6 @@ _HEX_COLOR = re.compile(
 def sources(*folders: str) -> list[str]:
     files = (file for folder in folders for file in (ROOT / folder).rglob("*.py"))
     return sorted(file.relative_to(ROOT).as_posix() for file in files)
-
-
-def called_name(node: ast.AST) -> str | None:
-    """`f` for a call of `f(…)` or `x.f(…)`."""
-    if not isinstance(node, ast.Call):
-        return None
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr
-    return node.func.id if isinstance(node.func, ast.Name) else None
 
 
 def hex_colors(tree: ast.AST) -> Iterator[int]:
