@@ -1,5 +1,5 @@
-"""The downloads that run, wait or rest: two at a time, paused by cancelling (the `.part` stays), and
-still there after a restart.
+"""The downloads that run, wait or rest: two at a time, paused by cancelling (the `.part` stays),
+and still there after a restart.
 """
 
 from __future__ import annotations
@@ -95,17 +95,15 @@ class Downloads:
 
     def start(self, offer: InstallOffer, clearance: Clearance) -> Download:
         """Queue an install; one of the same files that rests is resumed instead."""
+        known = self._unfinished(offer.model_id)
+        if known is not None:
+            if not known.shown.state.is_active:
+                known.clearance = clearance
+                self.resume(known.shown.id)
+            return known.shown
+        saved = SavedDownload(uuid.uuid4().hex[:12], time.time(), offer)
+        shown = replace(self._resting(saved), state=DownloadState.QUEUED)
         with self._lock:
-            for entry in self._entries.values():
-                if entry.saved.offer.model_id != offer.model_id:
-                    continue
-                if entry.shown.state in (DownloadState.PAUSED, DownloadState.FAILED):
-                    entry.clearance = clearance
-                    self.resume(entry.shown.id)
-                if entry.shown.state.is_active:
-                    return entry.shown
-            saved = SavedDownload(uuid.uuid4().hex[:12], time.time(), offer)
-            shown = replace(self._resting(saved), state=DownloadState.QUEUED)
             self._entries[saved.id] = _Entry(saved, shown, clearance)
         self._save(saved)
         self.announcer.announce(shown)
@@ -125,7 +123,7 @@ class Downloads:
                 return
             if entry.is_running:
                 entry.after = DownloadState.QUEUED
-            self._change(entry, state=DownloadState.QUEUED, reason=None)
+        self._change(entry, state=DownloadState.QUEUED, reason=None)
         self._start_waiting()
 
     def cancel(self, download_id: str) -> None:
@@ -167,6 +165,14 @@ class Downloads:
         if entry is None:
             raise NotFound("download", download_id)
         return entry
+
+    def _unfinished(self, model_id: str) -> _Entry | None:
+        ended = (DownloadState.DONE, DownloadState.CANCELLED)
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.saved.offer.model_id == model_id and entry.shown.state not in ended:
+                    return entry
+        return None
 
     def _resting(self, saved: SavedDownload) -> Download:
         offer = saved.offer
@@ -270,20 +276,29 @@ class Downloads:
             is_news = (state, progress.reason) != (entry.shown.state, entry.shown.reason)
             if not is_news and time.monotonic() - entry.announced_at < _ANNOUNCE_SECONDS:
                 return
-            self._change(
-                entry,
-                state=state,
-                done_bytes=progress.done,
-                rate_per_second=progress.rate_per_second,
-                seconds_left=progress.seconds_left,
-                reason=progress.reason,
-            )
+        self._change(
+            entry,
+            state=state,
+            done_bytes=progress.done,
+            rate_per_second=progress.rate_per_second,
+            seconds_left=progress.seconds_left,
+            reason=progress.reason,
+        )
 
     def _on_outcome(self, entry: _Entry, outcome: Outcome[Any]) -> None:
         with self._lock:
+            after, entry.after = entry.after, None
+        self._settle(entry, outcome, after)
+        with self._lock:
             entry.is_running = False
             entry.task = None
-            after, entry.after = entry.after, None
+            late, entry.after = entry.after, None
+        if late is not None and entry.shown.state is not DownloadState.DONE:
+            # Said while this was settling.
+            self._stopped(entry, late)
+        self._start_waiting()
+
+    def _settle(self, entry: _Entry, outcome: Outcome[Any], after: DownloadState | None) -> None:
         match outcome:
             case Succeeded(model):
                 self._done(entry, model)
@@ -296,7 +311,6 @@ class Downloads:
                 rests = isinstance(error, _RESTS)
                 state = DownloadState.PAUSED if rests else DownloadState.FAILED
                 self._change(entry, state=state, reason=error_reason(error))
-        self._start_waiting()
 
     def _done(self, entry: _Entry, model: InstalledModel) -> None:
         forget_download(self._parts.folder, entry.shown.id)

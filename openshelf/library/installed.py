@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,10 @@ class InstalledModel:
             "decode_tokens_per_second": self.decode_tokens_per_second,
             "missing": self.missing,
         }
+
+
+class KnowsInstalled(Protocol):
+    """What a look-up needs of the library."""
+
+    def installed(self) -> tuple[InstalledModel, ...]: ...
+    def find(self, model_id: str) -> InstalledModel: ...

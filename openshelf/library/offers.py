@@ -23,7 +23,7 @@ from openshelf.hub.targets import Target, TargetKind
 from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import InstallOffer
-from openshelf.library.installed import InstalledModel
+from openshelf.library.installed import InstalledModel, KnowsInstalled
 from openshelf.library.starter import Starter, fetch_starter_claims, starter_claims
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
@@ -227,7 +227,7 @@ class Offers:
         )
 
 
-def find_installed(library: Library, target: Target) -> InstalledModel | None:
+def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | None:
     """What a target means in the library, None where it is for the Hub.
 
     Raises NotFound where only something installed can be meant.

@@ -1,4 +1,4 @@
-"""Downloads on disk, one JSON file each: what is needed to go on after a restart, and no secrets."""
+"""Downloads on disk, one JSON file each: what it takes to go on after a restart, and no secrets."""
 
 from __future__ import annotations
 
@@ -75,14 +75,15 @@ def _read(data: dict[str, Any], gate: Gate) -> SavedDownload:
     if not files:
         raise ValueError("no files")
     known = {field.name for field in dataclasses.fields(InstallOffer)}
-    plain = {
+    plain: dict[str, Any] = {
         name: tuple(value) if name in _TUPLES else value
         for name, value in offer.items()
         if name in known
     }
     # Main may have moved on meanwhile; and today's policy decides, not the one of that day.
     decision = gate.decide(effective_from_json(data["license"]))
-    restored = InstallOffer(**{**plain, "files": files, "decision": decision, "is_main": False})
+    plain.update(files=files, decision=decision, is_main=False)
+    restored = InstallOffer(**plain)
     return SavedDownload(str(data["id"]), float(data["created"]), restored)
 
 

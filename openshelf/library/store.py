@@ -198,7 +198,7 @@ class Library:
         return row is not None
 
     def discard_placed(self, locations: Sequence[Path]) -> int:
-        """Delete files of a model that was never finished, if we put them there; the bytes freed."""
+        """Delete files of a model that was never finished, where we put them; the bytes freed."""
         mine = [path for path in locations if self._is_only_placed(path)]
         entries = [ManifestFile(path, path.resolve(), is_ours=True) for path in mine]
         with self._transaction() as connection:
