@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QPushButton, QWidget
 
-from openshelf.ui.widgets import Chip, ElidedLabel
+from openshelf.ui.widgets import Chip, ElidedLabel, TickBox
 
 
 def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
@@ -15,6 +15,10 @@ def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
     """
     problems = []
     for widget in root.findChildren(QWidget):
+        if isinstance(widget, TickBox) and widget.isVisible():
+            if widget.heightForWidth(widget.width()) > widget.height():
+                problems.append(f"the tick box {widget.accessibleName()!r} is cut")
+            continue
         if not widget.isVisible() or not _text_of(widget):
             continue
         if isinstance(widget, ElidedLabel | Chip):

@@ -28,6 +28,9 @@ from openshelf.ui.widgets import (
 )
 from openshelf.units import format_bytes
 
+_SOURCES = ("policy", "resolver", "none")
+"""What a reason names where it comes from no license."""
+
 
 class ConsentPanel(ScrollPage):
     """Emits `accepted` and `cancelled`; `note` and `is_ticked` say what the person did."""
@@ -187,6 +190,8 @@ class _PolicyRow(QWidget):
         text = reason_sentence(Reason(reason.code, data))
         row.addWidget(TextLabel(text, TextRole.SMALL, wrap=True), 1)
         kinds = {Verdict.BLOCKED: ChipKind.BAD, Verdict.NEEDS_REVIEW: ChipKind.WARNING}
+        if reason.license in _SOURCES:
+            return
         chip = Chip(reason.license, kinds.get(verdict, ChipKind.NEUTRAL))
         chip.setToolTip(reason.ref)
         row.addWidget(chip, 0, Qt.AlignmentFlag.AlignTop)

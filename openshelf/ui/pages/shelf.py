@@ -54,6 +54,8 @@ class ShelfPage(Page):
     @override
     def set_machine(self, machine: Machine) -> None:
         self._machine = machine
+        if self._answer is None:
+            self.controls.set_subtitle(self.tr("Working out what fits…"))
         self._ask()
 
     @override

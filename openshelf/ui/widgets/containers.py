@@ -166,7 +166,9 @@ class ScrollPage(QScrollArea):
 
     def content_height(self, width: int) -> int:
         """The height at which nothing needs to be scrolled."""
-        return self.body.totalHeightForWidth(width)
+        # While a scroll bar is shown, the right margin is smaller than it will be then.
+        spare = self._margin - self.body.contentsMargins().right()
+        return self.body.totalHeightForWidth(width - spare)
 
     def _on_range_changed(self, _: int, most: int) -> None:
         # The bar stands in the margin, so that the content keeps its right edge.

@@ -66,7 +66,7 @@ class MachineCard(Card):
     def show_machine(self, machine: Machine) -> None:
         gpu = shown_gpu(machine)
         name = gpu.name if gpu else machine.cpu.name
-        self._name.setText(short_device_name(name))
+        self._name.setText(short_device_name(name) if gpu else name)
         self._name.setToolTip(name)
         self._vram.setVisible(gpu is not None)
         if gpu is not None and gpu.total_bytes:
