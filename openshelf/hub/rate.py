@@ -27,8 +27,10 @@ class RateLimit:
 
     def set_rate(self, bytes_per_second: int | None) -> None:
         with self._lock:
+            # What was owed at the old rate is forgiven: at a low one it would be a long silence.
             self._rate = bytes_per_second
-            self._tokens = min(0.0, self._tokens)
+            self._tokens = 0.0
+            self._at = self._clock()
 
     @property
     def is_limited(self) -> bool:
