@@ -24,7 +24,8 @@ from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.widgets.transcript_messages import AnswerView, UserBubble
+from openshelf.ui.widgets.transcript_messages import AnswerView
+from openshelf.ui.widgets.transcript_question import UserBubble
 from tests.fakes.services import FakeChats, FakeLibrary, fake_services, installed_model
 from tests.ui.chat_messages import message
 
@@ -78,7 +79,7 @@ def make_page(
         qtbot.addWidget(page)
         page.show()
         page.open_page()
-        qtbot.waitUntil(lambda: page._installed is not None)
+        qtbot.waitUntil(lambda: page.chosen.installed is not None)
         return page
 
     yield make
@@ -340,7 +341,7 @@ def test_open_model_begins_a_chat_with_it(qtbot: QtBot, make_page: Callable[...,
     assert page.area.composer.edit.hasFocus() or not page.isActiveWindow()
     assert page.inspector.context_words.text() == "0 of 4,096"
     page.area.header.model_menu.actions()[0].trigger()
-    assert page._model_id == MODEL.id
+    assert page.chosen.id == MODEL.id
     assert page.area.header.placement.words == "not in memory yet"
 
 

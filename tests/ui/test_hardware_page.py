@@ -71,7 +71,7 @@ def test_every_device_says_whether_the_engine_uses_it(
     text = words(page.found)
     for expected in (
         "NVIDIA GeForce RTX 4070 Laptop GPU", "8.0 GiB · 7.1 GiB free", "driver 580.95",
-        "AMD Radeon 780M", "This engine build has no Vulkan", "8 cores · 16 threads · AVX2",
+        "AMD Radeon 780M", "This engine build has no Vulkan", "8 cores · 16 threads · avx2",
         "21.4 GiB free · 3.2 GiB kept for you", "209 GB free of 512 GB", "llama.cpp 0.5.0-dev",
     ):  # fmt: skip
         assert expected in text
@@ -98,7 +98,8 @@ def test_families_with_their_best_variant(
     qtbot.waitUntil(lambda: bool(page.fits.table.rows))
     rows = [[cell.text for cell in row] for row in page.fits.table.rows]
     assert rows[0] == ["Qwen3", "Qwen3-14B · Q3_K_M", "all on GPU", "19–23 tok/s"]
-    assert rows[-1] == ["Llama 4 Scout", "none", "does not fit", "—"]
+    assert len(rows) == 4
+    assert page.fits.none_line.text() == "Nothing fits of Llama 4 Scout."
 
 
 def test_another_context_is_asked_for_on_every_machine(

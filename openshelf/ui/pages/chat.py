@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QHBoxLayout
 from typing_extensions import override
 
 from openshelf.chat.conversation import Conversation
-from openshelf.chat.interface import ModelInMemory
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
@@ -19,6 +18,7 @@ from openshelf.ui.models.chat_facts import (
     tokens_in_context,
 )
 from openshelf.ui.models.chat_turn import Question
+from openshelf.ui.models.chosen_model import ChosenModel
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.pages.chat_area import ChatArea
@@ -42,10 +42,7 @@ class ChatPage(Page):
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__()
         self._services, self._bridge = services, bridge
-        self._installed: tuple[InstalledModel, ...] | None = None
-        self._loaded: ModelInMemory | None = None
-        self._accepted: dict[str, str] = {}
-        self._model_id: str | None = None
+        self.chosen = ChosenModel()
         self._prompts: dict[int, str] = {}
         self._deleting: int | None = None
         self._wants_details: bool | None = None
@@ -121,7 +118,7 @@ class ChatPage(Page):
 
     def open_model(self, model_id: str) -> None:
         """A new chat with that model, ready to be written to."""
-        self._model_id = model_id
+        self.chosen.id = model_id
         self.start_new()
 
     def refresh(self) -> None:
@@ -147,7 +144,7 @@ class ChatPage(Page):
     def _on_facts_read(self, outcome: Outcome[ChatFacts]) -> None:
         match outcome:
             case Succeeded(facts):
-                self._installed, self._loaded = facts.installed, facts.loaded
+                self.chosen.installed, self.chosen.in_memory = facts.installed, facts.loaded
                 self.model.set_conversations(facts.conversations)
                 self._choose_shown()
                 self._show_all()
@@ -158,11 +155,11 @@ class ChatPage(Page):
 
     def _on_acceptances_read(self, outcome: Outcome[dict[str, str]]) -> None:
         if isinstance(outcome, Succeeded):
-            self._accepted = outcome.value
+            self.chosen.accepted = outcome.value
             self._show_model()
 
     def _on_library_changed(self, installed: tuple[InstalledModel, ...]) -> None:
-        self._installed = installed
+        self.chosen.installed = installed
         self._show_all()
 
     # --- choosing ---------------------------------------------------------------------------------
@@ -173,14 +170,14 @@ class ChatPage(Page):
             self._open_conversation(row.conversation)
 
     def _open_conversation(self, conversation: Conversation) -> None:
-        self._model_id = conversation.model_id or self._model_id
+        self.chosen.id = conversation.model_id or self.chosen.id
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.show_system_prompt(self._prompts.get(conversation.id))
         self.dialogue.open_conversation(conversation)
 
     def _on_model_chosen(self, model_id: str) -> None:
-        self._model_id = model_id
+        self.chosen.id = model_id
         self._show_all()
         self.focus_content()
 
@@ -194,12 +191,12 @@ class ChatPage(Page):
 
     def _on_send_requested(self, text: str) -> None:
         dialogue = self.dialogue
-        if self._model_id is None or dialogue.is_answering or dialogue.is_answering_elsewhere:
+        if self.chosen.id is None or dialogue.is_answering or dialogue.is_answering_elsewhere:
             return
         self.area.notice.hide()
         prompt = "" if dialogue.conversation else self.inspector.system_prompt
         question = Question(
-            dialogue.shown_id, text, self._model_id, prompt, self.inspector.sampling
+            dialogue.shown_id, text, self.chosen.id, prompt, self.inspector.sampling
         )
         dialogue.send(question, self._model_name())
 
@@ -284,21 +281,14 @@ class ChatPage(Page):
 
     def _is_bare(self) -> bool:
         """Nothing is installed, and no conversation is open."""
-        return self._installed == () and self.dialogue.is_empty
-
-    def _chosen_model(self) -> InstalledModel | None:
-        found = (model for model in self._installed or () if model.id == self._model_id)
-        return next(found, None)
+        return self.chosen.installed == () and self.dialogue.is_empty
 
     def _model_name(self) -> str:
-        model = self._chosen_model()
+        model = self.chosen.model
         return " ".join(model.name.split()) if model else self.tr("the model")
 
     def _show_all(self) -> None:
-        if self._model_id is None and self._installed:
-            usable = [model for model in self._installed if not model.missing]
-            usable.sort(key=lambda model: model.last_used_at or model.installed_at, reverse=True)
-            self._model_id = usable[0].id if usable else None
+        self.chosen.pick()
         if self._is_bare():
             self.area.show_nothing_installed()
         elif not self.dialogue.is_empty:
@@ -312,25 +302,22 @@ class ChatPage(Page):
         self._show_model()
 
     def _show_composer(self) -> None:
-        composer, model = self.area.composer, self._chosen_model()
+        composer = self.area.composer
         composer.set_answering(self.dialogue.is_answering)
         self._stop_key.setEnabled(self.dialogue.is_answering)
         composer.set_placeholder(self.tr("Message {model}…").format(model=self._model_name()))
         if self.dialogue.is_answering_elsewhere:
             composer.set_blocked(self.tr("Another chat is being answered."))
-        elif self._installed is not None and (model is None or model.missing):
+        elif not self.chosen.is_usable:
             composer.set_blocked(self.tr("Choose an installed model above."))
         else:
             composer.set_blocked("")
 
     def _show_model(self) -> None:
-        model, loaded = self._chosen_model(), self._loaded
-        if loaded is not None and loaded.model_id != self._model_id:
-            loaded = None
-        self.area.header.show_models(self._installed or (), self._model_id)
+        loaded = self.chosen.loaded
+        self.area.header.show_models(self.chosen.installed or (), self.chosen.id)
         self.area.header.show_placement(loaded)
         whole = loaded.context_length if loaded else self._services.settings.current.context_length
         self.inspector.show_context(tokens_in_context(self.dialogue.messages), whole)
         self.inspector.show_memory(loaded)
-        day = self._accepted.get(model.record_id or "", "") if model else ""
-        self.inspector.show_license(model, day)
+        self.inspector.show_license(self.chosen.model, self.chosen.accepted_on)

@@ -12,7 +12,8 @@ from openshelf.ui.models.chat_facts import is_open_end, read_messages
 from openshelf.ui.models.chat_turn import ChatTurn, Question
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.transcript import Transcript
-from openshelf.ui.widgets.transcript_messages import AnswerView, UserBubble
+from openshelf.ui.widgets.transcript_messages import AnswerView
+from openshelf.ui.widgets.transcript_question import UserBubble
 
 
 class Dialogue(QObject):

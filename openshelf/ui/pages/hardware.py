@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -69,8 +70,8 @@ class HardwarePage(Page):
         self._pair = QBoxLayout(QBoxLayout.Direction.LeftToRight, pair)
         self._pair.setContentsMargins(0, 0, 0, 0)
         self._pair.setSpacing(14)
-        self._pair.addWidget(self.found, 1)
-        self._pair.addWidget(self.fits, 1)
+        self._pair.addWidget(self.found, 1, Qt.AlignmentFlag.AlignTop)
+        self._pair.addWidget(self.fits, 1, Qt.AlignmentFlag.AlignTop)
         for part in (self.notice, pair, self.what_if):
             self._scroll.body.addWidget(part)
         self._scroll.body.addStretch(1)

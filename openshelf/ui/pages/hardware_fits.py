@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
@@ -19,6 +19,7 @@ from openshelf.ui.widgets.flow import FlowLayout
 from openshelf.ui.widgets.plain_table import Cell, PlainTable
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.units import format_tokens
+from openshelf.wording import join_words
 
 CONTEXTS = (4096, 8192, 32768, 131072)
 
@@ -45,8 +46,10 @@ class FitsCard(Card):
         self.body.addLayout(row)
         self.table = PlainTable(self.tr("What fits this machine"))
         self.waiting = TextLabel(self.tr("Working it out…"), TextRole.BODY, "muted")
+        self.none_line = TextLabel("", TextRole.SMALL, "muted", wrap=True)
         self.body.addWidget(self.waiting)
         self.body.addWidget(self.table)
+        self.body.addWidget(self.none_line)
         self.body.addStretch(1)
         self._show_title(context_length)
 
@@ -54,17 +57,16 @@ class FitsCard(Card):
         self._show_title(shelf.context_length)
         self.waiting.hide()
         headers = (self.tr("Family"), self.tr("Best variant"), self.tr("Where"), self.tr("Speed"))
-        self.table.show_rows(headers, [self._cells(row) for row in shelf.rows], (3, 4, 2, 2))
+        rows = [
+            self._cells(row, row.recommended) for row in shelf.rows if row.recommended is not None
+        ]
+        self.table.show_rows(headers, rows, (3, 4, 2, 2))
+        self.none_line.setText(none_fits([row for row in shelf.rows if row.recommended is None]))
+        self.none_line.setVisible(bool(self.none_line.text()))
 
-    def _cells(self, row: ShelfRow) -> tuple[Cell, ...]:
-        family = Cell(row.family.name)
-        best = row.recommended
-        if best is None:
-            where = fit_words(row.nearest.fit) if row.nearest else self.tr("not known")
-            none = Cell(self.tr("none"), "muted", why_none(row))
-            return (family, none, Cell(where, "muted", why_none(row)), Cell("—", "muted"))
+    def _cells(self, row: ShelfRow, best: RankedVariant) -> tuple[Cell, ...]:
         return (
-            family,
+            Cell(row.family.name),
             Cell(variant_words(best), tooltip=reason_sentences(best.reasons)),
             Cell(fit_words(best.fit)),
             Cell(speed_words(best.fit.speed)),
@@ -76,6 +78,20 @@ class FitsCard(Card):
 
     def _on_context_changed(self, value: object) -> None:
         self.context_changed.emit(int(str(value)))
+
+
+def none_fits(rows: Sequence[ShelfRow]) -> str:
+    """One line for the families of which nothing fits, or of which that is not known."""
+    known = [row.family.name for row in rows if row.nearest is not None]
+    unknown = [row.family.name for row in rows if row.nearest is None]
+    parts = []
+    if known:
+        text = QCoreApplication.translate("HardwareFits", "Nothing fits of {families}.")
+        parts.append(text.format(families=join_words(known)))
+    if unknown:
+        text = QCoreApplication.translate("HardwareFits", "Not known yet for {families}.")
+        parts.append(text.format(families=join_words(unknown)))
+    return " ".join(parts)
 
 
 def why_none(row: ShelfRow) -> str:
@@ -122,6 +138,9 @@ class WhatIfCard(Card):
         self._buttons: dict[str, MachineChip] = {}
         self.table = PlainTable(self.tr("What would fit other machines"))
         self.body.addWidget(self.table)
+        self.none_line = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        self.none_line.hide()
+        self.body.addWidget(self.none_line)
 
     def show_machines(self, compared: Sequence[Machine], profiles: Sequence[Machine]) -> None:
         """One button for each machine compared, and a menu with the others."""
@@ -152,11 +171,16 @@ class WhatIfCard(Card):
         headers = [self.tr("Best of each family"), self.tr("This machine")]
         headers += [shelf.machine.name for shelf in shelves[1:]]
         by_family = [{row.family.id: row for row in shelf.rows} for shelf in shelves]
-        rows = [
-            [Cell(row.family.name), *(self._cell(rows.get(row.family.id)) for rows in by_family)]
-            for row in shelves[0].rows
-        ]
+        rows, nowhere = [], []
+        for row in shelves[0].rows:
+            found = [known.get(row.family.id) for known in by_family]
+            if any(other is not None and other.recommended is not None for other in found):
+                rows.append([Cell(row.family.name), *(self._cell(other) for other in found)])
+            else:
+                nowhere.append(row)
         self.table.show_rows(headers, rows, [3, *([4] * len(shelves))])
+        self.none_line.setText(none_fits(nowhere))
+        self.none_line.setVisible(bool(nowhere))
 
     def _cell(self, row: ShelfRow | None) -> Cell:
         best = row.recommended if row is not None else None

@@ -15,7 +15,8 @@ from openshelf.ui.widgets.containers import Card, Divider
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.units import format_bytes
 
-_FEATURES_SHOWN = ("avx2", "avx512f", "amx_int8", "f16c", "neon", "dotprod", "i8mm", "sve")
+_EVERYWHERE = frozenset(("SSE4.2", "AVX", "F16C", "FMA"))
+"""Features that any machine of ten years has: not worth the room."""
 
 
 class FoundRow(QWidget):
@@ -116,8 +117,7 @@ class FoundCard(Card):
             self.tr("%n core(s)", "", cpu.physical_cores),
             self.tr("%n thread(s)", "", cpu.logical_cores),
         ]
-        known = [name for name in _FEATURES_SHOWN if name in cpu.features]
-        parts += [name.upper().replace("_", "-") for name in known]
+        parts += [name for name in cpu.features if name not in _EVERYWHERE]
         row = FoundRow(self.tr("CPU"), cpu.name or self.tr("unknown"), " · ".join(parts))
         row.add_state(self.tr("used by the engine"), ChipKind.GOOD)
         return row

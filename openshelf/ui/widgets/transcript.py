@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 
 from openshelf.chat.conversation import Message, Role
 from openshelf.ui.widgets.buttons import LinkButton
-from openshelf.ui.widgets.transcript_messages import AnswerView, UserBubble
+from openshelf.ui.widgets.transcript_messages import AnswerView
+from openshelf.ui.widgets.transcript_question import UserBubble
 
 COLUMN_WIDTH = 720
 FIRST_MESSAGES = 40

@@ -1,0 +1,47 @@
+"""The model that answers next, among those that are installed, with what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from openshelf.chat.interface import ModelInMemory
+from openshelf.library.installed import InstalledModel
+
+
+@dataclass
+class ChosenModel:
+    """`installed` is None until it was read; `accepted` is record id → day."""
+
+    id: str | None = None
+    installed: tuple[InstalledModel, ...] | None = None
+    in_memory: ModelInMemory | None = None
+    accepted: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def model(self) -> InstalledModel | None:
+        """The chosen model, if it is installed."""
+        return next((model for model in self.installed or () if model.id == self.id), None)
+
+    @property
+    def is_usable(self) -> bool:
+        """It can be sent to; also as long as nothing was read that says otherwise."""
+        return self.installed is None or (self.model is not None and not self.model.missing)
+
+    @property
+    def loaded(self) -> ModelInMemory | None:
+        """What is in memory, if it is this model."""
+        held = self.in_memory
+        return held if held is not None and held.model_id == self.id else None
+
+    @property
+    def accepted_on(self) -> str:
+        """The day on which its terms were acknowledged; empty where no record says so."""
+        model = self.model
+        return self.accepted.get(model.record_id or "", "") if model else ""
+
+    def pick(self) -> None:
+        """Choose the one used last, where none is chosen."""
+        usable = [model for model in self.installed or () if not model.missing]
+        if self.id is None and usable:
+            usable.sort(key=lambda model: model.last_used_at or model.installed_at)
+            self.id = usable[-1].id
