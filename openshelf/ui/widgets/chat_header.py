@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy
+from typing_extensions import override
 
 from openshelf.chat.interface import ModelInMemory
 from openshelf.fit.verdict import FitVerdict
@@ -16,6 +17,11 @@ from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.buttons import Button, LinkButton
 from openshelf.ui.widgets.chip import Chip
 from openshelf.ui.widgets.text import TextLabel
+
+_MOST_NAME, _LEAST_NAME = 270, 120
+_BUTTON_SIDES = 48
+_AROUND = 100
+"""Margins and the spaces between the parts."""
 
 
 def model_label(model: InstalledModel) -> str:
@@ -43,6 +49,8 @@ class ChatHeader(QFrame):
         self.model_menu = QMenu(self)
         self.model_button.setMenu(self.model_menu)
         self.placement = Chip()
+        # It says where the model runs: the words about privacy give way before it does.
+        self.placement.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Maximum)
         self.privacy = TextLabel(self.tr("nothing leaves this machine"), TextRole.SMALL, "muted")
         self.privacy.setToolTip(
             self.tr("The model runs in a process of its own on this machine, without a network.")
@@ -59,6 +67,7 @@ class ChatHeader(QFrame):
         row.addWidget(self.privacy)
         row.addWidget(self.details_button)
         row.addWidget(self.more_button)
+        self._label = ""
         self._connect()
 
     def _connect(self) -> None:
@@ -82,17 +91,17 @@ class ChatHeader(QFrame):
             label = self.tr("{id} (not installed)").format(id=chosen.rpartition(":")[2])
         self.model_menu.addSeparator()
         self.model_menu.addAction(self.tr("More on the Shelf…"))
-        metrics = self.model_button.fontMetrics()
-        shown = metrics.elidedText(label, Qt.TextElideMode.ElideMiddle, 270)
-        self.model_button.setText(f"{shown.replace('&', '&&')} ▾")
+        self._label = label
         self.model_button.setToolTip(label)
         self.model_button.setAccessibleName(self.tr("Model: {model}").format(model=label))
+        self._fit()
 
     def show_placement(self, loaded: ModelInMemory | None) -> None:
         """Where the chosen model runs; None where it is not in memory."""
         if loaded is None:
             self.placement.show_as(self.tr("not in memory yet"), ChipKind.NEUTRAL)
             self.placement.setToolTip(self.tr("It is loaded with the next message."))
+            self._fit()
             return
         match loaded.placement:
             case FitVerdict.FITS_GPU.value:
@@ -106,6 +115,23 @@ class ChatHeader(QFrame):
         self.placement.setToolTip(
             self.tr("Loaded in {seconds} s.").format(seconds=f"{loaded.load_seconds:.1f}")
         )
+        self._fit()
+
+    def _fit(self) -> None:
+        """Shorten the model's name, and leave the words about privacy out, where it is narrow."""
+        others = (self.placement, self.details_button, self.more_button)
+        room = self.width() - sum(part.sizeHint().width() for part in others) - _AROUND
+        widest = max(_LEAST_NAME, min(_MOST_NAME, room - _BUTTON_SIDES))
+        metrics = self.model_button.fontMetrics()
+        shown = metrics.elidedText(self._label, Qt.TextElideMode.ElideMiddle, widest)
+        self.model_button.setText(f"{shown.replace('&', '&&')} ▾")
+        room -= self.model_button.sizeHint().width()
+        self.privacy.setVisible(room >= self.privacy.sizeHint().width())
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def set_deletable(self, deletable: bool) -> None:  # noqa: FBT001
         self.more_button.setEnabled(deletable)
