@@ -69,18 +69,23 @@ class Ranked:
 
 @dataclass(frozen=True)
 class _Weights:
-    """What a preference asks: weight of one doubling of speed, and the speed that is enough."""
+    """What a preference asks: weight of one doubling of speed, the speed that is enough, and how
+    much it minds what is slower than a person reads."""
 
     speed: float
     enough_per_second: float
     low_bits: float
+    impatience: float
 
 
 _WEIGHTS = {
-    Preference.SPEED: _Weights(speed=1.6, enough_per_second=60.0, low_bits=1.0),
-    Preference.BALANCE: _Weights(speed=0.9, enough_per_second=15.0, low_bits=1.0),
-    Preference.QUALITY: _Weights(speed=0.4, enough_per_second=5.0, low_bits=1.5),
+    Preference.SPEED: _Weights(speed=1.6, enough_per_second=60.0, low_bits=1.0, impatience=1.0),
+    Preference.BALANCE: _Weights(speed=0.9, enough_per_second=15.0, low_bits=1.0, impatience=1.0),
+    Preference.QUALITY: _Weights(speed=0.4, enough_per_second=5.0, low_bits=1.5, impatience=0.1),
 }
+_READING_PER_SECOND = 2.5
+"""Tokens; below this an answer is awaited and no longer read as it comes."""
+_COMMON_BITS = 4.9
 _PLACEMENT = {FitVerdict.FITS_GPU: 0.0, FitVerdict.FITS_SPLIT: -0.4, FitVerdict.FITS_CPU: -0.4}
 _NOT_KNOWN = -0.3
 """An upper bound that fits is a little less sure than a figure."""
@@ -164,7 +169,7 @@ def _score(candidate: Candidate, weights: _Weights) -> Score:
         placement += _NOT_KNOWN
     return Score(
         ability=_ability(candidate, weights),
-        speed=_speed(fit, weights),
+        speed=_speed(candidate, weights),
         placement=placement,
     )
 
@@ -191,13 +196,21 @@ def _ability(candidate: Candidate, weights: _Weights) -> float:
     return size - lost
 
 
-def _speed(fit: Fit, weights: _Weights) -> float:
-    """Doublings below the speed that is enough, negative; a little credit above it."""
-    if fit.speed is None:
+def _speed(candidate: Candidate, weights: _Weights) -> float:
+    """Doublings below the speed that is enough, negative; a little credit above it.
+
+    What is slower than reading is a fault of the model's size: it is judged at a common precision,
+    so that nobody gets three bits of a model that is too slow at any precision.
+    """
+    speed = candidate.fit.speed
+    if speed is None:
         return 0.0
-    middle = math.sqrt(max(fit.speed.decode.low, 1e-3) * max(fit.speed.decode.high, 1e-3))
+    middle = math.sqrt(max(speed.decode.low, 1e-3) * max(speed.decode.high, 1e-3))
+    at_common_bits = middle * (candidate.bits_per_weight or _COMMON_BITS) / _COMMON_BITS
     doublings = math.log2(middle / weights.enough_per_second)
-    return weights.speed * (doublings if doublings < 0 else 0.1 * min(doublings, 3.0))
+    below_reading = max(0.0, math.log2(_READING_PER_SECOND / at_common_bits))
+    gained = weights.speed * (doublings if doublings < 0 else 0.1 * min(doublings, 3.0))
+    return gained - weights.impatience * below_reading**2
 
 
 def _is_last_resort(candidate: Candidate) -> bool:

