@@ -45,10 +45,11 @@ def fit_words(fit: Fit) -> str:
 def speed_words(speed: Speed | None) -> str:
     if speed is None:
         return "—"
-    low, high = round(speed.decode.low), round(speed.decode.high)
-    if high <= 1:
+    if speed.decode.high < 1:
         return _tr("below 1 tok/s")
-    figures = f"{low}" if low == high else f"{low}–{high}"
+    places = 1 if speed.decode.low < 3 else 0
+    low, high = (f"{value:.{places}f}" for value in (speed.decode.low, speed.decode.high))
+    figures = low if low == high else f"{low}–{high}"
     return _tr("{figures} tok/s").format(figures=figures)
 
 

@@ -10,7 +10,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from openshelf.errors import OpenshelfError
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -22,14 +21,13 @@ from openshelf.ui.models.terms import ShownTerms, build_terms
 from openshelf.ui.pages.install_progress import DownloadPanel
 from openshelf.ui.pages.install_side import ConsentPanel
 from openshelf.ui.pages.install_terms import TermsPanel
+from openshelf.ui.pages.install_waiting import WaitingPanel
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (
-    Button,
     Chip,
     Divider,
-    InlineNotice,
     NoticeLevel,
     TextLabel,
 )
@@ -37,6 +35,8 @@ from openshelf.ui.widgets.overlay import Overlay
 
 SHEET_WIDTH = 1010
 SIDE_WIDTH = 331
+_FRAME = 5
+"""Border, margin and divider, in both directions."""
 
 
 class SheetState(enum.Enum):
@@ -93,7 +93,7 @@ class InstallSheet(Overlay):
         head.addWidget(self.verdict)
         column.addLayout(head)
         column.addWidget(Divider())
-        self._waiting = _WaitingPanel()
+        self._waiting = WaitingPanel()
         self._waiting.cancelled.connect(self.close_sheet)
         self._waiting.retried.connect(self._prepare)
         column.addWidget(self._waiting, 1)
@@ -156,8 +156,8 @@ class InstallSheet(Overlay):
             return max(240, super().wanted_height(width))
         head = self._column.itemAt(0)
         head_height = head.heightForWidth(width) if head is not None else 0
-        left = self.terms.content_height(width - SIDE_WIDTH - 3)
-        return head_height + 3 + max(left, self.side.content_height(SIDE_WIDTH))
+        left = self.terms.content_height(width - SIDE_WIDTH - _FRAME)
+        return head_height + _FRAME + max(left, self.side.content_height(SIDE_WIDTH))
 
     def _add_body(self, prepared: _Prepared) -> None:
         body = QFrame()
@@ -264,47 +264,6 @@ class InstallSheet(Overlay):
         self._unsubscribe()
         if self._task is not None and self.state is SheetState.PREPARING:
             self._task.cancel()
-
-
-class _WaitingPanel(QFrame):
-    """The sheet while the offer is looked up, and when that failed."""
-
-    cancelled = Signal()
-    retried = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
-        column.setSpacing(14)
-        self.phase = TextLabel("", TextRole.BODY, "muted", wrap=True)
-        self.notice = InlineNotice()
-        self.notice.acted.connect(self.retried)
-        column.addWidget(self.phase)
-        column.addWidget(self.notice)
-        column.addStretch(1)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        self.cancel = Button(self.tr("Cancel"))
-        self.cancel.clicked.connect(self.cancelled)
-        buttons.addWidget(self.cancel)
-        column.addLayout(buttons)
-
-    def show_phase(self, text: str) -> None:
-        self.phase.setText(text)
-        self.phase.show()
-        self.notice.hide()
-        self.cancel.setText(self.tr("Cancel"))
-
-    def show_error(self, error: BaseException) -> None:
-        self.phase.hide()
-        self.notice.show_message(
-            error_text(error),
-            NoticeLevel.WARNING if isinstance(error, OpenshelfError) else NoticeLevel.BAD,
-            button=self.tr("Try again"),
-            details=error_details(error),
-        )
-        self.cancel.setText(self.tr("Close"))
 
 
 def _id_of(download: Download) -> str:

@@ -14,8 +14,9 @@ from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.shelf_question import ShelfAnswer, ask_shelf
 from openshelf.ui.models.shelf_words import matches
-from openshelf.ui.pages.shelf_card import FamilyCard, SkeletonCard, StarterCard
+from openshelf.ui.pages.shelf_card import FamilyCard
 from openshelf.ui.pages.shelf_filters import ShelfControls, ShelfFilters
+from openshelf.ui.pages.shelf_starter import SkeletonCard, StarterCard
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import EmptyState, InlineNotice, NoticeLevel, ScrollPage

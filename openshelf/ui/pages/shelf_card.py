@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.licenses.license import License
@@ -14,12 +14,11 @@ from openshelf.shelf.rows import RankedVariant, ShelfRow
 from openshelf.ui.models import shelf_words
 from openshelf.ui.pages.shelf_options import OptionsList
 from openshelf.ui.sentences import reason_sentence, reason_sentences
-from openshelf.ui.theme import scheme
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (
-    Button,
     Card,
     Chip,
+    Column,
     ElidedLabel,
     FitBar,
     LinkButton,
@@ -86,7 +85,7 @@ class FamilyCard(Card):
         self._name = TextLabel("", TextRole.CARD_TITLE, wrap=True)
         self._publisher = TextLabel("", TextRole.SMALL, "muted", wrap=True)
         self._license = Chip()
-        side = _Column(spacing=5)
+        side = Column(spacing=5)
         side.add(self._name, self._publisher, self._license)
         side.setMinimumWidth(150)
         return side
@@ -104,7 +103,7 @@ class FamilyCard(Card):
         line.addWidget(self._size)
         self._bar = FitBar()
         self._why = TextLabel("", TextRole.SMALL, "muted", wrap=True)
-        middle = _Column(spacing=5)
+        middle = Column(spacing=5)
         middle.add(head, self._bar, self._why)
         middle.setMinimumWidth(210)
         return middle
@@ -137,7 +136,7 @@ class FamilyCard(Card):
         self._action.clicked.connect(self._on_action)
         self._more = LinkButton(self.tr("All variants"), muted=True, small=True)
         self._more.clicked.connect(self._on_more)
-        side = _Column(spacing=6)
+        side = Column(spacing=6)
         side.add(self._action)
         side.column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignHCenter)
         side.finish()
@@ -152,14 +151,23 @@ class FamilyCard(Card):
         self._size.setText(shelf_words.size_words(shown))
         self._bar.set_fit(shown.fit)
         self._why.setText(reason_sentences(shown.reasons))
-        self._speed.setText(shelf_words.speed_words(shown.fit.speed))
-        self._quality.setText(shelf_words.quality_words(shown.quality))
-        self._quality.setToolTip(shelf_words.quality_details(shown.quality))
+        self._show_figures(row, shown)
         self._languages.setText(shelf_words.language_words(shown.variant.model.languages))
         chip = shelf_words.verdict_chip(shown.decision)
         self._verdict.show_as(chip.text, chip.kind)
         chip = shelf_words.license_chip(shown.decision, self._licenses)
         self._license.show_as(chip.text, chip.kind)
+
+    def _show_figures(self, row: ShelfRow, shown: RankedVariant) -> None:
+        """Speed and quality of something that cannot run here would only mislead."""
+        if row.recommended is None:
+            self._speed.setText("—")
+            self._quality.setText("—")
+            self._quality.setToolTip("")
+            return
+        self._speed.setText(shelf_words.speed_words(shown.fit.speed))
+        self._quality.setText(shelf_words.quality_words(shown.quality))
+        self._quality.setToolTip(shelf_words.quality_details(shown.quality))
 
     def _show_nothing(self, row: ShelfRow) -> None:
         for part in (self._bar, self._license, self._verdict):
@@ -172,7 +180,7 @@ class FamilyCard(Card):
             label.setText("—")
 
     def _show_actions(self, row: ShelfRow, shown: RankedVariant | None) -> None:
-        others = self._options.show_options(row)
+        others = self._options.set_row(row)
         family = row.family.name
         fits = row.recommended is not None
         is_installed = shown is not None and shown.installed_id is not None
@@ -201,79 +209,7 @@ class FamilyCard(Card):
             self._on_more()
 
     def _on_more(self) -> None:
-        self._options.setVisible(self._options.isHidden())
-
-
-class StarterCard(Card):
-    """A model that lies on this machine already and only waits to be accepted."""
-
-    install_pressed = Signal(str)
-
-    def __init__(self) -> None:
-        super().__init__(horizontal=True, margin=14, spacing=16)
-        self._target = ""
-        words = _Column(spacing=3)
-        self._title = TextLabel("", TextRole.STRONG, wrap=True)
-        self._why = TextLabel("", TextRole.SMALL, "muted", wrap=True)
-        words.add(self._title, self._why)
-        self.body.addWidget(words, 1)
-        self._action = Button(self.tr("Install…"))
-        self._action.setFixedWidth(128)
-        self._action.clicked.connect(self._on_pressed)
-        self.body.addWidget(self._action, 0, Qt.AlignmentFlag.AlignVCenter)
-
-    def show_starter(self, starter: RankedVariant) -> None:
-        variant = starter.variant
-        self._target = variant.target
-        title = self.tr("Ready on this machine: {model} · {quant} — no download")
-        self._title.setText(title.format(model=variant.model.name, quant=variant.quant))
-        self._why.setText(reason_sentences(starter.reasons))
-        name = self.tr("Install {model}").format(model=variant.model.name)
-        self._action.setAccessibleName(name)
-
-    def _on_pressed(self) -> None:
-        self.install_pressed.emit(self._target)
-
-
-class SkeletonCard(Card):
-    """The shape of a card before there is anything to say."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedHeight(114)
-
-    @override
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(scheme.color("sunken"))
-        width = float(self.width())
-        for left, top, share, height in (
-            (0.015, 26, 0.11, 14), (0.015, 50, 0.08, 10), (0.015, 70, 0.06, 14),
-            (0.23, 32, 0.12, 12), (0.23, 54, 0.39, 10), (0.23, 74, 0.30, 10),
-            (0.64, 26, 0.18, 10), (0.64, 48, 0.16, 10), (0.64, 70, 0.17, 10),
-            (0.872, 40, 0.113, 32),
-        ):  # fmt: skip
-            painter.drawRoundedRect(QRectF(width * left, top, width * share, height), 5, 5)
-
-
-class _Column(QWidget):
-    """Widgets below each other, in the middle of the height."""
-
-    def __init__(self, *, spacing: int) -> None:
-        super().__init__()
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.setSpacing(spacing)
-        self.column.addStretch(1)
-
-    def add(self, *widgets: QWidget) -> None:
-        for widget in widgets:
-            self.column.addWidget(widget)
-        if len(widgets) > 1:
-            self.finish()
-
-    def finish(self) -> None:
-        self.column.addStretch(1)
+        if self._options.isHidden():
+            self._options.unfold()
+        else:
+            self._options.hide()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from openshelf.reasons import Reason
 from openshelf.shelf.rows import RankedVariant, ShelfRow
 from openshelf.ui.models import shelf_words
 from openshelf.ui.sentences import reason_sentence
@@ -16,7 +17,7 @@ _MOST = 12
 
 
 class OptionsList(QWidget):
-    """Filled by `show_options`; emits `install_pressed(target)`."""
+    """Folded until somebody asks, and filled only then; emits `install_pressed(target)`."""
 
     install_pressed = Signal(str)
 
@@ -28,22 +29,34 @@ class OptionsList(QWidget):
         column.addWidget(Divider())
         self._column = column
         self._content: QWidget | None = None
+        self._row: ShelfRow | None = None
+        self.hide()
 
-    def show_options(self, row: ShelfRow) -> bool:
-        """Show what there is besides the card itself; False where there is nothing."""
+    def set_row(self, row: ShelfRow) -> bool:
+        """False where there is nothing besides the card itself. What is unfolded stays so."""
+        self._row = row
         if self._content is not None:
             self._column.removeWidget(self._content)
             self._content.deleteLater()
             self._content = None
-        shown = row.shown
-        remedies = shown.fit.remedies if shown is not None and row.recommended is None else ()
-        if not remedies and not row.alternatives:
-            return False
+        has_options = bool(row.alternatives or _remedies(row))
+        if not has_options:
+            self.hide()
+        elif not self.isHidden():
+            self._fill(row)
+        return has_options
+
+    def unfold(self) -> None:
+        if self._row is not None and self._content is None:
+            self._fill(self._row)
+        self.show()
+
+    def _fill(self, row: ShelfRow) -> None:
         self._content = QWidget()
         column = QVBoxLayout(self._content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        if remedies:
+        if remedies := _remedies(row):
             column.addWidget(SectionLabel(self.tr("What you can do")))
             for remedy in remedies:
                 column.addWidget(TextLabel(f"•  {reason_sentence(remedy)}", wrap=True))
@@ -51,7 +64,6 @@ class OptionsList(QWidget):
             column.addWidget(SectionLabel(self.tr("Other variants")))
             column.addLayout(self._make_table(row.alternatives[:_MOST]))
         self._column.addWidget(self._content)
-        return True
 
     def _make_table(self, variants: tuple[RankedVariant, ...]) -> QGridLayout:
         grid = QGridLayout()
@@ -88,3 +100,9 @@ class OptionsList(QWidget):
 
     def _on_install(self) -> None:
         self.install_pressed.emit(str(self.sender().property("target")))
+
+
+def _remedies(row: ShelfRow) -> tuple[Reason, ...]:
+    """What would help, where nothing fits."""
+    shown = row.shown
+    return shown.fit.remedies if shown is not None and row.recommended is None else ()

@@ -14,6 +14,7 @@ from openshelf.ui.widgets.chip import Badge, Chip
 from openshelf.ui.widgets.containers import (
     PAGE_MARGIN,
     Card,
+    Column,
     Divider,
     EmptyState,
     KeyValueRow,
@@ -32,6 +33,7 @@ __all__ = [
     "Card",
     "Chip",
     "ChipKind",
+    "Column",
     "DangerButton",
     "Divider",
     "ElidedLabel",

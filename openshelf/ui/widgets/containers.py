@@ -178,3 +178,23 @@ class ScrollPage(QScrollArea):
         if margins.right() != wanted:
             margins.setRight(wanted)
             self.body.setContentsMargins(margins)
+
+
+class Column(QWidget):
+    """Widgets below each other, in the middle of the height."""
+
+    def __init__(self, *, spacing: int) -> None:
+        super().__init__()
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.setSpacing(spacing)
+        self.column.addStretch(1)
+
+    def add(self, *widgets: QWidget) -> None:
+        for widget in widgets:
+            self.column.addWidget(widget)
+        if len(widgets) > 1:
+            self.finish()
+
+    def finish(self) -> None:
+        self.column.addStretch(1)
