@@ -236,21 +236,29 @@ def wait_for_part(setting: Setting, length: int, worker: Worker) -> None:
     raise AssertionError(f"no {length} bytes in time")
 
 
+def length_on_disk(setting: Setting) -> int:
+    return setting.place.part.stat().st_size if setting.place.part.exists() else 0
+
+
 def kill_again_and_again(setting: Setting, positions: list[int]) -> None:
-    """Kill the worker when that many bytes are on disk, then let it finish."""
-    expected: list[int | None] = [None]
+    """Kill the worker when that many bytes are on disk (maybe before it asked for any), then let
+    it finish. Each request begins at exactly the length that its worker found."""
+    found, asked = 0, 0
     for position in positions:
+        found, asked = length_on_disk(setting), len(setting.hub.bodies())
         worker = Worker(setting)
         wait_for_part(setting, position, worker)
         worker.process.kill()
         worker.close()
-        expected.append(setting.place.part.stat().st_size)
+        for request in setting.hub.bodies()[asked:]:
+            assert (request.range_start or 0) == found
+    found, asked = length_on_disk(setting), len(setting.hub.bodies())
     worker = Worker(setting)
     last = list(worker.messages())[-1]
     worker.close()
-    assert (last["type"], last["resumed_from_bytes"]) == ("done", expected[-1])
+    assert (last["type"], last["resumed_from_bytes"]) == ("done", found)
+    assert {request.range_start or 0 for request in setting.hub.bodies()[asked:]} == {found}
     assert setting.is_installed()
-    assert [request.range_start for request in setting.hub.bodies()] == expected
 
 
 def test_ten_kills_lose_nothing(setting: Setting) -> None:
