@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
+from openshelf.database import Schema
 
-# One script per version; `user_version` says how many have run.
-MIGRATIONS = (
-    """
+CHATS = Schema(
+    "chats",
+    (
+        """
     CREATE TABLE conversations (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         title TEXT NOT NULL,
@@ -30,25 +31,5 @@ MIGRATIONS = (
     CREATE INDEX messages_by_conversation ON messages(conversation_id);
     CREATE INDEX messages_by_parent ON messages(parent_id);
     """,
+    ),
 )
-
-
-class TooNew(Exception):
-    """Written by a later version of the app."""
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to this version; each step wholly or not at all. Raises TooNew."""
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise TooNew(version)
-    for number in range(version, len(MIGRATIONS)):
-        # executescript ends a transaction that is open, so the script brings its own.
-        try:
-            connection.executescript(
-                f"BEGIN IMMEDIATE;{MIGRATIONS[number]}PRAGMA user_version={number + 1};COMMIT;"
-            )
-        except sqlite3.Error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise

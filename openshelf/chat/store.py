@@ -17,7 +17,8 @@ from openshelf.chat.conversation import (
     MessageState,
     Role,
 )
-from openshelf.chat.database import Database
+from openshelf.chat.schema import CHATS
+from openshelf.database import Database
 from openshelf.errors import NotFound
 from openshelf.reasons import Reason
 
@@ -62,7 +63,7 @@ class ConversationStore:
 
     def __init__(self, path: Path | None, clock: Callable[[], datetime] = now_utc) -> None:
         self._clock = clock
-        self._database = Database(path)
+        self._database = Database(path, CHATS)
         self._end_interrupted()
 
     @property

@@ -10,18 +10,19 @@ import contextlib
 import dataclasses
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from openshelf.errors import ChecksumMismatch, NotFound
-from openshelf.library.database import open_database, sql_failures
+from openshelf.database import Database
+from openshelf.errors import ChecksumMismatch, NotFound, UsageError
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.removal import ManifestFile, remove_files
+from openshelf.library.schema import LIBRARY
 from openshelf.licenses.effective import EffectiveLicense, effective_from_json
+from openshelf.reasons import Reason
 from openshelf.tasks import Announcer, CancelToken, Progress, Report
 
 _COLUMNS = (
@@ -43,21 +44,25 @@ class Library:
         self.announcer: Announcer[tuple[InstalledModel, ...]] = Announcer()
         self._path = database
         self._models = models
-        self._lock = threading.RLock()
-        self._connection, self.problem = open_database(database)
+        self._database = Database(database, LIBRARY)
+
+    @property
+    def problem(self) -> Reason | None:
+        """What was wrong with the file, None where nothing was."""
+        notes = self._database.notes
+        return notes[0] if notes else None
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        self._database.close()
 
     def installed(self) -> tuple[InstalledModel, ...]:
         """Everything installed, the newest first."""
-        with self._lock, sql_failures(self._path):
-            rows = self._connection.execute(
+        with self._failures():
+            rows = self._database.read(
                 f"SELECT {_COLUMNS} FROM models ORDER BY installed_at DESC, id"  # noqa: S608
-            ).fetchall()
+            )
             files: dict[str, list[InstalledFile]] = {}
-            for model_id, path, location, size, sha256 in self._connection.execute(
+            for model_id, path, location, size, sha256 in self._database.read(
                 "SELECT model_id, path, location, size_bytes, sha256 FROM files"
                 " ORDER BY model_id, position"
             ):
@@ -121,13 +126,11 @@ class Library:
 
     def effective_license(self, model_id: str) -> EffectiveLicense:
         """The license as it was when the model was installed. Raises NotFound, CorruptSettings."""
-        with self._lock, sql_failures(self._path):
-            row = self._connection.execute(
-                "SELECT license_json FROM models WHERE id = ?", (model_id,)
-            ).fetchone()
-        if row is None:
+        with self._failures():
+            rows = self._database.read("SELECT license_json FROM models WHERE id = ?", model_id)
+        if not rows:
             raise NotFound("id", model_id)
-        return effective_from_json(json.loads(row[0]))
+        return effective_from_json(json.loads(rows[0][0]))
 
     def remove(self, model_id: str) -> int:
         """Delete exactly the files in the manifest; returns the bytes freed.
@@ -189,13 +192,13 @@ class Library:
 
     def was_placed(self, location: Path) -> bool:
         """Whether we put it there: noted, or in the manifest as ours."""
-        with self._lock, sql_failures(self._path):
-            row = self._connection.execute(
+        with self._failures():
+            rows = self._database.read(
                 "SELECT 1 FROM placed WHERE location = ?1 UNION"
                 " SELECT 1 FROM files WHERE location = ?1 AND is_ours",
-                (str(location),),
-            ).fetchone()
-        return row is not None
+                str(location),
+            )
+        return bool(rows)
 
     def discard_placed(self, locations: Sequence[Path]) -> int:
         """Delete files of a model that was never finished, where we put them; the bytes freed."""
@@ -209,13 +212,13 @@ class Library:
         return remove_files(entries, self._models, frozenset(kept))
 
     def _is_only_placed(self, location: Path) -> bool:
-        with self._lock, sql_failures(self._path):
-            row = self._connection.execute(
+        with self._failures():
+            rows = self._database.read(
                 "SELECT 1 FROM placed WHERE location = ?1 AND NOT EXISTS"
                 " (SELECT 1 FROM files WHERE location = ?1)",
-                (str(location),),
-            ).fetchone()
-        return row is not None
+                str(location),
+            )
+        return bool(rows)
 
     def _set(self, model_id: str, column: str, value: object) -> None:
         with self._transaction() as connection:
@@ -227,14 +230,16 @@ class Library:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, sql_failures(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._failures(), self._database.writing() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        """SQLite's errors as ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise UsageError(f"The library {self._path} cannot be used: {error}") from error
 
     def _announce(self) -> None:
         self.announcer.announce(self.installed())

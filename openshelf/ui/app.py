@@ -17,6 +17,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
 from openshelf import __version__
+from openshelf.errors import OpenshelfError
 from openshelf.hardware.facts import Machine
 from openshelf.logs import set_up_logging
 from openshelf.paths import APP_ID, Paths, find_paths, resources
@@ -26,6 +27,7 @@ from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.crash_report import CrashReporter, build_report
 from openshelf.ui.interrupt import InterruptWatch
 from openshelf.ui.main_window import MainWindow
+from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
 from openshelf.ui.translation import install_translators
@@ -241,7 +243,11 @@ def run_window(arguments: list[str]) -> int:
             return 0
         server = InstanceServer(paths.data, app)
         server.listen()
-    desktop = Desktop(app, build_services(paths), wanted)
+    try:
+        services = build_services(paths)
+    except OpenshelfError as error:
+        return _explain_failed_start(app, error, wanted)
+    desktop = Desktop(app, services, wanted)
     left, reporter = _install_reporter(paths, desktop)
     watch = InterruptWatch(app)
     watch.interrupted.connect(desktop.quit)
@@ -256,6 +262,19 @@ def run_window(arguments: list[str]) -> int:
         server.close()
     reporter.uninstall()
     return exit_code
+
+
+def _explain_failed_start(app: QApplication, error: OpenshelfError, wanted: Arguments) -> int:
+    """Something on this machine keeps the services from being built: say what, in a window too."""
+    from openshelf.ui.crash_window import CrashWindow
+
+    print(error_text(error), file=sys.stderr)  # noqa: T201
+    if not wanted.is_probe:
+        apply_theme(app, Scheme.SYSTEM)
+        window = CrashWindow(build_report(error_text(error), str(error)))
+        window.show()
+        app.exec()
+    return error.exit_code
 
 
 def _install_reporter(paths: Paths, desktop: Desktop) -> tuple[str, CrashReporter]:

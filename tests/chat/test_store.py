@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openshelf import wording
-from openshelf.chat import database
+from openshelf import database, wording
 from openshelf.chat.conversation import AnswerFigures, MessageState, Role
-from openshelf.chat.schema import MIGRATIONS
+from openshelf.chat.schema import CHATS
 from openshelf.chat.store import TITLE_CHARACTERS, ConversationStore, title_from
 from openshelf.children import child_environment
+from openshelf.database import Schema
 from openshelf.errors import NotEnoughDisk, NotFound
 from tests.conftest import ExpectedLogs
 
@@ -151,7 +151,7 @@ def test_it_is_durable_and_checked(store: ConversationStore) -> None:
     assert read("PRAGMA journal_mode") == [("wal",)]
     assert read("PRAGMA synchronous") == [(2,)]
     assert read("PRAGMA foreign_keys") == [(1,)]
-    assert read("PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert read("PRAGMA user_version") == [(len(CHATS.migrations),)]
 
 
 @pytest.mark.parametrize("damage", ["no database", "a torn page"])
@@ -278,7 +278,8 @@ def test_a_failed_migration_changes_nothing(
     store.new_conversation("m")
     store.close()
     step = "ALTER TABLE conversations ADD COLUMN x; CREATE UNIQUE INDEX u ON conversations(title);"
-    monkeypatch.setattr("openshelf.chat.schema.MIGRATIONS", (*MIGRATIONS, step))
+    later = Schema("chats", (*CHATS.migrations, step))
+    monkeypatch.setattr("openshelf.chat.store.CHATS", later)
     expected_logs("UNIQUE")  # both titles are empty: the step fails on this data
     failed = reopened(path)
     assert [note.code for note in failed.notes] == ["chats_not_kept"]

@@ -208,12 +208,12 @@ def test_unfinished_files_are_discarded(library: Library, tmp_path: Path) -> Non
 def test_broken_file_is_put_aside_and_kept(
     database: Path, tmp_path: Path, content: bytes, expected_logs: ExpectedLogs
 ) -> None:
-    expected_logs("library: the file is broken")
+    expected_logs("is damaged and is set aside")
     database.parent.mkdir(parents=True)
     database.write_bytes(content)
     library = Library(database, tmp_path / "models")
     assert library.problem is not None
-    assert library.problem.code == "library_was_broken"
+    assert library.problem.code == "library_set_aside"
     assert Path(library.problem.data["path"]).read_bytes() == content
     register(library, place_file(tmp_path / "models", "a.gguf", b"a"))
     library.close()
@@ -230,18 +230,18 @@ def test_file_of_a_newer_version_is_left_alone(database: Path, tmp_path: Path) -
     before = database.read_bytes()
     library = Library(database, tmp_path / "models")
     assert library.problem is not None
-    assert library.problem.code == "library_from_newer_version"
+    assert library.problem.code == "library_too_new"
     register(library, place_file(tmp_path / "models", "a.gguf", b"a"))
     library.close()
     assert database.read_bytes() == before
 
 
 def test_place_that_cannot_be_written(tmp_path: Path, expected_logs: ExpectedLogs) -> None:
-    expected_logs("library: ")
+    expected_logs("is damaged|cannot be kept")
     (tmp_path / "file").write_text("in the way")
     library = Library(tmp_path / "file" / "library.sqlite3", tmp_path)
     assert library.problem is not None
-    assert library.problem.code == "library_not_usable"
+    assert library.problem.code == "library_not_kept"
     assert library.installed() == ()
     library.close()
 

@@ -39,7 +39,7 @@ class ConsentPanel(ScrollPage):
     cancelled = Signal()
 
     def __init__(self, offer: InstallOffer, policy: Policy) -> None:
-        super().__init__(margin=22, top=18, spacing=4)
+        super().__init__(margin=20, top=18, spacing=4)
         self.setAccessibleName(self.tr("Download and consent"))
         self._offer = offer
         self._policy = policy

@@ -22,11 +22,11 @@ from openshelf.units import format_bytes
 _SPACING = 12
 _COLUMNS = (
     # stretch, least width
-    (5, 150),
+    (5, 140),
     (0, 84),
     (0, 66),
-    (4, 132),
-    (3, 100),
+    (4, 118),
+    (3, 96),
     (0, 94),
     (0, 84),
 )

@@ -62,7 +62,8 @@ class FamilyCard(Card):
         super().resizeEvent(event)
         is_narrow = self.width() < _NARROW
         self._columns.setSpacing(12 if is_narrow else 20)
-        self._side.setFixedWidth(104 if is_narrow else 128)
+        least = self._action.sizeHint().width()
+        self._side.setFixedWidth(max(least, 104 if is_narrow else 128))
 
     def show_row(self, row: ShelfRow) -> None:
         if row is self._row:

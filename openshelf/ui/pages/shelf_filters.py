@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale, Signal
+from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QWidget
 from typing_extensions import override
 
 from openshelf.shelf.rows import ShelfQuestion
@@ -12,6 +12,7 @@ from openshelf.ui.models.shelf_question import FilterChoices
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (
     FilterChip,
+    FlowLayout,
     LegendMark,
     PageHeader,
     SectionLabel,
@@ -77,9 +78,12 @@ class ShelfFilters(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 2)
-        row.setSpacing(10)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 2)
+        self._grid.setHorizontalSpacing(10)
+        self._grid.setColumnStretch(0, 1)
+        self._chips = QWidget()
+        flow = FlowLayout(self._chips, spacing=10)
         anything = (None, self.tr("any"))
         self.fits: FilterChip[bool] = FilterChip(
             self.tr("Show"), [(False, self.tr("everything")), (True, self.tr("what fits"))]
@@ -88,9 +92,10 @@ class ShelfFilters(QWidget):
         self.origin: FilterChip[str | None] = FilterChip(self.tr("Origin"), [anything])
         self.language: FilterChip[str | None] = FilterChip(self.tr("Language"), [anything])
         for chip in (self.fits, self.license, self.origin, self.language):
-            row.addWidget(chip)
-        row.addStretch(1)
-        self._add_legend(row)
+            flow.addWidget(chip)
+        self._legend = self._make_legend()
+        self._grid.addWidget(self._chips, 0, 0)
+        self._grid.addWidget(self._legend, 0, 1)
         self.fits.value_changed.connect(self.fits_only_changed)
         for chip in (self.license, self.origin, self.language):
             chip.value_changed.connect(self._on_changed)
@@ -118,7 +123,21 @@ class ShelfFilters(QWidget):
         )
         self.question_changed.emit(question)
 
-    def _add_legend(self, row: QHBoxLayout) -> None:
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The legend goes below the chips where it has no room beside them."""
+        super().resizeEvent(event)
+        both = self._chips.sizeHint().width() + self._legend.sizeHint().width() + 10
+        place = (0, 1) if both <= self.width() else (1, 0)
+        if self._grid.itemAtPosition(*place) is None:
+            self._grid.removeWidget(self._legend)
+            self._grid.addWidget(self._legend, *place, Qt.AlignmentFlag.AlignLeft)
+
+    def _make_legend(self) -> QWidget:
+        legend = QWidget()
+        row = QHBoxLayout(legend)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(10)
         for token, text, is_hatched in (
             ("weights", self.tr("weights"), False),
             ("kv_cache", self.tr("context memory"), False),
@@ -130,6 +149,7 @@ class ShelfFilters(QWidget):
             entry.addWidget(LegendMark(token, is_hatched=is_hatched))
             entry.addWidget(TextLabel(text, TextRole.TINY, "muted"))
             row.addLayout(entry)
+        return legend
 
 
 def _by_label(choice: tuple[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The file under the conversations: opened whatever state it is in, one transaction at a time.
+"""A SQLite file of ours: opened whatever state it is in, one transaction at a time.
 
 A damaged file is set aside and never deleted; without any place to write, the database lives in
 memory, and `notes` says so.
@@ -13,11 +13,11 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from openshelf.chat.schema import TooNew, migrate
 from openshelf.errors import NotEnoughDisk
 from openshelf.reasons import Reason
 
@@ -29,18 +29,34 @@ _CHECKED_BYTES = 64_000_000
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+@dataclass(frozen=True)
+class Schema:
+    """The tables, version by version: one script each, `user_version` says how many have run.
+
+    `name` begins the codes of the notes: `NAME_set_aside`, `NAME_too_new`, `NAME_not_kept`.
+    """
+
+    name: str
+    migrations: tuple[str, ...]
+
+
+class _TooNew(Exception):
+    """Written by a later version of the app."""
+
+
 class Database:
     """One connection for all threads. WAL and synchronous=FULL: what was acknowledged stays.
 
-    Without a path it lives in memory, for conversations that nobody wants kept.
+    Without a path it lives in memory, for what nobody wants kept.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, schema: Schema) -> None:
         self._path = path or Path(":memory:")
+        self._schema = schema
         self._lock = threading.RLock()
         self.notes: tuple[Reason, ...] = ()
         """What had to be done to open it, for the window to say."""
-        self._connection = _prepared(_connected(":memory:")) if path is None else self._open()
+        self._connection = self._in_memory() if path is None else self._open()
 
     def close(self) -> None:
         with self._lock:
@@ -73,14 +89,20 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         try:
             return self._open_file()
-        except TooNew:
-            self.notes = (Reason("chats_too_new", {"path": str(self._path)}),)
+        except _TooNew:
+            self._note("too_new", path=str(self._path))
         except (sqlite3.Error, OSError) as error:
             if _code_of(error) in _DAMAGED:
                 return self._open_anew()
-            log.warning("conversations cannot be kept: %s", error)
-            self.notes = (Reason("chats_not_kept", {"detail": str(error)}),)
-        return _prepared(_connected(":memory:"))
+            log.warning("%s cannot be kept: %s", self._path.name, error)
+            self._note("not_kept", path=str(self._path), detail=str(error))
+        return self._in_memory()
+
+    def _in_memory(self) -> sqlite3.Connection:
+        return self._prepared(_connected(":memory:"))
+
+    def _note(self, what: str, **data: str) -> None:
+        self.notes = (Reason(f"{self._schema.name}_{what}", data),)
 
     def _open_file(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,10 +112,12 @@ class Database:
             self._path.chmod(0o600)
         connection = _connected(self._path)
         try:
+            # Before anything is written: a later version's file is left as it is.
+            _check_version(connection, self._schema.migrations)
             connection.execute("PRAGMA journal_mode = WAL")
             if self._path.stat().st_size <= _CHECKED_BYTES:
                 _check(connection)
-            return _prepared(connection)
+            return self._prepared(connection)
         except BaseException:
             connection.close()
             raise
@@ -106,7 +130,7 @@ class Database:
             number += 1
             aside = self._path.with_name(f"{self._path.name}.damaged-{stamp}-{number}")
         log.warning("%s is damaged and is set aside as %s", self._path.name, aside.name)
-        self.notes = (Reason("chats_set_aside", {"path": str(aside)}),)
+        self._note("set_aside", path=str(aside))
         try:
             for suffix in ("", "-wal", "-shm"):
                 part = self._path.with_name(self._path.name + suffix)
@@ -114,8 +138,15 @@ class Database:
                     part.rename(aside.with_name(aside.name + suffix))
             return self._open_file()
         except (sqlite3.Error, OSError) as error:
-            self.notes = (Reason("chats_not_kept", {"detail": str(error)}),)
-            return _prepared(_connected(":memory:"))
+            self._note("not_kept", path=str(self._path), detail=str(error))
+            return self._in_memory()
+
+    def _prepared(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        # WAL alone keeps consistency; FULL is what keeps what was acknowledged through a power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _migrate(connection, self._schema.migrations)
+        return connection
 
 
 class _Damaged(sqlite3.DatabaseError):
@@ -134,12 +165,26 @@ def _check(connection: sqlite3.Connection) -> None:
         raise _Damaged(answer)
 
 
-def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
-    # WAL alone keeps consistency; FULL is what keeps an acknowledged message through a power cut.
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    migrate(connection)
-    return connection
+def _check_version(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(migrations):
+        raise _TooNew(version)
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:
+    """Bring the file to this version; each step wholly or not at all. Raises _TooNew."""
+    version = _check_version(connection, migrations)
+    for number in range(version, len(migrations)):
+        # executescript ends a transaction that is open, so the script brings its own.
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{migrations[number]}PRAGMA user_version={number + 1};COMMIT;"
+            )
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
 
 def _code_of(error: BaseException) -> int | None:
