@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QPushButton, QWidget
 
-from openshelf.ui.widgets import Chip, ElidedLabel, TickBox
+from openshelf.ui.widgets import Chip, ElidedLabel, ScrollPage, TickBox
 
 
 def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
@@ -13,7 +13,12 @@ def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
 
     `may_elide` allows labels made for it to end in …
     """
-    problems = []
+    problems = [
+        f"the content of {area.accessibleName()!r} is {content.width()} wide, "
+        f"and {area.viewport().width()} are shown"
+        for area in root.findChildren(ScrollPage)
+        if (content := area.widget()).isVisible() and content.width() > area.viewport().width()
+    ]
     for widget in root.findChildren(QWidget):
         if isinstance(widget, TickBox) and widget.isVisible():
             if widget.heightForWidth(widget.width()) > widget.height():

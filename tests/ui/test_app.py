@@ -15,7 +15,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from openshelf.errors import EngineDied
+from openshelf.errors import CorruptSettings, EngineDied
 from openshelf.hardware.facts import Machine
 from openshelf.services import Services
 from openshelf.ui.app import Arguments, Desktop, has_display, is_traced
@@ -200,3 +200,19 @@ def test_a_signal_is_heard_while_qt_waits(
     watch.close()
     watch.deleteLater()
     assert signal.getsignal(number) is not before
+
+
+def test_services_that_cannot_be_built_are_explained(
+    themed_app: QApplication,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import openshelf.services
+    from openshelf.ui.app import run_window
+
+    def fail(paths: object) -> Services:
+        raise CorruptSettings(detail="line 3", path="/etc/openshelf/policy.toml")
+
+    monkeypatch.setattr(openshelf.services, "build_services", fail)
+    assert run_window(["--smoke"]) == 2
+    assert "/etc/openshelf/policy.toml" in capsys.readouterr().err
