@@ -19,7 +19,7 @@ from openshelf.chat.session import Chats, ChatsLike
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.devices import join_devices
 from openshelf.engine.process import Engine
-from openshelf.errors import OpenshelfError
+from openshelf.errors import BadPolicy, OpenshelfError
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.detect import detect_machine
@@ -40,7 +40,13 @@ from openshelf.licenses.facts import load_licenses
 from openshelf.network import EgressLog, NetworkWishes, options_from
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
-from openshelf.policy.organization import Policy, find_policy, load_policy, tighten
+from openshelf.policy.organization import (
+    Policy,
+    closed_policy,
+    find_policy,
+    load_policy,
+    tighten,
+)
 from openshelf.reasons import Reason
 from openshelf.settings import Settings, SettingsStore
 from openshelf.shelf.builder import build_shelf
@@ -98,6 +104,8 @@ class Services:
     """Stop accepting, cancel all, end the children, save."""
     fit_target: Callable[[str, Machine, FitRequest, int | None], Fit]
     """The fit of a TARGET; the last argument is the whole size where a path is only a header."""
+    problems: Callable[[], tuple[Reason, ...]]
+    """What was wrong with files of ours at the start, for the window to say."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -109,16 +117,23 @@ def build_services(
     runner: TaskRunner | None = None,
     keep_chats: bool = True,
     context_length: int | None = None,
+    is_strict: bool = False,
 ) -> Services:
     """Everything wired for this process; cheap, touches no network and starts no child.
 
     Without `keep_chats` conversations live in memory only: a command asks one question and leaves,
     and must not touch what a window is streaming into the file. `context_length` stands before the
-    settings'. Raises BadPolicy where the policy's file cannot be understood: nothing may be
-    allowed then.
+    settings'. Where the policy's file cannot be understood nothing is allowed, and `problems` says
+    why; a command raises it instead (`is_strict`).
     """
-    policy = find_policy(paths)
     wiring = _Wiring(paths, runner or PoolTaskRunner(), context_length)
+    try:
+        policy = find_policy(paths)
+    except BadPolicy as error:
+        if is_strict:
+            raise
+        policy = closed_policy(error.path)
+        wiring.bad_policy = wording.reason_of(error)
     store = ConversationStore(paths.chat_database if keep_chats else None)
     return wiring.services(policy, store)
 
@@ -137,6 +152,7 @@ class _Wiring:
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = cache(load_catalog)
         self.starter = cache(find_starter)
+        self.bad_policy: Reason | None = None
         self._context_length = context_length
         self._client: HubClient | None = None
         self._client_lock = threading.Lock()
@@ -184,6 +200,7 @@ class _Wiring:
             chats=chats,
             close=partial(self._close, downloads, chats),
             fit_target=Fitting(self.library, self.catalog, client).fit_target,
+            problems=partial(self._problems, store),
             with_policy=partial(self._with_policy, policy, store),
         )
 
@@ -206,6 +223,16 @@ class _Wiring:
         other = load_policy(path)
         chosen = tighten(policy, other) if policy.managed else other
         return self.services(chosen, store, what_if=what_if)
+
+    def _problems(self, store: ConversationStore) -> tuple[Reason, ...]:
+        settings = self.settings.problem
+        found = (
+            self.bad_policy,
+            wording.reason_of(settings) if settings else None,
+            self.library.problem,
+            *store.notes,
+        )
+        return tuple(reason for reason in found if reason is not None)
 
     def _detect(self, cancel: CancelToken, report: Report) -> Machine:
         return detect_machine(cancel, report, folders=(self.paths.models, Path.home()))

@@ -99,6 +99,7 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
     services = build_services(
         paths,
         keep_chats=False,
+        is_strict=True,
         context_length=arguments.context if arguments.command == "chat" else None,
     )
     try:

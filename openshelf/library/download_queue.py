@@ -30,7 +30,6 @@ from openshelf.library.saved_downloads import (
 from openshelf.library.store import Library
 from openshelf.licenses.clearance import Clearance
 from openshelf.policy.gate import Gate
-from openshelf.reasons import Reason
 from openshelf.tasks import (
     Announcer,
     Cancelled,
@@ -310,7 +309,7 @@ class Downloads:
             case Failed(error):
                 rests = isinstance(error, _RESTS)
                 state = DownloadState.PAUSED if rests else DownloadState.FAILED
-                self._change(entry, state=state, reason=error_reason(error))
+                self._change(entry, state=state, reason=wording.reason_of(error))
 
     def _done(self, entry: _Entry, model: InstalledModel) -> None:
         forget_download(self._parts.folder, entry.shown.id)
@@ -357,12 +356,3 @@ class Downloads:
             self._parts.library.discard_placed(places)
         except OpenshelfError as error:
             log.warning("downloads: what was fetched could not be deleted: %s", error)
-
-
-def error_reason(error: BaseException) -> Reason:
-    """A failure as a reason: the code is the key of its sentence in wording/errors.py."""
-    if not isinstance(error, OpenshelfError):
-        return Reason("unexpected", {"name": type(error).__name__})
-    data = error.data()
-    specific = f"{error.kind}.{data.get('why')}"
-    return Reason(specific if specific in wording.TEMPLATES else error.kind, data)

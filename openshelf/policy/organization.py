@@ -99,6 +99,12 @@ def find_policy(
     return managed if own is None else tighten(managed, own)
 
 
+def closed_policy(source: str) -> Policy:
+    """Allows nothing: in force where a policy's file is there and cannot be understood."""
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return Policy(rules=Rules(allow_only=()), source=source, sha256=digest)
+
+
 def managed_policy_file(environment: Mapping[str, str]) -> Path:
     """Where an administrator puts the policy of a whole machine."""
     if sys.platform == "win32":

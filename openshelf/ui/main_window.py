@@ -7,14 +7,16 @@ from importlib import import_module
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.hardware.facts import Machine
 from openshelf.library.downloads import Download
 from openshelf.services import Services
 from openshelf.ui.places import PAGES, RAIL_ORDER, Place
+from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.overlay import Overlay
 from openshelf.ui.widgets.page import Page
 from openshelf.ui.widgets.rail import NavigationRail
@@ -45,9 +47,14 @@ class MainWindow(QMainWindow):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self.rail = NavigationRail()
+        self.notice = InlineNotice()
         self._stack = QStackedWidget()
+        pages = QVBoxLayout()
+        pages.setSpacing(0)
+        pages.addWidget(self.notice)
+        pages.addWidget(self._stack, 1)
         row.addWidget(self.rail)
-        row.addWidget(self._stack, 1)
+        row.addLayout(pages, 1)
         self.setCentralWidget(central)
         self._restore_geometry()
         self._connect()
@@ -121,6 +128,10 @@ class MainWindow(QMainWindow):
         self._add_shortcut("Ctrl+,", Place.SETTINGS)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Quit), self).activated.connect(self.close)
         self._show_active_downloads()
+        self.notice.acted.connect(self.notice.hide)
+        problems = " ".join(reason_sentence(reason) for reason in self._services.problems())
+        if problems:
+            self.notice.show_message(problems, NoticeLevel.WARNING, button=self.tr("Close"))
 
     def _add_shortcut(self, keys: str, place: Place) -> None:
         shortcut = QShortcut(QKeySequence(keys), self)

@@ -90,16 +90,17 @@ def sentence(reason: Reason) -> str:
     return fill(template(reason.code), reason.data)
 
 
-def error_sentence(error: BaseException) -> str:
-    """What happened, why and what to do, in one or two sentences without a traceback.
-
-    Looks for `Kind.why` first (NetworkFailure.timeout), then for `Kind` (GatedModel).
-    """
+def reason_of(error: BaseException) -> Reason:
+    """An error as a reason: its key in errors.py, `Kind.why` (NetworkFailure.timeout) or `Kind`."""
     if not isinstance(error, OpenshelfError):
-        return fill(TEMPLATES["unexpected"], {"name": type(error).__name__})
+        return Reason("unexpected", {"name": type(error).__name__})
     data = error.data()
-    why = data.get("why")
-    for code in (f"{error.kind}.{why}", error.kind):
+    for code in (f"{error.kind}.{data.get('why')}", error.kind):
         if code in TEMPLATES:
-            return fill(TEMPLATES[code], data)
-    return fill(TEMPLATES["unexpected"], {"name": error.kind})
+            return Reason(code, data)
+    return Reason("unexpected", {"name": error.kind})
+
+
+def error_sentence(error: BaseException) -> str:
+    """What happened, why and what to do, in one or two sentences without a traceback."""
+    return sentence(reason_of(error))

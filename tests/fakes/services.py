@@ -297,6 +297,7 @@ def fake_services(
         chats=FakeChats(),
         close=lambda: None,
         fit_target=lambda target, asked, request, file_bytes: example_shelf().rows[0].shown.fit,
+        problems=lambda: (),
         with_policy=lambda path, what_if: services,
     )
     return replace(services, **(changes or {}))

@@ -10,10 +10,10 @@ import pytest
 
 from openshelf import wording
 from openshelf.errors import NotFound
-from openshelf.library.download_queue import error_reason
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.network import NetworkOptions
+from openshelf.wording import reason_of
 from tests.conftest import ExpectedLogs
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.hub.downloading import some_bytes
@@ -280,6 +280,6 @@ def test_unknown_id(open_at: OpenHome) -> None:
 
 
 def test_reasons_have_sentences() -> None:
-    assert error_reason(ZeroDivisionError()).code == "unexpected"
-    assert json.dumps(error_reason(NotFound("file", "x")).as_json())
+    assert reason_of(ZeroDivisionError()).code == "unexpected"
+    assert json.dumps(reason_of(NotFound("file", "x")).as_json())
     assert NetworkOptions().token is None
