@@ -55,3 +55,17 @@ def test_unknown_codes_show_themselves() -> None:
 
 def test_unexpected_errors_are_named_without_their_text() -> None:
     assert "ZeroDivisionError" in wording.error_sentence(ZeroDivisionError("secret"))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (errors.NotFound("id", "x"), "Nothing that is installed is called x"),
+        (errors.NotFound("id", "x", ("x1", "x2")), "match x: x1 and x2"),
+        (errors.NotFound("variant", "o/n:Q9", ("Q4_K_M",)), "The repository has Q4_K_M"),
+        (errors.NotFound("conversation", "7"), "There is no conversation called 7"),
+        (errors.NetworkFailure("hub", "timeout"), "did not answer in time"),
+    ],
+)
+def test_the_closest_sentence_is_chosen(error: errors.OpenshelfError, words: str) -> None:
+    assert words in wording.error_sentence(error)

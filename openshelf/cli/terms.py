@@ -15,7 +15,8 @@ def print_decision(decision: Decision, output: Output) -> None:
     output.line(f"license: {license.expression or 'none'}{names}")
     for node in license.lineage:
         output.line(f"  {node.relation}: {node.repo} says {node.license}")
-    output.line(f"verdict: {decision.verdict.value}")
+    verdict = wording.template(f"verdict_short_{decision.verdict.value}")
+    output.line(f"verdict: {verdict}")
     for reason in decision.reasons:
         sentence = wording.sentence(Reason(reason.code, reason.as_json()))
         output.line(f"  {sentence} [{reason.license} {reason.ref}]")

@@ -19,7 +19,9 @@ from openshelf import units
 from openshelf.errors import OpenshelfError
 from openshelf.reasons import Reason
 
-_TABLES = ("errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf")
+_TABLES = (
+    "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "command_line",
+)  # fmt: skip
 
 
 class _Formatter(string.Formatter):
@@ -91,11 +93,16 @@ def sentence(reason: Reason) -> str:
 
 
 def reason_of(error: BaseException) -> Reason:
-    """An error as a reason: its key in errors.py, `Kind.why` (NetworkFailure.timeout) or `Kind`."""
+    """An error as a reason: its key in errors.py, the closest of `Kind.what.candidates`,
+    `Kind.why` (NetworkFailure.timeout), `Kind.what` and `Kind`."""
     if not isinstance(error, OpenshelfError):
         return Reason("unexpected", {"name": type(error).__name__})
     data = error.data()
-    for code in (f"{error.kind}.{data.get('why')}", error.kind):
+    what = f"{error.kind}.{data.get('what')}"
+    codes = [f"{error.kind}.{data.get('why')}", what, error.kind]
+    if data.get("candidates"):
+        codes.insert(0, f"{what}.candidates")
+    for code in codes:
         if code in TEMPLATES:
             return Reason(code, data)
     return Reason("unexpected", {"name": error.kind})

@@ -81,7 +81,7 @@ def _print(fit: Fit, output: Output) -> None:
             f"{pool.id}: {format_bytes(pool.needed_bytes, binary=True)} of "
             f"{format_bytes(pool.budget_bytes, binary=True)} that can be used now"
         )
-    output.line(f"verdict: {fit.verdict.value}")
+    output.line(f"verdict: {wording.template(f'fit_short_{fit.verdict.value}')}")
     for reason in (*fit.reasons, *fit.remedies):
         output.line(f"  {wording.sentence(reason)}")
     if fit.speed is not None:

@@ -68,7 +68,7 @@ def _facts(machine: Machine) -> list[tuple[str, str]]:
     ]
     if machine.engine is not None:
         devices = ", ".join(device.name for device in machine.engine.devices)
-        rows.append(("engine", f"llama.cpp {machine.engine.version}, devices: {devices}"))
+        rows.append(("engine", f"{machine.engine.version}, devices: {devices}"))
     return rows
 
 

@@ -9,6 +9,7 @@ from openshelf import wording
 from openshelf.cli.machines import add_machine_argument, chosen_machine
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length
+from openshelf.fit.verdict import FitVerdict
 from openshelf.services import Services
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import CancelToken
@@ -85,11 +86,12 @@ def _cells(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> 
         )
     variant = ranked.variant
     size = format_bytes(variant.size_bytes)
+    verdict = ranked.fit.verdict.value if is_fitting else FitVerdict.DOES_NOT_FIT.value
     return (
         row.family.name,
         f"{variant.model.name} {variant.quant}",
         f"~{size}" if variant.size_is_expected else size,
-        ranked.fit.verdict.value if is_fitting else "does_not_fit",
+        wording.template(f"fit_short_{verdict}"),
         ranked.decision.license.expression or variant.model.license,
-        ranked.decision.verdict.value,
+        wording.template(f"verdict_short_{ranked.decision.verdict.value}"),
     )
