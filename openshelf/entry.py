@@ -27,10 +27,25 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run_probe(words[1:])
     if not words or words[0] in ("--smoke", "--screenshot"):
-        from openshelf.ui.app import run_window
-
-        return run_window(words)
+        return _run_window(words)
     return _run_command_line(words)
+
+
+def _run_window(words: list[str]) -> int:
+    try:
+        from openshelf.ui.app import run_window
+    except ImportError as error:
+        # Qt leaves some libraries to the system, and a bare one has none of them.
+        if not str(error.name or error).startswith(("PySide6", "shiboken6", "lib")):
+            raise
+        sys.stderr.write(
+            f"openshelf: the window cannot be opened: {error}.\n"
+            "On Debian and Ubuntu this brings what is missing:\n\n"
+            "    apt-get install libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3\n\n"
+            "Everything works on the command line meanwhile: openshelf --help\n"
+        )
+        return 1
+    return run_window(words)
 
 
 def _run_command_line(words: list[str]) -> int:
