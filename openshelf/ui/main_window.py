@@ -78,6 +78,7 @@ class MainWindow(QMainWindow):
             page.chat_requested.connect(self.start_chat)
             page.install_requested.connect(self.open_install)
             page.place_requested.connect(self.open_place)
+            page.machine_found.connect(self.set_machine)
             if place is Place.SHELF:
                 page.first_painted.connect(self.first_painted)
             self._pages[place] = page

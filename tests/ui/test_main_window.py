@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -11,12 +12,13 @@ from PySide6.QtCore import QSize, Qt
 from pytestqt.qtbot import QtBot
 
 from openshelf.library.downloads import DownloadState
+from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MINIMUM_SIZE, MainWindow
 from openshelf.ui.places import PAGES, RAIL_ORDER, Place
 from openshelf.ui.widgets import TextLabel
 from openshelf.ui.widgets.page import Page
-from tests.fakes.example_data import example_offer
+from tests.fakes.example_data import example_machine, example_offer
 from tests.fakes.services import FakeDownloads, FakeInstaller, installed_model
 
 UI = Path(__file__).parents[2] / "openshelf" / "ui"
@@ -32,6 +34,28 @@ def test_the_shelf_is_open_first_and_knows_the_machine(window: MainWindow, qtbot
     assert window.rail.button(Place.SHELF).isChecked()
     names = [label.text() for label in window.rail.machine_card.findChildren(TextLabel)]
     assert "RTX 4070 Laptop" in names
+
+
+def test_hardware_found_anew_is_told_to_everybody(window: MainWindow) -> None:
+    hardware = window.page(Place.HARDWARE)
+    renamed = replace(
+        example_machine(), gpus=(), cpu=replace(example_machine().cpu, name="New CPU")
+    )
+    hardware.machine_found.emit(renamed)
+    assert window.machine is renamed
+    names = [label.text() for label in window.rail.machine_card.findChildren(TextLabel)]
+    assert "New CPU" in names
+
+
+def test_what_was_wrong_at_the_start_is_said_until_it_is_closed(
+    services: Services, make_window: Callable[[Services], MainWindow], qtbot: QtBot
+) -> None:
+    problem = Reason("library_set_aside", {"path": "/x/library.damaged"})
+    window = make_window(replace(services, problems=lambda: (problem,)))
+    assert window.notice.isVisible()
+    assert "/x/library.damaged" in window.notice.text.text()
+    qtbot.mouseClick(window.notice.button, Qt.MouseButton.LeftButton)
+    assert not window.notice.isVisible()
 
 
 def test_pages_are_made_when_they_are_opened(window: MainWindow) -> None:

@@ -105,6 +105,8 @@ class HardwarePage(Page):
 
     @override
     def set_machine(self, machine: Machine) -> None:
+        if machine is self._machine:
+            return
         self._machine = machine
         self.found.show_machine(machine)
         self.copy_button.setEnabled(True)
@@ -127,6 +129,7 @@ class HardwarePage(Page):
         match outcome:
             case Succeeded(machine):
                 self.notice.hide()
+                self.machine_found.emit(machine)
                 self.set_machine(machine)
             case Failed(error):
                 self._show_error(error)

@@ -12,12 +12,14 @@ class Page(QWidget):
     """A room of the window. Pages know services and bridge, never each other.
 
     They ask by signal and the main window acts: `chat_requested(installed_id)`,
-    `install_requested(target: str)`, `place_requested(Place)`.
+    `install_requested(target: str)`, `place_requested(Place)`. Who looked at the hardware anew
+    tells it by `machine_found(Machine)`.
     """
 
     chat_requested = Signal(str)
     install_requested = Signal(str)
     place_requested = Signal(object)
+    machine_found = Signal(object)
     first_painted = Signal()
     """What the page is for is on the screen for the first time."""
 
