@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from openshelf.errors import NotEnoughDisk, NotFound
+from openshelf.errors import NotEnoughDisk, NotFound, OpenshelfError, UsageError
 from openshelf.licenses.chain import (
     Head,
     Lines,
@@ -56,8 +56,9 @@ class AcceptanceForm:
 class _Remembered:
     """The records of the file as it was when last read, so that a load need not read it again."""
 
-    stamp: tuple[int, int, int] = (-1, -1, -1)
+    stamp: tuple[int, int, int, Head | None] = (-1, -1, -1, None)
     records: tuple[dict[str, Any], ...] = ()
+    report: VerifyReport | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,15 @@ class AcceptanceLog:
         """Add a record (without v, record_id, prev_sha256, at) durably; returns its id.
 
         After a change from outside the chain goes on from the head and not from the file, so that
-        `verify` finds the change for good. Raises NotEnoughDisk; then nothing was accepted.
+        `verify` finds the change for good. Raises NotEnoughDisk or UsageError; then nothing was
+        accepted.
         """
+        try:
+            return self._append(record)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+    def _append(self, record: dict[str, Any]) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         sealed, names = self.names.sealed(record)
         record_id = str(uuid.uuid4())
@@ -96,14 +104,8 @@ class AcceptanceLog:
                     "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 }
             )
-            try:
-                self._write(line, cut_at, needs_end=needs_end)
-                write_head(self.head_file, Head(head.count + 1, sha256_of(line)))
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
-                free = shutil.disk_usage(self.path.parent).free
-                raise NotEnoughDisk(str(self.path), len(line), free) from error
+            self._write(line, cut_at, needs_end=needs_end)
+            write_head(self.head_file, Head(head.count + 1, sha256_of(line)))
         return record_id
 
     def _end(self) -> tuple[Head, int | None, bool]:
@@ -136,10 +138,13 @@ class AcceptanceLog:
         return tuple(self.names.opened(record, entries) for record in self._chained())
 
     def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
-        """Id of the newest acceptance that covers all these files and was not revoked."""
+        """Id of the newest acceptance that covers all these files and was not revoked.
+
+        Only the unbroken part of the chain counts: a line that was slipped in allows nothing.
+        """
         wanted = {(file.path, file.sha256, file.size_bytes) for file in files}
         revoked: set[str] = set()
-        for record in reversed(self._chained()):
+        for record in reversed(self._trusted()):
             if record.get("method") == REVOKED:
                 revoked.add(str(record.get("supersedes")))
                 continue
@@ -187,19 +192,39 @@ class AcceptanceLog:
             state = self.path.stat()
         except OSError:
             return ()
-        stamp = (state.st_size, state.st_mtime_ns, state.st_ino)
+        head = read_head(self.head_file)
+        stamp = (state.st_size, state.st_mtime_ns, state.st_ino, head)
         if stamp != self._remembered.stamp:
             lines: Lines = split_lines(self._content())
             found = (record_of(line) for line in lines.finished)
             self._remembered.records = tuple(record for record in found if record is not None)
+            self._remembered.report = verify_chain(lines, head)
             self._remembered.stamp = stamp
         return self._remembered.records
+
+    def _trusted(self) -> tuple[dict[str, Any], ...]:
+        """The records before the first fault of the chain."""
+        records = self._chained()
+        report = self._remembered.report
+        if report is None or report.problem is None:
+            return records
+        return records[: (report.line or 1) - 1]
 
     def _content(self) -> bytes:
         try:
             return self.path.read_bytes()
         except FileNotFoundError:
             return b""
+
+
+_RECORD_BYTES = 1 << 16
+
+
+def _cannot_write(path: Path, error: OSError) -> OpenshelfError:
+    if error.errno == errno.ENOSPC:
+        return NotEnoughDisk(str(path), _RECORD_BYTES, shutil.disk_usage(path.parent).free)
+    reason = error.strerror or type(error).__name__
+    return UsageError(f"The acceptance log {path} cannot be written: {reason}")
 
 
 def _covers(

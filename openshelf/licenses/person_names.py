@@ -46,7 +46,9 @@ class PersonNames:
 
     def opened(self, record: dict[str, Any], entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """The record with name and note again, as far as they are kept and match their hash."""
-        person = dict(record.get("accepted_by") or {})
+        accepted_by = record.get("accepted_by")
+        # Whatever somebody wrote into the log by hand can still be listed.
+        person = dict(accepted_by) if isinstance(accepted_by, dict) else {}
         entry = entries.get(str(record.get("record_id")), {})
         salt = str(entry.get("salt", ""))
         display, note = str(entry.get("display", "")), str(entry.get("note", ""))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from openshelf.errors import NotEnoughDisk, NotFound
+from openshelf.errors import NotEnoughDisk, NotFound, UsageError
 from openshelf.licenses import acceptance
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.chain import ZERO, canonical, sha256_of
@@ -345,3 +345,40 @@ def test_other_text_in_records_survives(log: AcceptanceLog) -> None:
     log.append(record(on_behalf_of="Müller & Söhne \u2028 \U0001f600", odd="\ud800"))
     assert log.verify().problem is None
     assert log.records()[0]["on_behalf_of"].startswith("Müller")
+
+
+def test_a_forged_line_allows_nothing_and_can_still_be_listed(log: AcceptanceLog) -> None:
+    forged = {
+        "record_id": "forged",
+        "accepted_by": 5,
+        "model": {
+            "repo": "o/forged",
+            "commit": "c" * 40,
+            "files": [{"path": "m.gguf", "sha256": "a" * 64, "size": 1}],
+        },
+    }
+    files = (ClearedFile("m.gguf", "a" * 64, 1),)
+    log.path.parent.mkdir(parents=True, exist_ok=True)
+    log.path.write_text(json.dumps(forged) + "\n", encoding="utf-8")
+    assert log.find_acceptance("o/forged", "c" * 40, files) is None
+    assert log.verify().problem is not None
+    assert [record["record_id"] for record in log.records()] == ["forged"]
+
+
+def test_what_was_accepted_before_a_change_still_counts(log: AcceptanceLog) -> None:
+    first = log.append(record())
+    other = {**record()["model"], "repo": "owner/another"}
+    log.append(record(1, model=other))
+    assert log.find_acceptance("owner/another", COMMIT, (FILE,)) is not None
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(lines[0] + lines[1].replace(b"owner/another", b"owner/changed"))
+    assert log.find_acceptance("owner/model-GGUF", COMMIT, (FILE,)) == first
+    assert log.find_acceptance("owner/changed", COMMIT, (FILE,)) is None
+    assert log.verify().problem == "head_differs"
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    log = AcceptanceLog(tmp_path / "file" / "log.jsonl", tmp_path / "head")
+    with pytest.raises(UsageError, match="cannot be written"):
+        log.append(record())

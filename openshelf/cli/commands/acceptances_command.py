@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from openshelf.cli.output import Output
 from openshelf.services import Services
@@ -22,18 +23,28 @@ def run(
     output.result({"records": list(records)})
     output.table(
         ("AT", "BY", "MODEL", "LICENSES", "VERDICT"),
-        [
-            (
-                str(record["at"]),
-                str(record["accepted_by"]["display"] or record["accepted_by"]["os_user"]),
-                str(record["model"]["repo"]),
-                str(record["effective"]["expression"]),
-                str(record["verdict"]),
-            )
-            for record in records
-        ],
+        [_cells(record) for record in records],
     )
+    report = services.acceptances.verify()
+    if report.problem is not None:
+        output.note(f"This log was changed ({report.problem} at line {report.line}).")
     return 0
+
+
+def _cells(record: dict[str, Any]) -> tuple[str, ...]:
+    """A row for any record, also for one that somebody wrote by hand."""
+
+    def inner(table: str, key: str) -> str:
+        value = record.get(table)
+        return str(value.get(key) or "") if isinstance(value, dict) else ""
+
+    return (
+        str(record.get("at", "")),
+        inner("accepted_by", "display") or inner("accepted_by", "os_user"),
+        inner("model", "repo"),
+        inner("effective", "expression"),
+        str(record.get("verdict", "")),
+    )
 
 
 def _verify(services: Services, output: Output) -> int:
