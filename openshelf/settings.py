@@ -25,11 +25,12 @@ from openshelf.tasks import Announcer
 log = logging.getLogger(__name__)
 
 SETTINGS_VERSION = 1
+THEMES = ("system", "light", "dark", "high_contrast")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`theme` is system, light or dark; rates in bytes per second, None for no limit."""
+    """`theme` is one of THEMES; rates in bytes per second, None for no limit."""
 
     version: int = SETTINGS_VERSION
     theme: str = "system"
@@ -61,7 +62,7 @@ def _endpoint(value: Any) -> bool:
 
 _RULES: dict[str, Callable[[Any], bool]] = {
     "version": _count(1, 1_000_000),
-    "theme": _one_of("system", "light", "dark"),
+    "theme": _one_of(*THEMES),
     "offline": lambda value: isinstance(value, bool),
     "hub_endpoint": _endpoint,
     "ca_file": _text,
@@ -70,6 +71,15 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "prefer": _one_of("speed", "balance", "quality"),
     "kv_type": _one_of("f16", "q8_0", "q4_0"),
 }
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises UsageError for the first field whose value no setting may have."""
+    for name, is_good in _RULES.items():
+        value = getattr(settings, name)
+        optional = name == "download_limit" and value is None
+        if not optional and not is_good(value):
+            raise UsageError(f"{value!r} is not a value for {name}")
 
 
 def read_settings(text: str) -> Settings:
@@ -119,11 +129,7 @@ class SettingsStore:
         They are in force even where they cannot be written; that raises NotEnoughDisk or
         UsageError.
         """
-        for name, is_good in _RULES.items():
-            value = getattr(settings, name)
-            optional = name == "download_limit" and value is None
-            if not optional and not is_good(value):
-                raise UsageError(f"{value!r} is not a value for {name}")
+        check_settings(settings)
         with self._lock:
             self._current = settings
             failure = self._write(write_settings(settings))

@@ -22,7 +22,7 @@ from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
 from openshelf.services import Services
-from openshelf.settings import Settings
+from openshelf.settings import Settings, check_settings
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
 from tests.fakes.example_data import (
     COMMIT,
@@ -36,13 +36,19 @@ from tests.fakes.example_data import (
 
 
 class FakeSettingsStore:
+    """Refuses the values that the real one refuses; where `failure` is set, nothing is kept."""
+
     def __init__(self, settings: Settings | None = None) -> None:
         self.announcer: Announcer[Settings] = Announcer()
         self.current = settings or Settings()
+        self.failure: OpenshelfError | None = None
 
     def save(self, settings: Settings) -> None:
+        check_settings(settings)
         self.current = settings
         self.announcer.announce(settings)
+        if self.failure is not None:
+            raise self.failure
 
 
 class FakeInstaller:

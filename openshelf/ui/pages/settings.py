@@ -8,14 +8,18 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from openshelf import __version__
+from openshelf.errors import OpenshelfError
 from openshelf.services import Services
 from openshelf.settings import Settings
+from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.theme.scheme import Scheme
 from openshelf.ui.widgets import (
     Card,
+    InlineNotice,
     LinkButton,
+    NoticeLevel,
     PageHeader,
     ScrollPage,
     SegmentedControl,
@@ -38,6 +42,8 @@ class SettingsPage(Page):
         column.addWidget(PageHeader(self.tr("Settings"), version))
         scroll = ScrollPage(spacing=14)
         scroll.setAccessibleName(self.tr("Settings"))
+        self.problem = InlineNotice()
+        scroll.body.addWidget(self.problem)
         scroll.body.addWidget(self._make_appearance())
         scroll.body.addWidget(self._make_network())
         scroll.body.addWidget(self._make_places())
@@ -88,7 +94,23 @@ class SettingsPage(Page):
         return card
 
     def _save(self, settings: Settings) -> None:
-        self._services.settings.save(settings)
+        store = self._services.settings
+        try:
+            store.save(settings)
+        except OpenshelfError as error:
+            self._show_failure(error, is_in_force=store.current == settings)
+        else:
+            self.problem.hide()
+
+    def _show_failure(self, error: OpenshelfError, *, is_in_force: bool) -> None:
+        words = error_text(error)
+        if is_in_force:
+            words = (
+                f"{words.rstrip('.')}. {self.tr('Your choice holds until Openshelf is closed.')}"
+            )
+        else:
+            self._on_settings_changed(self._services.settings.current)
+        self.problem.show_message(words, NoticeLevel.BAD)
 
     def _on_theme(self, value: str) -> None:
         self._save(replace(self._services.settings.current, theme=value))
