@@ -4,11 +4,11 @@ from __future__ import annotations
 
 TEMPLATES: dict[str, str] = {
     # the verdict and what it rests on
-    "fit_all_on_gpu": "Everything runs on the GPU: {needed_bytes:gib} of {budget_bytes:gib} free now.",
+    "fit_all_on_gpu": "Everything runs on the GPU: {needed_bytes:gib} of the {budget_bytes:gib} that can be used now.",
     "fit_split": "{gpu_layers} of {n_layers} layers run on the GPU, the rest on the CPU.",
-    "fit_on_cpu": "Runs on the CPU: {needed_bytes:gib} of {budget_bytes:gib} of memory free now.",
-    "fit_too_large": "Too large by {missing_bytes:gib}: needs {needed_bytes:gib}, and {budget_bytes:gib} are free now.",
-    "fit_check_with_engine": "May fit: the memory rules of this architecture are not known here, and the upper bound of {needed_bytes:gib} is more than the {budget_bytes:gib} free now. Check with the engine.",
+    "fit_on_cpu": "Runs on the CPU: {needed_bytes:gib} of the {budget_bytes:gib} that can be used now.",
+    "fit_too_large": "Too large by {missing_bytes:gib}: needs {needed_bytes:gib}, and {budget_bytes:gib} can be used now.",
+    "fit_check_with_engine": "May fit: the memory rules of this architecture are not known here, and the upper bound of {needed_bytes:gib} is more than the {budget_bytes:gib} that can be used now. Check with the engine.",
     "fit_upper_bound": "The memory rules of the architecture {architecture} are not known here: the figures are an upper bound.",
     "fit_expected": "Expected figures: the file's own header has not been read yet.",
     "fit_experts_on_cpu": "The experts of {layers} of {n_layers} layers stay in memory beside the GPU.",

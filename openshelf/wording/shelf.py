@@ -10,7 +10,7 @@ TEMPLATES: dict[str, str] = {
     "shelf_runs_on_cpu": "Runs on the CPU at {context_length:tokens} context.",
     "shelf_also_runs": "The {model} also runs.",
     "shelf_also_runs_at": "The {model} also runs, at about {tokens_per_second} tok/s.",
-    "shelf_misses_by": "The smallest usual variant ({quant}) needs {missing_bytes:gib} more than this machine has free.",
+    "shelf_misses_by": "The smallest usual variant ({quant}) needs {missing_bytes:gib} more than can be used here now.",
     "shelf_memory_unknown": "May run here: how much context memory the architecture {architecture} takes is not known yet; {needed_bytes:gib} at most.",
     "shelf_no_gguf_known": "No GGUF build of {models:list} is known.",
     "shelf_no_size_known": "The size of {models:list} is not known.",

@@ -17,12 +17,13 @@ from openshelf.errors import NetworkFailure
 from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
 from openshelf.services import Services
-from openshelf.shelf.rows import Shelf, ShelfQuestion, ShelfRow
+from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import PoolTaskRunner
+from openshelf.ui.models.shelf_words import budget_words
 from openshelf.ui.pages.shelf import ShelfPage
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import Chip, FitBar, TextLabel
-from tests.fakes.example_data import example_machine, example_shelf
+from tests.fakes.example_data import example_machine, example_shelf, plain_machine
 from tests.fakes.services import fake_services, installed_model
 
 
@@ -75,7 +76,10 @@ def test_each_family_is_a_card(make_page: Callable[..., ShelfPage], qtbot: QtBot
     ]  # fmt: skip
     text = _texts(page)
     assert "4 of 5 families have a variant that runs here." in text
-    assert "7.1 GiB VRAM + 21.4 GiB RAM free" in text
+    assert (
+        "Sizes are checked against 6.1 GiB of VRAM + 18.2 GiB of RAM:"
+        " 7.1 + 21.4 free, 1.0 + 3.2 kept for you."
+    ) in text
     for words in ("14B · Q3_K_M", "7.3 GB", "19–23 tok/s", "119 languages", "Alibaba · CN"):
         assert words in text
     assert "17B×16E · none fits" in text
@@ -224,6 +228,38 @@ def test_other_variants_unfold_with_their_own_install(
     with qtbot.waitSignal(page.install_requested) as heard:
         qtbot.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
     assert heard.args == ["x/y:Q2_K"]
+
+
+def test_other_sizes_begin_with_the_largest(
+    make_page: Callable[..., ShelfPage], qtbot: QtBot
+) -> None:
+    page = make_page()
+    qtbot.waitUntil(lambda: len(page.cards) == 5)
+    card, row = page.cards[0], page.cards[0]._row
+    assert row is not None
+    assert row.recommended is not None
+    first = row.recommended
+
+    def sized(billions: int) -> RankedVariant:
+        model = replace(first.variant.model, name=f"Qwen3-{billions}B", parameters=billions * 10**9)
+        return replace(first, variant=replace(first.variant, model=model))
+
+    card.show_row(replace(row, alternatives=(sized(4), sized(32), sized(8))))
+    assert card._more.text() == "Other sizes"
+    card._more.click()
+    labels = [label.text() for label in card._options.findChildren(TextLabel)]
+    assert [text[:9].strip(" ·") for text in labels if text.startswith("Qwen3-")] == [
+        "Qwen3-32B", "Qwen3-8B", "Qwen3-4B",
+    ]  # fmt: skip
+    assert "other sizes" in [text.casefold() for text in labels]
+
+
+def test_the_budget_is_what_the_fit_uses() -> None:
+    machine = plain_machine()
+    memory = replace(machine.memory, total_bytes=24 << 30, available_bytes=23 << 30)
+    assert budget_words(replace(machine, memory=memory)) == (
+        "Sizes are checked against 20.6 GiB of RAM: 23.0 free, 2.4 kept for you."
+    )
 
 
 def test_a_family_without_any_variant_says_why(

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication
 
 from openshelf.catalog.entries import Languages
+from openshelf.fit.pools import RAM, budgets
 from openshelf.fit.verdict import Fit, FitVerdict, Speed
+from openshelf.hardware.facts import Machine
 from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.license import License
 from openshelf.policy.verdict import Decision
 from openshelf.shelf.rows import QualityKept, RankedVariant, ShelfRow
 from openshelf.ui.theme.kinds import ChipKind
-from openshelf.units import format_bytes
+from openshelf.units import GIB, format_bytes
 
 
 def _tr(text: str, count: int = -1) -> str:
@@ -118,6 +120,29 @@ def variant_title(row: ShelfRow, ranked: RankedVariant) -> str:
     last = ranked.variant.quant if row.recommended is not None else _tr("none fits")
     model = ranked.variant.model
     return f"{model.label or model.name} · {last}"
+
+
+def budget_words(machine: Machine) -> str:
+    """What sizes are checked against, and what of the free memory is kept back from models."""
+    free, budget = {RAM: machine.memory.available_bytes}, budgets(machine)
+    free |= {gpu.id: gpu.free_bytes for gpu in machine.gpus if gpu.free_bytes is not None}
+    pools = ((_tr("VRAM"), [pool for pool in budget if pool != RAM]), (_tr("RAM"), [RAM]))
+    used, left, kept = [], [], []
+    for name, held in pools:
+        if not held:
+            continue
+        usable = sum(budget[pool] for pool in held)
+        unused = sum(free.get(pool, budget[pool]) for pool in held)
+        size = format_bytes(usable, binary=True)
+        used.append(_tr("{size} of {memory}").format(size=size, memory=name))
+        left.append(_gib_number(unused))
+        kept.append(_gib_number(max(0, unused - usable)))
+    text = _tr("Sizes are checked against {used}: {free} free, {kept} kept for you.")
+    return text.format(used=" + ".join(used), free=" + ".join(left), kept=" + ".join(kept))
+
+
+def _gib_number(count: int) -> str:
+    return f"{count / GIB:.1f}"
 
 
 def matches(row: ShelfRow, text: str) -> bool:

@@ -13,16 +13,14 @@ from openshelf.services import Services
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.shelf_question import ShelfAnswer, ask_shelf
-from openshelf.ui.models.shelf_words import matches
+from openshelf.ui.models.shelf_words import budget_words, matches
 from openshelf.ui.pages.shelf_card import FamilyCard
 from openshelf.ui.pages.shelf_filters import ShelfControls, ShelfFilters
 from openshelf.ui.pages.shelf_starter import SkeletonCard, StarterCard
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import EmptyState, InlineNotice, NoticeLevel, ScrollPage
-from openshelf.ui.widgets.machine_card import shown_gpu
 from openshelf.ui.widgets.page import Page
-from openshelf.units import format_bytes
 
 _CARDS_AT_ONCE = 6
 """Cards made before the first paint and then per turn of the event loop."""
@@ -157,15 +155,7 @@ class ShelfPage(Page):
         first = self.tr("{fitting} of {all} families have a variant that runs here.").format(
             fitting=shelf.fitting, all=len(shelf.rows)
         )
-        free = format_bytes(shelf.machine.memory.available_bytes, binary=True)
-        gpu = shown_gpu(shelf.machine)
-        if gpu is None or gpu.free_bytes is None:
-            second = self.tr("Sizes are checked against {ram} RAM free.").format(ram=free)
-        else:
-            second = self.tr("Sizes are checked against {vram} VRAM + {ram} RAM free.").format(
-                vram=format_bytes(gpu.free_bytes, binary=True), ram=free
-            )
-        return f"{first} {second}"
+        return f"{first} {budget_words(shelf.machine)}"
 
     def _show_rows(self) -> None:
         answer = self._answer

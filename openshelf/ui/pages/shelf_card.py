@@ -135,7 +135,7 @@ class FamilyCard(Card):
     def _make_actions(self) -> QWidget:
         self._action = PrimaryButton("")
         self._action.clicked.connect(self._on_action)
-        self._more = LinkButton(self.tr("All variants"), muted=True, small=True)
+        self._more = LinkButton(self.tr("Other sizes"), muted=True, small=True)
         self._more.clicked.connect(self._on_more)
         side = Column(spacing=6)
         side.add(self._action)
@@ -197,7 +197,7 @@ class FamilyCard(Card):
         self._action.setVisible(fits or is_installed or others)
         set_property(self._action, "look", "primary" if fits or is_installed else "plain")
         self._more.setVisible(others and fits)
-        more = self.tr("All variants of {family}").format(family=family)
+        more = self.tr("Other sizes of {family}").format(family=family)
         self._more.setAccessibleName(more)
 
     def _on_action(self) -> None:

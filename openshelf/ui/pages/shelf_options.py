@@ -1,6 +1,8 @@
-"""Below a card: every other variant of the family, and what could be done where none fits."""
+"""Below a card: the family's other sizes, and what could be done where none fits."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
@@ -61,11 +63,11 @@ class OptionsList(QWidget):
             for remedy in remedies:
                 column.addWidget(TextLabel(f"•  {reason_sentence(remedy)}", wrap=True))
         if row.alternatives:
-            column.addWidget(SectionLabel(self.tr("Other variants")))
-            column.addLayout(self._make_table(row.alternatives[:_MOST]))
+            column.addWidget(SectionLabel(self.tr("Other sizes")))
+            column.addLayout(self._make_table(_largest_first(row.alternatives)[:_MOST]))
         self._column.addWidget(self._content)
 
-    def _make_table(self, variants: tuple[RankedVariant, ...]) -> QGridLayout:
+    def _make_table(self, variants: list[RankedVariant]) -> QGridLayout:
         grid = QGridLayout()
         grid.setHorizontalSpacing(18)
         grid.setVerticalSpacing(6)
@@ -100,6 +102,15 @@ class OptionsList(QWidget):
 
     def _on_install(self) -> None:
         self.install_pressed.emit(str(self.sender().property("target")))
+
+
+def _largest_first(variants: Sequence[RankedVariant]) -> list[RankedVariant]:
+    """By the model's size; the builds of one model by what they take on disk."""
+
+    def size(ranked: RankedVariant) -> tuple[int, int]:
+        return ranked.variant.model.parameters or 0, ranked.variant.size_bytes
+
+    return sorted(variants, key=size, reverse=True)
 
 
 def _remedies(row: ShelfRow) -> tuple[Reason, ...]:

@@ -98,7 +98,7 @@ class Meter(SegmentBar):
 
 @dataclass(frozen=True)
 class FitParts:
-    """Bytes of one model on one machine, over all devices; `budget_bytes` is what is free now."""
+    """Bytes of one model on one machine, over all devices; `budget_bytes` is what may be used."""
 
     weights_bytes: int
     kv_cache_bytes: int
