@@ -210,3 +210,37 @@ def test_long_conversations_open_with_their_last_messages(
     assert [item.text for item in transcript.items[:2]] == ["m0", "m1"]
     assert len(transcript.items) == count
     assert button.isHidden()
+
+
+def _assert_boxes_are_whole(view: TextView) -> None:
+    for section, header in zip(view.content.code_sections, view._headers, strict=False):
+        box = view._box(section)
+        assert 0 <= box.top() < 40 or section.first_block > 0
+        assert box.bottom() <= view.height() + 1
+        layout = view.content.documentLayout()
+        first = layout.blockBoundingRect(view.content.findBlockByNumber(section.first_block))
+        assert header.geometry().top() >= 0
+        assert header.geometry().bottom() < first.top(), "the header covers no code"
+        assert header.isVisible()
+
+
+@pytest.mark.parametrize("ending", ["", "\nafter"])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_code_block_that_opens_an_answer_has_its_header(
+    themed_app: QApplication, qtbot: QtBot, size: int, ending: str
+) -> None:
+    text = "```python\nprint(1)\nprint(2)\n```" + ending
+    view = TextView("Answer")
+    qtbot.addWidget(view)
+    view.resize(400, 10)
+    view.show()
+    for end in range(size, len(text) + size, size):
+        view.set_text(text[:end])
+        _assert_boxes_are_whole(view)
+    view.finish()
+    _assert_boxes_are_whole(view)
+    assert len(view._headers) == 1
+    view.set_text("no code")
+    view.finish()
+    assert view.content.rootFrame().frameFormat().topMargin() == 0
+    assert not view._headers[0].isVisible()

@@ -100,6 +100,7 @@ class MarkdownDocument(SafeDocument):
         self._is_finished = True
         self._show(self._splitter.finish())
         self._copier.drop_last_empty_block()
+        self._fit_edges()
 
     def restyle(self) -> None:
         """Write everything again in the colors that are on now."""
@@ -118,15 +119,37 @@ class MarkdownDocument(SafeDocument):
             self._close(block)
         self._show_open(self._splitter.open_block)
         cursor.endEditBlock()
+        self._fit_edges()
+
+    def _fit_edges(self) -> None:
+        """Room for the box of a code block that opens or ends the message.
+
+        Qt ignores the top margin of a document's first block and the bottom margin of its last
+        one, so it is the frame that has them.
+        """
+        sections = self.code_sections
+        opens = bool(sections) and sections[0].first_block == 0
+        ends = bool(sections) and sections[-1].last_block == self.blockCount() - 1
+        top = self._formats.code_top if opens else 0.0
+        bottom = self._formats.code_bottom if ends else 0.0
+        style = self.rootFrame().frameFormat()
+        if style.topMargin() != top:
+            self.generation += 1
+        if (style.topMargin(), style.bottomMargin()) != (top, bottom):
+            style.setTopMargin(top)
+            style.setBottomMargin(bottom)
+            self.rootFrame().setFrameFormat(style)
+            # Where the frame is empty, the change alone lays nothing out anew.
+            self.markContentsDirty(0, self.characterCount())
 
     def _close(self, block: MarkdownBlock) -> None:
         if block != self._open_shown:
             self._write_open(block)
-        if self._open_code is not None:
-            self._open_code.is_open = False
-            self._closed_code.append(self._open_code)
-            self._formats.highlight(self, self._open_code)
-        self._open_code, self._open_shown = None, None
+        code, self._open_code, self._open_shown = self._open_code, None, None
+        if code is not None:
+            code.is_open = False
+            self._closed_code.append(code)
+            self._formats.highlight(self, code)
         self._open_start = self._copier.begin_next()
 
     def _show_open(self, block: MarkdownBlock | None) -> None:

@@ -92,6 +92,16 @@ class Formats:
         result.setBottomMargin(below if is_last else 0)
         return result
 
+    @property
+    def code_top(self) -> float:
+        """Pixels from the top edge of a code box to its first line."""
+        return CODE_HEADER_PIXELS + CODE_PADDING
+
+    @property
+    def code_bottom(self) -> float:
+        """Pixels from the last line of code to below the bottom edge of its box."""
+        return CODE_PADDING + 2
+
     def table(self, columns: int, headers: int) -> QTextTableFormat:
         result = QTextTableFormat()
         result.setBorder(1)
