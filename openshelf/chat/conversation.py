@@ -53,8 +53,11 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
+    """Times are ISO UTC; `system_prompt` is what it was begun with, or empty."""
+
     id: int
     title: str
     created_at: str
     updated_at: str
     model_id: str | None = None
+    system_prompt: str = ""

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,15 @@ TITLE_CHARACTERS = 48
 _COLUMNS = (
     "id, conversation_id, parent_id, role, content, state, created_at, model_id, figures, detail"
 )
+
+# In the order of Conversation's fields.
+_CONVERSATIONS = """
+    SELECT id, title, created_at, updated_at, model_id, coalesce((
+        SELECT content FROM messages
+        WHERE conversation_id = conversations.id AND parent_id IS NULL AND role = 'system'
+        ORDER BY id LIMIT 1
+    ), '') FROM conversations
+"""
 
 # From the shown leaf up to the root.
 _BRANCH = f"""
@@ -87,17 +96,11 @@ class ConversationStore:
 
     def conversations(self) -> tuple[Conversation, ...]:
         """The one used last first."""
-        rows = self._database.read(
-            "SELECT id, title, created_at, updated_at, model_id FROM conversations"
-            " ORDER BY updated_at DESC, id DESC"
-        )
+        rows = self._database.read(_CONVERSATIONS + " ORDER BY updated_at DESC, id DESC")
         return tuple(Conversation(*row) for row in rows)
 
     def conversation(self, conversation_id: int) -> Conversation:
-        rows = self._database.read(
-            "SELECT id, title, created_at, updated_at, model_id FROM conversations WHERE id = ?",
-            conversation_id,
-        )
+        rows = self._database.read(_CONVERSATIONS + " WHERE id = ?", conversation_id)
         if not rows:
             raise NotFound("conversation", str(conversation_id))
         return Conversation(*rows[0])
@@ -112,9 +115,10 @@ class ConversationStore:
                 (now, now, model_id),
             )
             conversation = Conversation(_row_id(cursor), "", now, now, model_id)
-            if system_prompt.strip():
-                self._insert(connection, conversation.id, None, Role.SYSTEM, system_prompt)
-        return conversation
+            if not system_prompt.strip():
+                return conversation
+            root = self._insert(connection, conversation.id, None, Role.SYSTEM, system_prompt)
+        return dataclasses.replace(conversation, system_prompt=root.content)
 
     def delete_conversation(self, conversation_id: int) -> None:
         with self._database.writing() as connection:
@@ -123,6 +127,13 @@ class ConversationStore:
             )
             if not cursor.rowcount:
                 raise NotFound("conversation", str(conversation_id))
+
+    def delete_older_than(self, days: int) -> int:
+        """Conversations that nobody wrote in for so many days; returns how many are gone."""
+        limit = (self._clock() - timedelta(days=days)).isoformat(timespec="milliseconds")
+        with self._database.writing() as connection:
+            found = connection.execute("DELETE FROM conversations WHERE updated_at < ?", (limit,))
+            return found.rowcount
 
     def set_model(self, conversation_id: int, model_id: str) -> None:
         with self._database.writing() as connection:

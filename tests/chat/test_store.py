@@ -91,6 +91,20 @@ def test_the_last_used_conversation_comes_first(store: ConversationStore) -> Non
     assert [c.id for c in store.conversations()] == [first.id, second.id]
 
 
+def test_a_conversation_says_what_it_was_begun_with(store: ConversationStore, path: Path) -> None:
+    told = store.new_conversation("m", "Be brief.\nAnswer in German. \ud800")
+    plain = store.new_conversation("m", "  ")
+    store.add_question(told.id, store.branch(told.id)[-1].id, "first")
+    store.add_question(told.id, None, "asked anew, from the root")
+    assert told.system_prompt == "Be brief.\nAnswer in German. ?"
+    assert plain.system_prompt == ""
+    again = reopened(path)
+    assert again.conversation(told.id).system_prompt == told.system_prompt
+    prompts = {found.id: found.system_prompt for found in again.conversations()}
+    assert prompts == {told.id: told.system_prompt, plain.id: ""}
+    again.close()
+
+
 def test_a_second_answer_is_a_branch_and_nothing_is_lost(store: ConversationStore) -> None:
     conversation = store.new_conversation("m")
     question = store.add_question(conversation.id, None, "q")
@@ -321,3 +335,15 @@ def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.M
     assert store.notes == ()
     store.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_retention_takes_what_nobody_wrote_in(path: Path) -> None:
+    clock = Clock()
+    store = ConversationStore(path, clock)
+    old = store.new_conversation("m")
+    clock.now += timedelta(days=40)
+    recent = store.new_conversation("m")
+    assert store.delete_older_than(30) == 1
+    assert [kept.id for kept in store.conversations()] == [recent.id]
+    assert old.id != recent.id
+    store.close()
