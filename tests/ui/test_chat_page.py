@@ -24,6 +24,7 @@ from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets.chat_inspector import PoolView
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
 from tests.fakes.services import FakeChats, FakeLibrary, fake_services, installed_model
@@ -164,6 +165,56 @@ def test_the_answer_is_shown_while_it_is_written_and_can_be_stopped(
     assert chats.sampling == Sampling(temperature=0.3, max_tokens=512)
     assert "stopped" in last_answer(page).footer.figures.text()
     assert page.area.composer.send_button.isVisible()
+
+
+def test_what_is_loaded_is_shown_while_the_first_answer_is_written(
+    qtbot: QtBot, slow: tuple[ChatPage, SlowChats]
+) -> None:
+    page, chats = slow
+    header, inspector = page.area.header, page.inspector
+    assert inspector.context_words.text() == "0 of 8,192"
+    changes: list[None] = []
+    page.memory_changed.connect(lambda: changes.append(None))
+    write(qtbot, page, "What is it?")
+    assert chats.asked.wait(10)
+    chats.all[1] = replace(chats.all[1], title="What is it?")
+    chats.live_answer = LiveAnswer(1, 2, LivePhase.LOADING, "", 0, None, 0.4)
+    qtbot.waitUntil(lambda: [row.label for row in page.model.rows][1:] == ["What is it?"])
+    assert header.placement.words == "not in memory yet"
+    assert inspector.context_words.text() == "holds 8,192 tokens", "not a zero that is not true"
+    assert changes == []
+    chats.in_memory = ModelInMemory(
+        MODEL.id, 4096, 0, 31, "fits_cpu", {"ram": 1000 << 20}, {"ram": 999 << 20}, 1.5
+    )
+    chats.live_answer = LiveAnswer(1, 2, LivePhase.PROMPT, "", 0, None, None)
+    qtbot.waitUntil(lambda: header.placement.words == "on the CPU")
+    pool = inspector.findChild(PoolView)
+    assert pool is not None
+    assert pool.difference.text() == "difference −0.1 %"
+    assert "llama.cpp" in pool.toolTip()
+    assert changes == [None]
+    chats.live_answer = LiveAnswer(1, 2, LivePhase.GENERATING, "Some", 1000, 12.5, None)
+    qtbot.waitUntil(lambda: inspector.context_words.text() == "more than 1,000 of 4,096")
+    chats.go.set()
+    qtbot.waitUntil(lambda: inspector.context_words.text() == "21 of 4,096")
+
+
+def test_an_older_chat_shows_what_it_was_begun_with(
+    qtbot: QtBot, make_page: Callable[..., ChatPage]
+) -> None:
+    chats = FakeChats()
+    first, second = (chats.new_conversation(MODEL.id) for _ in range(2))
+    chats.all[first.id] = replace(first, title="told", system_prompt="Be <b>brief</b>.")
+    chats.all[second.id] = replace(second, title="plain", updated_at="2026-11-22T09:00:00Z")
+    page = make_page(chats)
+    rows = {row.label: number for number, row in enumerate(page.model.rows)}
+    page.panel.view.setCurrentIndex(page.model.index(rows["told"]))
+    edit = page.inspector.prompt_edit
+    assert edit.toPlainText() == "Be <b>brief</b>."
+    assert edit.isReadOnly()
+    assert edit.isVisible()
+    page.panel.view.setCurrentIndex(page.model.index(rows["plain"]))
+    assert not edit.isVisible()
 
 
 def test_no_timer_runs_when_nothing_is_written(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from openshelf.chat.conversation import Conversation, Message
-from openshelf.chat.live import LiveAnswer
+from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.engine.protocol import Sampling
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Outcome, Report, Task
@@ -28,9 +28,14 @@ class Question:
 
 
 class ChatTurn(QObject):
-    """`created` carries the new Conversation, `advanced` a LiveAnswer, `ended` the Outcome."""
+    """`created` carries the new Conversation, `advanced` a LiveAnswer, `ended` the Outcome.
+
+    `stored` once the question is kept, `loaded` once the model is in memory; each at most once.
+    """
 
     created = Signal(object)
+    stored = Signal()
+    loaded = Signal()
     advanced = Signal(object)
     ended = Signal(object)
 
@@ -96,9 +101,16 @@ class ChatTurn(QObject):
         if self.conversation_id is None:
             return
         live = self._services.chats.live(self.conversation_id)
-        if live is not None and live != self._last:
-            self._last = live
-            self.advanced.emit(live)
+        if live is None or live == self._last:
+            return
+        last, self._last = self._last, live
+        if last is None:
+            self.stored.emit()
+        if live.phase is not LivePhase.LOADING and (
+            last is None or last.phase is LivePhase.LOADING
+        ):
+            self.loaded.emit()
+        self.advanced.emit(live)
 
     def _on_outcome(self, outcome: Outcome[Message]) -> None:
         self.is_running = False

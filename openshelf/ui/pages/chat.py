@@ -43,7 +43,6 @@ class ChatPage(Page):
         super().__init__()
         self._services, self._bridge = services, bridge
         self.chosen = ChosenModel()
-        self._prompts: dict[int, str] = {}
         self._deleting: int | None = None
         self._wants_details: bool | None = None
         self._build()
@@ -89,6 +88,9 @@ class ChatPage(Page):
         composer.stop_requested.connect(self._on_stop_requested)
         self.dialogue.changed.connect(self._show_all)
         self.dialogue.created.connect(self._on_created)
+        self.dialogue.advanced.connect(self._show_context)
+        self.dialogue.stored.connect(self.refresh)
+        self.dialogue.loaded.connect(self.refresh)
         self.dialogue.ended.connect(self._on_ended)
         self.dialogue.failed.connect(self._on_failed)
         self.area.nothing_installed.acted.connect(self._on_shelf_requested)
@@ -144,10 +146,13 @@ class ChatPage(Page):
     def _on_facts_read(self, outcome: Outcome[ChatFacts]) -> None:
         match outcome:
             case Succeeded(facts):
+                has_changed = facts.loaded != self.chosen.in_memory
                 self.chosen.installed, self.chosen.in_memory = facts.installed, facts.loaded
                 self.model.set_conversations(facts.conversations)
                 self._choose_shown()
                 self._show_all()
+                if has_changed:
+                    self.memory_changed.emit()
             case Failed(error):
                 self._on_failed(error)
             case Cancelled():
@@ -173,7 +178,7 @@ class ChatPage(Page):
         self.chosen.id = conversation.model_id or self.chosen.id
         self.area.notice.hide()
         self.area.link_notice.hide()
-        self.inspector.show_system_prompt(self._prompts.get(conversation.id))
+        self.inspector.show_system_prompt(conversation.system_prompt)
         self.dialogue.open_conversation(conversation)
 
     def _on_model_chosen(self, model_id: str) -> None:
@@ -201,10 +206,8 @@ class ChatPage(Page):
         dialogue.send(question, self._model_name())
 
     def _on_created(self, conversation: Conversation) -> None:
-        prompt = self.inspector.system_prompt
-        self._prompts[conversation.id] = prompt
         if conversation.id == self.dialogue.shown_id:
-            self.inspector.show_system_prompt(prompt)
+            self.inspector.show_system_prompt(conversation.system_prompt)
         self.refresh()
 
     def _on_ended(self) -> None:
@@ -313,11 +316,19 @@ class ChatPage(Page):
         else:
             composer.set_blocked("")
 
+    def _show_context(self) -> None:
+        loaded, dialogue = self.chosen.loaded, self.dialogue
+        whole = loaded.context_length if loaded else self._services.settings.current.context_length
+        used = 0 if dialogue.is_empty else tokens_in_context(dialogue.messages)
+        if dialogue.is_answering:
+            self.inspector.show_growing_context((used or 0) + dialogue.live_tokens, whole)
+        else:
+            self.inspector.show_context(used, whole)
+
     def _show_model(self) -> None:
         loaded = self.chosen.loaded
         self.area.header.show_models(self.chosen.installed or (), self.chosen.id)
         self.area.header.show_placement(loaded)
-        whole = loaded.context_length if loaded else self._services.settings.current.context_length
-        self.inspector.show_context(tokens_in_context(self.dialogue.messages), whole)
+        self._show_context()
         self.inspector.show_memory(loaded)
         self.inspector.show_license(self.chosen.model, self.chosen.accepted_on)

@@ -18,10 +18,15 @@ from openshelf.ui.widgets.transcript_question import UserBubble
 
 class Dialogue(QObject):
     """Puts messages and answers into the transcript. `changed` when anything else of it did,
-    `created` with a new Conversation, `ended` when an answer ended, `failed` with an error."""
+    `created` with a new Conversation, `stored` when the question is kept, `loaded` when the model
+    is in memory, `advanced` with each look at the answer shown, `ended` when an answer ended,
+    `failed` with an error."""
 
     changed = Signal()
     created = Signal(object)
+    stored = Signal()
+    loaded = Signal()
+    advanced = Signal()
     ended = Signal()
     failed = Signal(object)
 
@@ -54,6 +59,12 @@ class Dialogue(QObject):
     @property
     def is_answering_elsewhere(self) -> bool:
         return self._turn is not None and not self.is_answering
+
+    @property
+    def live_tokens(self) -> int:
+        """Tokens of the answer that is being written, as far as it was last seen."""
+        last = self._turn.last if self._turn is not None else None
+        return last.tokens if last is not None else 0
 
     def answers_in(self, conversation_id: int) -> bool:
         return self._turn is not None and self._turn.conversation_id == conversation_id
@@ -88,6 +99,8 @@ class Dialogue(QObject):
         self._model_name = model_name
         self._turn = turn = ChatTurn(self._services, self._bridge, question, self)
         turn.created.connect(self._on_created)
+        turn.stored.connect(self.stored)
+        turn.loaded.connect(self.loaded)
         turn.advanced.connect(self._on_advanced)
         turn.ended.connect(self._on_ended)
         self._transcript.add_question(question.text)
@@ -110,6 +123,7 @@ class Dialogue(QObject):
     def _on_advanced(self, live: LiveAnswer) -> None:
         if self._answer is not None and self.is_answering:
             self._answer.show_live(live, self._model_name)
+            self.advanced.emit()
 
     def _on_ended(self, outcome: Outcome[Message]) -> None:
         was_shown = self.is_answering

@@ -30,7 +30,8 @@ class PoolView(QWidget):
         row = QHBoxLayout()
         row.addWidget(TextLabel(name, TextRole.SMALL))
         row.addStretch(1)
-        row.addWidget(TextLabel(self._deviation(predicted, measured), TextRole.TINY, "muted"))
+        self.difference = TextLabel(self._difference(predicted, measured), TextRole.TINY, "muted")
+        row.addWidget(self.difference)
         column.addLayout(row)
         bar = SegmentBar(self.tr("Memory measured, of what was predicted"), thickness=8)
         whole = max(predicted or 0, measured or 0, 1)
@@ -41,14 +42,21 @@ class PoolView(QWidget):
         )
         bar.setAccessibleDescription(words)
         column.addWidget(TextLabel(words, TextRole.TINY, "muted", wrap=True))
+        self.setToolTip(
+            self.tr(
+                "Weights, context memory and work buffers: as llama.cpp allocated them, beside "
+                "what was predicted before loading."
+            )
+        )
 
     def _size(self, count: int | None) -> str:
         return "?" if count is None else format_bytes(count, binary=True)
 
-    def _deviation(self, predicted: int | None, measured: int | None) -> str:
+    def _difference(self, predicted: int | None, measured: int | None) -> str:
         if not predicted or measured is None:
             return ""
-        return f"{(measured - predicted) / predicted * 100:+.1f} %"
+        share = round((measured - predicted) / predicted * 100, 1) + 0.0
+        return self.tr("difference {share} %").format(share=f"{share:+.1f}".replace("-", "−"))
 
 
 class ChatInspector(QFrame):
@@ -153,24 +161,41 @@ class ChatInspector(QFrame):
         self.prompt_hint.setText(self.tr("Fixed with the first message of a chat."))
         self._prompt_box.show()
 
-    def show_system_prompt(self, text: str | None) -> None:
-        """What a chat was begun with; None where that is not known here."""
+    def show_system_prompt(self, text: str) -> None:
+        """What a chat was begun with; the box is hidden where it was begun without."""
         self._prompt_box.setVisible(bool(text))
-        self.prompt_edit.setPlainText(text or "")
+        self.prompt_edit.setPlainText(text)
         self.prompt_edit.setReadOnly(True)
         self.prompt_hint.setText(self.tr("As this chat was begun with."))
 
     def show_context(self, used: int | None, whole: int) -> None:
-        """Tokens after the last answer, and what the context holds."""
+        """Tokens after the last answer (None where they were not counted), and what it holds."""
+        self.context_meter.setToolTip(self.tr("Tokens of the conversation after the last answer"))
         if used is None:
-            self.context_words.setText(self.tr("0 of {whole}").format(whole=f"{whole:,}"))
-        else:
-            words = self.tr("{used} of {whole}")
-            self.context_words.setText(words.format(used=f"{used:,}", whole=f"{whole:,}"))
-        share = (used or 0) / max(1, whole)
+            self._show_uncounted(whole)
+            return
+        words = self.tr("{used} of {whole}")
+        self._show_share(words.format(used=f"{used:,}", whole=f"{whole:,}"), used / max(1, whole))
+
+    def show_growing_context(self, at_least: int, whole: int) -> None:
+        """While an answer is written: the question before it is counted with its end."""
+        self.context_meter.setToolTip(self.tr("Counted exactly when the answer ends"))
+        if not at_least:
+            self._show_uncounted(whole)
+            return
+        words = self.tr("more than {used} of {whole}")
+        words = words.format(used=f"{at_least:,}", whole=f"{whole:,}")
+        self._show_share(words, at_least / max(1, whole))
+
+    def _show_uncounted(self, whole: int) -> None:
+        self.context_words.setText(self.tr("holds {whole} tokens").format(whole=f"{whole:,}"))
+        self.context_share.setText("")
+        self.context_meter.set_fraction(0)
+
+    def _show_share(self, words: str, share: float) -> None:
+        self.context_words.setText(words)
         self.context_share.setText(f"{share * 100:.0f} %")
         self.context_meter.set_fraction(share)
-        self.context_meter.setToolTip(self.tr("Tokens of the conversation after the last answer"))
 
     def show_memory(self, loaded: ModelInMemory | None) -> None:
         while (item := self._pools.takeAt(0)) is not None:

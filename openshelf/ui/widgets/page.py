@@ -20,6 +20,8 @@ class Page(QWidget):
     install_requested = Signal(str)
     place_requested = Signal(object)
     machine_found = Signal(object)
+    memory_changed = Signal()
+    """A model was loaded or is gone: what is free on the machine is not what it was."""
     first_painted = Signal()
     """What the page is for is on the screen for the first time."""
 
