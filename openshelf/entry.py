@@ -6,14 +6,28 @@ Decides which one before anything heavy is imported; a frozen app re-runs itself
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from pathlib import Path
 
 from openshelf.children import Door
+from openshelf.errors import CancelledByUser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one door; returns the process's exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    # A parent may have closed them; what is written then goes nowhere.
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for good
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    try:
+        return _open_door(words)
+    except KeyboardInterrupt:
+        return CancelledByUser.exit_code
+
+
+def _open_door(words: list[str]) -> int:
     if words and words[0] == Door.ENGINE_WORKER:
         from openshelf.engine.worker import run_worker
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import re
+from io import TextIOWrapper
 from pathlib import Path
 
 from typing_extensions import override
@@ -31,6 +33,19 @@ class RedactingFormatter(logging.Formatter):
         return redact(super().format(record))
 
 
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """For its owner only; a full disk loses the line and disturbs nobody."""
+
+    @override
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding)
+
+    @override
+    def handleError(self, record: logging.LogRecord) -> None:
+        """There is no better place to tell it."""
+
+
 def set_up_logging(folder: Path, *, debug: bool = False) -> None:
     """Log to `folder/openshelf.log` (three files of 1 MB); a folder that cannot be written is no
     reason not to start."""
@@ -40,7 +55,7 @@ def set_up_logging(folder: Path, *, debug: bool = False) -> None:
     handler: logging.Handler
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
+        handler = _LogFile(
             folder / "openshelf.log",
             maxBytes=1_000_000,
             backupCount=2,

@@ -135,6 +135,8 @@ def build_services(
         policy = closed_policy(error.path)
         wiring.bad_policy = wording.reason_of(error)
     store = ConversationStore(paths.chat_database if keep_chats else None)
+    if policy.keep_chats_days is not None:
+        store.delete_older_than(policy.keep_chats_days)
     return wiring.services(policy, store)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from openshelf.chat.conversation import Conversation, Message
@@ -46,6 +46,8 @@ class LoadTicket:
     order: LoadOrder
     placement: str
     n_layers: int
+    predicted_bytes: dict[str, int] = field(default_factory=dict)
+    """What llama.cpp will allocate per pool, as `Loaded.memory_bytes` tells it afterwards."""
     still_allowed: Callable[[], bool] = _always
 
 

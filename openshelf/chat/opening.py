@@ -65,8 +65,18 @@ class ModelOpener:
             ),
             placement=fit.verdict.value,
             n_layers=fit.n_layers,
+            predicted_bytes=_allocations(fit),
             still_allowed=lambda: self.policy_sha256() == policy_sha256,
         )
+
+
+def _allocations(fit: Fit) -> dict[str, int]:
+    """Bytes per pool without what the process and the driver take beside llama.cpp's buffers."""
+    predicted: dict[str, int] = {}
+    for device in fit.devices:
+        own = device.total_bytes - device.overhead_bytes
+        predicted[device.pool] = predicted.get(device.pool, 0) + own
+    return predicted
 
 
 def _too_large(model: InstalledModel, fit: Fit) -> DoesNotFit:

@@ -217,7 +217,7 @@ class Chats:
             n_gpu_layers=loaded.n_gpu_layers,
             n_layers=ticket.n_layers,
             placement=ticket.placement,
-            predicted_bytes=dict(ticket.order.plan.needed_bytes),
+            predicted_bytes=dict(ticket.predicted_bytes),
             measured_bytes=dict(loaded.memory_bytes),
             load_seconds=loaded.seconds,
         )

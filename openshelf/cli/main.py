@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from importlib import import_module
-from types import FrameType
 from typing import Any, NoReturn
 
 from typing_extensions import override
 
-from openshelf import __version__
+from openshelf import __version__, wording
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.errors import CancelledByUser, OpenshelfError, UsageError
-from openshelf.tasks import CancelToken
+from openshelf.errors import OpenshelfError, UsageError
 
 # One module each in openshelf/cli/commands; none imports anything heavy before it runs.
 COMMANDS = {
@@ -39,16 +37,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    common = _Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    common.add_argument(
-        "--progress", choices=("auto", "bar", "json", "none"), default="auto", help="on stderr"
-    )
-    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    # Before or after the command: the second set must not overwrite the first with its defaults.
+    common = _common_options(argparse.SUPPRESS)
     parser = _Parser(
         prog="openshelf",
         description="Which open-weight models does this machine run, and what would you owe? "
         "Without arguments the window opens.",
+        parents=[_common_options(None)],
     )
     parser.add_argument("--version", action="version", version=f"openshelf {__version__}")
     words = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -59,13 +54,23 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _common_options(default: str | None) -> _Parser:
+    options = _Parser(add_help=False, argument_default=default)
+    options.add_argument("--json", action="store_true", default=default, help="one JSON object")
+    options.add_argument(
+        "--progress", choices=("auto", "bar", "json", "none"), default=default, help="on stderr"
+    )
+    options.add_argument("--debug", action="store_true", default=default, help="show tracebacks")
+    return options
+
+
 def run_command(words: list[str]) -> int:
     """Run one command; returns the exit code of cli.md. No traceback without `--debug`."""
     output = Output(as_json="--json" in words)
     debug = "--debug" in words
     try:
         arguments = build_parser().parse_args(words)
-        output.progress = _progress_kind(arguments.progress)
+        output.progress = _progress_kind(arguments.progress or "auto")
         return _run(arguments, output)
     except OpenshelfError as error:
         if debug:
@@ -87,15 +92,8 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
 
     command = import_module(f"openshelf.cli.commands.{_module_name(arguments.command)}")
     paths = find_paths()
-    set_up_logging(paths.logs, debug=arguments.debug)
-    cancel = CancelToken()
-
-    def interrupt(signal_number: int, frame: FrameType | None) -> None:
-        if cancel.is_cancelled:
-            raise CancelledByUser  # pressed twice: do not wait for the work to notice
-        cancel.cancel()
-
-    previous = signal.signal(signal.SIGINT, interrupt)
+    set_up_logging(paths.logs, debug=bool(arguments.debug))
+    interrupts = Interrupts()
     services = build_services(
         paths,
         keep_chats=False,
@@ -103,11 +101,13 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
         context_length=arguments.context if arguments.command == "chat" else None,
     )
     try:
-        result: Any = command.run(arguments, services, output, cancel)
+        for problem in services.problems():
+            output.note(wording.sentence(problem))
+        result: Any = command.run(arguments, services, output, interrupts)
         return int(result)
     finally:
         services.close()
-        signal.signal(signal.SIGINT, previous)
+        interrupts.close()
 
 
 def _module_name(command: str) -> str:

@@ -7,25 +7,30 @@ import argparse
 MAX_CONTEXT = 1 << 27
 
 
+def _is_number(text: str) -> bool:
+    # isdigit alone lets superscripts through.
+    return text.isascii() and text.isdigit() and len(text) < 12
+
+
 def context_length(text: str) -> int:
     """`8192` or `8K`; tokens, 1 to 2^27."""
-    scale = 1024 if text[-1:] in "kK" and text[:-1].isdigit() else 1
+    scale = 1024 if text[-1:] in "kK" else 1
     digits = text[:-1] if scale > 1 else text
-    if not digits.isdigit() or not 1 <= int(digits) * scale <= MAX_CONTEXT:
+    if not _is_number(digits) or not 1 <= int(digits) * scale <= MAX_CONTEXT:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of tokens; write 8192 or 8K")
     return int(digits) * scale
 
 
 def positive(text: str) -> int:
     """A whole number above zero."""
-    if not text.isdigit() or int(text) < 1:
+    if not _is_number(text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)
 
 
 def count(text: str) -> int:
     """A whole number, zero included."""
-    if not text.isdigit():
+    if not _is_number(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
 

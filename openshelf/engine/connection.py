@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import queue
 import signal
@@ -35,6 +36,8 @@ from openshelf.engine.protocol import (
 from openshelf.errors import EngineDied, EngineFailed
 
 TAIL_BYTES = 8 * 1024
+log = logging.getLogger(__name__)
+
 HELLO_SECONDS = 20.0
 PING_AFTER_SECONDS = 5.0
 HUNG_AFTER_SECONDS = 30.0
@@ -239,6 +242,8 @@ class Connection:
         death = EngineDied(
             exit_status=status, signal=signal_name(status), during=self.during, tail=self.tail()
         )
+        if status:
+            log.info("the engine ended: %s", death)
         with self._lock:
             self._death = death
             calls = list(self._calls.values())

@@ -20,6 +20,7 @@ from openshelf.hub.targets import Target, parse_target
 from openshelf.hub.variants import find_variant
 from openshelf.library.installed import InstalledModel
 from openshelf.library.offers import find_installed
+from openshelf.library.starter import find_starter
 from openshelf.library.store import Library
 
 
@@ -43,6 +44,9 @@ class Fitting:
         model = find_installed(self.library, target)
         if model is not None:
             return fit_installed(model, machine, request)
+        starter = find_starter()
+        if starter is not None and starter.is_meant_by(target):
+            return fit_on(shape_of_file(starter.path), machine, request)
         return fit_on(self._shape_on_hub(target), machine, request)
 
     def _shape_on_hub(self, target: Target) -> ModelShape:

@@ -118,6 +118,7 @@ class Installer:
         """
         for file in offer.files:
             self._require(clearance, file)
+        self._parts.library.require_kept()
         known = self._installed_already(offer)
         if known is not None:
             return known

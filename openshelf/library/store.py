@@ -52,6 +52,11 @@ class Library:
         notes = self._database.notes
         return notes[0] if notes else None
 
+    def require_kept(self) -> None:
+        """Raise UsageError where the manifest lives in memory only: an install would be lost."""
+        if self.problem is not None and not self.problem.code.endswith("set_aside"):
+            raise UsageError(f"The library {self._path} cannot be kept, so nothing is installed")
+
     def close(self) -> None:
         self._database.close()
 

@@ -132,6 +132,7 @@ def tighten(managed: Policy, other: Policy) -> Policy:
         sha256=joined,
         offline_only=managed.offline_only or other.offline_only,
         allow_remote_hosts=_both(managed.allow_remote_hosts, other.allow_remote_hosts),
+        keep_chats_days=_shorter(managed.keep_chats_days, other.keep_chats_days),
     )
 
 
@@ -236,6 +237,11 @@ def _both(first: tuple[str, ...] | None, second: tuple[str, ...] | None) -> tupl
     if first is None or second is None:
         return second if first is None else first
     return tuple(entry for entry in first if entry in second)
+
+
+def _shorter(first: int | None, second: int | None) -> int | None:
+    days = [value for value in (first, second) if value is not None]
+    return min(days, default=None)
 
 
 def _either(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

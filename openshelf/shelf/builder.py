@@ -28,6 +28,8 @@ from openshelf.shelf.ranking import (
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
 from openshelf.shelf.variants import local_variant, variants_of
 
+_CRAWLING_PER_SECOND = 2.0
+"""Tokens; a family whose best variant stays below this stands behind the others."""
 _PAINFULLY_SLOW_PER_SECOND = 4.0
 """Below this nobody waits for an answer, so the card does not advertise it."""
 
@@ -49,7 +51,7 @@ def build_shelf(
         models = tuple(m for m in family.models if keeps_model(m, question, parts))
         if models:
             rows.append(_build_row(family, models, bench))
-    rows.sort(key=lambda row: (row.recommended is None, row.family.order))
+    rows.sort(key=_row_order)
     return Shelf(
         machine=machine,
         context_length=question.context_length,
@@ -57,6 +59,14 @@ def build_shelf(
         starters=_starters(catalog, bench),
         catalog_as_of=catalog.as_of,
     )
+
+
+def _row_order(row: ShelfRow) -> tuple[object, ...]:
+    """What runs, then what runs too slowly to talk to, then what does not fit."""
+    shown = row.recommended
+    speed = None if shown is None else shown.fit.speed
+    is_crawling = speed is not None and speed.decode.high < _CRAWLING_PER_SECOND
+    return (shown is None, is_crawling, row.family.order)
 
 
 def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -> ShelfRow:

@@ -62,6 +62,7 @@ class Desk:
             load_order(file),
             placement="fits_cpu",
             n_layers=30,
+            predicted_bytes={"ram": 10},
             still_allowed=lambda: self.allowed,
         )
 

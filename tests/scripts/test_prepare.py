@@ -186,6 +186,7 @@ class Commands:
 
     def __init__(self, model_id: str, *, installed: bool, failing: str = "") -> None:
         self.ran: list[str] = []
+        self.homes: set[str] = set()
         self._model = {"id": model_id}
         self._installed = installed
         self._failing = failing
@@ -195,6 +196,9 @@ class Commands:
         if words == ["list", "--json"]:
             models = [self._model] if self._installed else []
             return subprocess.CompletedProcess(command, 0, json.dumps({"models": models}))
+        environment = options["env"]
+        assert isinstance(environment, dict)
+        self.homes.add(environment.get("OPENSHELF_HOME", ""))
         self.ran.append(" ".join(words))
         self._installed |= words[0] == "install"
         return subprocess.CompletedProcess(command, 7 if words[0] == self._failing else 0)
@@ -228,9 +232,11 @@ def test_terminal_runs_the_main_job(
         *([] if installed else setup),
         f"chat {main_job.STARTER_ID}@12345678:SmolLM2 --prompt {main_job.PROMPT}",
     ]
+    assert len(commands.homes) == 1
+    assert not Path(commands.homes.pop()).exists(), "nobody agreed to anything, nothing is kept"
     shown = capsys.readouterr().out
     assert "There is no display" in shown
-    assert "with --accept" in shown
+    assert "thrown away" in shown
 
 
 def test_terminal_lets_a_person_accept_and_chat(

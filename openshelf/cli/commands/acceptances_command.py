@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.services import Services
-from openshelf.tasks import CancelToken
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     if arguments.act == "verify":
         return _verify(services, output)

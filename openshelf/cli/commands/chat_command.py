@@ -10,6 +10,7 @@ import threading
 from openshelf import wording
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.session import ChatsLike, ModelInMemory
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length, count, positive, temperature
 from openshelf.engine.protocol import Sampling
@@ -39,22 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     model = services.library.find(arguments.id)
     chats = services.chats
     conversation = chats.new_conversation(model.id, arguments.system)
-    turn = _Turn(chats, conversation.id, model.id, _sampling(arguments), output, cancel)
+    turn = _Turn(chats, conversation.id, model.id, _sampling(arguments), output)
     if arguments.prompt is not None:
         prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
         if not prompt.strip():
             raise UsageError("the prompt is empty")
-        answer = turn.ask(prompt)
+        answer = turn.ask(prompt, interrupts.token)
         output.result(_answer_json(answer, chats.loaded()))
         return _raise_if_failed(answer)
     if output.as_json:
         raise UsageError("chat --json needs --prompt")
-    return _converse(turn, output, cancel)
+    return _converse(turn, output, interrupts)
 
 
 class _Turn:
@@ -67,16 +68,15 @@ class _Turn:
         model_id: str,
         sampling: Sampling,
         output: Output,
-        cancel: CancelToken,
     ) -> None:
         self._chats = chats
         self._conversation_id = conversation_id
         self._model_id = model_id
         self._sampling = sampling
         self._output = output
-        self._cancel = cancel
 
-    def ask(self, text: str) -> Message:
+    def ask(self, text: str, cancel: CancelToken) -> Message:
+        """The answer, also one that was stopped. Raises what kept it from being asked."""
         outcomes: list[Outcome[Message]] = []
         thread = threading.Thread(
             target=lambda: outcomes.append(
@@ -84,7 +84,7 @@ class _Turn:
                     lambda cancel, report: self._chats.send(
                         self._conversation_id, text, self._model_id, self._sampling, cancel, report
                     ),
-                    self._cancel,
+                    cancel,
                     no_report,
                 )
             ),
@@ -120,15 +120,13 @@ def _sampling(arguments: argparse.Namespace) -> Sampling:
     )
 
 
-def _converse(turn: _Turn, output: Output, cancel: CancelToken) -> int:
-    output.line("Write a message; an empty line or Ctrl+D ends the conversation.")
-    while not cancel.is_cancelled:
-        sys.stdout.write("\n> ")
-        sys.stdout.flush()
-        text = sys.stdin.readline()
+def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:
+    output.line("Write a message; Ctrl+C stops an answer, an empty line or Ctrl+D ends this.")
+    while True:
+        text = interrupts.read_line("\n> ")
         if not text.strip():
-            break
-        answer = turn.ask(text.strip())
+            return 0
+        answer = turn.ask(text.strip(), interrupts.renew())
         if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
             output.note(wording.error_sentence(_error_of(answer)))
         elif answer.figures is not None:
@@ -137,7 +135,6 @@ def _converse(turn: _Turn, output: Output, cancel: CancelToken) -> int:
                 f"({figures.decode_tokens_per_second:.1f} tokens/s, "
                 f"first token after {figures.first_token_seconds:.2f} s)"
             )
-    return 0
 
 
 def _raise_if_failed(answer: Message) -> int:

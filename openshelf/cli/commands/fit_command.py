@@ -6,6 +6,7 @@ import argparse
 import time
 
 from openshelf import wording
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.machines import add_machine_argument, chosen_machine
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length, count, gpu_layers, positive, shares
@@ -13,7 +14,6 @@ from openshelf.errors import DoesNotFit
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.services import Services
-from openshelf.tasks import CancelToken
 from openshelf.units import format_bytes, format_tokens
 
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     request = FitRequest(
         context_length=arguments.context,
@@ -49,7 +49,7 @@ def run(
         tensor_split=arguments.tensor_split,
         experts_on_cpu=arguments.experts_on_cpu,
     )
-    machine = chosen_machine(arguments.machine, services, cancel)
+    machine = chosen_machine(arguments.machine, services, interrupts.token)
     started = time.monotonic()
     fit = services.fit_target(arguments.target, machine, request, arguments.file_bytes)
     elapsed = time.monotonic() - started

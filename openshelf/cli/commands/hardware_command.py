@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from openshelf import wording
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.hardware.facts import Gpu, Machine
 from openshelf.services import Services
-from openshelf.tasks import CancelToken, no_report
+from openshelf.tasks import no_report
 from openshelf.units import format_bytes
 
 
@@ -19,11 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     if arguments.profiles:
         return _show_profiles(output)
-    machine = services.engine_facts(services.detect_machine(cancel, no_report))
+    machine = services.engine_facts(services.detect_machine(interrupts.token, no_report))
     output.result(machine.as_json())
     for name, value in _facts(machine):
         output.line(f"{name:8}{value}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
 from openshelf.errors import LicenseNotAccepted, UsageError
@@ -15,7 +16,6 @@ from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
 from openshelf.services import Services
-from openshelf.tasks import CancelToken
 from openshelf.units import format_bytes
 
 
@@ -31,16 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     if arguments.policy:
         if services.gate.policy.managed:
             raise UsageError("--policy is refused here: this machine's policy is managed")
         services = services.with_policy(Path(arguments.policy).expanduser(), False)
     started = time.monotonic()
-    offer = services.installer.prepare(arguments.target, cancel, output.report)
-    clearance = _clearance(arguments, services, offer, output)
-    model = services.installer.install(offer, clearance, cancel, output.report)
+    offer = services.installer.prepare(arguments.target, interrupts.token, output.report)
+    clearance = _clearance(arguments, services, offer, _Terminal(output, interrupts))
+    model = services.installer.install(offer, clearance, interrupts.token, output.report)
     output.result(
         {
             "id": model.id,
@@ -60,36 +60,35 @@ def run(
     return 0
 
 
+@dataclass(frozen=True)
+class _Terminal:
+    output: Output
+    interrupts: Interrupts
+
+
 def _clearance(
-    arguments: argparse.Namespace, services: Services, offer: InstallOffer, output: Output
+    arguments: argparse.Namespace, services: Services, offer: InstallOffer, terminal: _Terminal
 ) -> Clearance:
     """From an earlier acceptance, from `--accept`, or from a person at the terminal."""
     try:
         return services.installer.clear(offer)
     except LicenseNotAccepted:
         pass
+    output = terminal.output
     output.line(f"{offer.model_name} {offer.quant or ''} from {offer.repo}")
     print_decision(offer.decision, output)
     method = "--accept"
     if not arguments.accept:
         if output.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
-        sys.stdout.write("Type `accept` to accept these terms: ")
-        sys.stdout.flush()
-        if sys.stdin.readline().strip().casefold() != "accept":
+        typed = terminal.interrupts.read_line("Type `accept` to accept these terms: ")
+        if typed.strip().casefold() != "accept":
             raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
         method = "typed"
     form = AcceptanceForm(
-        display_name=arguments.accept_as or _user_name(),
+        display_name=arguments.accept_as or "",
         on_behalf_of=arguments.on_behalf_of,
         note=arguments.note,
         method=method,
     )
     return services.installer.accept(offer, form)
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in some containers
-        return ""

@@ -6,12 +6,13 @@ import argparse
 import json
 from pathlib import Path
 
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
 from openshelf.errors import NotFound, PolicyBlocked, UsageError
 from openshelf.licenses.clearance import Verdict
 from openshelf.services import Services
-from openshelf.tasks import CancelToken, no_report
+from openshelf.tasks import no_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     if arguments.case:
         return _answer_cases(arguments.case, output)
@@ -30,7 +31,7 @@ def run(
         raise UsageError("license needs a TARGET or --case FILE")
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
-    decision = services.installer.prepare(arguments.target, cancel, no_report).decision
+    decision = services.installer.prepare(arguments.target, interrupts.token, no_report).decision
     output.result(decision.as_json(arguments.target))
     print_decision(decision, output)
     stops = decision.verdict in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.services import Services
-from openshelf.tasks import CancelToken
 from openshelf.units import format_bytes
 
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     models = services.library.installed()
     output.result({"models": [model.as_json() for model in models]})

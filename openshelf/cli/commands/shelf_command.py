@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 
 from openshelf import wording
+from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.machines import add_machine_argument, chosen_machine
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length
 from openshelf.fit.verdict import FitVerdict
 from openshelf.services import Services
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
-from openshelf.tasks import CancelToken
 from openshelf.units import format_bytes, format_tokens
 
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    arguments: argparse.Namespace, services: Services, output: Output, cancel: CancelToken
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     question = ShelfQuestion(
         context_length=arguments.context,
@@ -44,7 +44,7 @@ def run(
     )
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
-    machine = chosen_machine(arguments.machine, services, cancel)
+    machine = chosen_machine(arguments.machine, services, interrupts.token)
     shelf = services.shelf(machine, question)
     output.result(shelf.as_json())
     _print(shelf, output, all_variants=arguments.all)
@@ -60,7 +60,7 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
                 _cells(row, variant, is_fitting=variant.fit.verdict.fits)
                 for variant in row.alternatives
             ]
-    output.table(("FAMILY", "VARIANT", "SIZE", "FIT", "LICENSE", "POLICY"), rows)
+    output.table(("FAMILY", "VARIANT", "SIZE", "FIT", "TOKENS/S", "LICENSE", "POLICY"), rows)
     context = format_tokens(shelf.context_length)
     output.line()
     output.line(
@@ -76,14 +76,8 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
 
 def _cells(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> tuple[str, ...]:
     if ranked is None:
-        return (
-            row.family.name,
-            "-",
-            "-",
-            wording.sentence(row.note) if row.note else "-",
-            "-",
-            "-",
-        )
+        note = wording.sentence(row.note) if row.note else "-"
+        return (row.family.name, "-", "-", note, "-", "-", "-")
     variant = ranked.variant
     size = format_bytes(variant.size_bytes)
     verdict = ranked.fit.verdict.value if is_fitting else FitVerdict.DOES_NOT_FIT.value
@@ -92,6 +86,12 @@ def _cells(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> 
         f"{variant.model.name} {variant.quant}",
         f"~{size}" if variant.size_is_expected else size,
         wording.template(f"fit_short_{verdict}"),
+        _speed(ranked) if is_fitting else "-",
         ranked.decision.license.expression or variant.model.license,
         wording.template(f"verdict_short_{ranked.decision.verdict.value}"),
     )
+
+
+def _speed(ranked: RankedVariant) -> str:
+    speed = ranked.fit.speed
+    return "?" if speed is None else f"{speed.decode.low:.2g} to {speed.decode.high:.2g}"
