@@ -7,12 +7,15 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QPaintEvent, QRegion
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
+from typing_extensions import override
 
 from openshelf.ui.theme import color
 from openshelf.ui.widgets import (
+    Button,
     Chip,
     ChipKind,
     ElidedLabel,
@@ -26,7 +29,9 @@ from openshelf.ui.widgets import (
     TextLabel,
     TickBox,
 )
+from openshelf.ui.widgets.composer import Composer
 from openshelf.ui.widgets.machine_card import MachineCard, short_device_name, shown_gpu
+from openshelf.ui.widgets.overlay import Overlay
 from tests.fakes.example_data import example_machine, plain_machine
 
 GIB = 1 << 30
@@ -201,3 +206,84 @@ def test_the_machine_card_shows_the_usable_gpu(themed_app: QApplication, qtbot: 
     assert "8.0 GiB VRAM · 7.1 free" in texts
     assert "32.0 GiB RAM · 21.4 free" in texts
     assert "209 GB free on disk" in texts
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space])
+def test_a_focused_button_is_pressed_by_enter(
+    themed_app: QApplication, qtbot: QtBot, key: Qt.Key
+) -> None:
+    button = Button("Refresh")
+    qtbot.addWidget(button)
+    with qtbot.waitSignal(button.clicked, timeout=1000):
+        qtbot.keyClick(button, key)
+
+
+def test_enter_chooses_a_segment_and_opens_a_filter(themed_app: QApplication, qtbot: QtBot) -> None:
+    control: SegmentedControl[int] = SegmentedControl("Context", [(4, "4K"), (8, "8K")], 8)
+    qtbot.addWidget(control)
+    with qtbot.waitSignal(control.value_changed) as heard:
+        qtbot.keyClick(control._group.button(0), Qt.Key.Key_Return)
+    assert heard.args == [4]
+    chip: FilterChip[str | None] = FilterChip("Origin", [(None, "any"), ("FR", "France")])
+    qtbot.addWidget(chip)
+    with qtbot.waitExposed(chip):
+        chip.show()
+    qtbot.keyClick(chip, Qt.Key.Key_Return)
+    qtbot.waitUntil(chip.menu().isVisible)
+    chip.menu().close()
+    assert not chip.isDown()
+
+
+class _PaintWatch(QObject):
+    """Collects what is painted anew in one widget."""
+
+    def __init__(self, watched: QWidget) -> None:
+        super().__init__(watched)
+        self.area = QRegion()
+        watched.installEventFilter(self)
+
+    @override
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.area = self.area.united(event.region())
+        return False
+
+
+def test_the_words_of_an_empty_message_are_drawn_anew(
+    themed_app: QApplication, qtbot: QtBot
+) -> None:
+    composer = Composer()
+    qtbot.addWidget(composer)
+    composer.set_placeholder("Message the model…")
+    with qtbot.waitExposed(composer):
+        composer.show()
+    QApplication.processEvents()
+    watch = _PaintWatch(composer.edit.viewport())
+    composer.set_placeholder("Message Qwen3-14B…")
+    qtbot.waitUntil(lambda: not watch.area.isEmpty(), timeout=1000)
+
+
+def test_a_growing_sheet_takes_its_shadow_along(themed_app: QApplication, qtbot: QtBot) -> None:
+    host = QWidget()
+    qtbot.addWidget(host)
+    host.resize(700, 700)
+    with qtbot.waitExposed(host):
+        host.show()
+    sheet = Overlay(host, width=400, name="Sheet")
+    column = QVBoxLayout(sheet.panel)
+    content = QWidget()
+    content.setFixedHeight(250)
+    column.addWidget(content)
+    sheet.open_sheet()
+    QApplication.processEvents()
+    before = sheet.panel.geometry()
+    watch = _PaintWatch(sheet)
+    content.setFixedHeight(450)
+    sheet.fit_panel()
+    qtbot.waitUntil(lambda: not watch.area.isEmpty(), timeout=1000)
+    QApplication.processEvents()
+    for area in (before, sheet.panel.geometry()):
+        shadow = area.adjusted(-44, -30, 44, 58)
+        for corner in (shadow.topLeft(), shadow.bottomRight()):
+            assert watch.area.contains(corner)
+    assert sheet.panel.height() > before.height()

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QFontMetrics
+from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenu, QPushButton, QSizePolicy
+from typing_extensions import override
 
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets.text import set_property
@@ -15,7 +16,19 @@ from openshelf.ui.widgets.text import set_property
 V = TypeVar("V")
 
 
-class Button(QPushButton):
+class EnterButton(QPushButton):
+    """Is pressed by Enter as by Space; Qt does so only inside of a QDialog, and there is none."""
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if not is_enter or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            super().keyPressEvent(event)
+        elif not event.isAutoRepeat():
+            self.click()
+
+
+class Button(EnterButton):
     """An ordinary button; `name` is what a screen reader says where the text is not enough."""
 
     look = "plain"
@@ -144,7 +157,7 @@ class SegmentedControl(QFrame, Generic[V]):
         self._group.idClicked.connect(self._on_clicked)
 
     def _make_segment(self, name: str, label: str, index: int, count: int) -> QPushButton:
-        segment = QPushButton(label)
+        segment = EnterButton(label)
         segment.setProperty("look", "segment")
         place = "first" if index == 0 else "last" if index == count - 1 else "middle"
         segment.setProperty("place", place)

@@ -86,6 +86,8 @@ class Composer(Card):
 
     def set_placeholder(self, text: str) -> None:
         self.edit.setPlaceholderText(text)
+        # Qt draws again only where a placeholder comes or goes, not where its words change.
+        self.edit.viewport().update()
 
     def set_answering(self, answering: bool) -> None:  # noqa: FBT001
         """Whether the conversation shown is being answered: Send becomes Stop."""

@@ -57,7 +57,11 @@ class Overlay(QWidget):
         wanted = self.wanted_height(width)
         height = max(200, min(wanted, self.height() - 2 * _EDGE))
         left, top = (self.width() - width) // 2, (self.height() - height) // 2
-        self.panel.setGeometry(QRect(left, top, width, height))
+        area = QRect(left, top, width, height)
+        if area != self.panel.geometry():
+            self.panel.setGeometry(area)
+            # The shadow lies outside of the panel: Qt knows only of the panel's own area.
+            self.update()
 
     def wanted_height(self, width: int) -> int:
         """What the panel would like to have at this width."""

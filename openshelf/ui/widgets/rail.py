@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QButtonGroup, QFrame, QVBoxLayout
 from typing_extensions import override
 
 from openshelf.ui.places import RAIL_ORDER, Place
 from openshelf.ui.theme.fonts import TextRole, font
+from openshelf.ui.widgets.buttons import EnterButton
 from openshelf.ui.widgets.chip import Badge
 from openshelf.ui.widgets.machine_card import MachineCard
 from openshelf.ui.widgets.text import TextLabel
@@ -16,7 +17,7 @@ from openshelf.ui.widgets.text import TextLabel
 RAIL_WIDTH = 188
 
 
-class RailButton(QPushButton):
+class RailButton(EnterButton):
     """A place; strong while it is the open one, with a badge at its end where there is news."""
 
     def __init__(self, text: str) -> None:
