@@ -18,6 +18,7 @@ import prerequisites  # noqa: E402
 def run():
     python = prepare.prepare_environment(extras=("package",))
     prerequisites.require_binutils()
+    prerequisites.require_shared_python()
     prerequisites.require_libraries(window=True, x11=True)
     spec = ROOT / "packaging" / "openshelf.spec"
     for command in (

@@ -22,9 +22,7 @@ def do_in_terminal(python):
     say("The main job runs in this terminal instead, command by command.")
     if not person:
         say("Nobody is at this terminal: this is a demonstration in a folder that is thrown away.")
-        say(
-            "It accepts the starter model's license (Apache-2.0) and asks one question."
-        )
+        say("It accepts the starter model's license (Apache-2.0) and asks one question.")
         with tempfile.TemporaryDirectory(prefix="openshelf-demonstration-") as folder:
             # What nobody read must not stand in anybody's log of acceptances.
             return _do_commands(python, {"OPENSHELF_HOME": folder}, person=False)

@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -149,6 +150,17 @@ def require_compiler():
             '"--wait --passive --add Microsoft.VisualStudio.Workload.VCTools --includeRecommended"',
         )
     _provide(["build-essential"], what, COMPILER_COMMANDS)
+
+
+def require_shared_python():
+    """PyInstaller puts Python's shared library into the app; Debian ships it in a package apart."""
+    name = sysconfig.get_config_var("INSTSONAME") or ""
+    if sys.platform != "linux" or ".so" not in name:
+        return
+    folder = Path(sysconfig.get_config_var("LIBDIR") or "/")
+    if not _loads(name) and not (folder / name).is_file():
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        _provide([f"libpython{version}"], f"Python's shared library {name} is missing.")
 
 
 def require_binutils():

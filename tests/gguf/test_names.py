@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,10 @@ def test_never_raises_and_never_invents(path: str) -> None:
 
 
 @given(
-    stem=st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,8}(-[0-9]{1,2}B)?", fullmatch=True),
+    # A stem such as Q1K names a mixture, of which the rest is one part only.
+    stem=st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,8}(-[0-9]{1,2}B)?", fullmatch=True).filter(
+        lambda stem: re.search(r"q[1-9]", stem, re.IGNORECASE) is None
+    ),
     quant=st.sampled_from(["Q4_K_M", "IQ3_XXS", "Q8_0", "UD-Q5_K_XL", "MXFP4", "BF16"]),
     delimiter=st.sampled_from("-._"),
 )
