@@ -13,6 +13,7 @@ from typing_extensions import override
 from openshelf.hardware.facts import Machine
 from openshelf.library.downloads import Download
 from openshelf.services import Services
+from openshelf.ui.machine_watch import MachineWatch
 from openshelf.ui.places import PAGES, RAIL_ORDER, Place
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.task_bridge import TaskBridge
@@ -40,6 +41,7 @@ class MainWindow(QMainWindow):
         self._pages: dict[Place, Page] = {}
         self._machine: Machine | None = None
         self._sheet: Overlay | None = None
+        self._watch = MachineWatch(services, bridge, self)
         self.setWindowTitle("Openshelf")
         self.setMinimumSize(MINIMUM_SIZE)
         self._central = central = QWidget()
@@ -79,6 +81,7 @@ class MainWindow(QMainWindow):
             page.install_requested.connect(self.open_install)
             page.place_requested.connect(self.open_place)
             page.machine_found.connect(self.set_machine)
+            page.memory_changed.connect(self._watch.look)
             if place is Place.SHELF:
                 page.first_painted.connect(self.first_painted)
             self._pages[place] = page
@@ -97,6 +100,7 @@ class MainWindow(QMainWindow):
     def set_machine(self, machine: Machine) -> None:
         """Tell rail and pages what the hardware is."""
         self._machine = machine
+        self._watch.note(machine)
         self.rail.machine_card.show_machine(machine)
         for page in self._pages.values():
             page.set_machine(machine)
@@ -119,6 +123,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.rail.place_chosen.connect(self.open_place)
+        self._watch.found.connect(self.set_machine)
         self._bridge.listen(
             self._services.downloads.announcer,
             self._on_download_changed,

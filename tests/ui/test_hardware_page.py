@@ -150,6 +150,45 @@ def test_looking_again_asks_hardware_and_engine(
     assert page.look_button.isEnabled()
 
 
+def test_an_engine_that_was_never_asked_is_asked_once(
+    qtbot: QtBot, make_page: Callable[..., HardwarePage]
+) -> None:
+    asked: list[Machine] = []
+    build = example_machine().engine
+
+    def facts(machine: Machine) -> Machine:
+        asked.append(machine)
+        return replace(machine, engine=build)
+
+    page = make_page(plain_machine(), engine_facts=facts)
+    with qtbot.waitSignal(page.machine_found) as told:
+        pass
+    assert told.args[0].engine == build
+    assert build is not None
+    qtbot.waitUntil(lambda: build.version in words(page.found))
+    assert "not asked yet" not in words(page.found)
+    page.open_page()
+    qtbot.wait(20)
+    assert asked == [plain_machine()]
+
+
+def test_an_engine_that_stays_silent_is_not_asked_each_time(
+    qtbot: QtBot, make_page: Callable[..., HardwarePage]
+) -> None:
+    asked: list[Machine] = []
+
+    def facts(machine: Machine) -> Machine:
+        asked.append(machine)
+        note = Reason("engine_silent", {"detail": "it hung"})
+        return replace(machine, notes=(*machine.notes, note))
+
+    page = make_page(plain_machine(), engine_facts=facts)
+    qtbot.waitUntil(lambda: "it hung" in words(page.found))
+    page.open_page()
+    qtbot.wait(20)
+    assert len(asked) == 1
+
+
 def test_a_shelf_that_fails_is_said_and_tried_again(
     qtbot: QtBot, make_page: Callable[..., HardwarePage]
 ) -> None:

@@ -35,6 +35,15 @@ def read_machine(services: Services) -> Callable[[CancelToken, Report], Machine]
     return work
 
 
+def read_engine(services: Services, machine: Machine) -> Callable[[CancelToken, Report], Machine]:
+    """Ask the engine for its devices, without looking at the hardware again."""
+
+    def work(cancel: CancelToken, report: Report) -> Machine:
+        return services.engine_facts(machine)
+
+    return work
+
+
 def read_profiles(cancel: CancelToken, report: Report) -> tuple[Machine, ...]:
     return load_profiles()
 

@@ -12,11 +12,13 @@ from openshelf.services import Services
 from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.hardware_facts import (
     MachineShelves,
+    read_engine,
     read_machine,
     read_profiles,
     read_shelves,
     report_text,
 )
+from openshelf.ui.models.machine_facts import with_engine_of, without_our_model
 from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
 from openshelf.ui.pages.hardware_found import FoundCard
 from openshelf.ui.sentences import error_details, error_text
@@ -40,6 +42,8 @@ class HardwarePage(Page):
         super().__init__()
         self._services, self._bridge = services, bridge
         self._machine: Machine | None = None
+        self._checked: Machine | None = None
+        self._has_asked_engine = False
         self._profiles: tuple[Machine, ...] | None = None
         self._compared: list[Machine] = []
         self._context_length = services.settings.current.context_length
@@ -90,6 +94,8 @@ class HardwarePage(Page):
     def open_page(self) -> None:
         if self._machine is None:
             self.refresh()
+        elif self._machine.engine is None and not self._has_asked_engine:
+            self._ask_engine(self._machine)
         if self._profiles is None:
             self._bridge.submit("profiles", read_profiles, on_outcome=self._on_profiles_read)
         elif self._machine is not None:
@@ -110,7 +116,9 @@ class HardwarePage(Page):
         self._machine = machine
         self.found.show_machine(machine)
         self.copy_button.setEnabled(True)
-        if self._profiles is not None:
+        loaded = self._services.chats.loaded()
+        earlier, self._checked = self._checked, without_our_model(machine, self._checked, loaded)
+        if self._profiles is not None and self.isVisible() and self._checked != earlier:
             self._ask()
 
     def refresh(self) -> None:
@@ -121,6 +129,21 @@ class HardwarePage(Page):
         self.look_button.setEnabled(False)
         self.header.set_subtitle(self.tr("Looking at the hardware…"))
         self._bridge.submit("hardware", read_machine(self._services), on_outcome=self._on_looked)
+
+    def _ask_engine(self, machine: Machine) -> None:
+        """Once; where it stays silent, its silence is a note, and *Look again* asks anew."""
+        self._has_asked_engine = True
+        work = read_engine(self._services, machine)
+        self._bridge.submit("ask the engine", work, on_outcome=self._on_engine_asked)
+
+    def _on_engine_asked(self, outcome: Outcome[Machine]) -> None:
+        if isinstance(outcome, Succeeded) and self._machine is not None:
+            # What is free may have been seen anew in the meantime.
+            machine = with_engine_of(self._machine, outcome.value)
+            self.machine_found.emit(machine)
+            self.set_machine(machine)
+        elif isinstance(outcome, Failed):
+            self._show_error(outcome.error)
 
     def _on_looked(self, outcome: Outcome[Machine]) -> None:
         self._is_looking = False
@@ -151,12 +174,12 @@ class HardwarePage(Page):
 
     def _ask(self) -> None:
         """What fits on this machine and on the ones it is compared with; late answers are lost."""
-        if self._machine is None:
+        if self._checked is None:
             return
         if self._task is not None:
             self._task.cancel()
         self._number += 1
-        machines = [self._machine, *self._compared]
+        machines = [self._checked, *self._compared]
         self.what_if.show_machines(self._compared, self._profiles or ())
         work = read_shelves(self._services, machines, self._context_length, self._number)
         self._task = self._bridge.submit("what fits", work, on_outcome=self._on_shelves_read)

@@ -1,0 +1,61 @@
+"""One look at the machine after another: what the engine said stays, and what our own model holds
+is not taken for missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from openshelf.chat.interface import ModelInMemory
+from openshelf.hardware.facts import Gpu, GpuKind, Machine
+
+_ENGINE_NOTE = "engine_silent"
+
+
+def with_engine_of(machine: Machine, known: Machine) -> Machine:
+    """`machine`, seen without asking the engine, with what the engine said of `known`."""
+    if machine.engine is not None:
+        return machine
+    before = {gpu.id: gpu for gpu in known.gpus}
+    notes = tuple(note for note in known.notes if note.code == _ENGINE_NOTE)
+    return replace(
+        machine,
+        gpus=tuple(_with_engine(gpu, before.get(gpu.id)) for gpu in machine.gpus),
+        engine=known.engine,
+        notes=(*(note for note in machine.notes if note not in notes), *notes),
+    )
+
+
+def _with_engine(gpu: Gpu, known: Gpu | None) -> Gpu:
+    if known is None or known.usable_by_engine is None:
+        return gpu
+    total, free = gpu.total_bytes, gpu.free_bytes
+    if gpu.kind is GpuKind.UNIFIED or total is None:
+        # Only the engine tells how much of shared memory it may take.
+        total, free = known.total_bytes, known.free_bytes
+    return replace(
+        gpu,
+        total_bytes=total,
+        free_bytes=known.free_bytes if free is None else free,
+        usable_by_engine=known.usable_by_engine,
+        reason=known.reason,
+    )
+
+
+def without_our_model(
+    machine: Machine, earlier: Machine | None, loaded: ModelInMemory | None
+) -> Machine:
+    """The machine as the next model finds it: what is loaded is given back before that is loaded.
+
+    While a model of ours is in memory, nothing counts as less free than it was `earlier`.
+    """
+    if earlier is None or loaded is None:
+        return machine
+    before = {gpu.id: gpu.free_bytes for gpu in earlier.gpus}
+    gpus = tuple(
+        replace(gpu, free_bytes=max(gpu.free_bytes, before.get(gpu.id) or 0))
+        if gpu.free_bytes is not None
+        else gpu
+        for gpu in machine.gpus
+    )
+    available = max(machine.memory.available_bytes, earlier.memory.available_bytes)
+    return replace(machine, memory=replace(machine.memory, available_bytes=available), gpus=gpus)
