@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,14 +20,16 @@ from openshelf.errors import GatedModel, NotFound, PolicyBlocked
 from openshelf.library.downloads import DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.clearance import Verdict
+from openshelf.policy.gate import Gate
+from openshelf.policy.organization import Policy
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
 from openshelf.ui.widgets import Chip, LinkButton, TextLabel
-from tests.fakes.example_data import SHA256, example_offer
-from tests.fakes.services import FakeDownloads, FakeInstaller, fake_services
+from tests.fakes.example_data import COMMIT, LICENSES, SHA256, example_offer
+from tests.fakes.services import FakeDownloads, FakeInstaller, FakeRecords, fake_services
 
 LEFT = Qt.MouseButton.LeftButton
 MakeWindow = Callable[..., MainWindow]
@@ -299,3 +303,74 @@ def test_not_found_names_the_model(
     cast(FakeInstaller, services.installer).error = NotFound("model", "a/b")
     sheet = _open(make_window(services), qtbot)
     assert "There is no model called a/b." in _texts(sheet)
+
+
+def test_the_record_carries_the_name_that_stands_in_the_sheet(
+    window: MainWindow, services: Services, qtbot: QtBot
+) -> None:
+    sheet = _open(window, qtbot)
+    assert sheet.side.name_field.text() == getpass.getuser()
+    sheet.side.name_field.setText("  Ada Lovelace ")
+    _accept(sheet, qtbot)
+    assert cast(FakeInstaller, services.installer).forms[-1].display_name == "Ada Lovelace"
+
+
+def test_a_machine_without_a_name_for_the_user_leaves_the_field_empty(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", fail)
+    assert _open(window, qtbot).side.display_name == ""
+
+
+def test_the_sheet_says_which_commit_when_and_what_nobody_assessed(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    sheet = _open(window, qtbot)
+    text = _texts(sheet)
+    assert sheet.side.commit.text() == COMMIT[:8]
+    assert COMMIT in sheet.side.commit.toolTip()
+    assert datetime.now(UTC).date().isoformat() in sheet.verdict.words + sheet.as_of.text()
+    assert "Not assessed: sanctions, export control" in text
+
+
+def test_without_a_policy_no_rule_speaks(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    offer = {"verdict": Verdict.ALLOWED, "licenses": ("apache-2.0",)}
+    text = _texts(_open(make_window(_with_offer(services, **offer)), qtbot))
+    assert "No policy file is set; the licenses alone speak." in text
+    assert "Rules that object" not in text
+
+
+def test_with_a_policy_it_is_said_that_no_rule_objects(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    policy = Policy(name="House rules", source="/etc/policy.toml", sha256="a" * 64)
+    changed = replace(
+        _with_offer(services, verdict=Verdict.ALLOWED, licenses=("apache-2.0",)),
+        gate=Gate(LICENSES, policy, FakeRecords()),
+    )
+    text = _texts(_open(make_window(changed), qtbot))
+    assert "No policy file" not in text
+    assert "Rules that object: none" in text
+
+
+def test_tab_goes_as_the_eye_goes(
+    window: MainWindow, qtbot: QtBot, themed_app: QApplication
+) -> None:
+    sheet = _open(window, qtbot)
+    side = sheet.side
+    qtbot.mouseClick(side.tick, LEFT)
+    side.tick.setFocus()
+    passed = []
+    for _ in range(4):
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+        passed.append(QApplication.focusWidget())
+    assert passed == [side.name_field, side.note_field, side.cancel, side.accept]
+    qtbot.keyClick(side.accept, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: sheet.state is SheetState.FETCHING)

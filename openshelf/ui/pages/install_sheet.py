@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -90,7 +90,13 @@ class InstallSheet(Overlay):
         head.addLayout(words, 1)
         self.verdict = Chip()
         self.verdict.hide()
-        head.addWidget(self.verdict)
+        self.as_of = TextLabel("", TextRole.TINY, "faint")
+        self.as_of.hide()
+        judged = QVBoxLayout()
+        judged.setSpacing(2)
+        judged.addWidget(self.verdict)
+        judged.addWidget(self.as_of, 0, Qt.AlignmentFlag.AlignRight)
+        head.addLayout(judged)
         column.addLayout(head)
         column.addWidget(Divider())
         self._waiting = WaitingPanel()
@@ -142,13 +148,20 @@ class InstallSheet(Overlay):
         if offer.publisher:
             parts.append(self.tr("base model by {name}").format(name=offer.publisher))
         self.subtitle.setText(" · ".join(part for part in parts if part))
-        verdict = verdict_words(offer, datetime.now(UTC).date())
-        self.verdict.show_as(verdict.text, verdict.kind)
-        self.verdict.show()
+        self._show_verdict(offer)
         self._waiting.hide()
         self._add_body(prepared)
         self.fit_panel()
         (self.side.cancel if self.side.why_not else self.side.tick).setFocus()
+
+    def _show_verdict(self, offer: InstallOffer) -> None:
+        today = datetime.now(UTC).date()
+        verdict = verdict_words(offer, today)
+        self.verdict.show_as(verdict.text, verdict.kind)
+        self.verdict.show()
+        self.as_of.setText(self.tr("as of {date}").format(date=today.isoformat()))
+        # A verdict by a policy has the date in its own words.
+        self.as_of.setVisible(today.isoformat() not in verdict.text)
 
     @override
     def wanted_height(self, width: int) -> int:
@@ -187,6 +200,7 @@ class InstallSheet(Overlay):
         self.side.set_busy(busy=True)
         services = self._services
         form = AcceptanceForm(
+            display_name=self.side.display_name,
             on_behalf_of=services.gate.policy.organization.name,
             note=self.side.note,
             method="checkbox",

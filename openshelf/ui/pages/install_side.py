@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
@@ -33,7 +35,7 @@ _SOURCES = ("policy", "resolver", "none")
 
 
 class ConsentPanel(ScrollPage):
-    """Emits `accepted` and `cancelled`; `note` and `is_ticked` say what the person did."""
+    """Emits `accepted` and `cancelled`; `display_name`, `note`, `is_ticked`: what was entered."""
 
     accepted = Signal()
     cancelled = Signal()
@@ -53,6 +55,10 @@ class ConsentPanel(ScrollPage):
         self.body.addWidget(self._consent)
         self.body.addWidget(self.problem)
         self.body.addStretch(1)
+
+    @property
+    def display_name(self) -> str:
+        return self.name_field.text().strip()
 
     @property
     def note(self) -> str:
@@ -86,7 +92,8 @@ class ConsentPanel(ScrollPage):
 
     def set_busy(self, *, busy: bool) -> None:
         self.accept.setEnabled(not busy and self.is_ticked)
-        self.tick.setEnabled(not busy)
+        for widget in (self.tick, self.name_field, self.note_field):
+            widget.setEnabled(not busy)
 
     def _add_download(self) -> None:
         offer = self._offer
@@ -105,23 +112,29 @@ class ConsentPanel(ScrollPage):
         left = format_bytes(max(0, offer.free_bytes - offer.left_bytes))
         self.body.addWidget(KeyValueRow(self.tr("Free after install"), left))
         self.body.addWidget(KeyValueRow(self.tr("Checked by"), "SHA-256"))
+        if offer.commit and offer.source != "file":
+            self.commit = TextLabel(offer.commit[:8], TextRole.CODE, selectable=True)
+            self.commit.setToolTip(f"{offer.repo}\n{offer.commit}")
+            self.body.addWidget(KeyValueRow(self.tr("Commit"), self.commit))
 
     def _add_policy(self) -> None:
         decision = self._offer.decision
         title = self._policy.name or self.tr("Your policy")
         self.body.addWidget(SectionLabel(title))
         if not self._policy.exists:
-            none = self.tr("No policy file is set; only the licenses speak.")
+            none = self.tr("No policy file is set; the licenses alone speak.")
             self.body.addWidget(TextLabel(none, TextRole.SMALL, "muted", wrap=True))
         for reason in decision.reasons:
             self.body.addWidget(_PolicyRow(reason, decision.verdict))
-        if not decision.reasons:
+        if self._policy.exists and not decision.reasons:
             chip = Chip(self.tr("allowed"), ChipKind.GOOD)
             self.body.addWidget(KeyValueRow(self.tr("Rules that object: none"), chip))
         if decision.facts_missing:
             facts = "; ".join(words(f"fact_{name}") for name in decision.facts_missing)
             text = self.tr("Not known about you: {facts}").format(facts=facts)
             self.body.addWidget(TextLabel(text, TextRole.TINY, "faint", wrap=True))
+        rest = words("verdict_not_assessed")
+        self.body.addWidget(TextLabel(rest, TextRole.TINY, "faint", wrap=True))
 
     def _fill_consent(self) -> None:
         column = QVBoxLayout(self._consent)
@@ -143,6 +156,10 @@ class ConsentPanel(ScrollPage):
                 )
                 column.addWidget(notice)
             column.addWidget(self.tick)
+            label = TextLabel(self.tr("Your name for the record"), TextRole.SMALL, "muted")
+            label.setBuddy(self.name_field)
+            column.addWidget(label)
+            column.addWidget(self.name_field)
             column.addWidget(self.note_field)
         buttons = QHBoxLayout()
         buttons.setSpacing(10)
@@ -163,6 +180,9 @@ class ConsentPanel(ScrollPage):
         elif organization:
             terms = self.tr("I accept these terms for {name}").format(name=organization)
         self.tick = TickBox(terms)
+        self.name_field = QLineEdit(_name_of_the_user())
+        self.name_field.setAccessibleName(self.tr("Your name for the record"))
+        self.name_field.setMaxLength(200)
         self.note_field = QLineEdit()
         self.note_field.setPlaceholderText(self.tr("Note for the record (optional)"))
         self.note_field.setAccessibleName(self.tr("Note for the record"))
@@ -170,9 +190,11 @@ class ConsentPanel(ScrollPage):
         self.cancel = Button(self.tr("Cancel"))
         self.accept = PrimaryButton(self.tr("Accept and install"))
         self.accept.setEnabled(False)
-        for widget in (self.tick, self.note_field, self.accept):
+        asked = (self.tick, self.name_field, self.note_field, self.accept)
+        # In this order the keyboard goes through them.
+        for widget in (*asked[:-1], self.cancel, self.accept):
             widget.setParent(self._consent)
-            widget.setVisible(not self.why_not)
+            widget.setVisible(widget is self.cancel or not self.why_not)
         self.tick.toggled.connect(self.accept.setEnabled)
         self.accept.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.cancelled)
@@ -195,3 +217,11 @@ class _PolicyRow(QWidget):
         chip = Chip(reason.license, kinds.get(verdict, ChipKind.NEUTRAL))
         chip.setToolTip(reason.ref)
         row.addWidget(chip, 0, Qt.AlignmentFlag.AlignTop)
+
+
+def _name_of_the_user() -> str:
+    """What the operating system calls this person; "" where it has no name for them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
