@@ -18,6 +18,7 @@ from openshelf.chat.opening import ModelOpener
 from openshelf.chat.session import Chats, ChatsLike
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.devices import join_devices
+from openshelf.engine.dry_runs import DryRuns
 from openshelf.engine.process import Engine
 from openshelf.errors import BadPolicy, OpenshelfError
 from openshelf.fit.memory import FitRequest
@@ -28,7 +29,7 @@ from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.downloads import DownloadsLike
-from openshelf.library.fitting import Fitting
+from openshelf.library.fitting import Fitting, TargetQuestion
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import Installer
@@ -106,6 +107,8 @@ class Services:
     """The fit of a TARGET; the last argument is the whole size where a path is only a header."""
     problems: Callable[[], tuple[Reason, ...]]
     """What was wrong with files of ours at the start, for the window to say."""
+    dry_run_target: Callable[[TargetQuestion, Machine, CancelToken], Fit]
+    """The same as the engine itself reckons it, without loading any weights."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -151,6 +154,7 @@ class _Wiring:
         self.acceptances = AcceptanceLog(paths.acceptance_log, paths.data / "acceptances.head")
         self.library = Library(paths.library_database, paths.models)
         self.engine = Engine()
+        self.dry_runs = DryRuns(self.engine)
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = cache(load_catalog)
         self.starter = cache(find_starter)
@@ -185,6 +189,7 @@ class _Wiring:
                 place=self.network,
             )
         )
+        fitting = Fitting(self.library, self.catalog, client, self.dry_runs)
         chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self._measured)
         return Services(
             paths=self.paths,
@@ -201,8 +206,9 @@ class _Wiring:
             library=self.library,
             chats=chats,
             close=partial(self._close, downloads, chats),
-            fit_target=Fitting(self.library, self.catalog, client).fit_target,
             problems=partial(self._problems, store),
+            fit_target=fitting.fit_target,
+            dry_run_target=fitting.dry_run_target,
             with_policy=partial(self._with_policy, policy, store),
         )
 
@@ -297,6 +303,7 @@ class _Wiring:
         downloads.close()
         self.runner.close()
         chats.close()
+        self.dry_runs.close()
         self.engine.close()
         with self._client_lock:
             if self._client is not None:

@@ -20,12 +20,15 @@ from openshelf.engine.protocol import (
     ChatMessage,
     Devices,
     Done,
+    DryRun,
+    DryRunResult,
     Event,
     ListDevices,
     Load,
     Loaded,
     LoadProgress,
     Ping,
+    Plan,
     Pong,
     PromptProgress,
     Refused,
@@ -54,6 +57,8 @@ _PING_SECONDS = 5.0
 _DEVICES_SECONDS = 60.0
 _UNLOAD_SECONDS = 30.0
 _CLOSE_SECONDS = 2.0
+DRY_RUN_SECONDS = 10.0
+_SHORT_JOBS = ("devices", "unload", "dry_run")
 
 
 class Engine:
@@ -170,6 +175,32 @@ class Engine:
             self._devices = self._run(connection, ListDevices, Devices, seconds=_DEVICES_SECONDS)
             return self._devices
 
+    def dry_run(
+        self,
+        path: Path,
+        plan: Plan,
+        cancel: CancelToken | None = None,
+        *,
+        from_log: bool = False,
+    ) -> DryRunResult:
+        """What loading the model at `path` by `plan` would take, without its weights.
+
+        Never beside a loaded model: the worker may die of it (EngineFailed, busy). Raises also
+        CorruptModel, UnsupportedArchitecture, OutOfMemory, EngineFailed (hung after
+        DRY_RUN_SECONDS), EngineDied, CancelledByUser.
+        """
+        location = str(path.absolute())
+        with self._job("dry_run", location) as connection:
+            if self.loaded is not None:
+                raise EngineFailed("busy")
+            return self._run(
+                connection,
+                lambda number: DryRun(number, location, plan, from_log),
+                DryRunResult,
+                cancel=cancel,
+                seconds=DRY_RUN_SECONDS,
+            )
+
     def ping(self) -> float:
         """Seconds to an answer, also while it works. Raises EngineDied, EngineFailed (hung)."""
         started = time.monotonic()
@@ -199,8 +230,8 @@ class Engine:
     @contextlib.contextmanager
     def _job(self, during: str, name: str = "", *, wait: bool = False) -> Iterator[Connection]:
         """The only job at a time; a refusal knows which file it was about."""
-        # A question about devices or an unload is over in a moment; a load or an answer is not.
-        wait = wait or self._doing in ("devices", "unload")
+        # These are over in a moment; a load or an answer is not.
+        wait = wait or self._doing in _SHORT_JOBS
         if not self._turn.acquire(timeout=_DEVICES_SECONDS if wait else 0):
             raise EngineFailed("busy")
         self._doing = during

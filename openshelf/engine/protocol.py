@@ -110,6 +110,18 @@ class Unload(Request):
     pass
 
 
+@dataclass(frozen=True)
+class DryRun(Request):
+    """Lay the model at `path` out as `plan` says, without its weights.
+
+    `from_log` takes the figures from llama.cpp's log even where they can be had exactly.
+    """
+
+    path: str
+    plan: Plan
+    from_log: bool = False
+
+
 # --- answers ------------------------------------------------------------------------------------
 
 
@@ -167,6 +179,29 @@ class Loaded(Event):
 
 
 @dataclass(frozen=True)
+class DeviceBytes:
+    """Bytes on one device, `CPU` for everything in the host's memory. None where the engine did
+    not say it per device."""
+
+    device: str
+    weights_bytes: int | None
+    kv_cache_bytes: int | None
+    compute_buffer_bytes: int
+
+
+@dataclass(frozen=True)
+class DryRunResult(Event):
+    """What a load would set aside. `source` is `breakdown` (exact) or `log` (to 0.01 MiB, without
+    weights, and with the caches of all devices only as the sum `kv_cache_bytes`)."""
+
+    devices: tuple[DeviceBytes, ...]
+    kv_cache_bytes: int
+    source: str
+    context_length: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class PromptProgress(Event):
     done_tokens: int
     total_tokens: int
@@ -217,8 +252,9 @@ class Refused(Event):
 _MESSAGES: dict[str, type[Any]] = {
     cls.__name__: cls
     for cls in (
-        Ping, ListDevices, Load, Chat, Stop, Unload,
+        Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
+        DryRunResult,
     )
 }  # fmt: skip
 

@@ -22,6 +22,8 @@ from openshelf.engine.protocol import (
     PROTOCOL_VERSION,
     Chat,
     Devices,
+    DryRun,
+    DryRunResult,
     Event,
     Hello,
     ListDevices,
@@ -124,7 +126,7 @@ class Worker:
             case Stop():
                 if (job := self._jobs.get(message.target)) is not None:
                     job.stop.set()
-            case ListDevices() | Load() | Chat() | Unload():
+            case ListDevices() | Load() | Chat() | Unload() | DryRun():
                 job = self._jobs[message.id] = _Job(message)
                 self._queue.put(job)
             case _:
@@ -155,6 +157,8 @@ class Worker:
                 return Devices(request.id, devices.version(), devices.list())
             case Load():
                 return self._load(request, stop)
+            case DryRun():
+                return self._dry_run(request, stop)
             case Chat():
                 if self._generator is None:
                     raise Refusal("no_model")
@@ -199,6 +203,13 @@ class Worker:
             memory_bytes=model.memory_bytes,
             has_template=model.template() is not None,
         )
+
+    def _dry_run(self, request: DryRun, stop: threading.Event) -> DryRunResult:
+        _check_header(request.path)
+        devices, log = self._llama()
+        from openshelf.engine.worker_dryrun import dry_run
+
+        return dry_run(request, devices, log, stop)
 
     def _unload(self) -> None:
         model, self._model, self._generator = self._model, None, None

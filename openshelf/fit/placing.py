@@ -101,6 +101,23 @@ def _try(shape: ModelShape, request: FitRequest, room: Room, n_gpu_layers: int) 
         n_gpu_layers=n_gpu_layers,
     )
     devices = estimate(shape, request, placement)
+    placed = Placed(
+        request=request,
+        n_gpu_layers=min(n_gpu_layers, shape.n_layers + 1) if gpus else 0,
+        tensor_split=split if len(gpus) > 1 else (),
+        devices=devices,
+        needed={},
+        fits=False,
+        gpus_fit=False,
+    )
+    return with_devices(placed, devices, shape, room)
+
+
+def with_devices(
+    placed: Placed, devices: tuple[DeviceMemory, ...], shape: ModelShape, room: Room
+) -> Placed:
+    """The same placement with these figures (the CPU's first), held against the budgets anew."""
+    gpus = room.gpus[: len(devices) - 1]
     needed = dict.fromkeys(room.budgets, 0)
     for device in devices:
         needed[device.pool] += device.total_bytes
@@ -110,15 +127,7 @@ def _try(shape: ModelShape, request: FitRequest, room: Room, n_gpu_layers: int) 
         device.total_bytes <= gpu.limit_bytes for device, gpu in zip(devices[1:], gpus, strict=True)
     )
     fits = gpus_fit and all(needed[pool] <= budget for pool, budget in room.budgets.items())
-    return Placed(
-        request=request,
-        n_gpu_layers=min(n_gpu_layers, shape.n_layers + 1) if gpus else 0,
-        tensor_split=split if len(gpus) > 1 else (),
-        devices=devices,
-        needed=needed,
-        fits=fits,
-        gpus_fit=gpus_fit,
-    )
+    return dataclasses.replace(placed, devices=devices, needed=needed, fits=fits, gpus_fit=gpus_fit)
 
 
 def _shares(request: FitRequest, gpus: tuple[UsableGpu, ...]) -> tuple[float, ...]:

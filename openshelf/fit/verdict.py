@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,30 @@ class Fit:
         }
 
 
+@dataclass(frozen=True)
+class Question:
+    """Whether `shape` fits on `machine`, and how fast it would be.
+
+    `measured_decode_per_second` is what this model reached here before, in tokens per second.
+    """
+
+    shape: ModelShape
+    machine: Machine
+    request: FitRequest
+    measured_decode_per_second: float | None = None
+
+    @functools.cached_property
+    def room(self) -> Room:
+        """Where it may go."""
+        return Room(budgets=budgets(self.machine), gpus=usable_gpus(self.machine))
+
+    @functools.cached_property
+    def effective(self) -> tuple[FitRequest, tuple[Reason, ...]]:
+        """The request as it can be carried out, and what had to change. Raises UsageError."""
+        check_request(self.request)
+        return _effective_request(self.shape, self.request)
+
+
 def fit_on(
     shape: ModelShape,
     machine: Machine,
@@ -115,21 +140,32 @@ def fit_on(
     `measured_decode_per_second` is what this model reached here before, in tokens per second.
     Raises UsageError for a KV type or a length that nothing can be reckoned with.
     """
-    check_request(request)
-    effective, notes = _effective_request(shape, request)
-    room = Room(budgets=budgets(machine), gpus=usable_gpus(machine))
-    placed = place(shape, effective, room)
-    verdict = _verdict(shape, placed, room)
+    question = Question(shape, machine, request, measured_decode_per_second)
+    return answer(question, best_placement(question))
+
+
+def best_placement(question: Question) -> Placed:
+    """Where a load would put the model. Raises UsageError as `fit_on` does."""
+    return place(question.shape, question.effective[0], question.room)
+
+
+def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> Fit:
+    """The verdict on one placement. The figures of a dry run are the engine's own, so that they
+    count as known whatever the architecture."""
+    shape, machine, room = question.shape, question.machine, question.room
+    effective, notes = question.effective
+    judged = dataclasses.replace(shape, known=shape.known or is_dry_run)
+    verdict = _verdict(judged, placed, room)
     n_threads = generation_threads(machine)
     load = Load(n_threads, round_context(effective.context_length))
     speed = estimate_speed(shape, placed.devices, machine, load)
-    if measured_decode_per_second:
-        speed = measured_speed(speed, measured_decode_per_second)
+    if question.measured_decode_per_second:
+        speed = measured_speed(speed, question.measured_decode_per_second)
     return Fit(
         architecture=shape.architecture,
         known_architecture=shape.known,
-        method="estimate",
-        request=request,
+        method="dry-run" if is_dry_run else "estimate",
+        request=question.request,
         context_length_used=round_context(effective.context_length),
         flash_attention=effective.flash_attention,
         gpu_layers=placed.n_gpu_layers,
@@ -137,10 +173,10 @@ def fit_on(
         devices=placed.devices,
         pools=tuple(Pool(name, room.budgets[name], placed.needed[name]) for name in room.budgets),
         verdict=verdict,
-        reasons=(*explain(shape, placed, room, verdict), *notes, *unused_gpus(machine)),
+        reasons=(*explain(judged, placed, room, verdict), *notes, *unused_gpus(machine)),
         remedies=() if verdict.fits else find_remedies(shape, effective, room, placed),
         speed=speed,
-        plan=_plan(placed, n_threads) if verdict.fits else None,
+        plan=plan_of(placed, n_threads) if verdict.fits else None,
         shape_source=shape.source,
     )
 
@@ -210,7 +246,8 @@ def _verdict(shape: ModelShape, placed: Placed, room: Room) -> FitVerdict:
     return FitVerdict.FITS_SPLIT
 
 
-def _plan(placed: Placed, n_threads: int) -> Plan:
+def plan_of(placed: Placed, n_threads: int) -> Plan:
+    """What a load of this placement does, whether it fits or not."""
     request = placed.request
     return Plan(
         context_length=round_context(request.context_length),

@@ -7,7 +7,7 @@ gives a reason a person can use.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class Header:
     tensors: tuple[TensorInfo, ...]
     header_bytes: int
     file_bytes: int
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """GGUF's value type of each key, of an array that of its elements."""
 
     @property
     def architecture(self) -> str:
@@ -111,6 +113,7 @@ def _read(
         tensors=tensors,
         header_bytes=data_start,
         file_bytes=file_bytes,
+        kinds=metadata.kinds,
     )
 
 

@@ -23,17 +23,21 @@ _STRING = 8
 _ARRAY = 9
 _BOOL = 7
 _LETTERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 10: "Q", 11: "q", 12: "d"}
-_SCALARS = {
+SCALARS = {
     number: struct.Struct(f"<{letter}") for number, letter in (_LETTERS | {_BOOL: "B"}).items()
 }
 
 
 @dataclass
 class Metadata:
-    """Values by key, and the lengths of all arrays (and of strings too long to keep)."""
+    """Values by key, and the lengths of all arrays (and of strings too long to keep).
+
+    `kinds` are the numbers of GGUF's value types, of an array those of its elements.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
     kept_bytes: int = 0
 
     def may_keep(self, size: int) -> bool:
@@ -67,13 +71,13 @@ def read_metadata(cursor: Cursor, count: int) -> Metadata:
 
 
 def _read_value(cursor: Cursor, key: str, metadata: Metadata) -> None:
-    kind = cursor.u32()
+    kind = metadata.kinds[key] = cursor.u32()
     if kind == _ARRAY:
         _read_array(cursor, key, metadata)
     elif kind == _STRING:
         _read_string(cursor, key, metadata)
-    elif kind in _SCALARS:
-        (value,) = cursor.unpack(_SCALARS[kind])
+    elif kind in SCALARS:
+        (value,) = cursor.unpack(SCALARS[kind])
         metadata.values[key] = bool(value) if kind == _BOOL else value
     else:
         raise Fault("unknown_value_type", f"{key[:100]}: {kind}")
@@ -93,19 +97,20 @@ def _read_string(cursor: Cursor, key: str, metadata: Metadata) -> None:
 def _read_array(cursor: Cursor, key: str, metadata: Metadata) -> None:
     kind, count = cursor.u32(), cursor.u64()
     metadata.lengths[key] = count
+    metadata.kinds[key] = kind
     if kind == _ARRAY:
         raise Fault("nested_array", key[:100])
     if kind == _STRING:
         _read_strings(cursor, key, count, metadata)
         return
-    if kind not in _SCALARS:
+    if kind not in SCALARS:
         raise Fault("unknown_value_type", f"{key[:100]}: array of {kind}")
-    size = _SCALARS[kind].size * count
+    size = SCALARS[kind].size * count
     if size > cursor.remaining:
         raise Fault("truncated", f"{key[:100]}: {size} bytes in {cursor.remaining}")
     # 40 bytes: what an element takes as a Python object
     if count <= KEPT_NUMBERS and metadata.may_keep(40 * count):
-        letter = _SCALARS[kind].format[-1]
+        letter = SCALARS[kind].format[-1]
         numbers = cursor.unpack(struct.Struct(f"<{count}{letter}"))
         metadata.values[key] = tuple(map(bool, numbers)) if kind == _BOOL else numbers
     else:

@@ -95,7 +95,7 @@ def check_layout(
 
     llama.cpp asks for exactly this order too. Returns where the tensors' data start. Raises Fault.
     """
-    data_start = _align(header_end, alignment)
+    data_start = align(header_end, alignment)
     expected = 0
     for tensor in tensors:
         if tensor.offset % alignment:
@@ -107,9 +107,10 @@ def check_layout(
         end = data_start + tensor.offset + tensor.size_bytes
         if end > file_bytes:
             raise Fault("truncated", f"{tensor.name} ends at byte {end} of {file_bytes}")
-        expected = _align(tensor.offset + tensor.size_bytes, alignment)
+        expected = align(tensor.offset + tensor.size_bytes, alignment)
     return min(data_start, file_bytes)
 
 
-def _align(position: int, alignment: int) -> int:
+def align(position: int, alignment: int) -> int:
+    """The next multiple of `alignment`, a power of two."""
     return (position + alignment - 1) // alignment * alignment

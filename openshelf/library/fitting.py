@@ -8,11 +8,13 @@ from pathlib import Path
 
 from openshelf.catalog.entries import Catalog
 from openshelf.errors import NotFound
+from openshelf.fit.dryrun import LaysOut, dry_run, with_note
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.shapes import ModelShape, shape_from_header
-from openshelf.fit.verdict import Fit, fit_on
-from openshelf.gguf.header import read_header
+from openshelf.fit.verdict import Fit, Question, fit_on
+from openshelf.gguf.header import Header, read_header
+from openshelf.gguf.shadow import shadow_file
 from openshelf.gguf.split import read_model
 from openshelf.hardware.facts import Machine
 from openshelf.hub.claims import ReadsHub
@@ -22,6 +24,17 @@ from openshelf.library.installed import InstalledModel
 from openshelf.library.offers import find_installed
 from openshelf.library.starter import find_starter
 from openshelf.library.store import Library
+from openshelf.tasks import CancelToken
+
+
+@dataclass(frozen=True)
+class TargetQuestion:
+    """A TARGET (cli.md) and how it would be loaded; `file_bytes` is the whole size where a path
+    names only a header."""
+
+    text: str
+    request: FitRequest
+    file_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class Fitting:
     library: Library
     catalog: Callable[[], Catalog]
     hub: Callable[[], ReadsHub]
+    engine: LaysOut
 
     def fit_target(
         self, text: str, machine: Machine, request: FitRequest, file_bytes: int | None = None
@@ -49,6 +63,27 @@ class Fitting:
             return fit_on(shape_of_file(starter.path), machine, request)
         return fit_on(self._shape_on_hub(target), machine, request)
 
+    def dry_run_target(
+        self, question: TargetQuestion, machine: Machine, cancel: CancelToken | None = None
+    ) -> Fit:
+        """The fit of a TARGET as the engine reckons it; only from a header at hand, else estimated.
+
+        Raises what `fit_target` does, EngineFailed where the engine cannot start, CancelledByUser.
+        """
+        target = parse_target(question.text)
+        path, file_bytes, speed = target.path, question.file_bytes, None
+        if path is None:
+            model = find_installed(self.library, target)
+            if model is None:
+                fit = fit_on(self._shape_on_hub(target), machine, question.request)
+                return with_note(fit, "fit_dry_run_needs_header")
+            path, file_bytes = _location(model), None
+            speed = model.decode_tokens_per_second
+        header = _header_of(path, file_bytes)
+        asked = Question(shape_from_header(header), machine, question.request, speed)
+        with shadow_file(header) as shadow:
+            return dry_run(asked, shadow, self.engine, cancel)
+
     def _shape_on_hub(self, target: Target) -> ModelShape:
         found = self.catalog().find_model(target.repo)
         if found is None:
@@ -64,19 +99,27 @@ class Fitting:
 
 def shape_of_file(path: Path, file_bytes: int | None = None) -> ModelShape:
     """From the header of a file on disk. Raises NotFound, CorruptModel."""
+    return shape_from_header(_header_of(path, file_bytes))
+
+
+def _header_of(path: Path, file_bytes: int | None) -> Header:
     if file_bytes is not None:
-        return shape_from_header(read_header(path, file_bytes=file_bytes))
-    return shape_from_header(read_model(path))
+        return read_header(path, file_bytes=file_bytes)
+    return read_model(path)
 
 
 def fit_installed(model: InstalledModel, machine: Machine, request: FitRequest) -> Fit:
     """The fit of something installed, from its own header. Raises NotFound, CorruptModel."""
-    path = Path(model.first_file.location)
-    if not path.is_file():
-        raise NotFound("file", model.first_file.location)
     return fit_on(
-        shape_of_file(path),
+        shape_of_file(_location(model)),
         machine,
         request,
         measured_decode_per_second=model.decode_tokens_per_second,
     )
+
+
+def _location(model: InstalledModel) -> Path:
+    path = Path(model.first_file.location)
+    if not path.is_file():
+        raise NotFound("file", model.first_file.location)
+    return path

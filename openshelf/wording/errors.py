@@ -78,6 +78,7 @@ TEMPLATES: dict[str, str] = {
     "EngineFailed.start_failed": "The engine could not be started: {detail}",
     "EngineFailed.no_hello": "The engine did not start in time. Try again.",
     "EngineFailed.wrong_worker": "The engine that started belongs to another Openshelf ({detail}). Install Openshelf again.",
+    "EngineFailed.no_shadow": "The engine cannot be asked: the folder for temporary files does not take a file as large as the model ({detail}).",
     "EngineFailed.hung": "The engine no longer answered and was ended. The next message starts it again.",
     "CorruptModel.size_changed": "{path} is not as long as it was when it was installed ({detail} bytes). Install the model again.",
     "CorruptModel.refused_by_engine": "{path} is not a usable model file: {detail}",

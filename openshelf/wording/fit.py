@@ -17,6 +17,14 @@ TEMPLATES: dict[str, str] = {
     "fit_gpu_not_usable": "The GPU {gpu} is not used: this engine build cannot use it.",
     "fit_gpu_unknown": "The GPU {gpu} is not counted: whether the engine can use it is not known yet.",
     "fit_gpu_memory_unknown": "The GPU {gpu} is not used: its memory could not be read.",
+    # what the engine said of it
+    "fit_confirmed": "Confirmed by the engine: it laid the model out, and these are its own figures.",
+    "fit_dry_run_elsewhere": "The engine here has not the GPUs of this machine, so the figures are an estimate.",
+    "fit_dry_run_needs_header": "The engine needs the file's own header, so the figures are an estimate.",
+    "fit_engine_refuses": "The engine cannot load this: {detail}",
+    "fit_engine_lacks_architecture": "The engine cannot load this: it does not know the architecture {architecture} yet.",
+    "fit_engine_died": "The engine cannot load this: it stopped unexpectedly when it laid the model out ({signal}).",
+    "fit_engine_hung": "The engine cannot load this: it did not finish laying the model out in time.",
     # what would make it fit
     "fit_shorter_context": "Shorten the context to {context_length:tokens} tokens.",
     "fit_smaller_kv_type": "Store the context memory as {kv_type}, which takes about half.",

@@ -304,6 +304,7 @@ def fake_services(
         close=lambda: None,
         fit_target=lambda target, asked, request, file_bytes: example_shelf().rows[0].shown.fit,
         problems=lambda: (),
+        dry_run_target=lambda question, asked, cancel: example_shelf().rows[0].shown.fit,
         with_policy=lambda path, what_if: services,
     )
     return replace(services, **(changes or {}))

@@ -13,6 +13,7 @@ from openshelf.cli.values import context_length, count, gpu_layers, positive, sh
 from openshelf.errors import DoesNotFit
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
+from openshelf.library.fitting import TargetQuestion
 from openshelf.services import Services
 from openshelf.units import format_bytes, format_tokens
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flash-attention", choices=("auto", "on", "off"), default="auto")
     parser.add_argument("--tensor-split", type=shares, default=(), metavar="A,B")
     parser.add_argument("--experts-on-cpu", type=count, default=0, metavar="N")
-    parser.add_argument("--method", choices=("auto", "estimate"), default="auto")
+    parser.add_argument("--method", choices=("auto", "estimate", "dry-run"), default="auto")
     parser.add_argument(
         "--file-bytes", type=positive, metavar="N", help="whole size, where only a header is given"
     )
@@ -51,7 +52,11 @@ def run(
     )
     machine = chosen_machine(arguments.machine, services, interrupts.token)
     started = time.monotonic()
-    fit = services.fit_target(arguments.target, machine, request, arguments.file_bytes)
+    if arguments.method == "dry-run":
+        question = TargetQuestion(arguments.target, request, arguments.file_bytes)
+        fit = services.dry_run_target(question, machine, cancel)
+    else:
+        fit = services.fit_target(arguments.target, machine, request, arguments.file_bytes)
     elapsed = time.monotonic() - started
     output.result(fit.as_json(arguments.target, elapsed_seconds=round(elapsed, 6)))
     _print(fit, output)
