@@ -51,21 +51,25 @@ def dry_run(
     placed = best_placement(question)
     names = _gpu_names(question, placed)
     if names is None:
-        return with_note(answer(question, placed), "fit_dry_run_elsewhere")
+        return _with_note(answer(question, placed), "fit_dry_run_elsewhere")
     plan = plan_of(placed, generation_threads(question.machine))
     try:
         result = engine.dry_run(shadow, plan, cancel)
     except (CorruptModel, UnsupportedArchitecture, EngineDied, EngineFailed) as error:
         return _refused(answer(question, placed), error)
     if not _covers(result, placed, names):
-        return with_note(answer(question, placed), "fit_dry_run_elsewhere")
+        return _with_note(answer(question, placed), "fit_dry_run_elsewhere")
     devices = _with_figures(placed.devices, result, names)
     exact = with_devices(placed, devices, question.shape, question.room)
-    return with_note(answer(question, exact, is_dry_run=True), "fit_confirmed")
+    return _with_note(answer(question, exact, is_dry_run=True), "fit_confirmed")
 
 
-def with_note(fit: Fit, code: str) -> Fit:
-    """The same fit with one reason more."""
+def without_header(fit: Fit) -> Fit:
+    """The estimate of something whose header is not at hand, said to be one."""
+    return _with_note(fit, "fit_dry_run_needs_header")
+
+
+def _with_note(fit: Fit, code: str) -> Fit:
     return dataclasses.replace(fit, reasons=(*fit.reasons, Reason(code)))
 
 

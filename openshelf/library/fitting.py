@@ -8,7 +8,7 @@ from pathlib import Path
 
 from openshelf.catalog.entries import Catalog
 from openshelf.errors import NotFound
-from openshelf.fit.dryrun import LaysOut, dry_run, with_note
+from openshelf.fit.dryrun import LaysOut, dry_run, without_header
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.shapes import ModelShape, shape_from_header
@@ -76,7 +76,7 @@ class Fitting:
             model = find_installed(self.library, target)
             if model is None:
                 fit = fit_on(self._shape_on_hub(target), machine, question.request)
-                return with_note(fit, "fit_dry_run_needs_header")
+                return without_header(fit)
             path, file_bytes = _location(model), None
             speed = model.decode_tokens_per_second
         header = _header_of(path, file_bytes)

