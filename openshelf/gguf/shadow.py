@@ -6,10 +6,13 @@ The tokenizer is replaced by its size, so that a shadow takes kilobytes and open
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import shutil
 import struct
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,6 +31,8 @@ _TOKENIZER_KEPT = ("tokenizer.ggml.token_type_count",)
 _SPLIT = "split."
 """Shards become one file."""
 _FOLDER_PREFIX = "openshelf-shadow-"
+_STALE_SECONDS = 3600
+"""A dry run takes seconds at most."""
 _SET_SPARSE = 0x000900C4
 
 
@@ -39,6 +44,7 @@ def shadow_file(header: Header, folder: Path | None = None) -> Iterator[Path]:
     EngineFailed (no_shadow) where the file system cannot hold a file of that size.
     """
     data, size = shadow_bytes(header)
+    _sweep(Path(tempfile.gettempdir()) if folder is None else folder)
     # A worker that was just ended may still hold the file for a moment on Windows.
     with tempfile.TemporaryDirectory(
         prefix=_FOLDER_PREFIX, dir=folder, ignore_cleanup_errors=True
@@ -53,6 +59,16 @@ def shadow_file(header: Header, folder: Path | None = None) -> Iterator[Path]:
             detail = f"{error.strerror or error}: {size} bytes"
             raise EngineFailed("no_shadow", detail) from error
         yield path
+
+
+@functools.cache
+def _sweep(folder: Path) -> None:
+    """Remove what a process left that was killed in the middle; once per process."""
+    now = time.time()
+    for left in folder.glob(f"{_FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if now - left.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(left)
 
 
 def shadow_bytes(header: Header) -> tuple[bytes, int]:

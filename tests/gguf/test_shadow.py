@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import struct
 from pathlib import Path
 
@@ -144,6 +145,18 @@ def test_nothing_is_left_of_a_failure(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+    old, fresh = tmp_path / "openshelf-shadow-old", tmp_path / "openshelf-shadow-fresh"
+    for folder in (old, fresh):
+        folder.mkdir()
+        (folder / "model.gguf").write_bytes(b"")
+    os.utime(old, (0, 0))
+    data = Build().bytes()
+    with shadow_file(read_header_bytes(data, len(data)), tmp_path):
+        assert not old.exists()
+        assert fresh.is_dir(), "another window's dry run"
 
 
 def test_a_file_system_that_cannot_hold_it_is_told(tmp_path: Path) -> None:
