@@ -9,9 +9,9 @@ from typing import Any
 import llama_cpp.llama_cpp as lib
 
 from openshelf.engine.protocol import DeviceBytes, DryRun, DryRunResult
-from openshelf.engine.worker_failures import Refusal
+from openshelf.engine.worker_failures import Refusal, laid_out
 from openshelf.engine.worker_llama import Devices, Log, context_parameters, model_parameters
-from openshelf.engine.worker_memory import breakdown, from_log
+from openshelf.engine.worker_memory import breakdown
 
 
 def dry_run(request: DryRun, devices: Devices, log: Log, stop: threading.Event) -> DryRunResult:
@@ -60,5 +60,5 @@ def _read(
     if exact is not None:
         return exact, sum(device.kv_cache_bytes or 0 for device in exact), "breakdown"
     gpus = [device.name for device in devices.list() if device.type in ("gpu", "igpu")]
-    figures, cache = from_log(log.lines, gpus)
+    figures, cache = laid_out(log.lines, gpus)
     return figures, cache, "log"

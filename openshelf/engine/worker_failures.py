@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from openshelf.engine.protocol import DeviceBytes
+
+HOST = "CPU"
+"""The device that all of the host's memory counts for."""
+
 
 class Refusal(Exception):
     """What the worker answers instead of a result: a code for `Refused.why`, and details."""
@@ -95,9 +100,41 @@ def pools(sizes: dict[str, int], gpu_names: Sequence[str]) -> dict[str, int]:
     """Buffer types → pools: `gpu:N` for the N-th GPU of the engine, `ram` for everything else."""
     summed: dict[str, int] = {}
     for name, size in sizes.items():
-        pool = "ram"
-        for index, gpu in enumerate(gpu_names):
-            if name == gpu or name.startswith((f"{gpu}_Private", f"{gpu}_Mapped")):
-                pool = f"gpu:{index}"
+        gpu = _gpu_of(name, gpu_names)
+        pool = "ram" if gpu is None else f"gpu:{gpu_names.index(gpu)}"
         summed[pool] = summed.get(pool, 0) + size
     return {pool: size for pool, size in summed.items() if size}
+
+
+def _gpu_of(buffer_type: str, gpu_names: Sequence[str]) -> str | None:
+    """The GPU whose own memory a buffer type is; None for the host's, also what a GPU reads."""
+    for gpu in gpu_names:
+        if buffer_type == gpu or buffer_type.startswith((f"{gpu}_Private", f"{gpu}_Mapped")):
+            return gpu
+    return None
+
+
+_CACHES = re.compile(r"size\s*=\s*([\d.]+) MiB \(\s*\d+ cells")
+_COMPUTE = re.compile(r"(\S+)\s+compute buffer size\s*=\s*([\d.]+) MiB")
+
+
+def laid_out(lines: Iterable[str], gpus: Sequence[str]) -> tuple[tuple[DeviceBytes, ...], int]:
+    """Compute buffers per device, and the bytes of all caches together, of a dry run.
+
+    The weights are not in it: where nothing is allocated, their lines print 0.
+    """
+    cache, buffers = 0.0, {}
+    for line in lines:
+        if found := _CACHES.search(line):
+            cache += float(found[1])
+        elif found := _COMPUTE.search(line):
+            # logged again whenever it is laid out anew; the last one stays
+            buffers[found[1]] = float(found[2])
+    compute = {HOST: 0.0}
+    for name, size in buffers.items():
+        device = _gpu_of(name, gpus) or HOST
+        compute[device] = compute.get(device, 0.0) + size
+    devices = tuple(
+        DeviceBytes(device, None, None, round(size * (1 << 20))) for device, size in compute.items()
+    )
+    return devices, round(cache * (1 << 20))

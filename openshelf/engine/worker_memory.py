@@ -1,23 +1,21 @@
 """What llama.cpp set aside for a model and its context, byte by byte and device by device.
 
 The exact figures are a C++ map that libllama hands out (`llama_get_memory_breakdown`); it is
-walked as libstdc++ lays it out. Elsewhere the log's lines have to do, rounded to 0.01 MiB.
+walked as libstdc++ lays it out. Elsewhere the log's lines have to do (worker_failures.py).
 """
 
 from __future__ import annotations
 
 import ctypes
-import re
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import llama_cpp.llama_cpp as lib
 from llama_cpp._ctypes_extensions import load_shared_library
 
 from openshelf.engine.protocol import DeviceBytes
+from openshelf.engine.worker_failures import HOST
 
-HOST = "CPU"
 _SYMBOL = "_Z26llama_get_memory_breakdownPK13llama_context"
 _MOST_NODES = 256
 _MIB = 1 << 20
@@ -117,29 +115,3 @@ class _Names:
         if not device or self._base.ggml_backend_dev_type(device) not in (1, 2):
             return HOST
         return (self._base.ggml_backend_dev_name(device) or b"").decode("utf-8", "replace")
-
-
-_CACHE = re.compile(r"size\s*=\s*([\d.]+) MiB \(\s*\d+ cells")
-_COMPUTE = re.compile(r"(\S+)\s+compute buffer size\s*=\s*([\d.]+) MiB")
-
-
-def from_log(lines: Iterable[str], gpus: Sequence[str]) -> tuple[tuple[DeviceBytes, ...], int]:
-    """Compute buffers per device, and the bytes of all caches together, from llama.cpp's log.
-
-    The weights are not in it: where nothing is allocated, their lines print 0.
-    """
-    cache, buffers = 0.0, {}
-    for line in lines:
-        if found := _CACHE.search(line):
-            cache += float(found[1])
-        elif found := _COMPUTE.search(line):
-            # logged again whenever it is laid out anew; the last one stays
-            buffers[found[1]] = float(found[2])
-    compute = {HOST: 0.0}
-    for name, size in buffers.items():
-        device = name if name in gpus else HOST
-        compute[device] = compute.get(device, 0.0) + size
-    devices = tuple(
-        DeviceBytes(device, None, None, round(size * _MIB)) for device, size in compute.items()
-    )
-    return devices, round(cache * _MIB)

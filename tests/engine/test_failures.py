@@ -6,8 +6,8 @@ import pytest
 
 from openshelf import wording
 from openshelf.engine.process import _as_error
-from openshelf.engine.protocol import Refused
-from openshelf.engine.worker_failures import buffer_sizes, classify, pools
+from openshelf.engine.protocol import DeviceBytes, Refused
+from openshelf.engine.worker_failures import buffer_sizes, classify, laid_out, pools
 from openshelf.errors import CorruptModel, OutOfMemory, UnsupportedArchitecture
 
 MIB = 1 << 20
@@ -100,3 +100,26 @@ def test_buffer_sizes_of_a_split_load() -> None:
     assert summed["gpu:0"] == pytest.approx((4403.49 + 512 + 124.5) * MIB, abs=4)
     assert summed["ram"] == pytest.approx((281.81 + 0.49 + 10 + 20.01) * MIB, abs=4)
     assert pools({"Vulkan1": 5, "CPU": 0}, ["Vulkan0", "Vulkan1"]) == {"gpu:1": 5}
+
+
+def test_the_log_of_a_dry_run() -> None:
+    lines = [
+        "load_tensors:        CUDA0 model buffer size =     0.00 MiB",
+        "llama_kv_cache:      CUDA0 KV buffer size =     0.00 MiB",
+        "llama_kv_cache: size =  512.00 MiB (  4096 cells,  32 layers,  1/1 seqs), K (f16)",
+        "llama_memory_recurrent: size =   10.50 MiB (     1 cells,  32 layers,  1 seqs)",
+        "sched_reserve:      CUDA0 compute buffer size =   258.50 MiB",
+        "sched_reserve:      CUDA0 compute buffer size =   124.50 MiB",
+        "sched_reserve:      CUDA1 compute buffer size =    60.25 MiB",
+        "sched_reserve:  CUDA_Host compute buffer size =    20.50 MiB",
+        "sched_reserve:        CPU compute buffer size =     1.50 MiB",
+    ]
+    devices, caches = laid_out(lines, ["CUDA0", "CUDA1"])
+    assert caches == 522.5 * MIB
+    assert devices == (
+        DeviceBytes("CPU", None, None, 22 * MIB),
+        DeviceBytes("CUDA0", None, None, round(124.5 * MIB)),
+        DeviceBytes("CUDA1", None, None, round(60.25 * MIB)),
+    )
+    metal, _ = laid_out(["x: MTL0_Private compute buffer size = 1.00 MiB"], ["MTL0"])
+    assert metal[1] == DeviceBytes("MTL0", None, None, MIB)
