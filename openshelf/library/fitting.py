@@ -38,6 +38,13 @@ class TargetQuestion:
 
 
 @dataclass(frozen=True)
+class _AtHand:
+    path: Path
+    measured: float | None = None
+    """Tokens per second that it reached here before."""
+
+
+@dataclass(frozen=True)
 class Fitting:
     """Looks a target up and reckons its fit; the Hub is asked only for what is not here."""
 
@@ -53,15 +60,11 @@ class Fitting:
         header. Raises NotFound, CorruptModel, UsageError, Offline, NetworkFailure, GatedModel.
         """
         target = parse_target(text)
-        if target.path is not None:
-            return fit_on(shape_of_file(target.path, file_bytes), machine, request)
-        model = find_installed(self.library, target)
-        if model is not None:
-            return fit_installed(model, machine, request)
-        starter = find_starter()
-        if starter is not None and starter.is_meant_by(target):
-            return fit_on(shape_of_file(starter.path), machine, request)
-        return fit_on(self._shape_on_hub(target), machine, request)
+        here = self._at_hand(target)
+        if here is None:
+            return fit_on(self._shape_on_hub(target), machine, request)
+        shape = shape_of_file(here.path, file_bytes if target.path else None)
+        return fit_on(shape, machine, request, measured_decode_per_second=here.measured)
 
     def dry_run_target(
         self, question: TargetQuestion, machine: Machine, cancel: CancelToken | None = None
@@ -71,18 +74,25 @@ class Fitting:
         Raises what `fit_target` does, EngineFailed where the engine cannot start, CancelledByUser.
         """
         target = parse_target(question.text)
-        path, file_bytes, speed = target.path, question.file_bytes, None
-        if path is None:
-            model = find_installed(self.library, target)
-            if model is None:
-                fit = fit_on(self._shape_on_hub(target), machine, question.request)
-                return without_header(fit)
-            path, file_bytes = _location(model), None
-            speed = model.decode_tokens_per_second
-        header = _header_of(path, file_bytes)
-        asked = Question(shape_from_header(header), machine, question.request, speed)
+        here = self._at_hand(target)
+        if here is None:
+            return without_header(fit_on(self._shape_on_hub(target), machine, question.request))
+        header = _header_of(here.path, question.file_bytes if target.path else None)
+        asked = Question(shape_from_header(header), machine, question.request, here.measured)
         with shadow_file(header) as shadow:
             return dry_run(asked, shadow, self.engine, cancel)
+
+    def _at_hand(self, target: Target) -> _AtHand | None:
+        """A file that needs no network: named, installed, or the starter's."""
+        if target.path is not None:
+            return _AtHand(target.path)
+        model = find_installed(self.library, target)
+        if model is not None:
+            return _AtHand(_location(model), model.decode_tokens_per_second)
+        starter = find_starter()
+        if starter is not None and starter.is_meant_by(target):
+            return _AtHand(starter.path)
+        return None
 
     def _shape_on_hub(self, target: Target) -> ModelShape:
         found = self.catalog().find_model(target.repo)

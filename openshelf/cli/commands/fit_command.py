@@ -54,7 +54,7 @@ def run(
     started = time.monotonic()
     if arguments.method == "dry-run":
         question = TargetQuestion(arguments.target, request, arguments.file_bytes)
-        fit = services.dry_run_target(question, machine, cancel)
+        fit = services.dry_run_target(question, machine, interrupts.token)
     else:
         fit = services.fit_target(arguments.target, machine, request, arguments.file_bytes)
     elapsed = time.monotonic() - started
