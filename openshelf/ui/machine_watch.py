@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Signal
-from typing_extensions import override
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QGuiApplication
 
 from openshelf.hardware.facts import Machine
 from openshelf.library.downloads import Download, DownloadState
@@ -25,7 +25,7 @@ ACTIVE_INTERVAL_SECONDS = 10.0
 class MachineWatch(QObject):
     """`found` carries the Machine. Nothing happens before there is a first one (`note`).
 
-    Looks when a download is done, when the library changed and when `window` becomes active.
+    Looks when a download is done, when the library changed and when the app becomes active.
     """
 
     found = Signal(object)
@@ -34,10 +34,10 @@ class MachineWatch(QObject):
         self,
         services: Services,
         bridge: TaskBridge,
-        window: QObject,
+        parent: QObject,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(window)
+        super().__init__(parent)
         self._services, self._bridge, self._clock = services, bridge, clock
         self._machine: Machine | None = None
         self._looked_at = 0.0
@@ -50,19 +50,19 @@ class MachineWatch(QObject):
         }
         bridge.listen(services.downloads.announcer, self._on_download, latest_by=_id_of)
         bridge.listen(services.library.announcer, self._on_library)
-        window.installEventFilter(self)
+        app = QGuiApplication.instance()
+        if isinstance(app, QGuiApplication):
+            app.applicationStateChanged.connect(self._on_state_changed)
 
     def note(self, machine: Machine) -> None:
         """This is known now, whoever found it."""
         self._machine = machine
         self._looked_at = self._clock()
 
-    @override
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def _on_state_changed(self, state: Qt.ApplicationState) -> None:
         is_late = self._clock() - self._looked_at >= ACTIVE_INTERVAL_SECONDS
-        if event.type() == QEvent.Type.WindowActivate and is_late:
+        if state is Qt.ApplicationState.ApplicationActive and is_late:
             self.look()
-        return False
 
     def look(self) -> None:
         """Look now; while that goes on, once more after it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -88,11 +88,12 @@ def test_a_finished_download_and_a_removed_model_are_looked_for(
 
 
 def test_a_window_that_becomes_active_looks_every_ten_seconds_at_most(
-    qtbot: QtBot, watched: Watched
+    qtbot: QtBot, watched: Watched, themed_app: QApplication
 ) -> None:
     def activate(seconds: float) -> int:
         watched.clock.now += seconds
-        QApplication.sendEvent(watched.window, QEvent(QEvent.Type.WindowActivate))
+        themed_app.applicationStateChanged.emit(Qt.ApplicationState.ApplicationInactive)
+        themed_app.applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
         qtbot.wait(20)
         return watched.looks
 

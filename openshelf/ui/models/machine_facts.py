@@ -41,6 +41,11 @@ def _with_engine(gpu: Gpu, known: Gpu | None) -> Gpu:
     )
 
 
+def decides_alike(one: Machine, other: Machine | None) -> bool:
+    """Whether what fits on both is the same: nothing to work out again."""
+    return other is not None and (one.memory, one.gpus) == (other.memory, other.gpus)
+
+
 def without_our_model(
     machine: Machine, earlier: Machine | None, loaded: ModelInMemory | None
 ) -> Machine:

@@ -18,7 +18,7 @@ from openshelf.ui.models.hardware_facts import (
     read_shelves,
     report_text,
 )
-from openshelf.ui.models.machine_facts import with_engine_of, without_our_model
+from openshelf.ui.models.machine_facts import decides_alike, with_engine_of, without_our_model
 from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
 from openshelf.ui.pages.hardware_found import FoundCard
 from openshelf.ui.sentences import error_details, error_text
@@ -117,9 +117,11 @@ class HardwarePage(Page):
         self.found.show_machine(machine)
         self.copy_button.setEnabled(True)
         loaded = self._services.chats.loaded()
-        earlier, self._checked = self._checked, without_our_model(machine, self._checked, loaded)
-        if self._profiles is not None and self.isVisible() and self._checked != earlier:
-            self._ask()
+        checked = without_our_model(machine, self._checked, loaded)
+        if not decides_alike(checked, self._checked):
+            self._checked = checked
+            if self._profiles is not None and self.isVisible():
+                self._ask()
 
     def refresh(self) -> None:
         """Detect the hardware again and ask the engine what it can use."""

@@ -12,7 +12,7 @@ from openshelf.hardware.facts import Machine
 from openshelf.services import Services
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
-from openshelf.ui.models.machine_facts import without_our_model
+from openshelf.ui.models.machine_facts import decides_alike, without_our_model
 from openshelf.ui.models.shelf_question import ShelfAnswer, ask_shelf
 from openshelf.ui.models.shelf_words import budget_words, matches
 from openshelf.ui.pages.shelf_card import FamilyCard
@@ -54,7 +54,7 @@ class ShelfPage(Page):
     @override
     def set_machine(self, machine: Machine) -> None:
         machine = without_our_model(machine, self._machine, self._services.chats.loaded())
-        if machine == self._machine:
+        if decides_alike(machine, self._machine):
             return
         self._machine = machine
         if self._answer is None:
