@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PySide6.QtCore import QTimer
@@ -18,9 +18,13 @@ from pytestqt.qtbot import QtBot
 from openshelf.errors import CorruptSettings, EngineDied
 from openshelf.hardware.facts import Machine
 from openshelf.services import Services
+from openshelf.settings import SettingsStore
 from openshelf.ui.app import Arguments, Desktop, has_display, is_traced
 from openshelf.ui.interrupt import InterruptWatch
+from openshelf.ui.pages.settings import SettingsPage
+from openshelf.ui.places import Place
 from openshelf.ui.theme import Scheme, apply_theme, current_tokens
+from openshelf.ui.theme.scheme import tokens_for
 from tests.fakes.example_data import example_machine, plain_machine
 from tests.fakes.services import fake_services
 
@@ -216,3 +220,13 @@ def test_services_that_cannot_be_built_are_explained(
     monkeypatch.setattr(openshelf.services, "build_services", fail)
     assert run_window(["--smoke"]) == 2
     assert "/etc/openshelf/policy.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scheme", [Scheme.HIGH_CONTRAST, Scheme.DARK])
+def test_colors_chosen_in_the_settings_are_put_on(
+    make_desktop: MakeDesktop, qtbot: QtBot, tmp_path: Path, scheme: Scheme
+) -> None:
+    desktop = make_desktop(settings=SettingsStore(tmp_path / "settings.toml"))
+    page = cast(SettingsPage, desktop.window.page(Place.SETTINGS))
+    page.theme._group.button(list(Scheme).index(scheme)).click()
+    qtbot.waitUntil(lambda: current_tokens() is tokens_for(scheme))
