@@ -110,6 +110,7 @@ def _ids(table: Mapping[str, Any], text: Mapping[str, Any]) -> LicenseIds:
         forbidden_phrases=tuple(text.get("forbidden", ())),
         max_words=text.get("max_words"),
         sha256_known=tuple(text.get("sha256_known", ())),
+        is_title_general=text.get("is_title_general", False),
     )
 
 

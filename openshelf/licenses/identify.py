@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from openshelf.licenses.claims import RepoClaims, printable, strings_of
+from openshelf.licenses.homes import heads_at_home, settle, with_variant
 from openshelf.licenses.index import LicenseIndex, normalized_name
 from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE
 
@@ -62,8 +63,9 @@ class Identified:
 
 def identify(node: RepoClaims, index: LicenseIndex) -> Identified:
     """The licenses of one repository, without looking at its base models."""
-    text = _text_claim(node, index)
     link, name, tags = _card_claims(node, index)
+    named = [claim.ids for claim in (link, name, *tags) if claim is not None]
+    text = _text_claim(node, index, named)
     header = _header_claims(node, index)
     catalog = _named("catalog", node.declared or "", index)
     claims = tuple(
@@ -99,7 +101,7 @@ def _decide(node: RepoClaims, index: LicenseIndex, evidence: _Evidence) -> Ident
     candidates: tuple[str, ...] = ()
     if ambiguous:
         flags.append("alias_collision")
-        candidates = _settle(node, index, ambiguous)
+        candidates = settle(node.id, [claim.ids for claim in ambiguous], index)
     if text is not None:
         licenses = _with_text(text, own, index, flags)
         candidates = ()
@@ -134,11 +136,21 @@ def _with_text(
     found = text.ids or (UNKNOWN_LICENSE,)
     others = tuple(id_ for id_ in stated if id_ not in found)
     ambiguous = [claim for claim in own if len(claim.ids) > 1]
-    if others or (ambiguous and not set(found) & set(_union(ambiguous))):
+    if others or (ambiguous and _is_hidden_by(_union(ambiguous), found, index)):
         flags.append("custom_text_mismatch")
     if others and text.ids:
         flags.append("node_conflict")
     return _merged(found, others)
+
+
+def _is_hidden_by(meanings: tuple[str, ...], found: tuple[str, ...], index: LicenseIndex) -> bool:
+    """Whether a name of several meanings leads astray: the text is none of them, or it forbids
+    commercial use and another one does not.
+    """
+    if not set(found) & set(meanings):
+        return True
+    strict = [index.licenses[id_].commercial_use.value == "no" for id_ in found]
+    return any(strict) and any(index.licenses[i].commercial_use.value != "no" for i in meanings)
 
 
 def _contradicts(own: list[Claim]) -> bool:
@@ -151,23 +163,20 @@ def _contradicts(own: list[Claim]) -> bool:
     return any(not first & second for first in sets for second in sets)
 
 
-def _settle(node: RepoClaims, index: LicenseIndex, ambiguous: list[Claim]) -> tuple[str, ...]:
-    """Those of an ambiguous name's licenses whose licensor owns this repository, else all."""
-    shared = [id_ for id_ in ambiguous[0].ids if all(id_ in claim.ids for claim in ambiguous)]
-    candidates = shared or list(_union(ambiguous))
-    at_home = [
-        id_
-        for id_ in candidates
-        if node.organization in (o.casefold() for o in index.licenses[id_].ids.organizations)
-    ]
-    return tuple(at_home or candidates)
-
-
-def _text_claim(node: RepoClaims, index: LicenseIndex) -> Claim | None:
+def _text_claim(
+    node: RepoClaims, index: LicenseIndex, named: list[tuple[str, ...]]
+) -> Claim | None:
+    """None for a title that several licenses share and the card names one of them by."""
     if not node.license_text or not node.license_text.strip():
         return None
     digest = hashlib.sha256(node.license_text.encode("utf-8", "replace")).hexdigest()
     found = index.by_text(node.license_text, is_head=node.license_text_is_head)
+    if node.license_text_is_head:
+        heads = heads_at_home(node.id, node.license_text, found, named, index)
+        if len(heads) > 1 and any(set(heads) & set(ids) for ids in named):
+            return None
+        found = heads if len(heads) == 1 else ()
+    found = with_variant(node.organization, found, index)
     return Claim("text", f"{printable(node.license_path)} sha256 {digest}", found)
 
 
@@ -175,10 +184,10 @@ def _card_claims(
     node: RepoClaims, index: LicenseIndex
 ) -> tuple[Claim | None, Claim | None, list[Claim]]:
     link = next(iter(strings_of(node.card.get("license_link"))), "")
-    places = index.by_link(link)
+    places = with_variant(node.organization, index.by_link(link), index)
     name = next(iter(strings_of(node.card.get("license_name"))), "")
     tags = [
-        Claim("tag", tag, index.by_name(tag))
+        Claim("tag", tag, with_variant(node.organization, index.by_name(tag), index))
         for tag in strings_of(node.card.get("license"))
         if normalized_name(tag) not in _SAYS_NOTHING
     ]
@@ -189,15 +198,17 @@ def _card_claims(
         and not places
         and node.card.get("license") in ("other", "unknown")
     ):
-        # `other` without a name or a known link: something was declared, nobody can say what.
-        tags = [Claim("tag", "other", ())]
+        # `other` without a name or a known link: something was declared, nobody can say what,
+        # except where a licensor's own repository is known to carry one license.
+        tags = [Claim("tag", "other", index.by_repository(node.id))]
     return (Claim("link", link, places) if places else None), named, tags
 
 
 def _header_claims(node: RepoClaims, index: LicenseIndex) -> list[Claim]:
     """The header's license; a list arrives joined with a comma (llama.cpp issue 9819)."""
     value = node.gguf.get("general.license")
-    entries = strings_of(value.split(",") if isinstance(value, str) else value)
+    is_list = isinstance(value, str) and not index.by_name(value)
+    entries = strings_of(str(value).split(",") if is_list else value)
     claims = [
         Claim("header", entry, index.by_name(entry))
         for entry in entries

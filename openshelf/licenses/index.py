@@ -18,6 +18,8 @@ _LONGEST_TEXT = 400_000
 _POINTER_WORDS = 120
 """A LICENSE file up to this long may only say where the license is to be found."""
 _RIDER_WORDS = ("commercial", "except", "modified", "research", "additional", "provided that")
+_FILE_VIEW = re.compile(r"/(raw|resolve)/")
+"""The Hub and GitHub show one file at several addresses; facts name the one with /blob/."""
 _SPECIAL = (UNKNOWN_LICENSE, NO_LICENSE)
 _STRICT_BY_USE = {"yes": 0, "conditional": 2, "unknown": 3, "no": 4}
 _STRICT_BY_CLASS = {
@@ -84,6 +86,26 @@ class LicenseIndex:
             )
         )
 
+    def by_repository(self, repo: str) -> tuple[str, ...]:
+        """The license whose licensor is known to publish repositories of this name under it."""
+        name = repo.casefold()
+        fits = {
+            entry.id: max(map(len, fitting))
+            for entry in self.licenses.values()
+            if (fitting := [r for r in entry.ids.repositories if name.startswith(r.casefold())])
+        }
+        longest = max(fits.values(), default=0)
+        return tuple(id_ for id_, length in fits.items() if length == longest)
+
+    def is_home(self, license_id: str, organization: str) -> bool:
+        """Whether an account of the Hub is one of the licensor's own."""
+        homes = self.licenses[license_id].ids.organizations
+        return organization.casefold() in (home.casefold() for home in homes)
+
+    def variants_of(self, license_id: str) -> tuple[str, ...]:
+        """Licenses that go by the name of this one in their licensors' repositories."""
+        return tuple(e.id for e in self.licenses.values() if e.ids.variant_of == license_id)
+
     def knows_text_of(self, license_id: str) -> bool:
         ids = self.licenses[license_id].ids
         return bool(ids.title_phrases or ids.sha256_known)
@@ -141,7 +163,8 @@ def _place_of(link: str) -> str:
         return ""
     if parts.scheme not in ("http", "https") or not host:
         return ""
-    return f"{host.removeprefix('www.')}{parts.path}".casefold().rstrip("/")
+    path = _FILE_VIEW.sub("/blob/", parts.path, count=1)
+    return f"{host.removeprefix('www.')}{path}".casefold().rstrip("/")
 
 
 def _is_below(place: str, pattern: str) -> bool:

@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from openshelf.licenses.ancestry import Ancestor, Ancestry
+from openshelf.licenses.homes import settle
 from openshelf.licenses.identify import Identified, identify
 from openshelf.licenses.index import LicenseIndex
 from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE
+
+CONSORTIUM = "INT"
+"""Region of licensors who wrote a license for everybody to use."""
 
 
 def unique(values: Iterable[str]) -> tuple[str, ...]:
@@ -67,7 +71,7 @@ class Judgment:
 
     def _weigh(self, node: Ancestor, found: Identified, inherited: tuple[str, ...]) -> Judged:
         flags = list(found.flags)
-        own = found.licenses
+        own = unique(self._variant(id_, inherited) for id_ in found.licenses)
         if found.candidates:
             own = unique([*own, *self._settled_by_parents(node, found, inherited)])
         elif found.is_silent:
@@ -77,6 +81,11 @@ class Judgment:
         flags += ["label_conflict"] if conflict else []
         flags += ["over_restrictive_label"] if over else []
         return Judged(unique([*own, *from_header]), disputed, tuple(flags))
+
+    def _variant(self, license_id: str, inherited: tuple[str, ...]) -> str:
+        """A common label below a base with a variant of that license means the variant."""
+        own = [id_ for id_ in self.index.variants_of(license_id) if id_ in inherited]
+        return own[0] if own else license_id
 
     def _silent(
         self, node: Ancestor, found: Identified, inherited: tuple[str, ...], flags: list[str]
@@ -100,12 +109,22 @@ class Judgment:
         shared = tuple(id_ for id_ in found.candidates if id_ in inherited)
         if shared:
             return shared
+        if at_home := self._settled_by_homes(node, found.candidates):
+            return at_home
         names = {name.casefold() for name in found.declared_names}
         for parent in self.ancestry.parents_of(node):
             above = self._identified.get(parent.repo.casefold())
             if above and names & {name.casefold() for name in above.declared_names}:
                 return ()
         return (UNKNOWN_LICENSE,)
+
+    def _settled_by_homes(self, node: Ancestor, candidates: tuple[str, ...]) -> tuple[str, ...]:
+        """The candidate whose licensor owns a base model, also one that nobody could read."""
+        for above in self.ancestry.ancestors_of(node):
+            meant = settle(above.repo, [candidates], self.index)
+            if len(meant) == 1:
+                return meant
+        return ()
 
     def _compare(
         self,
@@ -141,5 +160,6 @@ class Judgment:
         if len(found.licenses) != 1 or set(found.licenses) & set(inherited):
             return False
         entry = self.index.licenses[extra[0]]
-        homes = [home.casefold() for home in entry.ids.organizations]
-        return bool(homes) and bool(node.claims) and node.repo.split("/")[0].casefold() not in homes
+        if not entry.ids.organizations or entry.licensor_region == CONSORTIUM:
+            return False
+        return bool(node.claims) and not self.index.is_home(entry.id, node.repo.split("/")[0])

@@ -42,6 +42,8 @@ class Threshold:
     exempt_when: tuple[str, ...] = ()
     ambiguous_at_equal: bool = False
     text: str = ""
+    only_rises: bool = False
+    """The line is indexed: it may stand higher than `value` today, never lower."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,11 @@ class LicenseIds:
     `organizations` are the licensor's own accounts on the Hub. A text matches when one title phrase
     stands near its beginning and every required phrase anywhere; with `max_words` it must also be
     no longer than that and without the forbidden phrases, so that a short license with a rider is
-    not taken for the plain one.
+    not taken for the plain one. With `is_title_general` a title alone counts only for its licensor.
+
+    `repositories` are beginnings of names of the licensor's own repositories that carry this
+    license among several of his; `variant_of` is the license whose name is used for this one too,
+    where the licensor's account tells them apart.
     """
 
     spdx: str | None
@@ -119,6 +125,9 @@ class LicenseIds:
     forbidden_phrases: tuple[str, ...] = ()
     max_words: int | None = None
     sha256_known: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    variant_of: str | None = None
+    is_title_general: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,7 +181,11 @@ class License:
         return self.ids.spdx or self.ids.spdx_ref
 
     def is_unsure(self, name: str) -> bool:
-        """Whether nobody could confirm this fact (commercial_use, thresholds, …) in the text."""
+        """Whether nobody could confirm this fact in the text.
+
+        Names that decide are commercial_use, thresholds, obligations and outputs; clauses, wording
+        and terms are only shown so.
+        """
         return any(entry in ("all", name) for entry in self.unsure_fields)
 
 

@@ -88,13 +88,15 @@ class _Resolver:
         flags = [*self._ancestry.flags, *(flag for entry in judged for flag in entry.flags)]
         flags.extend(self._flags_of_the_chain(nodes))
         effective, more_flags = self._union(nodes, judged)
-        vendor_regions, unknown_vendors = self._vendors(nodes, effective)
+        disputed = unique(id_ for entry in judged for id_ in entry.disputed)
+        certain = tuple(id_ for id_ in effective if id_ not in disputed)
+        vendor_regions, unknown_vendors = self._vendors(nodes, certain)
         result = EffectiveLicense(
             effective=effective,
             expression=self._index.spdx_expression(effective),
             flags=unique([*flags, *more_flags]),
             lineage=tuple(self._line(node) for node in nodes),
-            disputed=unique(id_ for entry in judged for id_ in entry.disputed),
+            disputed=disputed,
             declared_names=unique(name for f in found if f for name in f.declared_names),
             multimodal=any(is_multimodal(node) for node in claims),
             vendor_regions=vendor_regions,
@@ -173,7 +175,10 @@ class _Resolver:
     def _vendors(
         self, nodes: list[Ancestor], effective: tuple[str, ...]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Home regions of everyone but packagers, and the repositories without a known one."""
+        """Home regions of everyone but packagers, and the repositories without a known one.
+
+        The licensors of `effective` count too; those of a disputed license do not.
+        """
         authors = [node for node in nodes if node.relation != "quantized"]
         homes = [self._index.licenses[id_].licensor_region for id_ in effective]
         regions = [self._region_of(node) for node in authors]

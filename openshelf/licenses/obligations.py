@@ -115,7 +115,12 @@ def sheet_terms(
     entries = [licenses[id_] for id_ in effective if id_ in licenses]
     must = [_duty_row(duty, licenses) for duty in duties]
     must += [row for entry in entries if (row := _outputs_row(entry))]
-    only_if = [_scale_row(e, t.text, t.ref) for e in entries for t in e.thresholds if t.text]
+    only_if = [
+        _scale_row(entry, threshold.text, threshold.ref)
+        for entry in entries
+        for threshold in entry.thresholds
+        if threshold.text and threshold.effect != "display_required"
+    ]
     only_if += [
         TermRow("region", region.text, region.ref, entry.id)
         for entry in entries

@@ -39,6 +39,10 @@ def applied_obligations(entry: License, findings: Findings) -> tuple[AppliedObli
     ]
     if any(duty.applies is not False for duty in duties):
         findings.raise_to(Verdict.ALLOWED_WITH_OBLIGATIONS)
+    if entry.is_unsure("obligations") and (biting := [d for d in duties if d.applies]):
+        # What is owed here could not be confirmed, so that nobody can say that it was done.
+        reason = findings.from_fact("unsure_fact", entry.id, biting[0].ref)
+        findings.add(Verdict.NEEDS_REVIEW, reason)
     return tuple(duties)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.license import License, RegionRestriction, Threshold
@@ -11,7 +12,7 @@ from openshelf.policy.organization import Organization
 from openshelf.policy.verdict import PolicyReason
 
 DISPLAY = "display_required"
-_FACTS_OF_SCOPE = {
+_FACTS_OF_SCOPE: dict[str, tuple[str, ...]] = {
     "any": (),
     "commercial": ("commercial",),
     "maas": ("hosts_service",),
@@ -27,9 +28,11 @@ _EFFECTS = {
 def check_limits(entry: License, findings: Findings, *, multimodal: bool) -> None:
     """All limits of one license; display lines are duties and counted there."""
     _check_commercial(entry, findings)
-    for threshold in entry.thresholds:
-        if threshold.effect != DISPLAY:
-            _check_threshold(entry, threshold, findings)
+    limits = [threshold for threshold in entry.thresholds if threshold.effect != DISPLAY]
+    for threshold in limits:
+        _check_threshold(entry, threshold, findings)
+    if not limits and entry.is_unsure("thresholds"):
+        _check_unknown_limits(entry, findings)
     for region in entry.regions:
         if region.applies_to == "all" or multimodal:
             _check_region(entry, region, findings)
@@ -85,12 +88,13 @@ def _reached(
 
 def _check_threshold(entry: License, threshold: Threshold, findings: Findings) -> None:
     met, on_the_line, missing = threshold_state(threshold, findings.organization)
-    fact = "mau_over_on_release" if threshold.frozen_at else threshold.metric
+    fact = _fact_of(threshold, findings.organization)
     code, clause, verdict = threshold.effect, threshold.ref, Verdict.NEEDS_REVIEW
     if met is None:
-        findings.lacks_deciding(entry.id, clause, missing, threshold.metric)
+        shown = "/".join(missing) if threshold.metric == "any" else threshold.metric
+        findings.lacks_deciding(entry.id, clause, missing, shown)
         return
-    if entry.is_unsure("thresholds") and findings.organization.commercial is not False:
+    if entry.is_unsure("thresholds") and _line_decides(threshold, findings.organization):
         code = "unsure_fact"
     elif on_the_line:
         code, clause = "on_the_line", f"boundary {clause}"
@@ -99,6 +103,34 @@ def _check_threshold(entry: License, threshold: Threshold, findings: Findings) -
     else:
         return
     findings.add(verdict, findings.from_fact(code, entry.id, clause, fact))
+
+
+def _fact_of(threshold: Threshold, organization: Organization) -> str:
+    """The fact that a reason names: the figure, or the business where any size is meant."""
+    if threshold.metric == "any":
+        business = _FACTS_OF_SCOPE.get(threshold.when, ()) or ("commercial",)
+        return next((fact for fact in business if getattr(organization, fact)), business[0])
+    return "mau_over_on_release" if threshold.frozen_at else threshold.metric
+
+
+def _line_decides(threshold: Threshold, organization: Organization) -> bool:
+    """Whether another figure in an unconfirmed line could change the answer.
+
+    It could not for whom the line does not bind, nor below a line that only ever rises.
+    """
+    met, _, _ = threshold_state(replace(threshold, value=-1), organization)
+    if met is False:
+        return False
+    reached, _, _ = _reached(threshold, organization)
+    return not (threshold.only_rises and reached is False)
+
+
+def _check_unknown_limits(entry: License, findings: Findings) -> None:
+    """Nobody could say whether a license limits commercial use by scale."""
+    fact, commercial = entry.commercial_use, findings.organization.commercial
+    if fact.value == "conditional" and commercial is not False:
+        reason = findings.from_fact("unsure_fact", entry.id, fact.ref or "")
+        findings.add(Verdict.NEEDS_REVIEW, reason)
 
 
 def _check_region(entry: License, region: RegionRestriction, findings: Findings) -> None:
@@ -119,6 +151,9 @@ def _check_region(entry: License, region: RegionRestriction, findings: Findings)
 def _check_outputs(entry: License, findings: Findings) -> None:
     rule, organization = entry.train_other_models, findings.organization
     clause = rule.ref or ""
+    if entry.is_unsure("outputs"):
+        _check_unsure_outputs(entry, clause, findings)
+        return
     if rule.value not in ("prohibited", "research_only"):
         return
     broken: bool | None = organization.trains_on_outputs
@@ -132,6 +167,15 @@ def _check_outputs(entry: License, findings: Findings) -> None:
     elif broken is None:
         missing = [fact for fact in facts if getattr(organization, fact) is None]
         findings.lacks_deciding(entry.id, clause, missing, "/".join(missing))
+
+
+def _check_unsure_outputs(entry: License, clause: str, findings: Findings) -> None:
+    trains = findings.organization.trains_on_outputs
+    if trains:
+        reason = findings.from_fact("unsure_fact", entry.id, clause, "trains_on_outputs")
+        findings.add(Verdict.NEEDS_REVIEW, reason)
+    elif trains is None:
+        findings.lacks_deciding(entry.id, clause, ("trains_on_outputs",), "trains_on_outputs")
 
 
 def _answers(organization: Organization, facts: Iterable[str]) -> list[bool | None]:

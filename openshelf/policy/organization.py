@@ -39,6 +39,7 @@ class Organization:
     hosts_service: bool | None = None
     ai_work_assistant: bool | None = None
     trains_on_outputs: bool | None = None
+    competes_with_licensor: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def decide(
         _check_team_list(id_, entry, license, policy.rules, findings)
         check_limits(entry, findings, multimodal=license.multimodal)
         obligations.extend(applied_obligations(entry, findings))
-    _check_vendors(license, policy.rules, findings)
+    _check_vendors(license, licenses, policy.rules, findings)
     _check_evidence(license, policy.rules, findings)
     return Decision(
         license=license,
@@ -91,22 +91,21 @@ def _team_reason(rule: str, license_id: str, findings: Findings) -> PolicyReason
     return PolicyReason(code, license_id, code, source=findings.source)
 
 
-def _check_vendors(license: EffectiveLicense, rules: Rules, findings: Findings) -> None:
-    """deny_vendor_regions looks at everyone who made a part of the model, not at the packager."""
-    denied = [
-        region
-        for region in rules.deny_vendor_regions
-        if any(region_matches(vendor, region) for vendor in license.vendor_regions)
-    ]
-    for region in denied:
-        reason = PolicyReason(
-            "policy.deny_vendor_regions",
-            "policy",
-            f"deny_vendor_regions:{region}",
-            value=region,
-            source=findings.source,
-        )
-        findings.add(Verdict.BLOCKED, reason)
+def _check_vendors(
+    license: EffectiveLicense, licenses: Mapping[str, License], rules: Rules, findings: Findings
+) -> None:
+    """deny_vendor_regions looks at everyone who made a part of the model, not at the packager.
+
+    The home of a licensor whose license is only claimed is a question, not an answer.
+    """
+    claimed = [licenses[id_].licensor_region for id_ in license.disputed if id_ in licenses]
+    denied = False
+    for region in rules.deny_vendor_regions:
+        if any(region_matches(vendor, region) for vendor in license.vendor_regions):
+            findings.add(Verdict.BLOCKED, _vendor_reason(region, findings))
+            denied = True
+        elif any(region_matches(vendor, region) for vendor in claimed if vendor):
+            findings.add(Verdict.NEEDS_REVIEW, _vendor_reason(region, findings))
     if rules.deny_vendor_regions and not denied and license.unknown_vendors:
         reason = PolicyReason(
             "policy.vendor_region_unknown",
@@ -116,6 +115,16 @@ def _check_vendors(license: EffectiveLicense, rules: Rules, findings: Findings) 
             source=findings.source,
         )
         findings.add(Verdict.NEEDS_REVIEW, reason)
+
+
+def _vendor_reason(region: str, findings: Findings) -> PolicyReason:
+    return PolicyReason(
+        "policy.deny_vendor_regions",
+        "policy",
+        f"deny_vendor_regions:{region}",
+        value=region,
+        source=findings.source,
+    )
 
 
 def _check_evidence(license: EffectiveLicense, rules: Rules, findings: Findings) -> None:

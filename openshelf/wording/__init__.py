@@ -3,7 +3,7 @@
 One table per package, `code → template`. The window passes the template through its translation
 before it is filled; the command line fills the English. Fields take our own format words:
 `{size_bytes:bytes}` (7.3 GB), `:gib` (6.8 GiB), `:tokens` (8K), `:rate` (38 MB/s), `:duration`
-(3 min), `:percent` (0.97 → 97 %), `:list` (a, b and c).
+(3 min), `:percent` (0.97 → 97 %), `:list` (a, b and c), `:fact` (mau → monthly active users).
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ class _Formatter(string.Formatter):
                 return units.format_duration(float(value))
             case "percent":
                 return f"{float(value) * 100:.0f} %"
+            case "fact":
+                names = str(value).split("/")
+                return join_words([template(f"fact_{name}") for name in names])
             case "list":
                 return join_words([str(item) for item in value])
             case _:

@@ -20,13 +20,13 @@ _VERDICTS = {
 
 _REASONS = {
     "no_commercial_use": "{license} does not allow commercial use ({ref}).",
-    "no_rights": "{license} gives no rights at your size ({ref}; {fact}).",
-    "needs_separate_license": "At your size {license} asks for a separate license from the licensor ({ref}; {fact}).",
-    "needs_review_by_licensor": "At your size {license} asks for a review by the licensor ({ref}; {fact}).",
+    "no_rights": "{license} gives no rights to an organization like yours ({ref}: {fact:fact}).",
+    "needs_separate_license": "From an organization like yours {license} asks for a separate license ({ref}: {fact:fact}).",
+    "needs_review_by_licensor": "From an organization like yours {license} asks for a review by the licensor ({ref}: {fact:fact}).",
     "on_the_line": "Your figure stands exactly on a line of {license} that can be read both ways ({ref}).",
-    "region_excluded": "{license} gives no rights where you are ({ref}; {fact}).",
+    "region_excluded": "{license} gives no rights where you are ({ref}: {fact:fact}).",
     "outputs_prohibited": "{license} forbids training other models on outputs, which your policy says you do ({ref}).",
-    "fact_missing": "{license} depends on a fact about you that is not known ({fact}).",
+    "fact_missing": "{license} depends on a fact about you that is not known: {fact:fact}.",
     "unknown_license": "Nobody can say what the license asks ({license}). Read its text first.",
     "unsure_fact": "A fact of {license} that decides here could not be confirmed in its text ({ref}).",
     "policy.allow_only": "{license} is not on your policy’s list of allowed licenses.",
@@ -118,6 +118,7 @@ _FACTS = {
     "fact_hosts_service": "whether it is offered as a service",
     "fact_ai_work_assistant": "whether it drives an AI coding or office assistant",
     "fact_trains_on_outputs": "whether other models are trained on its outputs",
+    "fact_competes_with_licensor": "whether your products compete with the licensor’s",
 }
 
 _LOG = {

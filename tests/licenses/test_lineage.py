@@ -205,10 +205,10 @@ def test_a_packager_may_not() -> None:
 def test_unknown_license_of_the_base() -> None:
     found = resolved(
         node("s/Qwen2.5-3B-GGUF", "apache-2.0", "Qwen/Qwen2.5-3B"),
-        RepoClaims("Qwen/Qwen2.5-3B", card={"license": "other", "license_name": "qwen-research"}),
+        RepoClaims("Qwen/Qwen2.5-3B", card={"license": "other", "license_name": "qwen-next"}),
     )
     assert set(found.effective) == {"apache-2.0", "unknown"}
-    assert found.declared_names == ("qwen-research",)
+    assert found.declared_names == ("qwen-next",)
     assert "label_conflict" in found.flags
 
 

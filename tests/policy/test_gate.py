@@ -91,7 +91,7 @@ def test_other_files_or_commits_are_not(log: AcceptanceLog) -> None:
 
 def test_needs_review_stops_only_with_a_policy(log: AcceptanceLog) -> None:
     free = gate_of(log)
-    decision = free.decide(under("qwen-research"))
+    decision = free.decide(under("nobodys-terms"))
     assert decision.verdict is Verdict.NEEDS_REVIEW
     accept(log, free, decision)
     assert log.records()[0]["unreviewed"] is True

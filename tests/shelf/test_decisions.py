@@ -40,7 +40,7 @@ def decide(catalog: Catalog, repo: str, policy: Policy | None = None) -> Decisio
         ("unsloth/DeepSeek-R1-Distill-Llama-70B-GGUF", {"mit", "llama3.3"}),
         ("unsloth/DeepSeek-R1-0528-Qwen3-8B-GGUF", {"mit", "apache-2.0"}),
         ("unsloth/Llama-4-Scout-17B-16E-Instruct-GGUF", {"llama4"}),
-        ("Qwen/Qwen2.5-3B-Instruct-GGUF", {"unknown"}),
+        ("Qwen/Qwen2.5-3B-Instruct-GGUF", {"qwen-research"}),
     ],
 )
 def test_terms_of_the_base_come_along(catalog: Catalog, repo: str, effective: set[str]) -> None:
@@ -58,10 +58,24 @@ def test_no_model_of_the_shelf_hangs_in_the_air(catalog: Catalog) -> None:
                 assert not {"unresolved_base", "cycle", "no_license_on_chain"} & set(flags), repo
 
 
-def test_a_license_that_we_do_not_know_needs_a_review(catalog: Catalog) -> None:
-    decision = decide(catalog, "Qwen/Qwen2.5-3B-Instruct-GGUF")
-    assert decision.verdict is Verdict.NEEDS_REVIEW
-    assert decision.license.declared_names == ("qwen-research",)
+def test_research_only_depends_on_what_it_is_for(catalog: Catalog) -> None:
+    repo = "Qwen/Qwen2.5-3B-Instruct-GGUF"
+    open_question = decide(catalog, repo)
+    assert open_question.verdict is Verdict.NEEDS_REVIEW
+    assert "commercial" in open_question.facts_missing
+    company = Policy(organization=Organization(commercial=True))
+    assert decide(catalog, repo, company).verdict is Verdict.BLOCKED
+    hobby = Policy(organization=Organization(commercial=False))
+    assert decide(catalog, repo, hobby).verdict is Verdict.ALLOWED_WITH_OBLIGATIONS
+
+
+def test_every_license_of_the_shelf_is_known(catalog: Catalog) -> None:
+    decisions = CatalogDecisions(catalog, Gate(load_licenses(), Policy(), NoRecords()))
+    for family in catalog.families:
+        for model in family.models:
+            for repo in (*model.gguf_repos, model.hub_repo):
+                effective = decisions.decide(model, repo).license.effective
+                assert "unknown" not in effective, repo
 
 
 @pytest.mark.parametrize(("domicile", "verdict"), [("DE", "blocked"), ("US", "allowed")])
@@ -85,7 +99,7 @@ def test_llama_4_is_multimodal_also_as_a_text_file(
     [
         ("Qwen/Qwen3-8B-GGUF", "yes"),
         ("unsloth/DeepSeek-R1-Distill-Llama-8B-GGUF", "conditional"),
-        ("Qwen/Qwen2.5-3B-Instruct-GGUF", "unknown"),
+        ("Qwen/Qwen2.5-3B-Instruct-GGUF", "no"),
     ],
 )
 def test_commercial_use_is_the_worst_along_the_lineage(
