@@ -19,7 +19,7 @@ def print_decision(decision: Decision, output: Output) -> None:
     output.line(f"verdict: {verdict}")
     for reason in decision.reasons:
         sentence = wording.sentence(Reason(reason.code, reason.as_json()))
-        output.line(f"  {sentence} [{reason.license} {reason.ref}]")
+        output.line(f"  {sentence} [{reason.license} {reason.clause or reason.ref}]")
     for flag in license.flags:
         output.line(f"  {wording.template(flag)}")
     for obligation in decision.obligations:
@@ -28,7 +28,8 @@ def print_decision(decision: Decision, output: Output) -> None:
         elif obligation.applies:
             mark = "applies"
         else:
-            mark = "depends on " + ", ".join(obligation.trigger)
+            named = [wording.template(f"trigger_{name}") for name in obligation.trigger]
+            mark = "depends on " + wording.join_words(named)
         output.line(f"  [{mark}] {obligation.text} ({obligation.license} {obligation.ref})")
         if obligation.exact:
             output.line(f'      "{obligation.exact}"')

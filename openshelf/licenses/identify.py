@@ -7,7 +7,7 @@ tag > GGUF header > our own catalog. Every claim is kept; none is silently overr
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openshelf.licenses.claims import RepoClaims, printable, strings_of
 from openshelf.licenses.homes import heads_at_home, settle, with_variant
@@ -68,6 +68,12 @@ def identify(node: RepoClaims, index: LicenseIndex) -> Identified:
     text = _text_claim(node, index, named)
     header = _header_claims(node, index)
     catalog = _named("catalog", node.declared or "", index)
+    text, link, name, catalog = (
+        claim and _as_at_home(claim, node, index) for claim in (text, link, name, catalog)
+    )
+    tags, header = (
+        [_as_at_home(claim, node, index) for claim in group] for group in (tags, header)
+    )
     claims = tuple(
         claim for claim in (text, link, name, *tags, *header, catalog) if claim is not None
     )
@@ -90,6 +96,10 @@ class _Evidence:
     witness: tuple[str, ...]
     flags: list[str]
     inherits: bool = False
+
+
+def _as_at_home(claim: Claim, node: RepoClaims, index: LicenseIndex) -> Claim:
+    return replace(claim, ids=with_variant(node.organization, claim.ids, index))
 
 
 def _decide(node: RepoClaims, index: LicenseIndex, evidence: _Evidence) -> Identified:
@@ -176,7 +186,6 @@ def _text_claim(
         if len(heads) > 1 and any(set(heads) & set(ids) for ids in named):
             return None
         found = heads if len(heads) == 1 else ()
-    found = with_variant(node.organization, found, index)
     return Claim("text", f"{printable(node.license_path)} sha256 {digest}", found)
 
 
@@ -184,10 +193,10 @@ def _card_claims(
     node: RepoClaims, index: LicenseIndex
 ) -> tuple[Claim | None, Claim | None, list[Claim]]:
     link = next(iter(strings_of(node.card.get("license_link"))), "")
-    places = with_variant(node.organization, index.by_link(link), index)
+    places = index.by_link(link)
     name = next(iter(strings_of(node.card.get("license_name"))), "")
     tags = [
-        Claim("tag", tag, with_variant(node.organization, index.by_name(tag), index))
+        Claim("tag", tag, index.by_name(tag))
         for tag in strings_of(node.card.get("license"))
         if normalized_name(tag) not in _SAYS_NOTHING
     ]

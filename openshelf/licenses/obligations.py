@@ -20,7 +20,9 @@ _KINDS = {
     "attribution": "pass_on",
     "share_alike": "pass_on",
     "network_source": "pass_on",
+    "no_derivative_sharing": "pass_on",
     "state_changes": "mark",
+    "no_misrepresentation": "mark",
     "register_commercial": "ask",
     "separate_license": "ask",
     "separate_license_redistribution": "ask",
@@ -122,13 +124,19 @@ def sheet_terms(
         if threshold.text and threshold.effect != "display_required"
     ]
     only_if += [
-        TermRow("region", region.text, region.ref, entry.id)
+        TermRow("region", region.text, region.ref, entry.id, is_unsure=_is_unsure(entry, "regions"))
         for entry in entries
         for region in entry.regions
         if region.text and (multimodal or region.applies_to == "all")
     ]
     may = [
-        TermRow("allowed", permission.text, permission.ref, entry.id)
+        TermRow(
+            "allowed",
+            permission.text,
+            permission.ref,
+            entry.id,
+            is_unsure=_is_unsure(entry, permission.fact),
+        )
         for entry in entries
         for permission in entry.permissions
     ]
@@ -148,7 +156,8 @@ def _duty_row(duty: DutyLike, licenses: Mapping[str, License]) -> TermRow:
         when=min(bites, key=WHEN.index, default="use"),
         exact=duty.exact,
         applies=duty.applies,
-        is_unsure=entry is not None and entry.is_unsure("obligations"),
+        is_unsure=entry is not None
+        and (_is_unsure(entry, "obligations") or (bool(duty.exact) and entry.is_unsure("wording"))),
     )
 
 
@@ -157,11 +166,17 @@ def _outputs_row(entry: License) -> TermRow | None:
     if entry.train_other_models.value != "prohibited":
         return None
     text = entry.outputs_text or "Do not use its outputs to improve other models."
-    return TermRow("outputs", text, entry.train_other_models.ref or "", entry.id, when="outputs")
+    ref, is_unsure = entry.train_other_models.ref or "", _is_unsure(entry, "outputs")
+    return TermRow("outputs", text, ref, entry.id, when="outputs", is_unsure=is_unsure)
+
+
+def _is_unsure(entry: License, fact: str) -> bool:
+    """Whether a row wants a question mark: for its fact, or for the clause that it names."""
+    return entry.is_unsure(fact) or entry.is_unsure("clauses")
 
 
 def _scale_row(entry: License, text: str, ref: str) -> TermRow:
-    return TermRow("scale", text, ref, entry.id, is_unsure=entry.is_unsure("thresholds"))
+    return TermRow("scale", text, ref, entry.id, is_unsure=_is_unsure(entry, "thresholds"))
 
 
 def _place_of_kind(kind: str) -> int:

@@ -12,6 +12,8 @@ from openshelf.policy.organization import Organization
 from openshelf.policy.verdict import PolicyReason
 
 DISPLAY = "display_required"
+UNREAD_OUTPUTS = "clause on outputs"
+"""Stands for the number of a clause that nobody could read."""
 _FACTS_OF_SCOPE: dict[str, tuple[str, ...]] = {
     "any": (),
     "commercial": ("commercial",),
@@ -152,7 +154,7 @@ def _check_outputs(entry: License, findings: Findings) -> None:
     rule, organization = entry.train_other_models, findings.organization
     clause = rule.ref or ""
     if entry.is_unsure("outputs"):
-        _check_unsure_outputs(entry, clause, findings)
+        _check_unsure_outputs(entry, clause or UNREAD_OUTPUTS, findings)
         return
     if rule.value not in ("prohibited", "research_only"):
         return

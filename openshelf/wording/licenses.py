@@ -33,9 +33,9 @@ _REASONS = {
     "policy.deny_classes": "Your policy denies the class of licenses that {license} belongs to.",
     "policy.require_osi": "Your policy asks for an OSI-approved license, and {license} is none.",
     "policy.require_license_text": "Your policy asks for the license text, and that of {license} was not read yet.",
-    "policy.deny_vendor_regions": "Your policy denies vendors from a region that made a part of this model ({ref}).",
+    "policy.deny_vendor_regions": "Your policy denies vendors from a region that made a part of this model ({value}).",
     "policy.vendor_region_unknown": "Your policy denies some vendor regions, and the home of one vendor of this model is not known.",
-    "policy.strict_labels": "Your policy asks for clean license labels, and this model’s are not ({ref}).",
+    "policy.strict_labels": "Your policy asks for clean license labels, and this model’s are not.",
 }
 
 _FLAGS = {
@@ -121,6 +121,25 @@ _FACTS = {
     "fact_competes_with_licensor": "whether your products compete with the licensor’s",
 }
 
+_TRIGGERS = {
+    "trigger_use": "using it",
+    "trigger_commercial_use": "commercial use",
+    "trigger_commercial": "commercial use",
+    "trigger_any": "its scale",
+    "trigger_maas": "offering it as a service",
+    "trigger_maas_or_ai_work_assistant": "offering it as a service or in an AI work assistant",
+    "trigger_redistribute": "passing the model on",
+    "trigger_redistribute_commercial": "passing the model on commercially",
+    "trigger_distribute_product": "shipping it in a product",
+    "trigger_distribute_derivative": "publishing a changed model",
+    "trigger_make_derivative": "changing the model",
+    "trigger_host_service": "offering it as a service",
+    "trigger_train_on_outputs_distribute": "publishing a model trained on its outputs",
+    "trigger_publish": "publishing something about it",
+    "trigger_publish_results": "publishing results",
+    "trigger_termination": "the end of the license",
+}
+
 _LOG = {
     "log_whole": "The log is whole: {records} records, head {head_sha256}.",
     "log_not_a_record": "Line {line} of the log is not a record.",
@@ -134,4 +153,12 @@ _LOG = {
     "log_limits": "Whoever can rewrite both the log and its head is not detected on this machine. Keep the head elsewhere.",
 }
 
-TEMPLATES: dict[str, str] = {**_VERDICTS, **_REASONS, **_FLAGS, **_SHEET, **_FACTS, **_LOG}
+TEMPLATES: dict[str, str] = {
+    **_VERDICTS,
+    **_REASONS,
+    **_FLAGS,
+    **_SHEET,
+    **_FACTS,
+    **_TRIGGERS,
+    **_LOG,
+}

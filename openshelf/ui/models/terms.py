@@ -132,5 +132,6 @@ def _shown(row: TermRow, *, has_several: bool) -> ShownRow:
     # A merged row names its licenses in its clause already.
     is_named = ", " in row.license
     ref = f"{row.license} {row.ref}" if has_several and not is_named else row.ref
-    note = words("applies_no") if row.applies is False else ""
+    # A duty for the end of the license is not for now, but it will be for everybody.
+    note = words("applies_no") if row.applies is False and row.when != "later" else ""
     return ShownRow(ChipText(tag, kind), row.text, ref, row.exact, note)
