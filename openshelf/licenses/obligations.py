@@ -162,8 +162,8 @@ def _duty_row(duty: DutyLike, licenses: Mapping[str, License]) -> TermRow:
 
 
 def _outputs_row(entry: License) -> TermRow | None:
-    """A ban on training with what the model writes is a duty too, though not listed as one."""
-    if entry.train_other_models.value != "prohibited":
+    """A limit on training with what the model writes is a duty too, though not listed as one."""
+    if entry.train_other_models.value not in ("prohibited", "research_only"):
         return None
     text = entry.outputs_text or "Do not use its outputs to improve other models."
     ref, is_unsure = entry.train_other_models.ref or "", _is_unsure(entry, "outputs")
