@@ -53,3 +53,13 @@ def heads_at_home(
     plain = normalized_text(head)
     signed = [id_ for id_ in kept if index.licenses[id_].licensor.casefold() in plain]
     return settle(repo, [tuple(signed or kept)], index)
+
+
+def leads_astray(meanings: tuple[str, ...], found: tuple[str, ...], index: LicenseIndex) -> bool:
+    """Whether a name of several meanings leads astray: the text is none of them, or it forbids
+    commercial use and another one does not.
+    """
+    if not set(found) & set(meanings):
+        return True
+    strict = [index.licenses[id_].commercial_use.value == "no" for id_ in found]
+    return any(strict) and any(index.licenses[i].commercial_use.value != "no" for i in meanings)

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from openshelf.licenses.claims import RepoClaims, printable, strings_of
-from openshelf.licenses.homes import heads_at_home, settle, with_variant
+from openshelf.licenses.homes import heads_at_home, leads_astray, settle, with_variant
 from openshelf.licenses.index import LicenseIndex, normalized_name
 from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE
 
@@ -51,6 +51,8 @@ class Identified:
     licenses: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     witness: tuple[str, ...] = ()
+    witness_meanings: tuple[str, ...] = ()
+    """What an ambiguous name in the header may stand for."""
     claims: tuple[Claim, ...] = ()
     flags: tuple[str, ...] = ()
     declared_names: tuple[str, ...] = ()
@@ -79,13 +81,21 @@ def identify(node: RepoClaims, index: LicenseIndex) -> Identified:
     )
     own = [claim for claim in (link, name, *tags) if claim is not None]
     witness: tuple[str, ...] = ()
+    meanings: tuple[str, ...] = ()
     if text is None and not own:
         own = list(header) or ([catalog] if catalog else [])
     elif header:
-        witness = _union(header) or (UNKNOWN_LICENSE,)
+        witness = _union([claim for claim in header if len(claim.ids) == 1])
+        shared = [claim.ids for claim in header if len(claim.ids) > 1]
+        meanings = settle(node.id, shared, index) if shared else ()
+        if len(meanings) == 1:
+            witness, meanings = _merged(witness, meanings), ()
+        if not witness and not meanings:
+            witness = (UNKNOWN_LICENSE,)
     flags = ["list_license"] if len(tags) > 1 or (not tags and len(header) > 1) else []
     inherits = name is not None and normalized_name(name.value) in _INHERITING
-    return _decide(node, index, _Evidence(claims, text, own, witness, flags, inherits=inherits))
+    found = _decide(node, index, _Evidence(claims, text, own, witness, flags, inherits=inherits))
+    return replace(found, witness_meanings=meanings)
 
 
 @dataclass
@@ -146,21 +156,11 @@ def _with_text(
     found = text.ids or (UNKNOWN_LICENSE,)
     others = tuple(id_ for id_ in stated if id_ not in found)
     ambiguous = [claim for claim in own if len(claim.ids) > 1]
-    if others or (ambiguous and _is_hidden_by(_union(ambiguous), found, index)):
+    if others or (ambiguous and leads_astray(_union(ambiguous), found, index)):
         flags.append("custom_text_mismatch")
     if others and text.ids:
         flags.append("node_conflict")
     return _merged(found, others)
-
-
-def _is_hidden_by(meanings: tuple[str, ...], found: tuple[str, ...], index: LicenseIndex) -> bool:
-    """Whether a name of several meanings leads astray: the text is none of them, or it forbids
-    commercial use and another one does not.
-    """
-    if not set(found) & set(meanings):
-        return True
-    strict = [index.licenses[id_].commercial_use.value == "no" for id_ in found]
-    return any(strict) and any(index.licenses[i].commercial_use.value != "no" for i in meanings)
 
 
 def _contradicts(own: list[Claim]) -> bool:

@@ -73,10 +73,15 @@ class Judgment:
         flags = list(found.flags)
         own = unique(self._variant(id_, inherited) for id_ in found.licenses)
         if found.candidates:
-            own = unique([*own, *self._settled_by_parents(node, found, inherited)])
+            own = unique(
+                [*own, *self._settled_by_parents(node, found, found.candidates, inherited)]
+            )
         elif found.is_silent:
             return self._silent(node, found, inherited, flags)
-        from_header = tuple(id_ for id_ in found.witness if id_ not in own)
+        witness = found.witness
+        if meanings := found.witness_meanings:
+            witness = (*witness, *self._settled_by_parents(node, found, meanings, inherited))
+        from_header = tuple(id_ for id_ in witness if id_ not in own)
         conflict, disputed, over = self._compare(node, found, own, inherited, from_header)
         flags += ["label_conflict"] if conflict else []
         flags += ["over_restrictive_label"] if over else []
@@ -103,13 +108,17 @@ class Judgment:
         return any(parent.claims is None for parent in self.ancestry.parents_of(node))
 
     def _settled_by_parents(
-        self, node: Ancestor, found: Identified, inherited: tuple[str, ...]
+        self,
+        node: Ancestor,
+        found: Identified,
+        candidates: tuple[str, ...],
+        inherited: tuple[str, ...],
     ) -> tuple[str, ...]:
         """An ambiguous name means what it means on the base model that bears the same name."""
-        shared = tuple(id_ for id_ in found.candidates if id_ in inherited)
+        shared = tuple(id_ for id_ in candidates if id_ in inherited)
         if shared:
             return shared
-        if at_home := self._settled_by_homes(node, found.candidates):
+        if at_home := self._settled_by_homes(node, candidates):
             return at_home
         names = {name.casefold() for name in found.declared_names}
         for parent in self.ancestry.parents_of(node):

@@ -157,6 +157,24 @@ def test_modified_mit_by_the_base(license_id: str) -> None:
     assert "unresolved_base" in unread.flags
 
 
+def test_modified_mit_in_a_header_beside_a_card() -> None:
+    home = HOMES["kimi-modified-mit"]
+    header = {"general.license": "modified-mit"}
+    target = RepoClaims("x/k-GGUF", card={"license": "mit", "base_model": home}, gguf=header)
+    found = resolved(target, RepoClaims(home, card=other("modified-mit")))
+    assert set(found.effective) == {"mit", "kimi-modified-mit"}
+    assert "label_conflict" in found.flags
+    alone = resolved(RepoClaims("x/k-GGUF", card={"license": "mit"}, gguf=header))
+    assert set(alone.effective) == {"mit", "unknown"}
+
+
+def test_a_merge_of_two_modified_mits_is_under_both() -> None:
+    bases = [HOMES["kimi-modified-mit"], HOMES["mistral-modified-mit"]]
+    target = RepoClaims("x/mix", card={**other("modified-mit"), "base_model": bases})
+    found = resolved(target, *(RepoClaims(base, card=other("modified-mit")) for base in bases))
+    assert set(found.effective) == {"kimi-modified-mit", "mistral-modified-mit"}
+
+
 def test_modified_mit_of_nobody_is_unknown() -> None:
     assert resolved(RepoClaims("someone/x", card=other("modified-mit"))).effective == ("unknown",)
 
