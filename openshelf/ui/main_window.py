@@ -13,7 +13,7 @@ from typing_extensions import override
 from openshelf.hardware.facts import Machine
 from openshelf.library.downloads import Download
 from openshelf.services import Services
-from openshelf.ui.machine_watch import MachineWatch
+from openshelf.ui.models.machine_watch import MachineWatch
 from openshelf.ui.places import PAGES, RAIL_ORDER, Place
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.task_bridge import TaskBridge

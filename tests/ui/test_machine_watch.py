@@ -16,8 +16,8 @@ from openshelf.chat.interface import ModelInMemory
 from openshelf.hardware.facts import GpuKind, Machine
 from openshelf.reasons import Reason
 from openshelf.services import Services
-from openshelf.ui.machine_watch import MachineWatch
 from openshelf.ui.models.machine_facts import with_engine_of, without_our_model
+from openshelf.ui.models.machine_watch import MachineWatch
 from openshelf.ui.task_bridge import TaskBridge
 from tests.fakes.example_data import GIB, example_machine, example_offer, plain_machine
 from tests.fakes.services import (
