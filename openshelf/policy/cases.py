@@ -27,6 +27,7 @@ def evaluate_cases(
     A case is evaluated for the profiles that its `expect` names, else for its `profiles`. Nothing
     else of what is expected is read. Raises UsageError naming the case that cannot be understood.
     """
+    data = _mapping(data, "the file")
     licenses = load_licenses() if licenses is None else licenses
     index = LicenseIndex(licenses)
     profiles = _mapping(data.get("profiles", {}), "profiles")
