@@ -257,10 +257,13 @@ def test_the_words_of_an_empty_message_are_drawn_anew(
     composer.set_placeholder("Message the model…")
     with qtbot.waitExposed(composer):
         composer.show()
-    QApplication.processEvents()
+    # What showing it draws is none of this test's business.
+    for _ in range(10):
+        QApplication.processEvents()
     watch = _PaintWatch(composer.edit.viewport())
     composer.set_placeholder("Message Qwen3-14B…")
-    qtbot.waitUntil(lambda: not watch.area.isEmpty(), timeout=1000)
+    QApplication.processEvents()
+    assert not watch.area.isEmpty()
 
 
 def test_a_growing_sheet_takes_its_shadow_along(themed_app: QApplication, qtbot: QtBot) -> None:
