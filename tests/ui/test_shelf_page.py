@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from openshelf.errors import NetworkFailure
+from openshelf.errors import NetworkFailure, NotEnoughDisk
 from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
 from openshelf.services import Services
@@ -24,7 +24,7 @@ from openshelf.ui.pages.shelf import ShelfPage
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import Chip, FitBar, TextLabel
 from tests.fakes.example_data import example_machine, example_shelf, plain_machine
-from tests.fakes.services import fake_services, installed_model
+from tests.fakes.services import FakeSettingsStore, fake_services, installed_model
 
 
 @pytest.fixture
@@ -116,6 +116,18 @@ def test_context_and_preference_ask_again_and_are_kept(
     assert (asked[-1].context_length, asked[-1].prefer) == (32768, "speed")
     settings = page._services.settings.current
     assert (settings.context_length, settings.prefer) == (32768, "speed")
+
+
+def test_a_choice_that_cannot_be_kept_still_holds(
+    make_page: Callable[..., ShelfPage], qtbot: QtBot, asked: list[ShelfQuestion]
+) -> None:
+    settings = FakeSettingsStore()
+    settings.failure = NotEnoughDisk("/full", 1, 0)
+    page = make_page(settings=settings)
+    qtbot.waitUntil(lambda: len(asked) == 1)
+    qtbot.mouseClick(page.controls.context._group.button(2), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(asked) == 2)
+    assert asked[-1].context_length == 32768
 
 
 def test_rows_stay_until_the_new_ones_come_and_late_answers_are_dropped(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
+from openshelf.errors import OpenshelfError
 from openshelf.hardware.facts import Machine
 from openshelf.services import Services
 from openshelf.shelf.rows import Shelf, ShelfQuestion
@@ -22,6 +24,8 @@ from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import EmptyState, InlineNotice, NoticeLevel, ScrollPage
 from openshelf.ui.widgets.page import Page
+
+log = logging.getLogger(__name__)
 
 _CARDS_AT_ONCE = 6
 """Cards made before the first paint and then per turn of the event loop."""
@@ -219,11 +223,14 @@ class ShelfPage(Page):
             self._question, context_length=question.context_length, prefer=question.prefer
         )
         settings = self._services.settings
-        settings.save(
-            replace(
-                settings.current, context_length=question.context_length, prefer=question.prefer
-            )
+        chosen = replace(
+            settings.current, context_length=question.context_length, prefer=question.prefer
         )
+        try:
+            settings.save(chosen)
+        except OpenshelfError as error:
+            # In force until the end all the same; the Settings page tells people.
+            log.info("a choice on the shelf is not kept: %s", error)
         self._ask()
 
     def _on_filters_changed(self, question: ShelfQuestion) -> None:
