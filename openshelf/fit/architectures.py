@@ -1,10 +1,14 @@
-"""Which memory rules a model follows, decided from its metadata, then from llama.cpp's graphs."""
+"""Which memory rules a model follows, decided from its metadata, then from llama.cpp's graphs.
+
+An architecture is known once its graph is held against the installed engine in tests/fit; rules of
+caches alone are told for more of them, and make their bound a close one.
+"""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from openshelf.gguf.header import Header
 
@@ -12,7 +16,29 @@ from openshelf.gguf.header import Header
 class MemoryClass(enum.StrEnum):
     FULL = "full"
     """Multi-head or grouped-query attention with one full KV cache in every layer."""
+    WINDOW = "window"
+    """Some layers keep a window (or a chunk) of cells only."""
+    LATENT = "latent"
+    """Multi-head latent attention: one compressed row per cell, no values."""
+    RECURRENT = "recurrent"
+    """A state of fixed size in every layer, and no cache."""
+    HYBRID = "hybrid"
+    """Some layers keep a state, some a cache, some both."""
     UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class WindowRule:
+    """What llama.cpp takes where the file's keys are silent; `period` counts up to a full layer."""
+
+    period: int = 0
+    default: int = 0
+    fixed: int = 0
+    """The window whatever the key says, except 0."""
+    is_full_first: bool = False
+    layers: tuple[int, ...] | None = None
+    """Numbers of layers that have a window at all; None = any."""
+    is_chunked: bool = False
 
 
 PLAIN_ARCHITECTURES = frozenset(
@@ -23,17 +49,61 @@ PLAIN_ARCHITECTURES = frozenset(
 WINDOW_IGNORED = frozenset({"phi3"})
 """llama.cpp reads their sliding window and keeps a full cache all the same."""
 
-_OTHER_ATTENTION = (
-    "attention.sliding_window",
-    "attention.sliding_window_pattern",
+WINDOW_RULES: Mapping[str, WindowRule] = {
+    "gemma2": WindowRule(2, default=4096),
+    "gemma3": WindowRule(6),
+    "gemma3n": WindowRule(5),
+    "gemma4": WindowRule(),
+    "gpt-oss": WindowRule(2),
+    "cohere2": WindowRule(4),
+    "cohere2moe": WindowRule(4, is_full_first=True),
+    "llama4": WindowRule(4, fixed=8192, is_chunked=True),
+    "exaone4": WindowRule(4, default=4096, layers=(64,)),
+    "exaone-moe": WindowRule(4, default=128),
+    "olmo2": WindowRule(4),
+    "smallthinker": WindowRule(4, fixed=4096, is_full_first=True),
+    "afmoe": WindowRule(4),
+    "mellum": WindowRule(4),
+    "plamo3": WindowRule(8),
+    "laguna": WindowRule(4, is_full_first=True),
+    "mimo2": WindowRule(),
+    "step35": WindowRule(),
+    "granite-swa": WindowRule(),
+    "maple": WindowRule(),
+}
+ALWAYS_RECURRENT = frozenset({"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"})
+BOTH_IN_EVERY_LAYER = frozenset({"falcon-h1"})
+INTERVAL_RECURRENT = frozenset({"qwen35", "qwen35moe", "qwen3next"})
+ZERO_HEADS_RECURRENT = frozenset(
+    {"granitehybrid", "jamba", "lfm2", "lfm2moe", "nemotron_h", "nemotron_h_moe", "plamo2"}
+    | {"kimi-linear"}
+)
+"""A layer without heads of keys and values keeps a state."""
+NO_FEED_FORWARD_LAYERS = frozenset({"nemotron_h", "nemotron_h_moe"})
+"""A layer is attention, state or feed-forward, one of the three."""
+
+LATENT_ARCHITECTURES = frozenset({"deepseek2"})
+VERIFIED_WINDOWS = frozenset({"gemma3", "gpt-oss", "llama4"})
+VERIFIED_RECURRENT = frozenset({"granitehybrid"})
+VERIFIED = PLAIN_ARCHITECTURES | LATENT_ARCHITECTURES | VERIFIED_WINDOWS | VERIFIED_RECURRENT
+"""The tests hold the compute buffers of these against llama.cpp's own."""
+
+_WINDOW_KEYS = ("attention.sliding_window", "attention.sliding_window_pattern")
+_LATENT_KEYS = (
     "attention.key_length_mla",
     "attention.value_length_mla",
     "attention.kv_lora_rank",
+)
+_INTERVAL_KEYS = ("full_attention_interval", "attention.recurrent_layers")
+_OTHER_ATTENTION = (
+    *_WINDOW_KEYS,
+    *_LATENT_KEYS,
+    *_INTERVAL_KEYS,
     "attention.key_length_swa",
+    "attention.value_length_swa",
     "attention.shared_kv_layers",
     "attention.indexer.head_count",
     "attention.chunk_size",
-    "full_attention_interval",
     "nextn_predict_layers",
     "embedding_length_per_layer_input",
 )
@@ -41,23 +111,49 @@ _OTHER_STATE = ("ssm.", "wkv.", "kda.", "shortconv.", "token_shift_count")
 _PER_LAYER = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
 
 
+def window_rule(architecture: str) -> WindowRule | None:
+    return WINDOW_RULES.get(architecture)
+
+
+def has_cache_rules(architecture: str) -> bool:
+    """Whether the sizes of caches and states are known, that of the compute buffer or not."""
+    return (
+        architecture in VERIFIED
+        or architecture in WINDOW_RULES
+        or architecture in ALWAYS_RECURRENT
+        or architecture in BOTH_IN_EVERY_LAYER
+        or architecture in INTERVAL_RECURRENT
+        or architecture in ZERO_HEADS_RECURRENT
+    )
+
+
 def memory_class(header: Header) -> MemoryClass:
-    """The rules that the file's metadata call for; UNKNOWN where one of its keys is not plain."""
+    """The rules that the file's metadata call for; UNKNOWN where one of its keys is not ours."""
     architecture = header.architecture
-    if architecture not in PLAIN_ARCHITECTURES or not _is_plain(architecture, header.metadata):
+    if architecture not in VERIFIED:
         return MemoryClass.UNKNOWN
-    return MemoryClass.FULL
+    keys = {
+        name.removeprefix(f"{architecture}.")
+        for name, value in header.metadata.items()
+        if name.startswith(f"{architecture}.") and value not in (None, 0, False)
+    }
+    per_layer = {name for name in _PER_LAYER if isinstance(header.get(name), tuple)}
+    state = {name for name in keys if name.startswith(_OTHER_STATE)}
+    special = (keys & set(_OTHER_ATTENTION)) | per_layer | state
+    kind, allowed = _class_of(architecture, keys)
+    return kind if special <= allowed else MemoryClass.UNKNOWN
 
 
-def _is_plain(architecture: str, metadata: Mapping[str, Any]) -> bool:
-    start = f"{architecture}."
-    for name in _OTHER_ATTENTION:
-        is_window = name.startswith("attention.sliding_window")
-        if is_window and architecture in WINDOW_IGNORED:
-            continue
-        if metadata.get(start + name) not in (None, 0, False):
-            return False
-    if any(isinstance(metadata.get(start + name), tuple) for name in _PER_LAYER):
-        return False
-    others = tuple(start + name for name in _OTHER_STATE)
-    return not any(key.startswith(others) for key in metadata)
+def _class_of(architecture: str, keys: set[str]) -> tuple[MemoryClass, set[str]]:
+    """The class, and the keys that its rules take account of."""
+    if architecture in LATENT_ARCHITECTURES:
+        is_split = set(_LATENT_KEYS) <= keys
+        return (MemoryClass.LATENT if is_split else MemoryClass.UNKNOWN), set(_LATENT_KEYS)
+    if architecture in VERIFIED_WINDOWS:
+        return MemoryClass.WINDOW, {*_WINDOW_KEYS}
+    state = {name for name in keys if name.startswith(_OTHER_STATE)}
+    if architecture in ALWAYS_RECURRENT:
+        return MemoryClass.RECURRENT, state
+    if architecture in VERIFIED_RECURRENT:
+        return MemoryClass.HYBRID, {*_PER_LAYER, *_INTERVAL_KEYS} | state
+    return MemoryClass.FULL, set(_WINDOW_KEYS) if architecture in WINDOW_IGNORED else set()

@@ -20,7 +20,8 @@ _UNKNOWN_FACTOR = 2
 
 @dataclass(frozen=True)
 class Step:
-    """One evaluation: `ubatch` tokens, `cells` of the cache, `outputs` rows of logits."""
+    """One evaluation: `ubatch` tokens, `cells` of the cache (`window_cells` of those that keep a
+    window), `outputs` rows of logits."""
 
     ubatch: int
     cells: int
@@ -29,15 +30,25 @@ class Step:
     rotates_k: bool = False
     """A quantized cache is rotated first, by a matrix that is an input."""
     rotates_v: bool = False
-
-    @property
-    def mask_bytes(self) -> int:
-        return self.cells * self.ubatch * (2 if self.has_flash_attention else 4)
+    window_cells: int = 0
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one f32 activation for all tokens of the step."""
         return 4 * self.ubatch
+
+
+@dataclass(frozen=True)
+class LayerKinds:
+    """What kinds of layers are among those of a device."""
+
+    has_full: bool = True
+    has_windowed: bool = False
+    has_state: bool = False
+
+    @property
+    def caches(self) -> int:
+        return self.has_full + self.has_windowed
 
 
 @dataclass(frozen=True)
@@ -49,16 +60,31 @@ class Part:
     has_output: bool
     receives: bool = False
     """Its first layer gets its input from another device."""
+    kinds: LayerKinds = LayerKinds()
 
 
-def graph_inputs(shape: ModelShape, step: Step) -> int:
+def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
+    """The kinds among some layers; among all where there are none (their experts are)."""
+    whole = layers or range(shape.n_layers)
+    _, _, full, _, _, windowed, state = shape.layer_caches.within(whole)
+    return LayerKinds(full > 0, windowed > 0, state > 0)
+
+
+def mask_bytes(step: Step, kinds: LayerKinds) -> int:
+    cells = step.cells * kinds.has_full + step.window_cells * kinds.has_windowed
+    return cells * step.ubatch * (2 if step.has_flash_attention else 4)
+
+
+def graph_inputs(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     """Positions, cache indices and rotations: small inputs of every device with layers."""
     index_rows = 1 if step.has_flash_attention else shape.n_head_kv * shape.value_length
-    size = step.ubatch * (_POSITION_BYTES + _INDEX_BYTES * (1 + index_rows))
+    if shape.latent is not None:
+        index_rows = 0
+    size = step.ubatch * (_POSITION_BYTES + kinds.caches * _INDEX_BYTES * (1 + index_rows))
     if step.rotates_k:
-        size += 4 * _rotation(shape.key_length) ** 2
-    if step.rotates_v:
-        size += 4 * _SMALLEST_ROTATION**2
+        size += kinds.caches * 4 * _rotation(shape.key_length) ** 2
+    if step.rotates_v and shape.latent is None:
+        size += kinds.caches * 4 * _SMALLEST_ROTATION**2
     return size
 
 
@@ -74,73 +100,114 @@ def output_ids(step: Step) -> int:
     return max(32, step.outputs * _POSITION_BYTES)
 
 
-def attention_phase(shape: ModelShape, step: Step) -> int:
-    queries = shape.n_head * shape.key_length
-    keys = shape.n_head_kv * shape.key_length
-    size = step.mask_bytes + step.row_bytes * (2 * shape.n_embd + 2 * queries + 2 * keys)
+def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
+    """Bytes of the activations besides masks while a layer attends."""
+    if not kinds.caches:
+        return 0
+    if shape.latent is not None:
+        latent = shape.latent
+        heads = 2 * latent.rank + 2 * latent.rotated + latent.key_length
+        width = shape.n_head * heads + 3 * shape.n_embd
+    else:
+        queries = shape.n_head * shape.key_length
+        width = 2 * shape.n_embd + 2 * queries + 2 * shape.n_head_kv * shape.key_length
+    size = step.row_bytes * width
     if not step.has_flash_attention:
-        size += shape.n_head * step.cells * step.row_bytes
+        cells = step.cells if kinds.has_full else step.window_cells
+        size += shape.n_head * cells * step.row_bytes
+        if shape.latent is not None:
+            size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
     return size
 
 
 def feed_forward_phase(shape: ModelShape, step: Step) -> int:
+    """Bytes of the activations of the widest feed-forward part, dense or of experts."""
     width = 2 * shape.n_embd
-    if not shape.has_fused_qkv:
+    if shape.latent is not None:
+        width += shape.n_head * shape.latent.value_length
+    elif not shape.has_fused_qkv:
         width += shape.n_head * shape.key_length
-    if shape.n_expert:
-        used = max(1, shape.n_expert_used)
-        width += 3 * used * shape.n_ff_expert
-        if shape.n_embd > 2 * shape.n_ff_expert:
-            width += used * shape.n_embd
-    else:
-        width += 3 * shape.n_ff
-    return step.mask_bytes + step.row_bytes * width
+    dense = 3 * shape.n_ff
+    if not shape.n_expert:
+        return step.row_bytes * (width + dense)
+    used = max(1, shape.n_expert_used)
+    experts = 3 * used * shape.n_ff_expert
+    if shape.n_embd > 2 * shape.n_ff_expert or shape.latent is not None:
+        experts += used * shape.n_embd
+    if shape.n_ff_shared:
+        experts += shape.n_embd  # their sum waits for the shared expert's
+    return step.row_bytes * (width + max(experts, dense if shape.has_dense_layers else 0))
 
 
-def logits_phase(shape: ModelShape, step: Step, inputs: int) -> int:
+def state_phase(shape: ModelShape, step: Step) -> int:
+    """Bytes of the activations of a state-space layer."""
+    state = shape.state
+    if state is None:
+        return 0
+    width = shape.n_embd + 2 * state.inner + 2 * state.channels + state.heads + state.inner
+    return step.row_bytes * width + 4 * state.state * state.inner
+
+
+def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
+    """Bytes when the logits of all outputs are there; only large where more than one is asked."""
     size = 4 * step.outputs * shape.n_vocab
+    masks = mask_bytes(step, part.kinds)
     # where the last layer's freed block is too small for the logits, they land behind it
+    if shape.n_ff_shared:
+        return size + 4 * step.outputs * shape.n_embd * (2 * max(1, shape.n_expert_used) + 3)
+    if shape.has_expert_bias:
+        return size + 4 * step.outputs * shape.n_embd * 3
     if shape.has_fused_qkv:
-        return size + step.mask_bytes + step.row_bytes * 3 * shape.n_embd + inputs
-    if shape.n_head * shape.key_length < shape.n_embd:
+        return size + masks + step.row_bytes * 3 * shape.n_embd + inputs
+    if shape.n_head * shape.key_length < shape.n_embd and not shape.has_post_norm:
         behind = step.row_bytes * (shape.n_ff + 2 * shape.n_embd)
-        return size + step.mask_bytes + behind + inputs
+        return size + masks + behind + inputs
     return size + 4 * step.outputs * shape.n_embd
+
+
+def layers_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
+    """The most of a layer's activations, masks not among them."""
+    sizes = [attention_phase(shape, step, kinds), feed_forward_phase(shape, step)]
+    return max(*sizes, state_phase(shape, step) if kinds.has_state else 0)
 
 
 def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     """Bytes of the compute buffer of a device that holds `part`."""
     hidden = shape.n_embd * step.row_bytes
-    inputs = graph_inputs(shape, step)
+    masks = mask_bytes(step, part.kinds)
+    inputs = graph_inputs(shape, step, part.kinds)
     inputs += output_ids(step) if part.has_output or part.has_input else 0
     phases = [0]
     if part.has_layers:
-        layers = max(attention_phase(shape, step), feed_forward_phase(shape, step))
-        phases.append(layers + inputs)
+        phases.append(layers_phase(shape, step, part.kinds) + masks + inputs)
     if part.has_output:
-        phases.append(logits_phase(shape, step, inputs))
+        phases.append(logits_phase(shape, step, part, inputs))
     size = max(phases)
+    queries = shape.n_head * shape.key_length
     if part.has_input:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
         size += step.ubatch * _POSITION_BYTES
-        size += hidden if part.has_layers else 2 * hidden + step.mask_bytes + inputs
-        if part.has_output and step.rotates_k:
+        size += hidden if part.has_layers else 2 * hidden + masks + inputs
+        if part.has_output and (step.rotates_k or shape.has_post_norm):
             size += hidden  # a rotated copy, in some layouts of the allocator
+        elif part.has_layers and step.rotates_k and 0 < queries < shape.n_embd:
+            size += queries * step.row_bytes
     return size if shape.known else size * _UNKNOWN_FACTOR
 
 
 def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     """The same with several GPUs in a pipeline: inputs are kept in four copies."""
     hidden = shape.n_embd * step.row_bytes
-    inputs = step.mask_bytes + graph_inputs(shape, step)
+    inputs = mask_bytes(step, part.kinds) + graph_inputs(shape, step, part.kinds)
     inputs += output_ids(step) if part.has_output or part.has_input else 0
     copied = _PIPELINE_COPIES * inputs
     if not part.has_layers:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
         copied += (_PIPELINE_COPIES + 1) * hidden
         return copied if shape.known else copied * _UNKNOWN_FACTOR
-    layers = max(attention_phase(shape, step), feed_forward_phase(shape, step)) - step.mask_bytes
-    phases = max(layers, logits_phase(shape, step, 0) if part.has_output else 0)
+    phases = layers_phase(shape, step, part.kinds)
+    if part.has_output:
+        phases = max(phases, logits_phase(shape, step, part, 0))
     states = 2 if part.receives else 1
     size = phases + copied + _PIPELINE_COPIES * states * hidden
     return size if shape.known else size * _UNKNOWN_FACTOR

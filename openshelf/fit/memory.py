@@ -12,7 +12,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from openshelf.fit.compute import Part, Step, compute_buffer, pipeline_buffer
+from openshelf.fit.compute import Part, Step, compute_buffer, layer_kinds, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
@@ -111,12 +111,26 @@ def has_flash_attention(request: FitRequest) -> bool:
     return request.flash_attention != "off"
 
 
-def kv_cache_bytes_per_layer(shape: ModelShape, request: FitRequest) -> int:
-    """One layer's cache. For shapes that are not known this is the bound: a full cache."""
+def kv_cache_bytes(shape: ModelShape, request: FitRequest, layers: range) -> int:
+    """The caches and states of some layers in a row, as one sequence needs them.
+
+    For shapes that are not known this is a bound.
+    """
+    caches = shape.layer_caches
+    full_keys, full_values, full, keys, values, windowed, state = caches.within(layers)
+    if not has_flash_attention(request):
+        full_values, values = full * caches.widest_value, windowed * caches.widest_value
+    cells, window = round_context(request.context_length), window_cells(shape, request)
+    k, v = request.kv_type_k, request.kv_type_v
+    size = cells * (_row_bytes(k, full_keys) + _row_bytes(v, full_values))
+    return size + window * (_row_bytes(k, keys) + _row_bytes(v, values)) + state
+
+
+def window_cells(shape: ModelShape, request: FitRequest) -> int:
+    """Cells of a layer that keeps a window: room for it and for one ubatch, rounded up."""
     cells = round_context(request.context_length)
-    keys = _row_bytes(request.kv_type_k, shape.n_head_kv * shape.key_length)
-    values = _row_bytes(request.kv_type_v, shape.n_head_kv * shape.value_length)
-    return cells * (keys + values) + shape.recurrent_bytes_per_layer
+    ubatch = min(request.ubatch, request.batch, cells)
+    return round_context(min(cells, shape.layer_caches.window + ubatch))
 
 
 def _row_bytes(type_name: str, elements: int) -> int:
@@ -133,7 +147,6 @@ def estimate(
     """
     spans = layer_spans(shape.n_layers, placement)
     step = _step(shape, request)
-    kv_bytes = kv_cache_bytes_per_layer(shape, request)
     has_cpu_experts = bool(request.experts_on_cpu and shape.expert_bytes)
     is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.n_layers
     buffer = pipeline_buffer if is_pipeline and not has_cpu_experts else compute_buffer
@@ -146,6 +159,7 @@ def estimate(
             has_input=device is None,
             has_output=span.start <= shape.n_layers < span.stop,
             receives=index > 1,
+            kinds=layer_kinds(shape, layers),
         )
         has_work = part.has_layers or part.has_input or part.has_output
         result.append(
@@ -154,7 +168,7 @@ def estimate(
                 kind="gpu" if device else "cpu",
                 pool=device.pool if device else placement.cpu_pool,
                 weights_bytes=_weights(shape, request, layers, part, spans[0].stop),
-                kv_cache_bytes=kv_bytes * len(layers),
+                kv_cache_bytes=kv_cache_bytes(shape, request, layers),
                 compute_buffer_bytes=buffer(shape, step, part) if has_work else 0,
                 overhead_bytes=device.overhead_bytes if device else _process_bytes(shape, step),
                 overhead_basis=device.overhead_basis if device else "process",
@@ -207,6 +221,7 @@ def _step(shape: ModelShape, request: FitRequest) -> Step:
     return Step(
         ubatch=ubatch,
         cells=cells,
+        window_cells=window_cells(shape, request),
         outputs=min(ubatch, request.n_outputs_max or request.batch),
         has_flash_attention=has_flash_attention(request),
         rotates_k=_is_quantized(request.kv_type_k) and shape.key_length % 64 == 0,

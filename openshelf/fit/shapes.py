@@ -7,9 +7,18 @@ import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from openshelf.fit.architectures import MemoryClass, memory_class
+from openshelf.fit.architectures import MemoryClass, has_cache_rules, memory_class
+from openshelf.fit.caches import (
+    LayerCaches,
+    head_lengths,
+    is_latent,
+    number,
+    read_caches,
+    state_elements,
+    trunk_layers,
+    uniform_caches,
+)
 from openshelf.gguf.header import Header
 from openshelf.gguf.tensors import TensorInfo
 
@@ -19,6 +28,26 @@ _INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
 _EVERY_DEVICE = ("rope_freqs", "rope_factors_long", "rope_factors_short")
 _BUFFER_ALIGNMENT = 32
 _RECURRENT_STATE_BYTES = 4
+
+
+@dataclass(frozen=True)
+class LatentShape:
+    """Multi-head latent attention: the compressed row, its rotated part, one head's own key."""
+
+    rank: int
+    rotated: int
+    key_length: int
+    value_length: int
+
+
+@dataclass(frozen=True)
+class StateShape:
+    """A state-space layer: its inner width, the channels of its convolution, its heads."""
+
+    inner: int
+    channels: int
+    heads: int
+    state: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +83,30 @@ class ModelShape:
     has_fused_qkv: bool = False
     recurrent_bytes_per_layer: int = 0
     """State that does not grow with the context; only where the memory rules are unknown."""
+    caches: LayerCaches | None = None
+    """None = a full cache in every layer."""
+    latent: LatentShape | None = None
+    state: StateShape | None = None
+    n_ff_shared: int = 0
+    """Width of the experts that every token passes."""
+    has_dense_layers: bool = False
+    """Some layers of a mixture have one dense feed-forward part in place of experts."""
+    has_post_norm: bool = False
+    """The feed-forward part's result is normalized before it is added."""
+    has_expert_bias: bool = False
+    memory_class: str = ""
+
+    @functools.cached_property
+    def layer_caches(self) -> LayerCaches:
+        """What each layer keeps of the tokens before."""
+        if self.caches is not None:
+            return self.caches
+        return uniform_caches(
+            self.n_layers,
+            self.n_head_kv * self.key_length,
+            self.n_head_kv * self.value_length,
+            self.recurrent_bytes_per_layer,
+        )
 
     @functools.cached_property
     def bytes_up_to(self) -> tuple[int, ...]:
@@ -77,27 +130,27 @@ class ModelShape:
 
 def shape_from_header(header: Header) -> ModelShape:
     """The shape of a file, exact; `known` is False where the memory rules are not ours yet."""
-    n_layers = int(header.get("block_count", 0))
-    n_embd = int(header.get("embedding_length", 0))
-    n_head = _largest(header.get("attention.head_count", 0))
-    n_head_kv = _largest(header.get("attention.head_count_kv", n_head))
-    head_length = n_embd // n_head if n_head else 0
+    kind = memory_class(header)
+    has_rules = kind is not MemoryClass.UNKNOWN or has_cache_rules(header.architecture)
+    n_layers = trunk_layers(header) if has_rules else number(header, "block_count")
+    key_length, value_length = head_lengths(header)
     tensors = header.tensors
     parts = _sum_tensors(tensors, n_layers)
     names = {tensor.name for tensor in tensors}
+    n_head = number(header, "attention.head_count")
     return ModelShape(
         architecture=header.architecture,
-        known=memory_class(header) is MemoryClass.FULL,
+        known=kind is not MemoryClass.UNKNOWN,
         n_layers=n_layers,
-        n_embd=n_embd,
+        n_embd=number(header, "embedding_length"),
         n_head=n_head,
-        n_head_kv=n_head_kv,
-        key_length=_largest(header.get("attention.key_length", head_length)),
-        value_length=_largest(header.get("attention.value_length", head_length)),
-        n_ff=_largest(header.get("feed_forward_length", 0)),
+        n_head_kv=number(header, "attention.head_count_kv", n_head),
+        key_length=key_length,
+        value_length=value_length,
+        n_ff=number(header, "feed_forward_length"),
         n_vocab=_vocabulary(header),
-        n_expert=int(header.get("expert_count", 0)),
-        n_expert_used=_largest(header.get("expert_used_count", 0)),
+        n_expert=number(header, "expert_count"),
+        n_expert_used=number(header, "expert_used_count"),
         layer_bytes=parts.layers,
         embedding_bytes=parts.inputs,
         output_bytes=parts.output,
@@ -106,10 +159,42 @@ def shape_from_header(header: Header) -> ModelShape:
         parameters=sum(tensor.elements for tensor in tensors),
         source="header",
         expert_bytes=parts.experts,
-        n_ff_expert=_expert_width(tensors),
+        n_ff_expert=_width(tensors, ".ffn_down_exps."),
         shared_bytes=parts.shared,
         has_fused_qkv="blk.0.attn_qkv.weight" in names,
-        recurrent_bytes_per_layer=_recurrent_bytes(header, n_embd),
+        recurrent_bytes_per_layer=0 if has_rules else _recurrent_bytes(header),
+        caches=read_caches(header) if has_rules else None,
+        latent=_latent(header),
+        state=_state(header),
+        n_ff_shared=_width(tensors, ".ffn_down_shexp."),
+        has_dense_layers=any(name.endswith(".ffn_down.weight") for name in names),
+        has_post_norm="blk.0.post_ffw_norm.weight" in names,
+        has_expert_bias=any(name.endswith(".ffn_down_exps.bias") for name in names),
+        memory_class=kind.value,
+    )
+
+
+def _latent(header: Header) -> LatentShape | None:
+    if not is_latent(header):
+        return None
+    return LatentShape(
+        rank=number(header, "attention.kv_lora_rank"),
+        rotated=number(header, "rope.dimension_count"),
+        key_length=number(header, "attention.key_length_mla"),
+        value_length=number(header, "attention.value_length_mla"),
+    )
+
+
+def _state(header: Header) -> StateShape | None:
+    inner = number(header, "ssm.inner_size")
+    if not inner:
+        return None
+    state, groups = number(header, "ssm.state_size"), number(header, "ssm.group_count")
+    return StateShape(
+        inner=inner,
+        channels=inner + 2 * groups * state,
+        heads=number(header, "ssm.time_step_rank"),
+        state=state,
     )
 
 
@@ -143,10 +228,6 @@ def _sum_tensors(tensors: Iterable[TensorInfo], n_layers: int) -> _Parts:
     return parts
 
 
-def _largest(value: Any) -> int:
-    return int(max(value, default=0)) if isinstance(value, tuple) else int(value)
-
-
 def _vocabulary(header: Header) -> int:
     for tensor in header.tensors:
         if tensor.name in ("output.weight", "token_embd.weight") and len(tensor.shape) == 2:
@@ -155,22 +236,17 @@ def _vocabulary(header: Header) -> int:
     return int(count)
 
 
-def _expert_width(tensors: Iterable[TensorInfo]) -> int:
-    for tensor in tensors:
-        if ".ffn_down_exps." in tensor.name:
-            return tensor.shape[0]
-    return 0
+def _width(tensors: Iterable[TensorInfo], part: str) -> int:
+    """Elements that go into the first tensor with `part` in its name; 0 without one."""
+    return next((tensor.shape[0] for tensor in tensors if part in tensor.name), 0)
 
 
-def _recurrent_bytes(header: Header, n_embd: int) -> int:
+def _recurrent_bytes(header: Header) -> int:
     """An upper bound of one layer's state for one sequence, from whatever keys there are."""
-    inner = _largest(header.get("ssm.inner_size", 0))
-    state = _largest(header.get("ssm.state_size", 0))
-    groups = _largest(header.get("ssm.group_count", 0))
-    kernel = _largest(header.get("ssm.conv_kernel", 0))
-    elements = max(kernel - 1, 0) * (inner + 2 * groups * state) + state * inner
-    head_size = _largest(header.get("wkv.head_size", 0))
+    n_embd = number(header, "embedding_length")
+    elements = state_elements(header)
+    head_size = number(header, "wkv.head_size")
     elements += n_embd * (head_size + 2) if head_size else 0
-    elements += n_embd * _largest(header.get("shortconv.l_cache", 0))
-    elements += n_embd * _largest(header.get("kda.head_dim", 0)) * 2
+    elements += n_embd * number(header, "shortconv.l_cache")
+    elements += n_embd * number(header, "kda.head_dim") * 2
     return _RECURRENT_STATE_BYTES * elements

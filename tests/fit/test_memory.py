@@ -146,11 +146,23 @@ def test_any_key_that_is_not_plain_makes_a_model_unknown(key: dict[str, object])
     assert not shape_from_header(read_header_bytes(other, len(other))).known
 
 
-def test_a_recurrent_state_is_part_of_the_bound() -> None:
+def test_a_recurrent_state_does_not_grow() -> None:
     shape = shape_of("granite4-h-tiny")
-    (cpu,) = estimate(shape, FitRequest(context_length=256), Placement())
-    assert shape.recurrent_bytes_per_layer > 0
-    assert cpu.kv_cache_bytes > 58 * MIB  # 55.4 MiB of state, context or not
+    short, long = (
+        estimate(shape, FitRequest(context_length=length), Placement())[0].kv_cache_bytes
+        for length in (256, 512)
+    )
+    state = sum(shape.layer_caches.state_bytes)
+    assert state == 36 * 4 * (3 * (3072 + 2 * 128) + 128 * 3072)
+    assert short - state == (long - state) / 2 == 256 * 4 * 2 * 512 * 2
+
+
+def test_a_recurrent_state_is_part_of_the_bound() -> None:
+    keys = model_keys(llama__ssm__state_size=(U32, 16), llama__ssm__inner_size=(U32, 512))
+    data = Build(keys=keys).bytes()
+    shape = shape_from_header(read_header_bytes(data, len(data)))
+    assert not shape.known
+    assert shape.recurrent_bytes_per_layer == 4 * 16 * 512
 
 
 def _catalog(shape: CatalogShape, parameters: float, bits: float) -> ModelShape:

@@ -17,8 +17,8 @@ from openshelf.fit.memory import (
 )
 from tests.fit.machines import DATA, INDEX, shape_of
 
-PLAIN = [name for name in INDEX if shape_of(name).known]
-OTHERS = [name for name in INDEX if not shape_of(name).known]
+CLASSES = {name: shape_of(name).memory_class for name in INDEX}
+PLAIN = [name for name, kind in CLASSES.items() if kind == "full"]
 NEVER_UNDER_BY = 0.002
 
 
@@ -72,23 +72,22 @@ TRUTH = _read()
 SETS = sorted({truth.set_name for truth in TRUTH})
 
 
-def test_the_plain_models_are_known_and_the_others_are_not() -> None:
-    assert PLAIN == [
-        "llama3.1-8b",
-        "llama3.2-1b",
-        "llama3.3-70b",
-        "llama2-7b",
-        "mistral-nemo",
-        "qwen3-4b",
-        "qwen3-32b",
-        "qwen3-30b-a3b",
-        "phi3-mini",
-    ]
-    assert len(OTHERS) == 7
+def test_all_models_are_known() -> None:
+    assert all(shape_of(name).known for name in INDEX)
+    assert len(PLAIN) == 9
+    assert {name: kind for name, kind in CLASSES.items() if kind != "full"} == {
+        "gemma3-4b": "window",
+        "gemma3-27b": "window",
+        "gpt-oss-20b": "window",
+        "llama4-scout": "window",
+        "dsv2-lite": "latent",
+        "deepseek-v3": "latent",
+        "granite4-h-tiny": "hybrid",
+    }
     assert len(TRUTH) == 400
 
 
-@pytest.mark.parametrize("model", PLAIN)
+@pytest.mark.parametrize("model", INDEX)
 def test_weights_and_kv_cache_are_exact(model: str) -> None:
     for truth in (truth for truth in TRUTH if truth.model == model):
         for device, (weights, kv_cache, _) in zip(truth.estimate(), truth.buffers, strict=True):
@@ -101,12 +100,15 @@ def test_weights_and_kv_cache_are_exact(model: str) -> None:
     [
         (("truth_gpu", "truth_cpu", "truth_nout1", "truth_faoff", "truth_ub2048"), 0.01, 0.03),
         (("truth_cpu",), 0.01, 0.01),
-        (("truth_nout1",), 0.0001, 0.0001),
+        (("truth_nout1",), 0.0014, 0.0015),
         (("truth_part", "truth_2gpu"), 0.02, 0.05),
     ],
 )
-def test_totals_are_nearly_exact(sets: tuple[str, ...], p95: float, worst: float) -> None:
-    rows = [truth for truth in TRUTH if truth.set_name in sets and truth.model in PLAIN]
+@pytest.mark.parametrize("models", [tuple(INDEX), tuple(PLAIN)], ids=["all", "plain"])
+def test_totals_are_nearly_exact(
+    models: tuple[str, ...], sets: tuple[str, ...], p95: float, worst: float
+) -> None:
+    rows = [truth for truth in TRUTH if truth.set_name in sets and truth.model in models]
     errors = sorted(abs(error) for truth in rows for error in truth.errors())
     assert len(errors) > 30
     assert statistics.median(errors) <= 0.001
@@ -116,6 +118,6 @@ def test_totals_are_nearly_exact(sets: tuple[str, ...], p95: float, worst: float
 
 @pytest.mark.parametrize("model", INDEX)
 def test_no_device_is_under_estimated(model: str) -> None:
-    """Known models may miss by two parts in a thousand; the others' figure is an upper bound."""
+    """Two parts in a thousand of a device's buffers are the most that may be missing."""
     for truth in (truth for truth in TRUTH if truth.model == model):
         assert min(truth.errors()) >= -NEVER_UNDER_BY, (truth.set_name, truth.request)

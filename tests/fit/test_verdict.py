@@ -70,7 +70,7 @@ def test_the_starter_model_fits_the_cpu_of_a_small_machine(starter_model: Path) 
         ("llama3.3-70b", MAC, FitVerdict.FITS_GPU),
         ("deepseek-v3", machine(128, 120), FitVerdict.DOES_NOT_FIT),
         ("gemma3-4b", LAPTOP, FitVerdict.FITS_GPU),
-        ("gemma3-27b", SMALL, FitVerdict.UNKNOWN),
+        ("gemma3-27b", SMALL, FitVerdict.FITS_CPU),
     ],
 )
 def test_verdicts(model: str, on: Machine, verdict: FitVerdict) -> None:
