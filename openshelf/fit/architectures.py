@@ -94,16 +94,16 @@ _LATENT_KEYS = (
     "attention.value_length_mla",
     "attention.kv_lora_rank",
 )
-_INTERVAL_KEYS = ("full_attention_interval", "attention.recurrent_layers")
+_NEVER_READ = ("attention.indexer.head_count", "attention.chunk_size")
 _OTHER_ATTENTION = (
     *_WINDOW_KEYS,
     *_LATENT_KEYS,
-    *_INTERVAL_KEYS,
+    *_NEVER_READ,
+    "full_attention_interval",
+    "attention.recurrent_layers",
     "attention.key_length_swa",
     "attention.value_length_swa",
     "attention.shared_kv_layers",
-    "attention.indexer.head_count",
-    "attention.chunk_size",
     "nextn_predict_layers",
     "embedding_length_per_layer_input",
 )
@@ -115,45 +115,55 @@ def window_rule(architecture: str) -> WindowRule | None:
     return WINDOW_RULES.get(architecture)
 
 
-def has_cache_rules(architecture: str) -> bool:
-    """Whether the sizes of caches and states are known, that of the compute buffer or not."""
-    return (
-        architecture in VERIFIED
-        or architecture in WINDOW_RULES
-        or architecture in ALWAYS_RECURRENT
-        or architecture in BOTH_IN_EVERY_LAYER
-        or architecture in INTERVAL_RECURRENT
-        or architecture in ZERO_HEADS_RECURRENT
-    )
+def cache_class(header: Header) -> MemoryClass:
+    """The rules of caches and states that the metadata call for; UNKNOWN where a key is not ours.
 
-
-def memory_class(header: Header) -> MemoryClass:
-    """The rules that the file's metadata call for; UNKNOWN where one of its keys is not ours."""
+    More architectures have these than a verified graph (`memory_class`).
+    """
     architecture = header.architecture
-    if architecture not in VERIFIED:
-        return MemoryClass.UNKNOWN
-    keys = {
-        name.removeprefix(f"{architecture}.")
-        for name, value in header.metadata.items()
-        if name.startswith(f"{architecture}.") and value not in (None, 0, False)
-    }
-    per_layer = {name for name in _PER_LAYER if isinstance(header.get(name), tuple)}
-    state = {name for name in keys if name.startswith(_OTHER_STATE)}
-    special = (keys & set(_OTHER_ATTENTION)) | per_layer | state
-    kind, allowed = _class_of(architecture, keys)
+    kind = _cache_class_of(architecture)
+    special = _special_keys(header)
+    if kind is MemoryClass.FULL:
+        allowed = set(_WINDOW_KEYS) if architecture in WINDOW_IGNORED else set()
+    elif kind is MemoryClass.LATENT:
+        allowed = set(_LATENT_KEYS)
+    else:
+        allowed = {name for name in special if name not in _NEVER_READ}
     return kind if special <= allowed else MemoryClass.UNKNOWN
 
 
-def _class_of(architecture: str, keys: set[str]) -> tuple[MemoryClass, set[str]]:
-    """The class, and the keys that its rules take account of."""
+def memory_class(header: Header) -> MemoryClass:
+    """The class of a file whose every buffer is known; UNKNOWN for all others."""
+    kind, special = cache_class(header), _special_keys(header)
+    is_verified = header.architecture in VERIFIED
+    if kind is MemoryClass.LATENT:
+        is_verified = set(_LATENT_KEYS) <= special
+    elif kind is MemoryClass.WINDOW:
+        is_verified &= special <= set(_WINDOW_KEYS)
+    return kind if is_verified else MemoryClass.UNKNOWN
+
+
+def _cache_class_of(architecture: str) -> MemoryClass:
+    if architecture in PLAIN_ARCHITECTURES:
+        return MemoryClass.FULL
     if architecture in LATENT_ARCHITECTURES:
-        is_split = set(_LATENT_KEYS) <= keys
-        return (MemoryClass.LATENT if is_split else MemoryClass.UNKNOWN), set(_LATENT_KEYS)
-    if architecture in VERIFIED_WINDOWS:
-        return MemoryClass.WINDOW, {*_WINDOW_KEYS}
-    state = {name for name in keys if name.startswith(_OTHER_STATE)}
+        return MemoryClass.LATENT
+    if architecture in WINDOW_RULES:
+        return MemoryClass.WINDOW
     if architecture in ALWAYS_RECURRENT:
-        return MemoryClass.RECURRENT, state
-    if architecture in VERIFIED_RECURRENT:
-        return MemoryClass.HYBRID, {*_PER_LAYER, *_INTERVAL_KEYS} | state
-    return MemoryClass.FULL, set(_WINDOW_KEYS) if architecture in WINDOW_IGNORED else set()
+        return MemoryClass.RECURRENT
+    hybrids = BOTH_IN_EVERY_LAYER | INTERVAL_RECURRENT | ZERO_HEADS_RECURRENT
+    return MemoryClass.HYBRID if architecture in hybrids else MemoryClass.UNKNOWN
+
+
+def _special_keys(header: Header) -> set[str]:
+    """Keys with a say in memory that a plain model does not have."""
+    start = f"{header.architecture}."
+    keys = {
+        name.removeprefix(start)
+        for name, value in header.metadata.items()
+        if name.startswith(start) and value not in (None, 0, False)
+    }
+    per_layer = {name for name in _PER_LAYER if isinstance(header.get(name), tuple)}
+    state = {name for name in keys if name.startswith(_OTHER_STATE)}
+    return (keys & set(_OTHER_ATTENTION)) | per_layer | state

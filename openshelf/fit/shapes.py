@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from openshelf.fit.architectures import MemoryClass, has_cache_rules, memory_class
+from openshelf.fit.architectures import MemoryClass, cache_class, memory_class
 from openshelf.fit.caches import (
     LayerCaches,
     head_lengths,
@@ -131,7 +131,7 @@ class ModelShape:
 def shape_from_header(header: Header) -> ModelShape:
     """The shape of a file, exact; `known` is False where the memory rules are not ours yet."""
     kind = memory_class(header)
-    has_rules = kind is not MemoryClass.UNKNOWN or has_cache_rules(header.architecture)
+    has_rules = cache_class(header) is not MemoryClass.UNKNOWN
     n_layers = trunk_layers(header) if has_rules else number(header, "block_count")
     key_length, value_length = head_lengths(header)
     tensors = header.tensors
