@@ -82,9 +82,12 @@ ZERO_HEADS_RECURRENT = frozenset(
 NO_FEED_FORWARD_LAYERS = frozenset({"nemotron_h", "nemotron_h_moe"})
 """A layer is attention, state or feed-forward, one of the three."""
 
+PARALLEL_ARCHITECTURES = frozenset({"cohere2", "cohere2moe"})
 LATENT_ARCHITECTURES = frozenset({"deepseek2"})
-VERIFIED_WINDOWS = frozenset({"gemma3", "gpt-oss", "llama4"})
-VERIFIED_RECURRENT = frozenset({"granitehybrid"})
+VERIFIED_WINDOWS = frozenset({"gemma2", "gemma3", "gpt-oss", "llama4", "cohere2", "olmo2"})
+VERIFIED_RECURRENT = frozenset(
+    {"granitehybrid", "mamba", "mamba2", "falcon-h1", "nemotron_h", "lfm2", "qwen35", "qwen35moe"}
+)
 VERIFIED = PLAIN_ARCHITECTURES | LATENT_ARCHITECTURES | VERIFIED_WINDOWS | VERIFIED_RECURRENT
 """The tests hold the compute buffers of these against llama.cpp's own."""
 

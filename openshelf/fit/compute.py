@@ -14,6 +14,8 @@ _POSITION_BYTES = 4
 _INDEX_BYTES = 8
 _PIPELINE_COPIES = 4
 _SMALLEST_ROTATION = 64
+_CONVOLUTION_REACH = 3
+"""Tokens before that a state-space layer's convolution sees."""
 _UNKNOWN_FACTOR = 2
 """An unknown graph gets this many times the plain one's buffer, as an upper bound."""
 
@@ -111,6 +113,7 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     else:
         queries = shape.n_head * shape.key_length
         width = 2 * shape.n_embd + 2 * queries + 2 * shape.n_head_kv * shape.key_length
+        width += queries if shape.is_gated else 0
     size = step.row_bytes * width
     if not step.has_flash_attention:
         cells = step.cells if kinds.has_full else step.window_cells
@@ -125,9 +128,13 @@ def feed_forward_phase(shape: ModelShape, step: Step) -> int:
     width = 2 * shape.n_embd
     if shape.latent is not None:
         width += shape.n_head * shape.latent.value_length
-    elif not shape.has_fused_qkv:
+    elif not (shape.has_fused_qkv or shape.has_short_convolution):
         width += shape.n_head * shape.key_length
+    if shape.is_parallel:
+        width += shape.n_embd
     dense = 3 * shape.n_ff
+    if shape.state is not None and shape.memory_class == "hybrid" and not shape.is_gated:
+        dense += shape.n_embd + 2 * shape.n_head_kv * shape.key_length
     if not shape.n_expert:
         return step.row_bytes * (width + dense)
     used = max(1, shape.n_expert_used)
@@ -139,13 +146,23 @@ def feed_forward_phase(shape: ModelShape, step: Step) -> int:
     return step.row_bytes * (width + max(experts, dense if shape.has_dense_layers else 0))
 
 
-def state_phase(shape: ModelShape, step: Step) -> int:
-    """Bytes of the activations of a state-space layer."""
+def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
+    """Bytes of the activations of a state-space layer, whose scan also returns the state."""
     state = shape.state
     if state is None:
         return 0
-    width = shape.n_embd + 2 * state.inner + 2 * state.channels + state.heads + state.inner
-    return step.row_bytes * width + 4 * state.state * state.inner
+    held = state.state * state.inner
+    window = 2 * _CONVOLUTION_REACH * state.channels
+    if state.channels == state.inner:  # mamba of the first kind: no groups
+        return step.row_bytes * 6 * state.inner + 4 * (held + window)
+    common = shape.n_embd + 2 * state.channels + 3 * state.inner + state.heads
+    if shape.is_gated:
+        return step.row_bytes * common + 4 * (held + window)
+    after = step.row_bytes * (common + state.inner)
+    if kinds.caches:
+        after += step.row_bytes * shape.key_length * (shape.n_head + 2 * shape.n_head_kv)
+    scan = step.row_bytes * (common + shape.n_embd) + 4 * 2 * held
+    return max(after, scan) + 4 * window
 
 
 def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
@@ -157,6 +174,10 @@ def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
         return size + 4 * step.outputs * shape.n_embd * (2 * max(1, shape.n_expert_used) + 3)
     if shape.has_expert_bias:
         return size + 4 * step.outputs * shape.n_embd * 3
+    if shape.is_parallel:
+        return size + 4 * step.outputs * shape.n_embd * 2
+    if shape.state is not None:
+        return size + 4 * step.outputs * shape.n_embd * (3 if shape.n_head else 2)
     if shape.has_fused_qkv:
         return size + masks + step.row_bytes * 3 * shape.n_embd + inputs
     if shape.n_head * shape.key_length < shape.n_embd and not shape.has_post_norm:
@@ -168,7 +189,7 @@ def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
 def layers_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     """The most of a layer's activations, masks not among them."""
     sizes = [attention_phase(shape, step, kinds), feed_forward_phase(shape, step)]
-    return max(*sizes, state_phase(shape, step) if kinds.has_state else 0)
+    return max(*sizes, state_phase(shape, step, kinds) if kinds.has_state else 0)
 
 
 def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
@@ -188,7 +209,7 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
         size += step.ubatch * _POSITION_BYTES
         size += hidden if part.has_layers else 2 * hidden + masks + inputs
-        if part.has_output and (step.rotates_k or shape.has_post_norm):
+        if part.has_output and (step.rotates_k or (shape.has_post_norm and step.outputs > 1)):
             size += hidden  # a rotated copy, in some layouts of the allocator
         elif part.has_layers and step.rotates_k and 0 < queries < shape.n_embd:
             size += queries * step.row_bytes

@@ -224,13 +224,13 @@ def _step(shape: ModelShape, request: FitRequest) -> Step:
         window_cells=window_cells(shape, request),
         outputs=min(ubatch, request.n_outputs_max or request.batch),
         has_flash_attention=has_flash_attention(request),
-        rotates_k=_is_quantized(request.kv_type_k) and shape.key_length % 64 == 0,
-        rotates_v=_is_quantized(request.kv_type_v) and shape.value_length % 64 == 0,
+        rotates_k=_is_rotated(request.kv_type_k, shape.key_length),
+        rotates_v=_is_rotated(request.kv_type_v, shape.value_length),
     )
 
 
-def _is_quantized(type_name: str) -> bool:
-    return types_by_name()[type_name.upper()].block > 1
+def _is_rotated(type_name: str, length: int) -> bool:
+    return length > 0 and length % 64 == 0 and types_by_name()[type_name.upper()].block > 1
 
 
 def _weights(

@@ -8,7 +8,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from openshelf.fit.architectures import MemoryClass, cache_class, memory_class
+from openshelf.fit.architectures import (
+    INTERVAL_RECURRENT,
+    PARALLEL_ARCHITECTURES,
+    MemoryClass,
+    cache_class,
+    memory_class,
+)
 from openshelf.fit.caches import (
     LayerCaches,
     head_lengths,
@@ -94,6 +100,11 @@ class ModelShape:
     has_post_norm: bool = False
     """The feed-forward part's result is normalized before it is added."""
     has_expert_bias: bool = False
+    is_gated: bool = False
+    """Each head's result is multiplied by a gate that is made with the queries."""
+    has_short_convolution: bool = False
+    is_parallel: bool = False
+    """Attention and feed-forward part both start from the layer's input."""
     memory_class: str = ""
 
     @functools.cached_property
@@ -170,6 +181,9 @@ def shape_from_header(header: Header) -> ModelShape:
         has_dense_layers=any(name.endswith(".ffn_down.weight") for name in names),
         has_post_norm="blk.0.post_ffw_norm.weight" in names,
         has_expert_bias=any(name.endswith(".ffn_down_exps.bias") for name in names),
+        is_gated=header.architecture in INTERVAL_RECURRENT,
+        has_short_convolution=bool(number(header, "shortconv.l_cache")),
+        is_parallel=header.architecture in PARALLEL_ARCHITECTURES,
         memory_class=kind.value,
     )
 

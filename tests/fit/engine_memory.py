@@ -30,6 +30,7 @@ def _figures(model: ctypes.c_void_p, question: str) -> list[float]:
     parameters.n_outputs_max = outputs
     parameters.type_k = parameters.type_v = kv_type
     parameters.flash_attn_type = flash
+    parameters.swa_full = False
     LINES.clear()
     made = llama_cpp.llama_init_from_model(model, parameters)
     assert made, "".join(LINES)

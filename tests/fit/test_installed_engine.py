@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from openshelf.fit.architectures import PLAIN_ARCHITECTURES
+from openshelf.fit.architectures import PLAIN_ARCHITECTURES, VERIFIED
 from openshelf.fit.memory import FitRequest, ModelShape, Placement, estimate, shape_from_header
 from openshelf.gguf.header import read_header
 from openshelf.units import MIB
+from tests.fit.machines import DATA, INDEX
+from tests.fit.recipes import BOUNDED, LAYERED
 from tests.gguf.builder import F32, STRING, U32, Build, Tensor
 
 CHILD = Path(__file__).with_name("engine_memory.py")
@@ -203,6 +205,41 @@ def test_plain_architectures(name: str, tmp_path: Path) -> None:
     shape = shape_from_header(read_header(path))
     assert shape.known
     _compare(shape, path)
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_other_memory_classes(name: str, tmp_path: Path) -> None:
+    path = LAYERED[name].write(tmp_path / "model.gguf")
+    shape = shape_from_header(read_header(path))
+    assert shape.known
+    assert shape.memory_class != "full"
+    _compare(shape, path)
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_caches_are_exact_where_the_graph_is_a_bound(name: str, tmp_path: Path) -> None:
+    path = BOUNDED[name].write(tmp_path / "model.gguf")
+    shape = shape_from_header(read_header(path))
+    assert not shape.known
+    for request, (kv_cache, compute) in zip(REQUESTS, _ask_engine(path), strict=True):
+        (cpu,) = estimate(shape, request, Placement())
+        assert cpu.kv_cache_bytes / MIB == pytest.approx(kv_cache, abs=ROUNDED_MIB), request
+        assert cpu.compute_buffer_bytes / MIB >= compute
+
+
+@pytest.mark.parametrize("name", ["gemma3-4b", "llama4-scout", "dsv2-lite", "granite4-h-tiny"])
+def test_a_sample_of_the_records(name: str, tmp_path: Path) -> None:
+    """The same headers whose buffers were recorded, in a hole as large as the file."""
+    path = tmp_path / "model.gguf"
+    path.write_bytes((DATA / "headers" / f"{name}.gguf.header").read_bytes())
+    with path.open("r+b") as file:
+        file.truncate(INDEX[name]["file_bytes"])
+    _compare(shape_from_header(read_header(path)), path)
+
+
+def test_every_verified_architecture_is_compared() -> None:
+    compared = {recipe.architecture for recipe in (*RECIPES.values(), *LAYERED.values())}
+    assert compared | {"llama4", "deepseek2"} == VERIFIED
 
 
 @pytest.mark.model
