@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ REQUESTS = [
         (4096, 512, 1, "f16", "off"),
     ]
 ]
-TYPE_NUMBERS = {"f16": 1, "q8_0": 8}
+TYPE_NUMBERS = {"f16": 1, "q4_0": 2, "q8_0": 8}
 ROUNDED_MIB = 0.01
 MOST_OVER, MOST_UNDER = 0.03, 0.002
 """Of all buffers together, weights included."""
@@ -168,11 +169,12 @@ def _write(recipe: Recipe, path: Path) -> Path:
     return path
 
 
-def _ask_engine(path: Path) -> list[list[float]]:
+def ask_engine(path: Path, requests: Sequence[FitRequest] = REQUESTS) -> list[list[float]]:
+    """The installed llama.cpp's [KV cache, compute buffer] in MiB, of the CPU, per request."""
     questions = [
         f"{r.context_length},{r.ubatch},{r.n_outputs_max},{TYPE_NUMBERS[r.kv_type_k]},"
         f"{int(r.flash_attention == 'on')}"
-        for r in REQUESTS
+        for r in requests
     ]
     done = subprocess.run(
         [sys.executable, str(CHILD), str(path), *questions],
@@ -187,7 +189,7 @@ def _ask_engine(path: Path) -> list[list[float]]:
 
 
 def _compare(shape: ModelShape, path: Path) -> None:
-    for request, (kv_cache, compute) in zip(REQUESTS, _ask_engine(path), strict=True):
+    for request, (kv_cache, compute) in zip(REQUESTS, ask_engine(path), strict=True):
         (cpu,) = estimate(shape, request, Placement())
         assert cpu.kv_cache_bytes / MIB == pytest.approx(kv_cache, abs=ROUNDED_MIB), request
         truth = cpu.weights_bytes + (kv_cache + compute) * MIB
@@ -221,7 +223,7 @@ def test_caches_are_exact_where_the_graph_is_a_bound(name: str, tmp_path: Path) 
     path = BOUNDED[name].write(tmp_path / "model.gguf")
     shape = shape_from_header(read_header(path))
     assert not shape.known
-    for request, (kv_cache, compute) in zip(REQUESTS, _ask_engine(path), strict=True):
+    for request, (kv_cache, compute) in zip(REQUESTS, ask_engine(path), strict=True):
         (cpu,) = estimate(shape, request, Placement())
         assert cpu.kv_cache_bytes / MIB == pytest.approx(kv_cache, abs=ROUNDED_MIB), request
         assert cpu.compute_buffer_bytes / MIB >= compute
