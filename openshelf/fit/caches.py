@@ -155,10 +155,14 @@ def _windowed(header: Header, rule: WindowRule, n_layers: int) -> tuple[bool, ..
     if isinstance(pattern, tuple):
         flags = tuple(bool(flag) for flag in pattern[:n_layers])
         return flags + (False,) * (n_layers - len(flags))
-    period = int(pattern or 0)
+    return windowed_layers(int(pattern or 0), n_layers, is_full_first=rule.is_full_first)
+
+
+def windowed_layers(period: int, n_layers: int, *, is_full_first: bool) -> tuple[bool, ...]:
+    """One full layer in each `period`, the last of it or the first; none where it is 0."""
     if period == 0:
         return (True,) * n_layers
-    if rule.is_full_first:
+    if is_full_first:
         return tuple(layer % period != 0 for layer in range(n_layers))
     return tuple(layer % period < period - 1 for layer in range(n_layers))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from openshelf.catalog.entries import CatalogShape
-from openshelf.fit.architectures import PLAIN_ARCHITECTURES
+from openshelf.fit.architectures import PLAIN_ARCHITECTURES, window_rule
+from openshelf.fit.caches import LayerCaches, windowed_layers
 from openshelf.fit.shapes import ModelShape
 
 _USUAL_EMBEDDING = 4096
@@ -72,6 +74,23 @@ def shape_from_catalog(
         source="catalog",
         expert_bytes=(int(per_layer * _EXPERT_SHARE),) * filled.n_layers if has_experts else (),
         n_ff_expert=width if has_experts else 0,
+        caches=_fixed_window(shape.architecture or "", filled),
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _fixed_window(architecture: str, filled: _Filled) -> LayerCaches | None:
+    """The caches of an architecture whose window no key changes; None for all others."""
+    rule = window_rule(architecture)
+    if rule is None or not (rule.fixed and rule.period) or not filled.is_complete:
+        return None
+    width = filled.n_head_kv * filled.head_length
+    return LayerCaches(
+        keys=(width,) * filled.n_layers,
+        values=(width,) * filled.n_layers,
+        windowed=windowed_layers(rule.period, filled.n_layers, is_full_first=rule.is_full_first),
+        state_bytes=(0,) * filled.n_layers,
+        window=rule.fixed,
     )
 
 

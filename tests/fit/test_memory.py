@@ -23,12 +23,14 @@ from openshelf.fit.memory import (
 from openshelf.gguf.header import read_header, read_header_bytes
 from openshelf.units import MIB
 from tests.fit.machines import INDEX, shape_of
+from tests.fit.recipes import BOUNDED, LAYERED
 from tests.gguf.builder import ARRAY, BOOL, U32, Array, Build, model_keys
 
 TWO = (PlacedDevice("a", "a"), PlacedDevice("b", "b"))
 QWEN3_8B = CatalogShape("qwen3", 36, 4096, 32, 8, 128, 151936, context_length=40960)
 MODELS = st.sampled_from(sorted(INDEX))
 CONTEXTS = st.integers(1, 200_000)
+_BITS = {"f32": 32, "f16": 16, "q8_0": 8.5, "q5_1": 6, "q5_0": 5.5, "q4_1": 5, "q4_0": 4.5}
 
 
 def _buffers(devices: tuple[DeviceMemory, ...]) -> int:
@@ -55,11 +57,29 @@ def test_contexts_are_rounded_up(asked: int, rounded: int) -> None:
     assert round_context(asked) == rounded
 
 
-def test_a_quantized_cache_takes_34_of_64_bytes() -> None:
-    shape = shape_of("llama3.1-8b")
-    (whole,) = estimate(shape, FitRequest(), Placement())
-    (half,) = estimate(shape, FitRequest(kv_type_k="q8_0", kv_type_v="q8_0"), Placement())
-    assert half.kv_cache_bytes == whole.kv_cache_bytes * 0.53125
+@given(MODELS, CONTEXTS)
+def test_a_quantized_cache_takes_34_of_64_bytes(model: str, context: int) -> None:
+    shape = shape_of(model)
+    state = sum(shape.layer_caches.state_bytes)
+    whole, half = (
+        estimate(shape, FitRequest(context, kv, kv), Placement())[0].kv_cache_bytes - state
+        for kv in ("f16", "q8_0")
+    )
+    assert half == whole * 0.53125
+
+
+@given(MODELS, CONTEXTS, st.permutations(["f32", "f16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]))
+def test_memory_grows_with_the_width_of_the_cache(model: str, context: int, kv: list[str]) -> None:
+    """Bytes per element, of the keys' and of the values' cache apart."""
+    shape = shape_of(model)
+
+    def cache(keys: str, values: str) -> int:
+        request = FitRequest(context, keys, values)
+        return estimate(shape, request, Placement())[0].kv_cache_bytes
+
+    low, high = sorted(kv[:2], key=lambda name: _BITS[name])
+    assert cache(low, kv[2]) <= cache(high, kv[2])
+    assert cache(kv[2], low) <= cache(kv[2], high)
 
 
 @given(MODELS, CONTEXTS, CONTEXTS)
@@ -157,6 +177,51 @@ def test_a_recurrent_state_does_not_grow() -> None:
     assert short - state == (long - state) / 2 == 256 * 4 * 2 * 512 * 2
 
 
+def test_a_window_stops_growing() -> None:
+    shape = shape_of("gemma3-4b")
+    caches = shape.layer_caches
+    assert caches.window == 1024
+    assert [layer for layer, is_windowed in enumerate(caches.windowed) if not is_windowed] == [
+        5,
+        11,
+        17,
+        23,
+        29,
+    ]
+    (cpu,) = estimate(shape, FitRequest(32768, ubatch=512), Placement())
+    assert cpu.kv_cache_bytes == 2 * 2 * 1024 * (5 * 32768 + 29 * (1024 + 512))
+
+
+def test_latent_attention_keeps_keys_alone() -> None:
+    (cpu,) = estimate(shape_of("deepseek-v3"), FitRequest(4096), Placement())
+    assert cpu.kv_cache_bytes == 61 * 4096 * 576 * 2
+
+
+def test_layers_that_share_a_cache_own_none(tmp_path: Path) -> None:
+    shape = shape_from_header(read_header(BOUNDED["gemma4"].write(tmp_path / "model.gguf")))
+    assert [bool(keys) for keys in shape.layer_caches.keys] == [True] * 6 + [False] * 6
+    assert shape.layer_caches.keys[4:6] == (4 * 256, 2 * 512)
+
+
+def test_a_model_without_heads_is_no_trap(tmp_path: Path) -> None:
+    shape = shape_from_header(read_header(LAYERED["mamba"].write(tmp_path / "model.gguf")))
+    short, long = (
+        estimate(shape, FitRequest(length, "q8_0", "q8_0"), Placement())[0].total_bytes
+        for length in (512, 100_000)
+    )
+    assert short == long
+
+
+def test_keys_that_no_rule_reads_make_a_model_unknown(tmp_path: Path) -> None:
+    recipe = LAYERED["qwen35"]
+    recipe = dataclasses.replace(
+        recipe, keys={**recipe.keys, "attention.indexer.head_count": 4}, n_layers=4
+    )
+    shape = shape_from_header(read_header(recipe.write(tmp_path / "model.gguf")))
+    assert not shape.known
+    assert all(shape.layer_caches.keys)
+
+
 def test_a_recurrent_state_is_part_of_the_bound() -> None:
     keys = model_keys(llama__ssm__state_size=(U32, 16), llama__ssm__inner_size=(U32, 512))
     data = Build(keys=keys).bytes()
@@ -192,6 +257,17 @@ def test_a_row_with_a_gap_is_not_known(gap: str) -> None:
 def test_other_attention_is_not_known() -> None:
     assert not _catalog(dataclasses.replace(QWEN3_8B, attention="other"), 8.19e9, 4.89).known
     assert not _catalog(dataclasses.replace(QWEN3_8B, architecture="gemma3"), 8e9, 4.89).known
+
+
+def test_a_fixed_window_is_known_to_the_catalog_too() -> None:
+    header = shape_of("llama4-scout")
+    row = CatalogShape("llama4", 48, 5120, 40, 8, 128, 202048, 16, 1, attention="other")
+    expected = shape_from_catalog(row, header.weights_bytes, header.parameters, "Q4_K_M")
+    assert not expected.known
+    request = FitRequest(65536)
+    ours, theirs = (estimate(shape, request, Placement())[0] for shape in (expected, header))
+    assert ours.kv_cache_bytes == theirs.kv_cache_bytes
+    assert ours.compute_buffer_bytes > theirs.compute_buffer_bytes
 
 
 @given(

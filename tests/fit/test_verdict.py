@@ -29,6 +29,7 @@ from tests.fit.machines import (
     shape_of,
     unified,
 )
+from tests.fit.recipes import qwen35
 
 
 def fit(model: str, on: Machine, **request: object) -> Fit:
@@ -231,6 +232,26 @@ def test_122b_of_experts_do_not_fit_48_gb() -> None:
     shape = shape_from_catalog(row, 74_000_000_000, 122_000_000_000, "Q4_K_M")
     result = fit_on(shape, machine(48, 44), FitRequest())
     assert result.verdict is FitVerdict.DOES_NOT_FIT
+
+
+def test_122b_of_experts_do_not_fit_a_card_of_48_gb_either() -> None:
+    row = CatalogShape("qwen35moe", 48, 3072, 32, 2, 256, 248320, 256, 8, 262144, "other")
+    shape = shape_from_catalog(row, 74_000_000_000, 122_000_000_000, "Q4_K_M")
+    result = fit_on(shape, machine(32, 28, nvidia(48, 47)), FitRequest())
+    assert not result.verdict.fits
+    assert not result.known_architecture
+
+
+def test_qwen35_9b_at_110k_is_a_hybrid(tmp_path: Path) -> None:
+    """Counted as dense it would take 22.9 GB; 11.5 GB are real."""
+    recipe = dataclasses.replace(qwen35(), n_layers=32)
+    shape = shape_from_header(read_header(recipe.write(tmp_path / "model.gguf")))
+    result = fit_on(shape, machine(64, 56, nvidia(24, 23)), FitRequest(110_000))
+    host, gpu = result.devices
+    state = 24 * 4 * (3 * (4096 + 2 * 16 * 128) + 128 * 4096)
+    assert result.known_architecture
+    assert gpu.kv_cache_bytes == 8 * 110_080 * 2 * 4 * 256 * 2 + state
+    assert 8e9 < host.total_bytes + gpu.total_bytes < 11.5e9
 
 
 def test_mistral_nemo_is_not_273_gb() -> None:
