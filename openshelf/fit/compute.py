@@ -209,7 +209,8 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
         size += step.ubatch * _POSITION_BYTES
         size += hidden if part.has_layers else 2 * hidden + masks + inputs
-        if part.has_output and (step.rotates_k or (shape.has_post_norm and step.outputs > 1)):
+        has_logits = part.has_output and step.outputs > 1
+        if has_logits and (step.rotates_k or shape.has_post_norm):
             size += hidden  # a rotated copy, in some layouts of the allocator
         elif part.has_layers and step.rotates_k and 0 < queries < shape.n_embd:
             size += queries * step.row_bytes
