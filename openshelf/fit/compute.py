@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from openshelf.fit.architectures import BOTH_IN_EVERY_LAYER
 from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
@@ -160,7 +161,9 @@ def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         return step.row_bytes * common + 4 * (held + window)
     after = step.row_bytes * (common + state.inner)
     if kinds.caches:
-        after += step.row_bytes * shape.key_length * (shape.n_head + 2 * shape.n_head_kv)
+        # a block of another kind's that is left between; where every layer does both, a smaller one
+        n_queries = 0 if shape.architecture in BOTH_IN_EVERY_LAYER else shape.n_head
+        after += step.row_bytes * shape.key_length * (n_queries + 2 * shape.n_head_kv)
     scan = step.row_bytes * (common + shape.n_embd) + 4 * 2 * held
     return max(after, scan) + 4 * window
 
@@ -213,7 +216,7 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         if has_logits and (step.rotates_k or shape.has_post_norm):
             size += hidden  # a rotated copy, in some layouts of the allocator
         elif part.has_layers and step.rotates_k and 0 < queries < shape.n_embd:
-            size += queries * step.row_bytes
+            size += queries * step.row_bytes if shape.state is None else hidden
     return size if shape.known else size * _UNKNOWN_FACTOR
 
 
