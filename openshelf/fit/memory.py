@@ -1,7 +1,7 @@
 """Memory that a model needs per device, in closed form, from a header or the catalog's shape.
 
-Formulas: reference/fit.md §2. Plain multi-head and grouped-query attention is known; anything else
-is marked unknown and gets an upper bound.
+`caches` says what each layer keeps, `compute` what a step needs besides. A model whose graph was
+not held against llama.cpp (`architectures`) is marked unknown and gets an upper bound.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def shape_from_header(header: Header) -> ModelShape:
     n_layers = trunk_layers(header) if has_rules else number(header, "block_count")
     key_length, value_length = head_lengths(header)
     tensors = header.tensors
-    parts = _sum_tensors(tensors, n_layers)
+    parts = _sum_tensors(tensors, n_layers, skips_appended=kind is MemoryClass.HYBRID)
     names = {tensor.name for tensor in tensors}
     n_head = number(header, "attention.head_count")
     return ModelShape(
@@ -221,7 +221,10 @@ class _Parts:
     shared: int = 0
 
 
-def _sum_tensors(tensors: Iterable[TensorInfo], n_layers: int) -> _Parts:
+def _sum_tensors(
+    tensors: Iterable[TensorInfo], n_layers: int, *, skips_appended: bool = False
+) -> _Parts:
+    """`skips_appended`: layers behind the last, which predict further tokens, are not loaded."""
     layers, experts = [0] * n_layers, [0] * n_layers
     parts = _Parts((), ())
     for tensor in tensors:
@@ -232,6 +235,8 @@ def _sum_tensors(tensors: Iterable[TensorInfo], n_layers: int) -> _Parts:
             layers[int(match[1])] += size
             if _EXPERTS.match(tensor.name):
                 experts[int(match[1])] += size
+        elif match and skips_appended:
+            continue
         elif base in _EVERY_DEVICE:
             parts.shared += size
         elif base.startswith(_INPUT):

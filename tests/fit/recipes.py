@@ -6,7 +6,7 @@ Shapes are those that llama.cpp asks for when it loads the architecture; it refu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +309,20 @@ def qwen35(embd: int = 4096, *, moe: bool = False) -> LayeredRecipe:
     return LayeredRecipe(name, embd, 8, keys, layer, n_vocab=248_320, is_tied=False)
 
 
+def with_appended_layer(recipe: LayeredRecipe) -> LayeredRecipe:
+    """The same with a layer that predicts further tokens, which llama.cpp does not load."""
+    embd, last = recipe.n_embd, recipe.n_layers
+
+    def layer(index: int) -> dict[str, Shape]:
+        if index < last:
+            return recipe.layer(index)
+        norms = {f"nextn.{name}.weight": (embd,) for name in ("enorm", "hnorm")}
+        return recipe.layer(last - 1) | norms | {"nextn.eh_proj.weight": (2 * embd, embd)}
+
+    keys = {**recipe.keys, "nextn_predict_layers": 1}
+    return replace(recipe, keys=keys, n_layers=last + 1, layer=layer)
+
+
 def gemma4(embd: int = 2560, *, shared: int = 6) -> LayeredRecipe:
     """Other heads in its windows, layers that use another's cache, no embeddings per layer."""
     windows = (True,) * 5 + (False,) + (True,) * 5 + (False,)
@@ -343,6 +357,7 @@ LAYERED: Mapping[str, LayeredRecipe] = {
     "granitehybrid": granite_hybrid(),
     "lfm2": lfm2(),
     "qwen35": qwen35(),
+    "qwen35-appended": with_appended_layer(qwen35()),
     "qwen35moe": qwen35(2048, moe=True),
 }
 BOUNDED: Mapping[str, LayeredRecipe] = {"gemma4": gemma4(), "gemma4-own": gemma4(shared=0)}

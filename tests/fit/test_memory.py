@@ -212,6 +212,17 @@ def test_a_model_without_heads_is_no_trap(tmp_path: Path) -> None:
     assert short == long
 
 
+def test_an_appended_layer_is_not_loaded(tmp_path: Path) -> None:
+    plain, appended = (
+        shape_from_header(read_header(LAYERED[name].write(tmp_path / name)))
+        for name in ("qwen35", "qwen35-appended")
+    )
+    assert appended.known
+    assert appended.layer_bytes == plain.layer_bytes
+    assert appended.weights_bytes == plain.weights_bytes
+    assert appended.layer_caches == plain.layer_caches
+
+
 def test_keys_that_no_rule_reads_make_a_model_unknown(tmp_path: Path) -> None:
     recipe = LAYERED["qwen35"]
     recipe = dataclasses.replace(
