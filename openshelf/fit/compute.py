@@ -121,6 +121,8 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         size += shape.n_head * cells * step.row_bytes
         if shape.latent is not None:
             size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
+        if shape.architecture in BOTH_IN_EVERY_LAYER:
+            size += shape.n_embd * step.row_bytes  # the other branch's result waits
     return size
 
 

@@ -215,12 +215,13 @@ def mamba2(embd: int = 2048) -> LayeredRecipe:
 
 
 def falcon_h1(embd: int = 2048) -> LayeredRecipe:
+    """As large as the 1.5B."""
     inner, state, heads = 3072, 256, 48
     layer = {"attn_norm.weight": (embd,), "ffn_norm": (embd,)}
     layer |= _mamba2(embd, inner, state, heads) | _attention(embd, 1024, 256)
-    layer |= _feed_forward(embd, 5120)
-    keys = _heads(8, 2, 128) | _space(inner, state, heads) | {"feed_forward_length": 5120}
-    return LayeredRecipe("falcon-h1", embd, 5, keys, lambda _: layer)
+    layer |= _feed_forward(embd, 4096)
+    keys = _heads(8, 2, 128) | _space(inner, state, heads) | {"feed_forward_length": 4096}
+    return LayeredRecipe("falcon-h1", embd, 24, keys, lambda _: layer)
 
 
 def nemotron_h(embd: int = 4480) -> LayeredRecipe:
