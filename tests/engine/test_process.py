@@ -228,6 +228,7 @@ def test_only_the_end_of_stderr_is_kept() -> None:
     engine.close()
 
 
+BUSY_SECONDS = 3.0
 LADDER = {
     "stop": ("id = read()['id']; read(); say(json.dumps({'kind': 'Refused', 'id': id, 'why': "
              "'cancelled'}) + '\\n'); sys.stdin.read()", 0.0, 0.9),
@@ -245,14 +246,16 @@ def test_the_stop_ladder_goes_as_far_as_it_must(step: str) -> None:
     engine.start()
     pid = engine.pid
     cancel = CancelToken()
+    cancelled: list[float] = []
+    cancel.on_cancel(lambda: cancelled.append(time.monotonic()))
     canceller = threading.Timer(0.1, cancel.cancel)
     canceller.start()
-    started = time.monotonic()
     with pytest.raises(CancelledByUser):
         engine.chat(QUESTION, Sampling(), cancel, print)
-    took = time.monotonic() - started - 0.1
+    took = time.monotonic() - cancelled[0]
     canceller.join()
-    assert at_least <= took < at_most
+    # A busy machine is slow to notice, never early.
+    assert at_least <= took < at_most + BUSY_SECONDS
     assert _exists(pid) == (step == "stop")
     engine.close()
     assert not _exists(pid)

@@ -314,7 +314,7 @@ def test_discarded_part_leaves_nothing(setting: Setting) -> None:
 def test_rate_limit_is_kept(setting: Setting) -> None:
     started = time.monotonic()
     setting.download(bytes_per_second=4_000_000)
-    assert 0.55 < time.monotonic() - started < 2.5
+    assert 0.55 < time.monotonic() - started < 6
 
 
 def test_token_stays_with_the_hub(hub: LoopbackHub, tmp_path: Path) -> None:
