@@ -94,4 +94,7 @@ def _cells(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> 
 
 def _speed(ranked: RankedVariant) -> str:
     speed = ranked.fit.speed
-    return "?" if speed is None else f"{speed.decode.low:.2g} to {speed.decode.high:.2g}"
+    if speed is None:
+        return "?"
+    digits = 0 if speed.decode.high >= 10 else 1
+    return f"{speed.decode.low:.{digits}f} to {speed.decode.high:.{digits}f}"
