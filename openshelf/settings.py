@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import errno
 import logging
-import os
 import shutil
 import threading
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from openshelf.durable import replace_file
 from openshelf.errors import CorruptSettings, NotEnoughDisk, UsageError
 from openshelf.tasks import Announcer
 
@@ -164,17 +164,9 @@ class SettingsStore:
             self._path.replace(aside)
 
     def _write(self, text: str) -> OSError | None:
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
+            replace_file(self._path, text.encode())
         except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
             return error
         return None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openshelf.durable import replace_file
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.names import check_commit, check_repo_id, check_sha256, safe_join
 
@@ -82,7 +83,7 @@ def link_snapshot(place: Place) -> None:
 
 def write_main(place: Place) -> None:
     """Note that the branch main stands at this commit."""
-    write_durably(place.repo_folder / "refs" / "main", place.commit.encode())
+    replace_file(place.repo_folder / "refs" / "main", place.commit.encode())
 
 
 def finished_file(place: Place, size_bytes: int) -> Path | None:
@@ -133,7 +134,7 @@ def write_sidecar(place: Place, file: DownloadFile) -> None:
         "repo": file.repo,
         "path": file.path,
     }
-    write_durably(place.sidecar, json.dumps(facts).encode())
+    replace_file(place.sidecar, json.dumps(facts).encode())
 
 
 def is_sidecar_of(place: Place, file: DownloadFile) -> bool:
@@ -146,29 +147,3 @@ def is_sidecar_of(place: Place, file: DownloadFile) -> bool:
         file.sha256,
         file.size_bytes,
     )
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace `path` in one step; after a crash it is the old or the new file, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable, where the system lets a folder be opened."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

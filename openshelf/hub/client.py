@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from openshelf import __version__
+from openshelf.durable import replace_file
 from openshelf.errors import NetworkFailure
-from openshelf.hub.cache_layout import write_durably
 from openshelf.hub.entries import DownloadFile, Repo, RepoFile, SearchHit
 from openshelf.hub.library_calls import Route, call_library
 from openshelf.hub.names import check_commit, check_path, check_repo_id
@@ -177,7 +177,7 @@ class HubClient:
         if path is not None:
             # A cache that cannot be written is no reason to fail.
             with contextlib.suppress(OSError, TypeError, ValueError):
-                write_durably(path, json.dumps(dataclasses.asdict(repo)).encode())
+                replace_file(path, json.dumps(dataclasses.asdict(repo)).encode())
 
 
 def repo_from_json(data: dict[str, Any]) -> Repo:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from openshelf.durable import sync_folder
 from openshelf.errors import ChecksumMismatch, NotEnoughDisk, UsageError
 from openshelf.hub.cache_layout import (
     Place,
     is_sidecar_of,
-    sync_folder,
     write_sidecar,
 )
 from openshelf.hub.entries import DownloadFile

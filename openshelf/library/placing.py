@@ -9,8 +9,9 @@ import hashlib
 import os
 from pathlib import Path
 
+from openshelf.durable import sync_folder
 from openshelf.errors import ChecksumMismatch, UsageError
-from openshelf.hub.cache_layout import link_snapshot, place_of, sync_folder
+from openshelf.hub.cache_layout import link_snapshot, place_of
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.part_file import disk_failure
 from openshelf.library.hashing import sha256_of_file

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openshelf.durable import replace_file
 from openshelf.errors import CorruptSettings
-from openshelf.hub.cache_layout import write_durably
 from openshelf.hub.entries import DownloadFile
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.effective import effective_from_json
@@ -45,7 +45,7 @@ def save_download(folder: Path, saved: SavedDownload) -> None:
         "offer": {**offer, "files": [dataclasses.asdict(file) for file in saved.offer.files]},
         "license": saved.offer.decision.license.as_json(),
     }
-    write_durably(_file(folder, saved.id), json.dumps(data).encode())
+    replace_file(_file(folder, saved.id), json.dumps(data).encode())
 
 
 def forget_download(folder: Path, download_id: str) -> None:

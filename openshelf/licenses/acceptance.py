@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from openshelf.durable import sync_folder
 from openshelf.errors import NotEnoughDisk, NotFound, OpenshelfError, UsageError
 from openshelf.licenses.chain import (
     Head,
@@ -25,7 +26,6 @@ from openshelf.licenses.chain import (
     record_of,
     sha256_of,
     split_lines,
-    sync_folder,
     verify_chain,
     write_head,
 )

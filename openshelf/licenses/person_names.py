@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openshelf.licenses.chain import sync_folder
+from openshelf.durable import replace_file
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,8 @@ class PersonNames:
     def erase(self, record_ids: set[str]) -> None:
         """Forget the names of these records; the chain stays whole."""
         kept = [entry for id_, entry in self.entries().items() if id_ not in record_ids]
-        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            for entry in kept:
-                file.write((json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
-        sync_folder(self.path.parent)
+        lines = (json.dumps(entry, ensure_ascii=False) + "\n" for entry in kept)
+        replace_file(self.path, "".join(lines).encode("utf-8"), is_private=True)
 
 
 def _hash(salt: str, text: str) -> str:
