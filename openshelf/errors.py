@@ -25,8 +25,8 @@ OpenshelfError
 ├── NotEnoughDisk
 └── CancelledByUser
 
-`code` is the contract of the command line (cli.md); `kind` tells classes with one code apart, for
-wording.py. The fields of each class are its data.
+`code` is the contract of the command line (docs/cli.md); `kind` tells classes with one code
+apart, for the wording. The fields of each class are its data.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class BadPolicy(UsageError):
 
 @dataclass(eq=False)
 class PolicyBlocked(OpenshelfError):
-    """`reasons` are dicts of code, license, ref, fact (cli.md)."""
+    """`reasons` are dicts of code, license, ref, fact (docs/cli.md)."""
 
     code: ClassVar[str] = "policy_blocked"
     exit_code: ClassVar[int] = 3

@@ -1,1 +1,1 @@
-"""The command line (cli.md): the same services, for scripts and machines without a display."""
+"""The command line (docs/cli.md): the same services, for scripts and machines without a display."""

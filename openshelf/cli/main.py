@@ -65,7 +65,7 @@ def _common_options(default: str | None) -> _Parser:
 
 
 def run_command(words: list[str]) -> int:
-    """Run one command; returns the exit code of cli.md. No traceback without `--debug`."""
+    """Run one command; returns the exit code of docs/cli.md. No traceback without `--debug`."""
     output = Output(as_json="--json" in words)
     debug = "--debug" in words
     try:

@@ -1,7 +1,7 @@
 """The compute buffer of a device: the most of llama.cpp's activations that are alive at once.
 
 Each phase of the graph (attention, feed-forward, logits) is worked out for a full ubatch, and the
-largest counts; fit.md §2 has the derivation, tests/fit the comparison with llama.cpp itself.
+largest counts; tests/fit has the comparison with llama.cpp itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much of the unquantized model a quantization keeps, from measured figures (catalog.md §4).
+"""How much of the unquantized model a quantization keeps, from measured figures.
 
 One suite answers each question, the one of the nearest model size: figures of different suites
 differ in corpus and baseline and are never mixed.

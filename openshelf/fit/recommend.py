@@ -94,7 +94,7 @@ CROSSOVER = ((9e9, 4.2), (30e9, 3.0), (70e9, 2.5))
 """(parameters, bits per weight): below the bits, a smaller model at more bits is better.
 
 Llama 3 70B beats 8B F16 down to IQ2_XS; 3 bits near 30B and Q4 below 9B are our reading of the
-same measurements (catalog.md §4).
+same measurements.
 """
 _HIDDEN_LABELS = ("IQ1", "Q1", "TQ1", "UD-IQ1", "UD-Q1")
 _HIDDEN_UNLESS_LARGE = ("IQ2", "Q2", "TQ2", "UD-IQ2", "UD-Q2")

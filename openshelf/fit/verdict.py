@@ -37,7 +37,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Fit:
-    """The answer for one model file on one machine (cli.md, `fit`)."""
+    """The answer for one model file on one machine (docs/cli.md, `fit`)."""
 
     architecture: str
     known_architecture: bool

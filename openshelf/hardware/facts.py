@@ -95,7 +95,7 @@ class Machine:
     name: str = "this"
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of `hardware --json` (cli.md)."""
+        """The shape of `hardware --json` (docs/cli.md)."""
         return {
             "name": self.name,
             "os": self.os,

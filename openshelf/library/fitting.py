@@ -29,8 +29,8 @@ from openshelf.tasks import CancelToken
 
 @dataclass(frozen=True)
 class TargetQuestion:
-    """A TARGET (cli.md) and how it would be loaded; `file_bytes` is the whole size where a path
-    names only a header."""
+    """A TARGET (docs/cli.md) and how it would be loaded; `file_bytes` is the whole size where
+    a path names only a header."""
 
     text: str
     request: FitRequest
@@ -56,8 +56,8 @@ class Fitting:
     def fit_target(
         self, text: str, machine: Machine, request: FitRequest, file_bytes: int | None = None
     ) -> Fit:
-        """The fit of a TARGET (cli.md). `file_bytes` is the whole size where a path names only a
-        header. Raises NotFound, CorruptModel, UsageError, Offline, NetworkFailure, GatedModel.
+        """The fit of a TARGET (docs/cli.md). `file_bytes` is the whole size where a path names
+        only a header. Raises NotFound, CorruptModel, UsageError, Offline, NetworkFailure, GatedModel.
         """
         target = parse_target(text)
         here = self._at_hand(target)

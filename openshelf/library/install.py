@@ -59,7 +59,7 @@ class InstallOffer:
 
     @property
     def model_id(self) -> str:
-        """The id that it has, or will have, in the library (cli.md)."""
+        """The id that it has, or will have, in the library (docs/cli.md)."""
         if self.installed_id is not None:
             return self.installed_id
         mark = self.commit[:8] if self.source != "file" else self.files[0].sha256[:8]

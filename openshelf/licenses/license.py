@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Obligation:
-    """A duty. `trigger` says when it bites: use, redistribute, distribute_product, … (licenses.md).
+    """A duty. `trigger` says when it bites: use, redistribute, … (the schema lists all).
 
     `exact` is wording the license prescribes, to be copied as it stands.
     """

@@ -50,7 +50,7 @@ def resolve(
     """The licenses that apply to whoever installs `target`: the union along its lineage.
 
     `fetch` answers for the base models (at most 64 calls, 8 levels up). Faults of the chain are
-    flags of the result (licenses.md lists them); nothing raises.
+    flags of the result (wording/licenses.py has them all); nothing raises.
     """
     return _Resolver(
         walk(target, fetch, shipped_overrides() if overrides is None else overrides),

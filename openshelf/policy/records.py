@@ -43,7 +43,7 @@ def build_record(
     policy: Policy,
     context: RecordContext,
 ) -> dict[str, Any]:
-    """A record of licenses.md §5, without what the log itself adds (v, record_id, prev_sha256, at).
+    """A record of the log, without what the log itself adds (v, record_id, prev_sha256, at).
 
     `unreviewed` is true where a person went on although the verdict was needs_review.
     """

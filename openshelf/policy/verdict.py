@@ -80,7 +80,7 @@ class Decision:
     what_if: bool = False
 
     def as_json(self, target: str) -> dict[str, Any]:
-        """The shape of `license --json` (cli.md)."""
+        """The shape of `license --json` (docs/cli.md)."""
         return {
             "target": target,
             "effective": list(self.license.effective),

@@ -23,7 +23,7 @@ def _decode(model: str, on: object, **request: object) -> tuple[float, float]:
         # public llama.cpp figures for this bandwidth and quantization, tokens per second
         ("llama3.1-8b", LAPTOP, 42),  # RTX 4060, 272 GB/s
         ("llama3.1-8b", MAC, 70),  # M4 Max, 546 GB/s
-        ("llama3.2-1b", machine(16, 12, cores=2), 18),  # one thread, fit.md: 26 on a faster core
+        ("llama3.2-1b", machine(16, 12, cores=2), 18),  # one thread; 26 on a faster core
     ],
 )
 def test_ranges_hold_published_figures(model: str, on: object, published: float) -> None:
