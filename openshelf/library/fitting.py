@@ -57,7 +57,8 @@ class Fitting:
         self, text: str, machine: Machine, request: FitRequest, file_bytes: int | None = None
     ) -> Fit:
         """The fit of a TARGET (docs/cli.md). `file_bytes` is the whole size where a path names
-        only a header. Raises NotFound, CorruptModel, UsageError, Offline, NetworkFailure, GatedModel.
+        only a header. Raises NotFound, CorruptModel, UsageError, Offline, NetworkFailure,
+        GatedModel.
         """
         target = parse_target(text)
         here = self._at_hand(target)

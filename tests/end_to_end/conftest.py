@@ -66,6 +66,10 @@ class Person:
     def wait(self, condition: Callable[[], bool], timeout: int = PATIENCE) -> None:
         self._qtbot.waitUntil(condition, timeout=timeout)
 
+    def rest(self, milliseconds: int) -> None:
+        """Do nothing for a while; the window goes on."""
+        self._qtbot.wait(milliseconds)
+
     def sees(self, *words: str) -> bool:
         text = self.visible_text()
         return all(word in text for word in words)

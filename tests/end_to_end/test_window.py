@@ -11,6 +11,7 @@ import pytest
 
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.engine.process import Engine
+from openshelf.library.downloads import DownloadState
 from openshelf.paths import apache_license_text
 from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.places import Place
@@ -104,9 +105,22 @@ def test_main_job_through_the_hub(
         person = start_app()
         person.window.open_install(f"{PACKAGED}:Q4_1")
         person.wait(lambda: person.sees("Before you install", "Apache License 2.0"))
+        hub.bytes_per_second = 20_000_000
         person.click("I accept these terms")
         person.click("Accept and install")
+        person.wait(lambda: person.sees("MB/s", "left"))
+        person.click("Pause")
+        person.wait(lambda: download_state(person) is DownloadState.PAUSED)
+        person.rest(1000)
+        sent = hub.sent_bytes
+        assert 0 < sent < starter_model.stat().st_size
+        person.rest(1000)
+        assert hub.sent_bytes == sent, "a second after the pause nothing is on the wire"
+        hub.bytes_per_second = 0
+        person.click("Resume")
         person.wait(lambda: person.window.page(Place.CHAT).isVisible())
+        resumed = hub.bodies()[-1].range_start
+        assert resumed, "it goes on where it was"
         person.type("What is the capital of France? Answer in one word.")
         person.press_enter()
         person.wait(lambda: is_ended(person, 1))
@@ -142,6 +156,10 @@ def test_killed_engine_is_told_in_the_conversation_and_the_next_message_works(
     person.press_enter()
     person.wait(lambda: is_ended(person, 2))
     assert answers(person)[1].state is MessageState.COMPLETE
+
+
+def download_state(person: Person) -> DownloadState:
+    return person.services.downloads.snapshots()[0].state
 
 
 def live_text(person: Person) -> str:
