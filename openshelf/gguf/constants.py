@@ -61,13 +61,3 @@ def tensor_types() -> dict[int, TensorType]:
 def types_by_name() -> dict[str, TensorType]:
     """ggml's own name (Q4_K) → block size."""
     return {kind.name: kind for kind in tensor_types().values()}
-
-
-@functools.cache
-def file_type_names() -> dict[int, str]:
-    """`general.file_type` → quantization name (15 → Q4_K_M); guesses and markers left out."""
-    return {
-        int(kind): kind.name.removeprefix("MOSTLY_").removeprefix("ALL_")
-        for kind in gguf_constants().LlamaFileType
-        if kind.name != "GUESSED"
-    }

@@ -20,6 +20,7 @@ _IMATRIX_EXTENSIONS = (".imatrix", ".gguf_file", "imatrix.dat")
 _DRAFT_PREFIXES = ("mtp-", "eagle3-", "dflash-", "dspark-", "draft-")
 _QUANT = re.compile(
     r"""
+    (?<![^\-._/])
     (?P<unsloth>UD-)?
     (?:
       (?P<quant>
@@ -33,7 +34,6 @@ _QUANT = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_DELIMITERS = "-._/"
 _MIXED = re.compile(r"(?<![A-Za-z0-9])(?:W\d)?I?Q[1-9](?:K|XXS|XS)(?![A-Za-z0-9])", re.IGNORECASE)
 """Labels of mixtures glued together (IQ2XXS-w2Q2K-…): what else they name is one part only."""
 
@@ -97,9 +97,6 @@ def _last_quant(text: str) -> str | None:
         return None
     real = plain = None
     for match in _QUANT.finditer(text):
-        start = match.start()
-        if start and text[start - 1] not in _DELIMITERS:
-            continue
         if match["quant"]:
             real = f"{match['unsloth'] or ''}{match['quant']}".upper()
         else:

@@ -75,15 +75,20 @@ def test_never_raises_and_never_invents(path: str) -> None:
 
 
 @given(
-    # A stem such as Q1K names a mixture, of which the rest is one part only.
+    # A stem such as Q1K names a mixture, of which the rest is one part only; UD is part of a label.
     stem=st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,8}(-[0-9]{1,2}B)?", fullmatch=True).filter(
-        lambda stem: re.search(r"q[1-9]", stem, re.IGNORECASE) is None
+        lambda stem: re.search(r"q[1-9]|^ud$", stem, re.IGNORECASE) is None
     ),
     quant=st.sampled_from(["Q4_K_M", "IQ3_XXS", "Q8_0", "UD-Q5_K_XL", "MXFP4", "BF16"]),
     delimiter=st.sampled_from("-._"),
 )
 def test_a_quantization_is_found_after_any_delimiter(stem: str, quant: str, delimiter: str) -> None:
     assert parse_name(f"{stem}{delimiter}{quant.lower()}.gguf").quant == quant
+
+
+def test_a_word_that_ends_in_ud_is_no_label() -> None:
+    assert parse_name("Cloud-Q4_K_M.gguf").quant == "Q4_K_M"
+    assert parse_name("Cloud-UD-Q4_K_M.gguf").quant == "UD-Q4_K_M"
 
 
 def test_types_are_those_of_ggml() -> None:
