@@ -90,6 +90,11 @@ def _hub_cache(environment: Mapping[str, str]) -> Path:
     return Path(base).expanduser() / "huggingface" / "hub"
 
 
+def nearest_existing(folder: Path) -> Path:
+    """`folder`, or the nearest one above it that exists: it tells the volume of what is to come."""
+    return next((path for path in (folder, *folder.parents) if path.exists()), folder)
+
+
 @cache
 def resources() -> Path:
     """Folder of shipped data: inside the installed package, or `resources/` of the checkout.

@@ -157,7 +157,6 @@ class _Wiring:
         self.dry_runs = DryRuns(self.engine)
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = cache(load_catalog)
-        self.starter = cache(find_starter)
         self.bad_policy: Reason | None = None
         self._context_length = context_length
         self._client: HubClient | None = None
@@ -266,7 +265,7 @@ class _Wiring:
     ) -> Shelf:
         installed = self.library.installed()
         here = {file.sha256 for model in installed for file in model.files}
-        starter = self.starter()
+        starter = find_starter()
         local = () if starter is None or starter.file.sha256 in here else (_local(starter),)
         parts = ShelfParts(
             decide=decisions().decide,

@@ -6,19 +6,23 @@ import argparse
 import json
 from pathlib import Path
 
+from openshelf.cli.values import context_length
 from openshelf.errors import NotFound, UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, no_report
 
 
-def add_machine_argument(parser: argparse.ArgumentParser) -> None:
+def add_setup_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a fit is asked for: the machine, the context length, the KV type."""
     parser.add_argument(
         "--machine",
         default="this",
         metavar="M",
         help="this (the default), a profile's name (hardware --profiles), or a JSON file",
     )
+    parser.add_argument("--context", type=context_length, default=8192, metavar="N", help="tokens")
+    parser.add_argument("--kv-type", choices=("f16", "q8_0", "q4_0"), default="f16")
 
 
 def chosen_machine(name: str, services: Services, cancel: CancelToken) -> Machine:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from openshelf import wording
 from openshelf.cli.output import Output
 from openshelf.policy.verdict import Decision
-from openshelf.reasons import Reason
 
 
 def print_decision(decision: Decision, output: Output) -> None:
@@ -18,7 +17,7 @@ def print_decision(decision: Decision, output: Output) -> None:
     verdict = wording.template(f"verdict_short_{decision.verdict.value}")
     output.line(f"verdict: {verdict}")
     for reason in decision.reasons:
-        sentence = wording.sentence(Reason(reason.code, reason.as_json()))
+        sentence = wording.sentence(reason.as_reason())
         output.line(f"  {sentence} [{reason.license} {reason.clause or reason.ref}]")
     for flag in license.flags:
         output.line(f"  {wording.template(flag)}")

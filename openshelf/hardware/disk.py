@@ -7,6 +7,7 @@ from pathlib import Path
 
 from openshelf.hardware.facts import Disk
 from openshelf.hardware.sources import ProbeFailed, Sources
+from openshelf.paths import nearest_existing
 
 
 def probe_disks(sources: Sources, folders: Sequence[Path]) -> tuple[Disk, ...]:
@@ -19,7 +20,7 @@ def probe_disks(sources: Sources, folders: Sequence[Path]) -> tuple[Disk, ...]:
     seen: set[int] = set()
     detail = ""
     for folder in folders:
-        existing = _nearest_existing(folder)
+        existing = nearest_existing(folder)
         try:
             device = existing.stat().st_dev
             if device in seen:
@@ -33,10 +34,3 @@ def probe_disks(sources: Sources, folders: Sequence[Path]) -> tuple[Disk, ...]:
     if not disks:
         raise ProbeFailed("disk_unknown", detail=detail)
     return tuple(disks)
-
-
-def _nearest_existing(folder: Path) -> Path:
-    for candidate in (folder, *folder.parents):
-        if candidate.exists():
-            return candidate
-    return Path(folder.anchor or "/")

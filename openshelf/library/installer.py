@@ -69,7 +69,7 @@ class Installer:
         decision = gate.check(offer.decision, target=offer.target)
         context = RecordContext(
             app_version=__version__,
-            os_user=_os_user(),
+            os_user=os_user_name(),
             hub_gate={"gated": offer.gated, "accepted_on_hub": "unknown"},
             catalog={"version": __version__, "sha256": licenses_sha256()},
         )
@@ -239,8 +239,9 @@ def _installed_file(file: DownloadFile, location: Path) -> InstalledFile:
     return InstalledFile(file.path, str(location), file.size_bytes, file.sha256)
 
 
-def _os_user() -> str:
+def os_user_name() -> str:
+    """What the operating system calls this person; "" where it has no name for them."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in some containers
+    except (KeyError, OSError, ImportError):  # a user id without a name, as in some containers
         return ""

@@ -29,6 +29,7 @@ from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.ancestry import shipped_overrides
 from openshelf.licenses.lineage import EffectiveLicense, Fetch, RepoClaims, mark_changed, resolve
+from openshelf.paths import nearest_existing
 from openshelf.policy.gate import Gate
 from openshelf.tasks import CancelToken, Progress, Report
 
@@ -52,10 +53,8 @@ class OfferParts:
 
 def free_bytes(folder: Path) -> int:
     """Free space of the volume that `folder` is or will be on."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
     try:
-        return shutil.disk_usage(folder).free
+        return shutil.disk_usage(nearest_existing(folder)).free
     except OSError:
         return 0
 
@@ -271,9 +270,7 @@ def _watched(fetch: Fetch, cancel: CancelToken) -> Fetch:
 
 
 def _same_volume(path: Path, folder: Path) -> bool:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
     try:
-        return path.stat().st_dev == folder.stat().st_dev
+        return path.stat().st_dev == nearest_existing(folder).stat().st_dev
     except OSError:
         return False

@@ -7,9 +7,9 @@ import time
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
-from openshelf.cli.machines import add_machine_argument, chosen_machine
+from openshelf.cli.machines import add_setup_arguments, chosen_machine
 from openshelf.cli.output import Output
-from openshelf.cli.values import context_length, count, gpu_layers, positive, shares
+from openshelf.cli.values import count, gpu_layers, positive, shares
 from openshelf.errors import DoesNotFit
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
@@ -20,9 +20,7 @@ from openshelf.units import format_bytes, format_tokens
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="file, OWNER/REPO[:QUANT] or installed id")
-    add_machine_argument(parser)
-    parser.add_argument("--context", type=context_length, default=8192, metavar="N", help="tokens")
-    parser.add_argument("--kv-type", choices=("f16", "q8_0", "q4_0"), default="f16")
+    add_setup_arguments(parser)
     parser.add_argument("--batch", type=positive, default=2048, metavar="N")
     parser.add_argument("--ubatch", type=positive, default=512, metavar="N")
     parser.add_argument("--gpu-layers", type=gpu_layers, default=None, metavar="N|auto")

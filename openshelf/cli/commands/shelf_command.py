@@ -7,9 +7,8 @@ from pathlib import Path
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
-from openshelf.cli.machines import add_machine_argument, chosen_machine
+from openshelf.cli.machines import add_setup_arguments, chosen_machine
 from openshelf.cli.output import Output
-from openshelf.cli.values import context_length
 from openshelf.fit.verdict import FitVerdict
 from openshelf.services import Services
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
@@ -17,9 +16,7 @@ from openshelf.units import format_bytes, format_tokens
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_machine_argument(parser)
-    parser.add_argument("--context", type=context_length, default=8192, metavar="N", help="tokens")
-    parser.add_argument("--kv-type", choices=("f16", "q8_0", "q4_0"), default="f16")
+    add_setup_arguments(parser)
     parser.add_argument("--prefer", choices=("speed", "balance", "quality"), default="balance")
     parser.add_argument("--family", metavar="F")
     parser.add_argument("--language", metavar="xx", help="ISO 639-1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from PySide6.QtCore import QDate, QLocale
 
@@ -13,6 +12,7 @@ from openshelf.chat.interface import ModelInMemory
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
+from openshelf.ui.models.moments import local_day, local_today
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,10 @@ def read_acceptances(services: Services) -> Callable[[CancelToken, Report], dict
 
 def short_day(moment: str) -> str:
     """An ISO time as a local date (`12 Nov`, `12 Nov 2025`); empty where it is none."""
-    try:
-        day = datetime.fromisoformat(moment).astimezone().date()
-    except ValueError:
+    day = local_day(moment)
+    if day is None:
         return ""
-    is_this_year = day.year == datetime.now().astimezone().year
+    is_this_year = day.year == local_today().year
     pattern = "d MMM" if is_this_year else "d MMM yyyy"
     return QLocale().toString(QDate(day.year, day.month, day.day), pattern)
 

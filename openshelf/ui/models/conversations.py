@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from typing_extensions import override
 
 from openshelf.chat.conversation import Conversation
+from openshelf.ui.models.moments import local_day
 from openshelf.ui.models.rows import Index, RowsModel
 
 
@@ -24,9 +25,8 @@ class Age(enum.IntEnum):
 
 def age_of(moment: str, today: date) -> Age:
     """`moment` is ISO UTC; days are those of this machine's time zone. Unreadable means OLDER."""
-    try:
-        day = datetime.fromisoformat(moment).astimezone().date()
-    except ValueError:
+    day = local_day(moment)
+    if day is None:
         return Age.OLDER
     past = today - day
     if past <= timedelta(0):

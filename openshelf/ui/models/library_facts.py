@@ -10,6 +10,7 @@ from pathlib import Path
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.license import License
+from openshelf.paths import nearest_existing
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
 
@@ -57,9 +58,7 @@ def read_library(services: Services) -> Callable[[CancelToken, Report], LibraryF
 
 def disk_of(folder: Path) -> DiskUse | None:
     """The volume of `folder`, or of the nearest folder above that exists."""
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), None)
-    if existing is None:
-        return None
+    existing = nearest_existing(folder)
     try:
         usage = shutil.disk_usage(existing)
     except OSError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from openshelf.library.install import InstallOffer
+from openshelf.library.installer import os_user_name
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Policy
 from openshelf.policy.verdict import PolicyReason
@@ -180,7 +179,7 @@ class ConsentPanel(ScrollPage):
         elif organization:
             terms = self.tr("I accept these terms for {name}").format(name=organization)
         self.tick = TickBox(terms)
-        self.name_field = QLineEdit(_name_of_the_user())
+        self.name_field = QLineEdit(os_user_name())
         self.name_field.setAccessibleName(self.tr("Your name for the record"))
         self.name_field.setMaxLength(200)
         self.note_field = QLineEdit()
@@ -217,11 +216,3 @@ class _PolicyRow(QWidget):
         chip = Chip(reason.license, kinds.get(verdict, ChipKind.NEUTRAL))
         chip.setToolTip(reason.ref)
         row.addWidget(chip, 0, Qt.AlignmentFlag.AlignTop)
-
-
-def _name_of_the_user() -> str:
-    """What the operating system calls this person; "" where it has no name for them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
@@ -11,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, Q
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.chat_facts import short_day
 from openshelf.ui.models.library_facts import LibraryFacts
+from openshelf.ui.models.moments import local_day, local_today
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.buttons import Button, DangerButton, LinkButton
@@ -230,8 +229,4 @@ class InstalledRow(QWidget):
 
 
 def _is_today(moment: str) -> bool:
-    try:
-        day = datetime.fromisoformat(moment).astimezone().date()
-    except ValueError:
-        return False
-    return day == datetime.now().astimezone().date()
+    return local_day(moment) == local_today()
