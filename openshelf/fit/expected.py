@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openshelf.catalog.entries import CatalogShape
 from openshelf.fit.architectures import PLAIN_ARCHITECTURES, window_rule
@@ -75,6 +75,30 @@ def shape_from_catalog(
         expert_bytes=(int(per_layer * _EXPERT_SHARE),) * filled.n_layers if has_experts else (),
         n_ff_expert=width if has_experts else 0,
         caches=_fixed_window(shape.architecture or "", filled),
+    )
+
+
+def shape_of_sibling(shape: ModelShape, size_bytes: int) -> ModelShape:
+    """The shape of another file of the same model, from this one's header and that one's size.
+
+    Caches and buffers are the same; what each part of the weights takes is this one's, scaled, so
+    that only their sum is exact (`source` is sibling).
+    """
+    whole = max(1, shape.weights_bytes)
+
+    def scaled(part: int) -> int:
+        return part * size_bytes // whole
+
+    layers = tuple(scaled(size) for size in shape.layer_bytes)
+    embedding, shared = scaled(shape.embedding_bytes), scaled(shape.shared_bytes)
+    return replace(
+        shape,
+        layer_bytes=layers,
+        expert_bytes=tuple(scaled(size) for size in shape.expert_bytes),
+        embedding_bytes=embedding,
+        shared_bytes=shared,
+        output_bytes=max(0, size_bytes - sum(layers) - embedding - shared),
+        source="sibling",
     )
 
 

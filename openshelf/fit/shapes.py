@@ -81,7 +81,7 @@ class ModelShape:
     context_length: int | None
     parameters: int | None
     source: str
-    """header or catalog."""
+    """header, sibling (another file of the same model) or catalog."""
     expert_bytes: tuple[int, ...] = ()
     """Of each layer, what belongs to routed experts and can stay on the CPU."""
     n_ff_expert: int = 0

@@ -229,6 +229,8 @@ def _effective_request(
         flash_attention = "on"
     if shape.source == "catalog":
         reasons.append(Reason("fit_expected"))
+    elif shape.source == "sibling":
+        reasons.append(Reason("fit_from_sibling"))
     effective = dataclasses.replace(request, context_length=length, flash_attention=flash_attention)
     return effective, tuple(reasons)
 

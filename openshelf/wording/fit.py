@@ -11,6 +11,7 @@ TEMPLATES: dict[str, str] = {
     "fit_check_with_engine": "May fit: the memory rules of this architecture are not known here, and the upper bound of {needed_bytes:gib} is more than the {budget_bytes:gib} that can be used now. Check with the engine.",
     "fit_upper_bound": "The memory rules of the architecture {architecture} are not known here: the figures are an upper bound.",
     "fit_expected": "Expected figures: the file's own header has not been read yet.",
+    "fit_from_sibling": "Worked out from the header of another variant of this model and this file's size.",
     "fit_experts_on_cpu": "The experts of {layers} of {n_layers} layers stay in memory beside the GPU.",
     "fit_context_clamped": "The context was shortened from {asked:tokens} to {trained:tokens} tokens, the length this model was trained for.",
     "fit_flash_attention_needed": "Flash attention was turned on: context memory of type {kv_type} needs it.",

@@ -1,0 +1,237 @@
+"""One model's variants from all packagers, held against a machine: the rows of the Model screen.
+
+Looking them up waits for the Hub (`listing`); working out what each takes is pure and takes
+milliseconds, so that a slider can ask for all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from openshelf.catalog.entries import CatalogModel, Family
+from openshelf.catalog.packagers import Packager
+from openshelf.fit.expected import shape_of_sibling
+from openshelf.fit.memory import FitRequest, ModelShape
+from openshelf.fit.recommend import Candidate, Score, rank
+from openshelf.fit.verdict import Fit, fit_on
+from openshelf.hardware.facts import Machine
+from openshelf.policy.verdict import Decision
+from openshelf.reasons import Reason
+from openshelf.shelf.rows import QualityKept
+from openshelf.tasks import CancelToken, Report
+
+
+@dataclass(frozen=True)
+class Build:
+    """One variant of one packager: a file, or all its shards.
+
+    `target` is what `install` and `fit` take. `downloads` are the repository's, None where nobody
+    said. `shape.source` tells what the figures rest on: its own `header`, a `sibling`'s (the same
+    model in another precision) or the `catalog`; None where nothing is known yet. `commit` is
+    empty for an expected build, which the Hub was not asked for.
+    """
+
+    target: str
+    repo: str
+    commit: str
+    name: str
+    quant: str | None
+    files: tuple[str, ...]
+    size_bytes: int
+    packager: Packager
+    shape: ModelShape | None
+    quality: QualityKept
+    bits_per_weight: float | None = None
+    size_is_expected: bool = False
+    is_publisher: bool = False
+    downloads: int | None = None
+    installed_id: str | None = None
+    is_local: bool = False
+    """Its bytes lie on this machine: no network is needed."""
+    decode_tokens_per_second: float | None = None
+    """What it reached here before."""
+
+    @property
+    def has_header(self) -> bool:
+        return self.shape is not None and self.shape.source == "header"
+
+    @property
+    def has_imatrix(self) -> bool:
+        """Quantized with an importance matrix, as far as the packager is known to do that."""
+        return self.packager.has_imatrix
+
+
+@dataclass(frozen=True)
+class ModelListing:
+    """A model with all its builds, the largest first; `notes` tell what could not be asked.
+
+    `family` and `model` are None for a repository that is not in the catalog.
+    """
+
+    name: str
+    family: Family | None
+    model: CatalogModel | None
+    builds: tuple[Build, ...]
+    decision: Decision | None
+    notes: tuple[Reason, ...] = ()
+
+    @property
+    def context_length(self) -> int | None:
+        """What the model was trained for, in tokens."""
+        known = [b.shape.context_length for b in self.builds if b.shape and b.shape.context_length]
+        return max(known, default=None)
+
+    @property
+    def n_layers(self) -> int | None:
+        """Layers with the output layer, as `gpu_layers` counts them."""
+        return next((b.shape.n_layers + 1 for b in self.builds if b.shape), None)
+
+    def with_build(self, build: Build) -> ModelListing:
+        """With `build` in place of the one with its target; once one header is known, builds that
+        rest on less are reckoned from it."""
+        builds = [build if known.target == build.target else known for known in self.builds]
+        if build.shape is not None and build.has_header:
+            builds = [_from_sibling(known, build.shape) for known in builds]
+        return replace(self, builds=tuple(builds))
+
+
+def _from_sibling(build: Build, sibling: ModelShape) -> Build:
+    if build.shape is not None and build.shape.source != "catalog":
+        return build
+    return replace(build, shape=shape_of_sibling(sibling, build.size_bytes))
+
+
+@dataclass(frozen=True)
+class BuildRow:
+    """A build on a machine; `fit` is None where its shape is not known at all.
+
+    `reasons` say why it has its place; `hidden` means a last resort that others are better than.
+    """
+
+    build: Build
+    fit: Fit | None
+    reasons: tuple[Reason, ...] = ()
+    score: Score | None = None
+    hidden: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        build = self.build
+        return {
+            "target": build.target,
+            "repo": build.repo,
+            "commit": build.commit or None,
+            "quant": build.quant,
+            "name": build.name,
+            "files": list(build.files),
+            "size_bytes": build.size_bytes,
+            "size_is_expected": build.size_is_expected,
+            "bits_per_weight": build.bits_per_weight,
+            "packager": build.packager.name,
+            "packager_is_publisher": build.is_publisher,
+            "packager_is_known": build.packager.is_known,
+            "imatrix": build.has_imatrix,
+            "downloads": build.downloads,
+            "installed": build.installed_id,
+            "local": build.is_local,
+            "fit": self.fit.as_json(build.target) if self.fit else None,
+            "quality": {"kept": build.quality.kept, "basis": build.quality.basis},
+            "score": self.score.as_json() if self.score else None,
+            "reasons": [reason.as_json() for reason in self.reasons],
+        }
+
+
+@dataclass(frozen=True)
+class BuildTable:
+    """All rows in the listing's order; `recommended` is the target of the best that fits."""
+
+    rows: tuple[BuildRow, ...]
+    recommended: str | None
+
+    def row(self, target: str) -> BuildRow | None:
+        return next((row for row in self.rows if row.build.target == target), None)
+
+
+class ModelsLike(Protocol):
+    """What the window and the command line use of `listing.Models`. All calls block."""
+
+    def listing(self, text: str, cancel: CancelToken, report: Report) -> ModelListing:
+        """A model by its catalog id or name, or by any TARGET of the Hub (docs/cli.md).
+
+        Where the Hub does not answer, what is known without it, and `notes` say so. Raises
+        NotFound, UsageError, GatedModel, CancelledByUser.
+        """
+        ...
+
+    def read(self, build: Build, cancel: CancelToken) -> Build:
+        """With the shape from the file's own header, of which only the beginning is fetched.
+
+        Raises CorruptModel, NotFound, GatedModel, Offline, NetworkFailure, CancelledByUser.
+        """
+        ...
+
+    def verify(
+        self, build: Build, machine: Machine, request: FitRequest, cancel: CancelToken
+    ) -> Fit:
+        """The fit as the engine itself reckons it, without loading any weights.
+
+        Raises what `read` does, EngineFailed where the engine cannot start.
+        """
+        ...
+
+
+def fit_builds(
+    listing: ModelListing, machine: Machine, request: FitRequest, prefer: str = "balance"
+) -> BuildTable:
+    """Every build of `listing` on `machine`, and which of them is the best there.
+
+    Pure; 60 builds take a few hundredths of a second. Raises UsageError as `fit_on` does.
+    """
+    fits = {
+        build.target: fit_on(
+            build.shape,
+            machine,
+            request,
+            measured_decode_per_second=build.decode_tokens_per_second,
+        )
+        for build in listing.builds
+        if build.shape is not None
+    }
+    ranked = rank(
+        [_candidate(b, fits[b.target]) for b in listing.builds if b.target in fits], prefer
+    )
+    places = {place.candidate.key: place for place in ranked}
+    rows = []
+    for build in listing.builds:
+        place = places.get(build.target)
+        if place is None:
+            rows.append(BuildRow(build, None))
+            continue
+        fit = fits[build.target]
+        rows.append(BuildRow(build, fit, place.reasons, place.score, place.hidden))
+    best = ranked[0].candidate if ranked and ranked[0].candidate.fit.verdict.fits else None
+    return BuildTable(tuple(rows), None if best is None else str(best.key))
+
+
+def _candidate(build: Build, fit: Fit) -> Candidate:
+    shape = build.shape
+    return Candidate(
+        key=build.target,
+        quant=build.quant or "",
+        parameters=shape.parameters if shape else None,
+        bits_per_weight=build.bits_per_weight,
+        quality=build.quality.kept,
+        fit=fit,
+        tiebreak=standing(build),
+    )
+
+
+def standing(build: Build) -> float:
+    """Of builds with one precision: what is here first, then the packager's standing."""
+    return build.packager.standing + (1000.0 if build.is_local else 0.0)
+
+
+def in_order(builds: Sequence[Build]) -> tuple[Build, ...]:
+    """The largest first; of one size the packager of higher standing first."""
+    return tuple(sorted(builds, key=lambda build: (-build.size_bytes, -standing(build))))
