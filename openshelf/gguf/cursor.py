@@ -13,6 +13,8 @@ MAX_SKIPPED_STRINGS = 1 << 21
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 _FIRST_READ = 256 << 10
+_MANY_STRINGS = 64
+"""From so many on, their mean length tells how far the rest of an array reaches."""
 
 
 class Fault(Exception):
@@ -36,15 +38,22 @@ class Cursor:
     """Reads forward; `read_more(offset, size)` gives fewer bytes than asked only at the end.
 
     `file_bytes` is the size of the whole file. `is_prefix` tells that the bytes at hand are just
-    its beginning, so that their end is no fault.
+    its beginning, so that their end is no fault. `is_costly`: every byte read comes over a network,
+    so that no more is asked for than what is sure or likely to be needed.
     """
 
     def __init__(
-        self, read_more: Callable[[int, int], bytes], file_bytes: int, *, is_prefix: bool = False
+        self,
+        read_more: Callable[[int, int], bytes],
+        file_bytes: int,
+        *,
+        is_prefix: bool = False,
+        is_costly: bool = False,
     ) -> None:
         self._read_more = read_more
         self._data = bytearray()
         self._is_prefix = is_prefix
+        self._is_costly = is_costly
         self._skipped_strings = 0
         self.file_bytes = file_bytes
         self.position = 0
@@ -53,8 +62,8 @@ class Cursor:
     def remaining(self) -> int:
         return self.file_bytes - self.position
 
-    def _need(self, size: int) -> None:
-        """Make `size` bytes from the position on available."""
+    def _need(self, size: int, likely: int = 0) -> None:
+        """Make `size` bytes from the position on available; `likely` more will be asked for."""
         end = self.position + size
         if end <= len(self._data):
             return
@@ -63,7 +72,8 @@ class Cursor:
         if end > MAX_HEADER_BYTES:
             raise Fault("header_too_large", f"more than {MAX_HEADER_BYTES} bytes")
         have = len(self._data)
-        wanted = min(max(end - have, have, _FIRST_READ), MAX_HEADER_BYTES - have)
+        growth = likely if self._is_costly else have
+        wanted = min(max(end - have, growth, _FIRST_READ), MAX_HEADER_BYTES - have)
         self._data += self._read_more(have, wanted)
         if len(self._data) < end:
             if self._is_prefix:
@@ -113,15 +123,20 @@ class Cursor:
         if self._skipped_strings > MAX_SKIPPED_STRINGS:
             raise Fault("too_many_strings", f"{self._skipped_strings}")
         data, position, end = self._data, self.position, len(self._data)
-        length_at = _U64.unpack_from
-        for _ in range(count):
+        start, length_at = position, _U64.unpack_from
+        for index in range(count):
             if position + 8 > end:
                 self.position = position
-                self._need(8)
+                self._need(8, _forecast(position - start, index, count))
                 end = len(data)
             position += 8 + length_at(data, position)[0]
             if position > end:
                 self.position = position
-                self._need(0)
+                self._need(0, _forecast(position - start, index + 1, count))
                 end = len(data)
         self.position = position
+
+
+def _forecast(size: int, done: int, count: int) -> int:
+    """Bytes that the rest of `count` strings will take, where `done` took `size`; 0 = unknown."""
+    return size * (count - done) // done if done >= _MANY_STRINGS else 0

@@ -95,10 +95,28 @@ def read_header_bytes(data: bytes, file_bytes: int, *, name: str = "") -> Header
         raise CorruptModel(path=name, why=fault.why, detail=fault.detail) from None
 
 
-def _read(
-    read_more: Callable[[int, int], bytes], file_bytes: int, *, is_prefix: bool = False
+def read_header_by_ranges(
+    read_range: Callable[[int, int], bytes], file_bytes: int, *, name: str = ""
 ) -> Header:
-    cursor = Cursor(read_more, file_bytes, is_prefix=is_prefix)
+    """Read a header of which `read_range(offset, size)` brings pieces, one after the other.
+
+    Fetches little more than the header itself, in as few pieces as can be foreseen. What
+    `read_range` raises goes through. Raises CorruptModel with `name` as its path.
+    """
+    try:
+        return _read(read_range, file_bytes, is_costly=True)
+    except Fault as fault:
+        raise CorruptModel(path=name, why=fault.why, detail=fault.detail) from None
+
+
+def _read(
+    read_more: Callable[[int, int], bytes],
+    file_bytes: int,
+    *,
+    is_prefix: bool = False,
+    is_costly: bool = False,
+) -> Header:
+    cursor = Cursor(read_more, file_bytes, is_prefix=is_prefix, is_costly=is_costly)
     version = _read_start(cursor)
     tensor_count, key_count = cursor.u64(), cursor.u64()
     metadata = read_metadata(cursor, key_count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from openshelf.errors import CorruptModel, NotFound
@@ -38,9 +39,21 @@ def read_model(path: Path) -> Header:
     paths = shard_paths(path)
     if len(paths) != header.shard[1]:
         raise CorruptModel(str(path), "shard", f"{len(paths)} of {header.shard[1]} by its name")
-    parts = [_read_shard(part, number, len(paths)) for number, part in enumerate(paths, start=1)]
+    return join_shards([_read_shard(part) for part in paths], str(path))
+
+
+def join_shards(parts: Sequence[Header], name: str) -> Header:
+    """The header of a whole model from those of all its shards, in their order.
+
+    One that is whole is itself. Raises CorruptModel with `name` as its path.
+    """
+    if len(parts) == 1 and parts[0].shard is None:
+        return parts[0]
+    for number, part in enumerate(parts, start=1):
+        if part.shard != (number, len(parts)):
+            raise CorruptModel(name, "shard", f"{part.shard} is not {(number, len(parts))}")
     tensors = tuple(tensor for part in parts for tensor in part.tensors)
-    _check_tensors(path, parts[0], tensors)
+    _check_tensors(name, parts[0], tensors)
     return dataclasses.replace(
         parts[0],
         tensors=tensors,
@@ -49,18 +62,15 @@ def read_model(path: Path) -> Header:
     )
 
 
-def _read_shard(path: Path, number: int, count: int) -> Header:
+def _read_shard(path: Path) -> Header:
     if not path.is_file():
         raise NotFound(what="file", name=str(path))
-    header = read_header(path)
-    if header.shard != (number, count):
-        raise CorruptModel(str(path), "shard", f"{header.shard} is not {(number, count)}")
-    return header
+    return read_header(path)
 
 
-def _check_tensors(path: Path, first: Header, tensors: tuple[TensorInfo, ...]) -> None:
+def _check_tensors(name: str, first: Header, tensors: tuple[TensorInfo, ...]) -> None:
     if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise CorruptModel(str(path), "duplicate_tensor", "the same tensor in two shards")
+        raise CorruptModel(name, "duplicate_tensor", "the same tensor in two shards")
     expected = first.metadata.get("split.tensors.count", len(tensors))
     if expected != len(tensors):
-        raise CorruptModel(str(path), "shard", f"{len(tensors)} tensors, {expected} expected")
+        raise CorruptModel(name, "shard", f"{len(tensors)} tensors, {expected} expected")

@@ -50,12 +50,22 @@ class Body:
 
 @dataclass(frozen=True)
 class BodyRequest:
-    """`url` may be signed; `offset` is the length of what is here already."""
+    """`url` may be signed; `offset` is the length of what is here already.
+
+    `count` is how many bytes are wanted from there on; None for all that are left.
+    """
 
     url: str
     offset: int
     file: DownloadFile
     options: NetworkOptions
+    count: int | None = None
+
+    @property
+    def range_header(self) -> str | None:
+        if self.count is not None:
+            return f"bytes={self.offset}-{self.offset + self.count - 1}"
+        return f"bytes={self.offset}-" if self.offset else None
 
 
 def open_body(pool: Pool, request: BodyRequest) -> Body:
@@ -81,7 +91,7 @@ def open_body(pool: Pool, request: BodyRequest) -> Body:
 def _get(pool: Pool, url: str, request: BodyRequest) -> BaseHTTPResponse:
     from urllib3.exceptions import HTTPError
 
-    headers = {"Range": f"bytes={request.offset}-"} if request.offset else {}
+    headers = {"Range": request.range_header} if request.range_header else {}
     token = request.options.token
     if token and origin_of(url) == origin_of(request.options.endpoint):
         headers["Authorization"] = f"Bearer {token}"

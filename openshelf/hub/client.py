@@ -53,6 +53,7 @@ class HubClient:
     ) -> None:
         self.options = options
         self._cache = cache_folder
+        self.egress = egress
         self._route = Route(options, egress)
 
     def close(self) -> None:

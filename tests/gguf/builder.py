@@ -94,7 +94,8 @@ class Build:
     missing_end: int = 0
     """Bytes cut from the end."""
 
-    def bytes(self) -> bytes:
+    def header(self) -> tuple[bytes, int]:
+        """All before the first tensor's data, and how many bytes of small tensors follow."""
         key_count = len(self.keys) + self.extra_key_count
         tensor_count = len(self.tensors)
         head = self.magic + struct.pack(
@@ -108,7 +109,10 @@ class Build:
         head += self.extra_keys
         infos, data_bytes = self._tensor_infos()
         head += infos
-        head += bytes(-len(head) % self.alignment)
+        return head + bytes(-len(head) % self.alignment), data_bytes
+
+    def bytes(self) -> bytes:
+        head, data_bytes = self.header()
         whole = head + bytes(data_bytes)
         return whole[: len(whole) - self.missing_end] if self.missing_end else whole
 
