@@ -22,14 +22,14 @@ from openshelf.engine.dry_runs import DryRuns
 from openshelf.engine.process import Engine
 from openshelf.errors import BadPolicy, OpenshelfError
 from openshelf.fit.memory import FitRequest
-from openshelf.fit.verdict import Fit
 from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.downloads import DownloadsLike
-from openshelf.library.fitting import Fitting, TargetQuestion
+from openshelf.library.fitting import Fitting, TargetFit, TargetQuestion
+from openshelf.library.headers import Headers
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import Installer
@@ -51,7 +51,9 @@ from openshelf.policy.organization import (
 from openshelf.reasons import Reason
 from openshelf.settings import Settings, SettingsStore
 from openshelf.shelf.builder import build_shelf
+from openshelf.shelf.builds import ModelsLike
 from openshelf.shelf.decisions import CatalogDecisions, commercial_use
+from openshelf.shelf.listing import Models
 from openshelf.shelf.parts import LocalVariant, ShelfParts
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, PoolTaskRunner, Report, TaskRunner, no_report
@@ -103,12 +105,14 @@ class Services:
     chats: ChatsLike
     close: Callable[[], None]
     """Stop accepting, cancel all, end the children, save."""
-    fit_target: Callable[[str, Machine, FitRequest, int | None], Fit]
-    """The fit of a TARGET; the last argument is the whole size where a path is only a header."""
+    fit_target: Callable[[TargetQuestion, Machine, CancelToken], TargetFit]
+    """The fit of a TARGET, from its header where that can be had."""
     problems: Callable[[], tuple[Reason, ...]]
     """What was wrong with files of ours at the start, for the window to say."""
-    dry_run_target: Callable[[TargetQuestion, Machine, CancelToken], Fit]
+    dry_run_target: Callable[[TargetQuestion, Machine, CancelToken], TargetFit]
     """The same as the engine itself reckons it, without loading any weights."""
+    models: ModelsLike
+    """All builds of one model, and what each takes."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -188,7 +192,9 @@ class _Wiring:
                 place=self.network,
             )
         )
-        fitting = Fitting(self.library, self.catalog, client, self.dry_runs)
+        headers = Headers(self.library, client, self.paths.cache)
+        fitting = Fitting(headers, self.catalog, self.dry_runs)
+        decisions = cache(lambda: CatalogDecisions(self.catalog(), gate))
         chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self._measured)
         return Services(
             paths=self.paths,
@@ -197,7 +203,7 @@ class _Wiring:
             detect_machine=self._detect,
             engine_facts=self._engine_facts,
             catalog=self.catalog,
-            shelf=partial(self._shelf, cache(lambda: CatalogDecisions(self.catalog(), gate))),
+            shelf=partial(self._shelf, decisions),
             gate=gate,
             acceptances=self.acceptances,
             installer=installer,
@@ -208,6 +214,12 @@ class _Wiring:
             problems=partial(self._problems, store),
             fit_target=fitting.fit_target,
             dry_run_target=fitting.dry_run_target,
+            models=Models(
+                headers=headers,
+                catalog=self.catalog,
+                decide=lambda model, repo: decisions().decide(model, repo),
+                engine=self.dry_runs,
+            ),
             with_policy=partial(self._with_policy, policy, store),
         )
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "hardware": "what was found, what the engine can use, and why not",
     "shelf": "the best variant of each family for a machine",
     "fit": "memory and speed of one model on a machine",
+    "variants": "all builds of one model, and what each takes",
     "license": "the effective license, its obligations and the verdict",
     "install": "gate, space, download, verify, register",
     "list": "what is installed",

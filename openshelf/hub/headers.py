@@ -76,6 +76,13 @@ def fetch_header(
     return FetchedHeader(header, fetched)
 
 
+def known_header(
+    client: HubClient, files: Sequence[DownloadFile], cache_folder: Path | None
+) -> Header | None:
+    """A header that was fetched before; asks nobody."""
+    return None if cache_folder is None else _read_kept(_kept_file(client, files, cache_folder))
+
+
 class _RangeReader:
     """Pieces of one file. What fails on the way is tried again a few times."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from openshelf.catalog.entries import CatalogModel, Family
@@ -17,6 +18,7 @@ from openshelf.fit.memory import FitRequest, ModelShape
 from openshelf.fit.recommend import Candidate, Score, rank
 from openshelf.fit.verdict import Fit, fit_on
 from openshelf.hardware.facts import Machine
+from openshelf.hub.variants import RepoVariant
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
 from openshelf.shelf.rows import QualityKept
@@ -52,6 +54,10 @@ class Build:
     """Its bytes lie on this machine: no network is needed."""
     decode_tokens_per_second: float | None = None
     """What it reached here before."""
+    source: RepoVariant | None = None
+    """Its files on the Hub, with sizes and hashes."""
+    path: Path | None = None
+    """Its first file on this machine."""
 
     @property
     def has_header(self) -> bool:

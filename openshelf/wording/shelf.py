@@ -14,5 +14,15 @@ TEMPLATES: dict[str, str] = {
     "shelf_memory_unknown": "May run here: how much context memory the architecture {architecture} takes is not known yet; {needed_bytes:gib} at most.",
     "shelf_no_gguf_known": "No GGUF build of {models:list} is known.",
     "shelf_no_size_known": "The size of {models:list} is not known.",
+    # all builds of one model
+    "models_hub_offline": "Offline: sizes and builds are those to expect, and not the Hub's own listing.",
+    "models_hub_network": "The Hub did not answer: sizes and builds are those to expect, and not its own listing.",
+    "models_hub_rate_limited": "The Hub asks to wait: until then, sizes and builds are those to expect.",
+    "models_repo_not_found": "{repo} is not on the Hub any more.",
+    "models_repo_gated": "{repo} can be seen only by people whom its publisher let in.",
+    "models_header_offline": "Offline: no file's header could be read, so its memory is not known yet.",
+    "models_header_network": "The Hub did not answer: no file's header could be read, so its memory is not known yet.",
+    "models_header_rate_limited": "The Hub asks to wait before a file's header can be read; until then its memory is not known.",
+    "models_header_gated": "Its files are closed until the publisher lets you in, so its memory is not known yet.",
     "shelf_not_in_engine": "llama.cpp has no architecture for {models:list}.",
 }

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.hub.loopback import LoopbackHub
+from tests.fakes.hub.repositories import FakeFile, FakeRepo
 from tests.gguf.builder import Build
 
 HEADERS = Path(__file__).parents[1] / "data" / "headers"
@@ -172,6 +174,30 @@ def test_what_the_engine_refuses_is_an_answer(command_line: CommandLine, tmp_pat
     fit = command_line.json(*words)
     assert (fit["verdict"], fit["reasons"][0]["code"]) == ("unknown", "fit_engine_refuses")
     assert command_line.run(*words, "--enforce").returncode == 6
+
+
+def test_a_model_on_the_hub_fits_before_it_is_fetched(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    """The engine itself lays out 4 GB of which a header was fetched."""
+    path = tmp_path / "model.gguf"
+    index = json.loads((HEADERS / "index.json").read_text("utf-8"))["granite4-h-tiny"]
+    path.write_bytes((HEADERS / "granite4-h-tiny.gguf.header").read_bytes())
+    os.truncate(path, index["file_bytes"])
+    repo = FakeRepo("ada/Granite-GGUF")
+    repo.commit([FakeFile("g-Q4_K_M.gguf", path, "1" * 64)])
+    words = ("ada/Granite-GGUF:Q4_K_M", "--context", "4096")
+    with LoopbackHub() as hub:
+        hub.add(repo)
+        command_line.set_variable("HF_ENDPOINT", hub.endpoint)
+        fit = command_line.json("fit", *words, "--method", "dry-run")
+        table = command_line.json("variants", "ada/Granite-GGUF", "--context", "4096")
+    assert fit["method"] == "dry-run"
+    assert 0 < fit["bytes_fetched"] < index["file_bytes"] // 1000
+    assert fit["devices"][0]["weights_bytes"] == 4_227_387_648
+    (variant,) = table["variants"]
+    assert variant["fit"]["total_bytes"] > 4_227_387_648
+    assert variant["fit"]["shape_source"] == "header"
 
 
 def test_tables_are_plain_where_nobody_watches(command_line: CommandLine) -> None:

@@ -14,6 +14,7 @@ from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
 from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.fitting import TargetFit
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
@@ -23,6 +24,7 @@ from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
 from openshelf.services import Services
 from openshelf.settings import Settings, check_settings
+from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
 from tests.fakes.example_data import (
     COMMIT,
@@ -276,6 +278,12 @@ def fake_paths(folder: Path) -> Paths:
     return Paths(*(folder / name for name in ("config", "data", "cache", "logs", "models")))
 
 
+def _example_fit(machine: Machine) -> TargetFit:
+    shown = example_shelf(machine, ShelfQuestion()).rows[0].shown
+    assert shown is not None
+    return TargetFit(shown.fit)
+
+
 def fake_services(
     folder: Path,
     *,
@@ -302,9 +310,9 @@ def fake_services(
         library=library,
         chats=FakeChats(),
         close=lambda: None,
-        fit_target=lambda target, asked, request, file_bytes: example_shelf().rows[0].shown.fit,
+        fit_target=lambda question, asked, cancel: _example_fit(asked),
         problems=lambda: (),
-        dry_run_target=lambda question, asked, cancel: example_shelf().rows[0].shown.fit,
+        dry_run_target=lambda question, asked, cancel: _example_fit(asked),
         with_policy=lambda path, what_if: services,
     )
     return replace(services, **(changes or {}))

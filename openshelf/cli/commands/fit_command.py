@@ -50,13 +50,14 @@ def run(
     )
     machine = chosen_machine(arguments.machine, services, interrupts.token)
     started = time.monotonic()
-    if arguments.method == "dry-run":
-        question = TargetQuestion(arguments.target, request, arguments.file_bytes)
-        fit = services.dry_run_target(question, machine, interrupts.token)
-    else:
-        fit = services.fit_target(arguments.target, machine, request, arguments.file_bytes)
-    elapsed = time.monotonic() - started
-    output.result(fit.as_json(arguments.target, elapsed_seconds=round(elapsed, 6)))
+    question = TargetQuestion(arguments.target, request, arguments.file_bytes)
+    is_dry_run = arguments.method == "dry-run"
+    ask = services.dry_run_target if is_dry_run else services.fit_target
+    found = ask(question, machine, interrupts.token)
+    fit, elapsed = found.fit, round(time.monotonic() - started, 6)
+    output.result(
+        fit.as_json(arguments.target, elapsed_seconds=elapsed, bytes_fetched=found.bytes_fetched)
+    )
     _print(fit, output)
     if arguments.enforce and not fit.verdict.fits:
         return DoesNotFit.exit_code

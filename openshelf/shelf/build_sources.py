@@ -1,0 +1,189 @@
+"""Where the builds of a model come from: the Hub's listing, this machine, what is usually made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from openshelf.catalog.entries import CatalogModel
+from openshelf.catalog.packagers import load_packagers, usual_builds
+from openshelf.catalog.quants import expected_file_bytes
+from openshelf.fit.expected import shape_from_catalog
+from openshelf.fit.memory import ModelShape
+from openshelf.fit.quality import quality_kept
+from openshelf.fit.shapes import shape_from_header
+from openshelf.gguf.header import Header
+from openshelf.hub.entries import Repo
+from openshelf.hub.variants import find_variant, list_variants
+from openshelf.library.installed import InstalledModel
+from openshelf.library.starter import Starter
+from openshelf.shelf.builds import Build
+from openshelf.shelf.rows import QualityKept
+
+_MOST_WEIGHTS = 1 << 50
+"""What the Hub says of a file's weights is believed below this."""
+_UNKNOWN_QUALITY = QualityKept(None, "unknown")
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A build that lies on this machine; `path` is its first file."""
+
+    repo: str
+    quant: str | None
+    files: tuple[str, ...]
+    path: Path
+    size_bytes: int
+    installed_id: str | None = None
+    decode_tokens_per_second: float | None = None
+
+    @classmethod
+    def of_installed(cls, model: InstalledModel) -> LocalFile:
+        return cls(
+            repo=model.repo,
+            quant=model.quant,
+            files=tuple(file.path for file in model.files),
+            path=Path(model.first_file.location),
+            size_bytes=model.size_bytes,
+            installed_id=model.id,
+            decode_tokens_per_second=model.decode_tokens_per_second,
+        )
+
+    @classmethod
+    def of_starter(cls, starter: Starter) -> LocalFile:
+        file = starter.file
+        return cls(file.repo, starter.quant, (file.path,), starter.path, file.size_bytes)
+
+
+def listed_builds(model: CatalogModel | None, repo: Repo) -> list[Build]:
+    """The whole variants of a repository; shapes are the catalog's, where it has the model."""
+    builds, quants = [], set()
+    for variant in list_variants(repo.files):
+        if not variant.is_complete:
+            continue
+        is_first = variant.quant is not None and variant.quant not in quants
+        quants.add(variant.quant)
+        # `:QUANT` means the first of several; the others are named by their file
+        target = f":{variant.quant}" if is_first else f"/{variant.files[0].path}"
+        build = _build(model, repo.id, variant.quant, variant.size_bytes)
+        build = replace(
+            build,
+            target=f"{repo.id}{target}",
+            commit=repo.commit,
+            name=variant.stem,
+            files=tuple(file.path for file in variant.files),
+            downloads=repo.downloads,
+            source=variant,
+        )
+        builds.append(with_quality(build, _weights(model, repo)))
+    return builds
+
+
+def expected_builds(model: CatalogModel, repos: Collection[str]) -> list[Build]:
+    """What the packagers of `repos` usually make, where the Hub could not be asked."""
+    builds = []
+    for repo, _, quant in usual_builds(model):
+        size = expected_file_bytes(model, quant)
+        if size and repo in repos:
+            build = replace(_build(model, repo, quant, size), size_is_expected=True)
+            builds.append(with_quality(build, model.file_weights))
+    return builds
+
+
+def with_local(
+    model: CatalogModel | None, builds: Iterable[Build], local: LocalFile
+) -> list[Build]:
+    """The build that lies here marked, or added where the Hub does not list it."""
+    result = list(builds)
+    known = _find(result, local)
+    if known is None:
+        known = with_quality(
+            _build(model, local.repo, local.quant, local.size_bytes),
+            model.file_weights if model else None,
+        )
+        result.append(known)
+    result[result.index(known)] = replace(
+        known,
+        files=local.files,
+        path=local.path,
+        is_local=True,
+        installed_id=local.installed_id or known.installed_id,
+        size_bytes=local.size_bytes,
+        size_is_expected=False,
+        decode_tokens_per_second=local.decode_tokens_per_second,
+    )
+    return result
+
+
+def with_header(build: Build, header: Header) -> Build:
+    """With the shape that the file's own header tells."""
+    shape = shape_from_header(header)
+    return with_quality(replace(build, shape=shape), shape.parameters)
+
+
+def with_quality(build: Build, weights: int | None) -> Build:
+    """With its bits per weight, and how much of the unquantized model that keeps."""
+    bits = build.size_bytes * 8 / weights if weights else None
+    if build.quant is None:
+        return replace(build, bits_per_weight=bits, quality=_UNKNOWN_QUALITY)
+    quality = QualityKept(*quality_kept(build.quant, bits, weights))
+    return replace(build, bits_per_weight=bits, quality=quality)
+
+
+def found_in(repo: Repo, build: Build) -> Build:
+    """An expected build as the Hub lists it now. Raises NotFound with what there is instead."""
+    variant = find_variant(repo, quant=build.quant)
+    return replace(
+        build,
+        commit=repo.commit,
+        files=tuple(file.path for file in variant.files),
+        size_bytes=variant.size_bytes,
+        size_is_expected=False,
+        downloads=repo.downloads,
+        source=variant,
+    )
+
+
+def _build(model: CatalogModel | None, repo: str, quant: str | None, size: int) -> Build:
+    owner = _owner(repo)
+    return Build(
+        target=f"{repo}:{quant}" if quant else repo,
+        repo=repo,
+        commit="",
+        name=f"{repo.rpartition('/')[2].removesuffix('-GGUF')}-{quant or ''}".rstrip("-"),
+        quant=quant,
+        files=(),
+        size_bytes=size,
+        packager=load_packagers().of(repo),
+        shape=_catalog_shape(model, size, quant),
+        quality=_UNKNOWN_QUALITY,
+        is_publisher=model is not None and owner == _owner(model.hub_repo),
+    )
+
+
+def _catalog_shape(model: CatalogModel | None, size: int, quant: str | None) -> ModelShape | None:
+    if model is None or model.shape.architecture is None:
+        return None
+    return shape_from_catalog(model.shape, size, model.file_weights, quant or "")
+
+
+def _weights(model: CatalogModel | None, repo: Repo) -> int | None:
+    if model is not None and model.file_weights:
+        return model.file_weights
+    total = repo.gguf.get("total")
+    is_sane = isinstance(total, int) and not isinstance(total, bool) and 0 < total < _MOST_WEIGHTS
+    return total if is_sane else None
+
+
+def _owner(repo: str) -> str:
+    return repo.partition("/")[0].casefold()
+
+
+def _find(builds: Iterable[Build], local: LocalFile) -> Build | None:
+    """By file, else by quantization."""
+    same_repo = [build for build in builds if build.repo.casefold() == local.repo.casefold()]
+    for build in same_repo:
+        if build.files and build.files[0] == local.files[0]:
+            return build
+    return next((b for b in same_repo if b.quant == local.quant and not b.files), None)

@@ -1,0 +1,194 @@
+"""Looks up all builds of one model: asks the Hub, this machine and the catalog, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from openshelf.catalog.entries import Catalog, CatalogModel, Family
+from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UsageError
+from openshelf.fit.dryrun import LaysOut
+from openshelf.fit.memory import FitRequest
+from openshelf.fit.shapes import shape_from_header
+from openshelf.fit.verdict import Fit, Question
+from openshelf.gguf.header import Header
+from openshelf.hardware.facts import Machine
+from openshelf.hub.entries import Repo
+from openshelf.hub.targets import TargetKind, parse_target
+from openshelf.library.fitting import verify_header
+from openshelf.library.headers import Headers, header_of_file
+from openshelf.library.starter import find_starter
+from openshelf.policy.verdict import Decision
+from openshelf.reasons import Reason
+from openshelf.shelf.build_sources import (
+    LocalFile,
+    expected_builds,
+    found_in,
+    listed_builds,
+    with_header,
+    with_local,
+)
+from openshelf.shelf.builds import Build, ModelListing, in_order
+from openshelf.tasks import CancelToken, Progress, Report
+
+RESOLVING = "resolving"
+_USUAL_QUANT = "Q4_K_M"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a text names: a row of the catalog, or a repository of its own."""
+
+    name: str
+    repos: tuple[str, ...]
+    family: Family | None = None
+    model: CatalogModel | None = None
+    revision: str | None = None
+
+
+@dataclass
+class _Answers:
+    """What the Hub said: repositories, those it was not or could not be asked for, and why."""
+
+    repos: list[Repo] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    notes: list[Reason] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Models:
+    """Builds of one model; `builds.ModelsLike` says what each call does. Thread-safe."""
+
+    headers: Headers
+    catalog: Callable[[], Catalog]
+    decide: Callable[[CatalogModel, str], Decision]
+    engine: LaysOut
+
+    def listing(self, text: str, cancel: CancelToken, report: Report) -> ModelListing:
+        wanted = self._wanted(text)
+        answers = self._ask(wanted, cancel, report)
+        builds = self._builds(wanted, answers)
+        if not builds and wanted.model is None:
+            raise NotFound("variant", wanted.repos[0])
+        model = wanted.model
+        repo = wanted.repos[0] if wanted.repos else ""
+        listing = ModelListing(
+            name=wanted.name,
+            family=wanted.family,
+            model=model,
+            builds=in_order(builds),
+            decision=None if model is None else self.decide(model, repo or model.hub_repo),
+            notes=tuple(answers.notes),
+        )
+        return self._with_one_shape(listing, cancel)
+
+    def read(self, build: Build, cancel: CancelToken) -> Build:
+        found = self._found(build)
+        return with_header(found, self._header(found, cancel))
+
+    def verify(
+        self, build: Build, machine: Machine, request: FitRequest, cancel: CancelToken
+    ) -> Fit:
+        header = self._header(self._found(build), cancel)
+        measured = build.decode_tokens_per_second
+        question = Question(shape_from_header(header), machine, request, measured)
+        return verify_header(header, question, self.engine, cancel)
+
+    def _wanted(self, text: str) -> _Wanted:
+        words = text.strip().casefold()
+        for family in self.catalog().families:
+            for model in family.models:
+                if words in (model.id.casefold(), model.name.casefold()):
+                    return _Wanted(model.name, model.gguf_repos, family, model)
+        target = parse_target(text, endpoint_host=self.headers.client().options.host)
+        if target.kind is TargetKind.PATH:
+            raise UsageError(f"{text} is a file; only a repository has variants")
+        repo = target.repo
+        if target.kind is TargetKind.INSTALLED:
+            repo = self.headers.library.find(target.text).repo
+        known = self.catalog().find_model(repo)
+        if known is None:
+            name = repo.rpartition("/")[2].removesuffix("-GGUF")
+            return _Wanted(name, (repo,), revision=target.revision)
+        family, model = known
+        others = [other for other in model.gguf_repos if other.casefold() != repo.casefold()]
+        asked = (repo,) if repo.casefold() != model.hub_repo.casefold() else ()
+        return _Wanted(model.name, (*asked, *others), family, model)
+
+    def _ask(self, wanted: _Wanted, cancel: CancelToken, report: Report) -> _Answers:
+        """One request per repository; a Hub that is silent once is not waited for again."""
+        answers = _Answers()
+        for done, repo_id in enumerate(wanted.repos):
+            cancel.raise_if_cancelled()
+            report(Progress(done, len(wanted.repos), RESOLVING))
+            if answers.unasked:
+                answers.unasked.append(repo_id)
+                continue
+            try:
+                answers.repos.append(self.headers.client().repo(repo_id, wanted.revision))
+            except (NotFound, GatedModel) as error:
+                if wanted.model is None:
+                    raise
+                data = {"repo": repo_id}
+                answers.notes.append(Reason(f"models_repo_{error.code}", data))
+            except (Offline, NetworkFailure) as error:
+                if wanted.model is None:
+                    raise
+                answers.unasked.append(repo_id)
+                answers.notes.append(Reason(f"models_hub_{error.code}"))
+        return answers
+
+    def _builds(self, wanted: _Wanted, answers: _Answers) -> list[Build]:
+        builds = [build for repo in answers.repos for build in listed_builds(wanted.model, repo)]
+        builds = [self._with_known_header(build) for build in builds]
+        if wanted.model is not None:
+            builds += expected_builds(wanted.model, answers.unasked)
+        repos = {repo.casefold() for repo in wanted.repos}
+        for local in self._local_files():
+            if local.repo.casefold() in repos:
+                builds = with_local(wanted.model, builds, local)
+        return builds
+
+    def _with_known_header(self, build: Build) -> Build:
+        if build.source is None:
+            return build
+        header = self.headers.known(build.repo, build.commit, build.source)
+        return build if header is None else with_header(build, header)
+
+    def _local_files(self) -> Iterable[LocalFile]:
+        """The starter first: where it is installed as well, that says more."""
+        starter = find_starter()
+        if starter is not None:
+            yield LocalFile.of_starter(starter)
+        for model in self.headers.library.installed():
+            if not model.missing:
+                yield LocalFile.of_installed(model)
+
+    def _with_one_shape(self, listing: ModelListing, cancel: CancelToken) -> ModelListing:
+        """Headers at hand serve for all builds; where no shape is known at all, one is fetched."""
+        local = [build for build in listing.builds if build.path is not None]
+        known = [build for build in listing.builds if build.has_header]
+        for build in [*known, *(self.read(build, cancel) for build in local)]:
+            listing = listing.with_build(build)
+        without = [build for build in listing.builds if build.shape is None]
+        if not without:
+            return listing
+        usual = [build for build in without if build.quant == _USUAL_QUANT] or without[-1:]
+        try:
+            return listing.with_build(self.read(usual[0], cancel))
+        except (Offline, NetworkFailure, GatedModel) as error:
+            note = Reason(f"models_header_{error.code}")
+            return replace(listing, notes=(*listing.notes, note))
+
+    def _found(self, build: Build) -> Build:
+        """For one that was only expected until now, the Hub has to say what there is."""
+        if build.path is not None or build.source is not None:
+            return build
+        return found_in(self.headers.client().repo(build.repo), build)
+
+    def _header(self, build: Build, cancel: CancelToken) -> Header:
+        if build.path is not None:
+            return header_of_file(build.path)
+        if build.source is None:
+            raise NotFound("variant", build.target)
+        return self.headers.on_hub(build.repo, build.commit, build.source, cancel).header
