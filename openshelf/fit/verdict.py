@@ -115,6 +115,8 @@ class Question:
     machine: Machine
     request: FitRequest
     measured_decode_per_second: float | None = None
+    is_brief: bool = False
+    """Remedies are left out: finding the longest context takes longer than all the rest."""
 
     @functools.cached_property
     def room(self) -> Room:
@@ -134,13 +136,15 @@ def fit_on(
     request: FitRequest,
     *,
     measured_decode_per_second: float | None = None,
+    is_brief: bool = False,
 ) -> Fit:
     """The best placement of `shape` on `machine`, or why there is none.
 
-    `measured_decode_per_second` is what this model reached here before, in tokens per second.
+    `measured_decode_per_second` is what this model reached here before, in tokens per second;
+    `is_brief` leaves the remedies out.
     Raises UsageError for a KV type or a length that nothing can be reckoned with.
     """
-    question = Question(shape, machine, request, measured_decode_per_second)
+    question = Question(shape, machine, request, measured_decode_per_second, is_brief)
     return answer(question, best_placement(question))
 
 
@@ -174,7 +178,9 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
         pools=tuple(Pool(name, room.budgets[name], placed.needed[name]) for name in room.budgets),
         verdict=verdict,
         reasons=(*explain(judged, placed, room, verdict), *notes, *unused_gpus(machine)),
-        remedies=() if verdict.fits else find_remedies(shape, effective, room, placed),
+        remedies=()
+        if verdict.fits or question.is_brief
+        else find_remedies(shape, effective, room, placed),
         speed=speed,
         plan=plan_of(placed, n_threads) if verdict.fits else None,
         shape_source=shape.source,
