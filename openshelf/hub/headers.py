@@ -23,7 +23,7 @@ from openshelf.gguf.header import (
 )
 from openshelf.gguf.shadow import shadow_bytes
 from openshelf.gguf.split import join_shards
-from openshelf.hub.body import BodyRequest, LinkExpired, open_body
+from openshelf.hub.body import BodyRequest, LinkExpired, StallWatch, open_body
 from openshelf.hub.client import HubClient
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.names import check_path
@@ -31,6 +31,10 @@ from openshelf.network import host_of, open_pool
 from openshelf.tasks import CancelToken
 
 PURPOSE = "model header"
+MOST_SHARDS = 512
+MOST_BYTES = 256 << 20
+"""Of all shards' headers together; the vocabulary is in the first one only."""
+STALL_SECONDS = 20.0
 MOST_KEPT = 500
 """Headers; 20 to 100 KB each."""
 _PIECE_BYTES = 256 << 10
@@ -63,8 +67,12 @@ def fetch_header(
     known = _read_kept(kept)
     if known is not None:
         return FetchedHeader(known, 0)
+    if len(files) > MOST_SHARDS:
+        raise CorruptModel(files[0].path, "shard", f"{len(files)} parts")
     parts, fetched = [], 0
     for file in files:
+        if fetched > MOST_BYTES:
+            raise CorruptModel(file.path, "header_too_large", f"more than {MOST_BYTES} bytes")
         reader = _RangeReader(client, file, cancel)
         try:
             parts.append(read_header_by_ranges(reader.read, file.size_bytes, name=file.path))
@@ -122,7 +130,7 @@ class _RangeReader:
             self._url = self._locate()
         request = BodyRequest(self._url, offset, self._file, self._client.options, count=size)
         body = open_body(self._pool, request)
-        data, received = bytearray(), 0
+        data, received, stall = bytearray(), 0, StallWatch(STALL_SECONDS)
         skip = offset - body.start  # where the other side knows no ranges, all of it comes
         try:
             while len(data) < size:
@@ -131,6 +139,8 @@ class _RangeReader:
                 if not piece:
                     raise NetworkFailure(body.host, "early_end")
                 received += len(piece)
+                if stall.add(len(piece)):
+                    raise NetworkFailure(body.host, "timeout")
                 data += piece[skip:]
                 skip = max(0, skip - len(piece))
         finally:

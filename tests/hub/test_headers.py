@@ -195,6 +195,34 @@ def test_what_fails_on_the_way_is_tried_again(
     assert fetch().header == read_header(model)
 
 
+def test_a_trickle_is_not_waited_for(
+    hub: LoopbackHub, model: Path, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headers, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(headers, "_TRIES", 1)
+    hub.add_repo(REPO, {FILE: model})
+    hub.faults.add("slow", bytes_per_second=100, count=9)
+    with pytest.raises(NetworkFailure) as failure:
+        fetch()
+    assert failure.value.why == "timeout"
+
+
+def test_more_parts_than_any_model_has(
+    hub: LoopbackHub, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shard(0, 2, ("token_embd.weight",), 2)
+    second = shard(1, 2, ("output_norm.weight",), 2)
+    hub.add_repo(REPO, {"m-00001-of-00002.gguf": first, "m-00002-of-00002.gguf": second})
+    monkeypatch.setattr(headers, "MOST_BYTES", 100)
+    with pytest.raises(CorruptModel) as failure:
+        fetch()
+    assert failure.value.why == "header_too_large"
+    monkeypatch.setattr(headers, "MOST_SHARDS", 1)
+    with pytest.raises(CorruptModel) as failure:
+        fetch()
+    assert failure.value.why == "shard"
+
+
 def test_an_expired_link_is_renewed(hub: LoopbackHub, model: Path, fetch: Fetch) -> None:
     hub.add_repo(REPO, {FILE: model})
     hub.faults.add("status", status=403, skip=1)
