@@ -121,8 +121,8 @@ def _read(
     tensor_count, key_count = cursor.u64(), cursor.u64()
     metadata = read_metadata(cursor, key_count)
     alignment = read_alignment(metadata)
-    tensors = read_tensors(cursor, tensor_count)
     check_model(metadata, tensor_count)
+    tensors = read_tensors(cursor, tensor_count)
     data_start = check_layout(tensors, cursor.position, file_bytes, alignment)
     return Header(
         version=version,
