@@ -166,19 +166,6 @@ class LoadProgress(Event):
 
 
 @dataclass(frozen=True)
-class Loaded(Event):
-    """`memory_bytes` per pool as the engine allocated it, where it can be read."""
-
-    seconds: float
-    context_length: int
-    n_gpu_layers: int
-    architecture: str
-    description: str
-    memory_bytes: dict[str, int]
-    has_template: bool
-
-
-@dataclass(frozen=True)
 class DeviceBytes:
     """Bytes on one device, `CPU` for everything in the host's memory. None where the engine did
     not say it per device."""
@@ -187,6 +174,24 @@ class DeviceBytes:
     weights_bytes: int | None
     kv_cache_bytes: int | None
     compute_buffer_bytes: int
+
+
+@dataclass(frozen=True)
+class Loaded(Event):
+    """What is in memory now, as the engine allocated it: `devices` per device and component,
+    `memory_bytes` the same per pool. `source` is `breakdown` (exact), `log` (to 0.01 MiB), or
+    empty where neither could be read and `memory_bytes` is what the process grew by."""
+
+    seconds: float
+    context_length: int
+    n_gpu_layers: int
+    architecture: str
+    description: str
+    memory_bytes: dict[str, int]
+    has_template: bool
+    devices: tuple[DeviceBytes, ...] = ()
+    source: str = ""
+    engine_version: str = ""
 
 
 @dataclass(frozen=True)

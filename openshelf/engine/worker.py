@@ -202,6 +202,9 @@ class Worker:
             description=model.description(),
             memory_bytes=model.memory_bytes,
             has_template=model.template() is not None,
+            devices=model.devices,
+            source=model.memory_source,
+            engine_version=devices.version(),
         )
 
     def _dry_run(self, request: DryRun, stop: threading.Event) -> DryRunResult:

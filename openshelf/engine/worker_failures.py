@@ -73,36 +73,58 @@ def _without_function(line: str) -> str:
     return re.sub(r"^(?:\w+: )?(?:error loading model: )?", "", line.strip())[:300]
 
 
-_BUFFER = re.compile(r"(\S+)\s+(?:model|KV|RS|compute|output) buffer size\s*=\s*([\d.]+) MiB")
+_BUFFER = re.compile(r"(\S+)\s+(model|KV|RS|compute) buffer size\s*=\s*([\d.]+) MiB")
 
 
-def buffer_sizes(lines: Iterable[str]) -> dict[str, int]:
-    """Bytes per buffer type (`CPU`, `CPU_Mapped`, `CUDA0`) as llama.cpp logs them.
+def allocated(lines: Iterable[str], gpus: Sequence[str]) -> tuple[DeviceBytes, ...]:
+    """Bytes per device as llama.cpp logs them at a load, the host first; `gpus` are its names.
 
-    A compute buffer is logged again when it grows, so of those the largest counts.
+    Weights that are mapped are logged as the range they lie in, so that a device with any has
+    None. The small output buffer is left out, as the breakdown leaves it out.
     """
-    sizes: dict[str, int] = {}
-    compute: dict[str, int] = {}
+    weights: dict[str, float | None] = {HOST: 0.0}
+    caches: dict[str, float] = {}
+    compute: dict[str, float] = {}
     for line in lines:
         if not (found := _BUFFER.search(line)):
             continue
-        size = round(float(found[2]) * (1 << 20))
-        if "compute buffer" in line:
-            compute[found[1]] = max(size, compute.get(found[1], 0))
+        name, kind, size = found[1], found[2], float(found[3])
+        device = _gpu_of(name, gpus) or HOST
+        weights.setdefault(device, 0.0)
+        if kind == "compute":
+            # Logged again when it grows, so of those the largest counts.
+            compute[name] = max(size, compute.get(name, 0.0))
+        elif kind == "model":
+            known = weights[device]
+            weights[device] = None if known is None or "_Mapped" in name else known + size
         else:
-            sizes[found[1]] = sizes.get(found[1], 0) + size
-    for name, size in compute.items():
-        sizes[name] = sizes.get(name, 0) + size
-    return sizes
+            caches[device] = caches.get(device, 0.0) + size
+    return tuple(
+        DeviceBytes(
+            device,
+            weights_bytes=None if size is None else _bytes(size),
+            kv_cache_bytes=_bytes(caches.get(device, 0.0)),
+            compute_buffer_bytes=_bytes(
+                sum(s for name, s in compute.items() if (_gpu_of(name, gpus) or HOST) == device)
+            ),
+        )
+        for device, size in weights.items()
+    )
 
 
-def pools(sizes: dict[str, int], gpu_names: Sequence[str]) -> dict[str, int]:
-    """Buffer types → pools: `gpu:N` for the N-th GPU of the engine, `ram` for everything else."""
+def _bytes(mebibytes: float) -> int:
+    return round(mebibytes * (1 << 20))
+
+
+def pools(devices: Iterable[DeviceBytes], gpus: Sequence[str]) -> dict[str, int]:
+    """Bytes per pool: `gpu:N` for the N-th GPU of the engine, `ram` for everything else. Weights
+    that were not told are missing from it."""
     summed: dict[str, int] = {}
-    for name, size in sizes.items():
-        gpu = _gpu_of(name, gpu_names)
-        pool = "ram" if gpu is None else f"gpu:{gpu_names.index(gpu)}"
-        summed[pool] = summed.get(pool, 0) + size
+    for device in devices:
+        is_gpu = device.device in gpus
+        pool = f"gpu:{gpus.index(device.device)}" if is_gpu else "ram"
+        size = (device.weights_bytes or 0) + (device.kv_cache_bytes or 0)
+        summed[pool] = summed.get(pool, 0) + size + device.compute_buffer_bytes
     return {pool: size for pool, size in summed.items() if size}
 
 

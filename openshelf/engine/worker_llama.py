@@ -16,9 +16,10 @@ from typing import Any
 import llama_cpp.llama_cpp as lib
 from llama_cpp._ctypes_extensions import load_shared_library
 
-from openshelf.engine.protocol import ChatMessage, Device, Plan
-from openshelf.engine.worker_failures import Refusal, buffer_sizes, classify, pools
+from openshelf.engine.protocol import ChatMessage, Device, DeviceBytes, Plan
+from openshelf.engine.worker_failures import Refusal, classify, pools
 from openshelf.engine.worker_isolation import default_threads, resident_bytes
+from openshelf.engine.worker_memory import memory_of
 
 _DEBUG, _INFO, _WARN, _ERROR, _CONTINUED = 1, 2, 3, 4, 5
 _TYPES = {
@@ -216,18 +217,26 @@ class Model:
         self.vocabulary = lib.llama_model_get_vocab(self._model)
         self.n_context = int(lib.llama_n_ctx(self._context))
         self.n_gpu_layers = plan.n_gpu_layers
-        self.memory_bytes = self._measure(log, devices, resident)
+        self.devices: tuple[DeviceBytes, ...] = ()
+        self.memory_source = ""
+        self.memory_bytes: dict[str, int] = {}
+        self._measure(log, devices, resident, is_mapped=plan.use_mmap)
         self.seconds = time.monotonic() - started
 
     def _refuse_other_kinds(self) -> None:
         if lib.llama_model_has_encoder(self._model) or lib.llama_model_is_diffusion(self._model):
             raise Refusal("not_a_chat_model", self.metadata("general.architecture"))
 
-    def _measure(self, log: Log, devices: Devices, resident_before: int) -> dict[str, int]:
+    def _measure(
+        self, log: Log, devices: Devices, resident_before: int, *, is_mapped: bool
+    ) -> None:
         gpus = [device.name for device in devices.list() if device.type in ("gpu", "igpu")]
-        if measured := pools(buffer_sizes(log.lines), gpus):
-            return measured
-        return {"ram": max(0, (resident_bytes() or 0) - resident_before)}
+        found, source = memory_of(self._model, self._context, log.lines, gpus, is_mapped=is_mapped)
+        if measured := pools(found, gpus):
+            self.devices, self.memory_source, self.memory_bytes = found, source, measured
+        else:
+            grown = (resident_bytes() or 0) - resident_before
+            self.memory_bytes = {"ram": max(0, grown)}
 
     @property
     def context(self) -> Any:

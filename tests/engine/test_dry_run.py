@@ -17,7 +17,7 @@ import pytest
 from openshelf.engine import process
 from openshelf.engine.dry_runs import DryRuns
 from openshelf.engine.process import Engine
-from openshelf.engine.protocol import DeviceBytes, Plan
+from openshelf.engine.protocol import DeviceBytes, Loaded, Plan
 from openshelf.errors import CorruptModel, EngineDied, EngineFailed, UnsupportedArchitecture
 from openshelf.gguf.header import read_header
 from openshelf.gguf.shadow import shadow_file
@@ -162,6 +162,46 @@ def test_experts_on_the_cpu_are_taken_as_a_load_takes_them(engine: Engine) -> No
     assert caught.value.why == "bad_plan"
     weights = {sum(d.weights_bytes or 0 for d in r.devices) for r in (plain, moved, split)}
     assert len(weights) == 1
+
+
+# --- beside a mapped load ---------------------------------------------------------------------
+
+
+def _mapped(engine: Engine, path: Path, plan: Plan) -> Loaded:
+    file = model_file(str(path), path.stat().st_size)
+    order = load_order(file, plan=dataclasses.replace(plan, use_mmap=True))
+    return engine.load(clearance_for(file), order, CancelToken())
+
+
+@pytest.mark.model
+def test_a_mapped_load_of_the_starter_model_takes_what_was_laid_out(
+    own_engine: Engine, starter_model: Path
+) -> None:
+    for plan in PLANS:
+        own_engine.unload()
+        told = own_engine.dry_run(starter_model, plan)
+        loaded = _mapped(own_engine, starter_model, plan)
+        assert (loaded.source, loaded.devices) == ("breakdown", told.devices)
+        assert loaded.engine_version.startswith("llama.cpp ")
+        (cpu,) = loaded.devices
+        assert loaded.memory_bytes == {
+            "ram": (cpu.weights_bytes or 0) + (cpu.kv_cache_bytes or 0) + cpu.compute_buffer_bytes
+        }
+
+
+def test_repacked_weights_count_once_though_their_file_is_mapped_too(
+    own_engine: Engine, tmp_path: Path
+) -> None:
+    """Where a processor has its weights rearranged, the mapped range still spans them all."""
+    recipe = dataclasses.replace(
+        RECIPES["llama"], n_embd=256, n_layers=2, n_head=4, n_head_kv=2, n_ff=512, n_vocab=1024,
+        head_length=64,
+    )  # fmt: skip
+    path = tmp_path / "quantized.gguf"
+    _write(recipe, path)
+    tensors = sum(-(-t.size_bytes // 32) * 32 for t in read_header(path).tensors)
+    loaded = _mapped(own_engine, path, Plan(1024))
+    assert loaded.devices[0].weights_bytes == tensors
 
 
 # --- what goes wrong --------------------------------------------------------------------------

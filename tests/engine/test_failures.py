@@ -7,7 +7,7 @@ import pytest
 from openshelf import wording
 from openshelf.engine.process import _as_error
 from openshelf.engine.protocol import DeviceBytes, Refused
-from openshelf.engine.worker_failures import buffer_sizes, classify, laid_out, pools
+from openshelf.engine.worker_failures import allocated, classify, laid_out, pools
 from openshelf.errors import CorruptModel, OutOfMemory, UnsupportedArchitecture
 
 MIB = 1 << 20
@@ -83,9 +83,9 @@ def test_error_classes() -> None:
     assert (bad_header.why, bad_header.detail) == ("no_magic", "4 bytes")
 
 
-def test_buffer_sizes_of_a_split_load() -> None:
+def test_the_log_of_a_split_load() -> None:
     lines = [
-        "load_tensors:   CPU_Mapped model buffer size =   281.81 MiB",
+        "load_tensors:          CPU model buffer size =   281.81 MiB",
         "load_tensors:        CUDA0 model buffer size =  4403.49 MiB",
         "llama_context:  CUDA_Host  output buffer size =     0.49 MiB",
         "llama_kv_cache:      CUDA0 KV buffer size =   512.00 MiB",
@@ -94,12 +94,33 @@ def test_buffer_sizes_of_a_split_load() -> None:
         "sched_reserve:      CUDA0 compute buffer size =   100.00 MiB",
         "sched_reserve:      CUDA0 compute buffer size =   124.50 MiB",
         "sched_reserve:  CUDA_Host compute buffer size =    20.01 MiB",
+        "sched_reserve:        CPU compute buffer size =     1.00 MiB",
     ]
-    summed = pools(buffer_sizes(lines), ["CUDA0"])
-    assert set(summed) == {"ram", "gpu:0"}
-    assert summed["gpu:0"] == pytest.approx((4403.49 + 512 + 124.5) * MIB, abs=4)
-    assert summed["ram"] == pytest.approx((281.81 + 0.49 + 10 + 20.01) * MIB, abs=4)
-    assert pools({"Vulkan1": 5, "CPU": 0}, ["Vulkan0", "Vulkan1"]) == {"gpu:1": 5}
+    host, gpu = allocated(lines, ["CUDA0"])
+    assert gpu == DeviceBytes("CUDA0", _mib(4403.49), 512 * MIB, _mib(124.5))
+    assert host == DeviceBytes("CPU", _mib(281.81), 10 * MIB, _mib(21.01))
+    summed = pools((host, gpu), ["CUDA0"])
+    assert summed == {
+        "ram": _mib(281.81) + 10 * MIB + _mib(21.01),
+        "gpu:0": _mib(4403.49) + 512 * MIB + _mib(124.5),
+    }
+    assert pools([DeviceBytes("Vulkan1", 5, 0, 0)], ["Vulkan0", "Vulkan1"]) == {"gpu:1": 5}
+
+
+def test_a_mapped_range_is_no_size_of_weights() -> None:
+    """The log tells where the mapped part begins and ends, with all that lies between."""
+    lines = [
+        "load_tensors:   CPU_REPACK model buffer size =  3204.00 MiB",
+        "load_tensors:   CPU_Mapped model buffer size =  4685.30 MiB",
+        "load_tensors:   MTL0_Mapped model buffer size =  4403.49 MiB",
+        "load_tensors:        CUDA1 model buffer size =     5.00 MiB",
+    ]
+    weights = {d.device: d.weights_bytes for d in allocated(lines, ["MTL0", "CUDA1"])}
+    assert weights == {"CPU": None, "MTL0": None, "CUDA1": 5 * MIB}
+
+
+def _mib(size: float) -> int:
+    return round(size * MIB)
 
 
 def test_the_log_of_a_dry_run() -> None:
