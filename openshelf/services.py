@@ -195,7 +195,7 @@ class _Wiring:
         headers = Headers(self.library, client, self.paths.cache)
         fitting = Fitting(headers, self.catalog, self.dry_runs)
         decisions = cache(lambda: CatalogDecisions(self.catalog(), gate))
-        chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self._measured)
+        chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self.library)
         return Services(
             paths=self.paths,
             settings=self.settings,
@@ -254,7 +254,12 @@ class _Wiring:
         return tuple(reason for reason in found if reason is not None)
 
     def _detect(self, cancel: CancelToken, report: Report) -> Machine:
-        return detect_machine(cancel, report, folders=(self.paths.models, Path.home()))
+        found = detect_machine(cancel, report, folders=(self.paths.models, Path.home()))
+        try:
+            return replace(found, learned=self.library.learned_rates())
+        except OpenshelfError as error:
+            log.info("what was learned of the devices cannot be read: %s", error)
+            return found
 
     def _engine_facts(self, machine: Machine) -> Machine:
         try:
@@ -305,10 +310,6 @@ class _Wiring:
                     self._client.close()
                 self._client = HubClient(options, self.paths.cache, self.network.egress)
             return self._client
-
-    def _measured(self, model_id: str, tokens_per_second: float) -> None:
-        self.library.set_measured_speed(model_id, tokens_per_second)
-        self.library.touch_used(model_id)
 
     def _close(self, downloads: Downloads, chats: Chats) -> None:
         downloads.close()

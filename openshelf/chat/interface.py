@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +10,10 @@ from openshelf.chat.conversation import Conversation, Message
 from openshelf.chat.live import LiveAnswer
 from openshelf.engine.interface import LoadOrder
 from openshelf.engine.protocol import Sampling
+from openshelf.fit.memory import DeviceMemory
+from openshelf.fit.workload import Workload
+from openshelf.hardware.facts import Machine
+from openshelf.library.measurements import ComponentMemory, LoadMeasurement, MeasuredRun
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Report
 
@@ -27,10 +31,23 @@ class ModelInMemory:
     predicted_bytes: dict[str, int]
     measured_bytes: dict[str, int]
     load_seconds: float
+    components: tuple[ComponentMemory, ...] = ()
+    """The same per device and component, where the engine tells it."""
 
 
 def _always() -> bool:
     return True
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a load is expected to take and to do. `engine_names`: what the engine calls each GPU."""
+
+    devices: tuple[DeviceMemory, ...]
+    machine: Machine
+    engine_names: Mapping[str, str]
+    work: Callable[[], Workload]
+    """Reads the file's header. Raises NotFound, CorruptModel."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +66,18 @@ class LoadTicket:
     predicted_bytes: dict[str, int] = field(default_factory=dict)
     """What llama.cpp will allocate per pool, as `Loaded.memory_bytes` tells it afterwards."""
     still_allowed: Callable[[], bool] = _always
+    prediction: Prediction | None = None
+    """None where nothing is to be compared."""
 
 
 OpenModel = Callable[[str, CancelToken], LoadTicket]
-OnMeasured = Callable[[str, float], None]
-"""Model id, and tokens per second of a generation."""
+
+
+class KeepsMeasurements(Protocol):
+    """What a load took and how fast an answer was; library/store.py."""
+
+    def keep_load(self, load: LoadMeasurement) -> None: ...
+    def keep_run(self, run: MeasuredRun) -> None: ...
 
 
 class ChatsLike(Protocol):

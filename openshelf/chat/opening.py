@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Protocol
 
-from openshelf.chat.interface import LoadTicket
+from openshelf.chat.interface import LoadTicket, Prediction
 from openshelf.engine.interface import LoadOrder, ModelFile
+from openshelf.engine.protocol import Plan
 from openshelf.errors import DoesNotFit
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
+from openshelf.fit.workload import Workload
 from openshelf.hardware.facts import Machine
-from openshelf.library.fitting import fit_installed
+from openshelf.library.fitting import fit_installed, shape_of_file
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken
@@ -40,8 +44,10 @@ class ModelOpener:
         model = self.library.find(model_id)
         clearance = self.clear(model)
         cancel.raise_if_cancelled()
-        fit = fit_installed(model, self.detect(), self.request())
-        if fit.plan is None:
+        machine = self.detect()
+        fit = fit_installed(model, machine, self.request())
+        plan = fit.plan
+        if plan is None:
             raise _too_large(model, fit)
         cancel.raise_if_cancelled()
         policy_sha256 = self.policy_sha256()
@@ -60,14 +66,34 @@ class ModelOpener:
                     )
                     for file in model.files
                 ),
-                plan=fit.plan,
+                plan=plan,
                 policy_sha256=policy_sha256,
             ),
             placement=fit.verdict.value,
             n_layers=fit.n_layers,
             predicted_bytes=_allocations(fit),
             still_allowed=lambda: self.policy_sha256() == policy_sha256,
+            prediction=Prediction(
+                devices=fit.devices,
+                machine=machine,
+                engine_names=_engine_names(machine),
+                work=cache(lambda: _workload(model, fit, plan)),
+            ),
         )
+
+
+def _workload(model: InstalledModel, fit: Fit, plan: Plan) -> Workload:
+    shape = shape_of_file(Path(model.first_file.location))
+    return Workload(shape, fit.devices, plan)
+
+
+def _engine_names(machine: Machine) -> dict[str, str]:
+    """Of the GPUs that the engine uses (engine/devices.py)."""
+    return {
+        gpu.id: str(gpu.reason.data.get("name", ""))
+        for gpu in machine.gpus
+        if gpu.reason is not None and gpu.reason.code == "gpu_used_through"
+    }
 
 
 def _allocations(fit: Fit) -> dict[str, int]:

@@ -25,13 +25,14 @@ from openshelf.chat.conversation import (
 )
 from openshelf.chat.endings import STATES, death_detail, failure_detail, figures_of
 from openshelf.chat.interface import ChatsLike as ChatsLike
+from openshelf.chat.interface import KeepsMeasurements as KeepsMeasurements
 from openshelf.chat.interface import LoadTicket as LoadTicket
 from openshelf.chat.interface import ModelInMemory as ModelInMemory
-from openshelf.chat.interface import OnMeasured as OnMeasured
 from openshelf.chat.interface import OpenModel as OpenModel
 from openshelf.chat.live import AnswerInProgress
 from openshelf.chat.live import LiveAnswer as LiveAnswer
 from openshelf.chat.live import LivePhase as LivePhase
+from openshelf.chat.measuring import load_measurement, measured_run, model_in_memory
 from openshelf.chat.store import ConversationStore, storable
 from openshelf.engine.interface import EngineLike
 from openshelf.engine.protocol import Done, Loaded, Sampling
@@ -40,16 +41,16 @@ from openshelf.errors import (
     EngineDied,
     EngineFailed,
     NotEnoughDisk,
+    OpenshelfError,
     UsageError,
 )
+from openshelf.fit.speed import LEAST_ANSWER_TOKENS
 from openshelf.tasks import CancelToken, Progress, Report
 
 log = logging.getLogger(__name__)
 
 _SAVE_SECONDS = 1.0
 _END_SECONDS = 10.0
-_MEASURED_TOKENS = 16
-"""Fewer say nothing about the speed."""
 _RETRY_SHARES = (1.0, 0.7, 0.5)
 """Of the context, where the guess of its length was too low."""
 
@@ -62,13 +63,13 @@ class Chats:
         store: ConversationStore,
         engine: EngineLike,
         open_model: OpenModel,
-        on_measured: OnMeasured | None = None,
+        measurements: KeepsMeasurements | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._engine = engine
         self._open_model = open_model
-        self._on_measured = on_measured
+        self._measurements = measurements
         self._clock = clock
         self._lock = threading.Lock()
         self._current: AnswerInProgress | None = None
@@ -211,17 +212,12 @@ class Chats:
         ticket = self._open_model(model_id, current.cancel)
         loaded = self._engine.load(ticket.clearance, ticket.order, current.cancel, on_progress)
         self._ticket = ticket
-        in_memory = ModelInMemory(
-            model_id=model_id,
-            context_length=loaded.context_length,
-            n_gpu_layers=loaded.n_gpu_layers,
-            n_layers=ticket.n_layers,
-            placement=ticket.placement,
-            predicted_bytes=dict(ticket.predicted_bytes),
-            measured_bytes=dict(loaded.memory_bytes),
-            load_seconds=loaded.seconds,
-        )
+        in_memory = model_in_memory(ticket, loaded)
         self._in_memory = (loaded, in_memory)
+        measured = load_measurement(ticket, loaded, in_memory)
+        if self._measurements is not None and measured is not None:
+            with _kept_if_possible():
+                self._measurements.keep_load(measured)
 
     def _answer(
         self, answer: Message, sampling: Sampling, current: AnswerInProgress, report: Report
@@ -249,9 +245,15 @@ class Chats:
             figures=figures_of(done),
             detail=dropped,
         )
-        if self._on_measured is not None and done.completion_tokens >= _MEASURED_TOKENS:
-            self._on_measured(answer.model_id or "", done.decode_tokens_per_second)
+        self._keep_speed(done)
         return kept
+
+    def _keep_speed(self, done: Done) -> None:
+        if self._measurements is None or self._ticket is None:
+            return
+        if done.completion_tokens >= LEAST_ANSWER_TOKENS:
+            with _kept_if_possible():
+                self._measurements.keep_run(measured_run(self._ticket, done))
 
     def _stream(
         self, answer: Message, sampling: Sampling, current: AnswerInProgress, report: Report
@@ -312,3 +314,12 @@ class Chats:
             self._store.update(dataclasses.replace(answer, content=text))
         except (sqlite3.Error, NotEnoughDisk) as error:
             log.warning("the answer so far could not be kept: %s", error)
+
+
+@contextlib.contextmanager
+def _kept_if_possible() -> Iterator[None]:
+    """What was measured is not worth an answer: a library that cannot be written is no failure."""
+    try:
+        yield
+    except OpenshelfError as error:
+        log.warning("what was measured could not be kept: %s", error)

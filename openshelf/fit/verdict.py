@@ -15,9 +15,9 @@ from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_con
 from openshelf.fit.placing import Placed, Room, place
 from openshelf.fit.pools import budgets, unused_gpus, usable_gpus
 from openshelf.fit.remedies import find_remedies
-from openshelf.fit.speed import Load, estimate_speed, measured_speed
 from openshelf.fit.speed import Range as Range
 from openshelf.fit.speed import Speed as Speed
+from openshelf.fit.speed import estimate_speed, measured_speed
 from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
 
@@ -160,9 +160,8 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
     effective, notes = question.effective
     judged = dataclasses.replace(shape, known=shape.known or is_dry_run)
     verdict = _verdict(judged, placed, room)
-    n_threads = generation_threads(machine)
-    load = Load(n_threads, round_context(effective.context_length))
-    speed = estimate_speed(shape, placed.devices, machine, load)
+    plan = plan_of(placed, generation_threads(machine))
+    speed = estimate_speed(shape, placed.devices, machine, plan)
     if question.measured_decode_per_second:
         speed = measured_speed(speed, question.measured_decode_per_second)
     return Fit(
@@ -182,7 +181,7 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
         if verdict.fits or question.is_brief
         else find_remedies(shape, effective, room, placed),
         speed=speed,
-        plan=plan_of(placed, n_threads) if verdict.fits else None,
+        plan=plan if verdict.fits else None,
         shape_source=shape.source,
     )
 

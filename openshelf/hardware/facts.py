@@ -81,6 +81,20 @@ class EngineBuild:
 
 
 @dataclass(frozen=True)
+class LearnedRate:
+    """What a device reached in `runs` answers: bytes read per second at writing, operations per
+    second at prompts. `kind` is cpu (with so many threads) or the backend of a GPU."""
+
+    device: str
+    kind: str
+    engine_version: str
+    n_threads: int = 0
+    bytes_per_second: float | None = None
+    operations_per_second: float | None = None
+    runs: int = 0
+
+
+@dataclass(frozen=True)
 class Machine:
     """Everything found. `notes` tell what could not be found out, and why."""
 
@@ -93,6 +107,7 @@ class Machine:
     engine: EngineBuild | None = None
     notes: tuple[Reason, ...] = ()
     name: str = "this"
+    learned: tuple[LearnedRate, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The shape of `hardware --json` (docs/cli.md)."""

@@ -21,5 +21,26 @@ LIBRARY = Schema(
     );
     CREATE TABLE placed (location TEXT PRIMARY KEY);
     """,
+        """
+    CREATE TABLE measurements (
+        id INTEGER PRIMARY KEY, model_id TEXT NOT NULL, measured_at TEXT NOT NULL,
+        engine_version TEXT NOT NULL, architecture TEXT NOT NULL, source TEXT NOT NULL,
+        plan TEXT NOT NULL
+    );
+    CREATE INDEX measurements_of_model ON measurements (model_id, id);
+    CREATE TABLE measured_components (
+        measurement_id INTEGER NOT NULL REFERENCES measurements (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL, device TEXT NOT NULL, component TEXT NOT NULL,
+        predicted_bytes INTEGER NOT NULL, measured_bytes INTEGER,
+        PRIMARY KEY (measurement_id, position)
+    );
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, model_id TEXT NOT NULL, measured_at TEXT NOT NULL,
+        n_gpu_layers INTEGER NOT NULL, decode_tokens_per_second REAL NOT NULL,
+        device TEXT NOT NULL, kind TEXT NOT NULL, engine_version TEXT NOT NULL,
+        n_threads INTEGER NOT NULL, bytes_per_second REAL, operations_per_second REAL
+    );
+    CREATE INDEX runs_of_device ON runs (device, kind, engine_version, n_threads, id);
+    """,
     ),
 )

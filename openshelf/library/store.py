@@ -17,8 +17,18 @@ from typing import Any
 
 from openshelf.database import Database
 from openshelf.errors import ChecksumMismatch, NotFound, UsageError
+from openshelf.hardware.facts import LearnedRate
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.measurements import (
+    LoadMeasurement,
+    MeasuredRun,
+    insert_load,
+    insert_run,
+    read_loads,
+    read_rates,
+    warn_of_differences,
+)
 from openshelf.library.removal import ManifestFile, remove_files
 from openshelf.library.schema import LIBRARY
 from openshelf.licenses.effective import EffectiveLicense, effective_from_json
@@ -158,15 +168,37 @@ class Library:
             )
             # First the manifest: a crash in between leaves a file too many, never a wrong entry.
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
+            connection.execute("DELETE FROM measurements WHERE model_id = ?", (model.id,))
         freed = remove_files(entries, self._models, others)
         self._announce()
         return freed
 
-    def touch_used(self, model_id: str) -> None:
-        self._set(model_id, "last_used_at", now_utc())
+    def keep_load(self, load: LoadMeasurement) -> None:
+        """Keep what a load took; what is far from its prediction goes to the log."""
+        model = next((m for m in self.installed() if m.id == load.model_id), None)
+        warn_of_differences(load, model.files if model else ())
+        with self._transaction() as connection:
+            insert_load(connection, load)
 
-    def set_measured_speed(self, model_id: str, tokens_per_second: float) -> None:
-        self._set(model_id, "decode_tokens_per_second", float(tokens_per_second))
+    def measurements(self, model_id: str) -> tuple[LoadMeasurement, ...]:
+        """What the latest loads of a model took, the newest first."""
+        with self._failures():
+            return read_loads(self._database, model_id)
+
+    def keep_run(self, run: MeasuredRun) -> None:
+        """Keep an answer's speed; the model was used, and its own speed is reckoned anew."""
+        with self._transaction() as connection:
+            speed = insert_run(connection, run)
+            connection.execute(
+                "UPDATE models SET decode_tokens_per_second = ?, last_used_at = ? WHERE id = ?",
+                (speed, run.measured_at, run.model_id),
+            )
+        self._announce()
+
+    def learned_rates(self) -> tuple[LearnedRate, ...]:
+        """What this machine's devices reached in the answers written here."""
+        with self._failures():
+            return read_rates(self._database)
 
     def verify(self, model_id: str, cancel: CancelToken, report: Report) -> InstalledModel:
         """Hash all files again. Raises ChecksumMismatch, NotFound for a missing file."""

@@ -10,6 +10,7 @@ import pytest
 
 from openshelf import wording
 from openshelf.chat.conversation import Message, MessageState, Role
+from openshelf.chat.interface import Prediction
 from openshelf.chat.session import Chats, LivePhase, LoadTicket
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.protocol import Sampling
@@ -23,6 +24,7 @@ from openshelf.errors import (
     OutOfMemory,
     UsageError,
 )
+from openshelf.library.measurements import LoadMeasurement, MeasuredRun
 from openshelf.licenses.clearance import Verdict
 from openshelf.reasons import Reason
 from openshelf.tasks import CancelToken, Progress, no_report
@@ -39,7 +41,10 @@ class Desk:
         self.engine = FakeEngine(*answers)
         self.store = ConversationStore(path / "chats.sqlite3")
         self.opened: list[str] = []
-        self.measured: list[tuple[str, float]] = []
+        self.runs: list[MeasuredRun] = []
+        self.kept_loads: list[LoadMeasurement] = []
+        self.prediction: Prediction | None = None
+        self.keep_error: Exception | None = None
         self.allowed = True
         self.open_error: Exception | None = None
         self.seconds = 0.0
@@ -47,9 +52,19 @@ class Desk:
             self.store,
             self.engine,
             self.open_model,
-            on_measured=lambda model_id, rate: self.measured.append((model_id, rate)),
+            measurements=self,
             clock=lambda: self.seconds,
         )
+
+    def keep_load(self, load: LoadMeasurement) -> None:
+        if self.keep_error is not None:
+            raise self.keep_error
+        self.kept_loads.append(load)
+
+    def keep_run(self, run: MeasuredRun) -> None:
+        if self.keep_error is not None:
+            raise self.keep_error
+        self.runs.append(run)
 
     def open_model(self, model_id: str, cancel: CancelToken) -> LoadTicket:
         self.opened.append(model_id)
@@ -64,6 +79,7 @@ class Desk:
             n_layers=30,
             predicted_bytes={"ram": 10},
             still_allowed=lambda: self.allowed,
+            prediction=self.prediction,
         )
 
     def send(self, conversation_id: int, text: str = "Hi", model_id: str = "m") -> Message:
@@ -130,7 +146,8 @@ def test_a_question_and_its_answer(make_desk: MakeDesk) -> None:
     assert kept == answer
     assert [m.role for m in desk.engine.asked[0]] == ["system", "user"]
     assert desk.chats.conversations()[0].title == "What is a llama?"
-    assert desk.measured == [("m", 20.0)]
+    assert [(run.model_id, run.decode_tokens_per_second) for run in desk.runs] == [("m", 20.0)]
+    assert desk.runs[0].reached is None, "nothing is known of the device"
     assert [p.phase for p in reports[:2]] == ["loading", "prompt"]
     assert reports[-1].phase == "generating"
     assert desk.chats.live(conversation.id) is None
@@ -139,7 +156,7 @@ def test_a_question_and_its_answer(make_desk: MakeDesk) -> None:
 def test_a_few_tokens_measure_nothing(make_desk: MakeDesk) -> None:
     desk = make_desk(Answer(tokens=("Yes",)))
     desk.send(desk.chats.new_conversation("m").id)
-    assert desk.measured == []
+    assert desk.runs == []
 
 
 def test_the_model_is_loaded_once_and_changed_when_asked(make_desk: MakeDesk) -> None:

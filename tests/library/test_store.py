@@ -18,6 +18,7 @@ from openshelf.hub.cache_layout import Place, link_snapshot, place_of, write_mai
 from openshelf.hub.entries import DownloadFile
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.measurements import MeasuredRun
 from openshelf.library.store import Library, now_utc
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.tasks import CancelToken, no_report
@@ -82,8 +83,7 @@ def test_round_trip(library: Library, database: Path, tmp_path: Path) -> None:
     assert library.installed() == (model,)
     assert library.effective_license(model.id) == LICENSE
     assert heard == [1]
-    library.touch_used(model.id)
-    library.set_measured_speed(model.id, 21.5)
+    library.keep_run(MeasuredRun(model.id, now_utc(), 0, 21.5))
     library.close()
     again = Library(database, tmp_path / "models")
     found = again.find(model.id)
@@ -253,10 +253,10 @@ def test_locked_by_another_program(database: Path, library: Library, tmp_path: P
     try:
         assert library.installed() == (model,), "reading goes on"
         with pytest.raises(UsageError):
-            library.touch_used(model.id)
+            library.keep_run(MeasuredRun(model.id, now_utc(), 0, 21.5))
     finally:
         other.close()
-    library.touch_used(model.id)
+    library.keep_run(MeasuredRun(model.id, now_utc(), 0, 21.5))
 
 
 _WRITER = """

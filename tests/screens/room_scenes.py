@@ -13,6 +13,7 @@ from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.fit.verdict import FitVerdict
 from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.measurements import ComponentMemory
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
@@ -47,6 +48,15 @@ _TITLES = (
 )
 
 
+MEASURED = (
+    ("gpu:0", "weights", 6_300_000_000, 6_300_000_000),
+    ("gpu:0", "kv_cache", 1_140_000_000, 1_140_000_000),
+    ("gpu:0", "compute_buffer", 130_000_000, 140_000_000),
+    ("CPU", "weights", 400_000_000, None),
+    ("CPU", "compute_buffer", 20_000_000, 1_000_000),
+)
+
+
 def with_chats(services: Services) -> Services:
     """Six conversations, the first with a question and an answer."""
     chats = services.chats
@@ -72,6 +82,7 @@ def with_chats(services: Services) -> Services:
         model.id, 8192, 41, 41, FitVerdict.FITS_GPU.value,
         {"gpu:0": 7_570_000_000, "ram": 420_000_000}, {"gpu:0": 7_580_000_000, "ram": 401_000_000},
         3.1,
+        tuple(ComponentMemory(*row) for row in MEASURED),
     )  # fmt: skip
     return services
 

@@ -172,5 +172,14 @@ def _answer_json(answer: Message, loaded: ModelInMemory | None) -> dict[str, obj
         "memory": {
             "predicted_bytes": sum(loaded.predicted_bytes.values()) if loaded else None,
             "measured_bytes": sum(loaded.measured_bytes.values()) if loaded else None,
+            "components": [
+                {
+                    "device": part.device,
+                    "component": part.component,
+                    "predicted_bytes": part.predicted_bytes,
+                    "measured_bytes": part.measured_bytes,
+                }
+                for part in (loaded.components if loaded else ())
+            ],
         },
     }

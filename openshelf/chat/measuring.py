@@ -1,0 +1,79 @@
+"""What is shown and kept of the engine's work: memory of a load, speed of an answer."""
+
+from __future__ import annotations
+
+from openshelf.chat.interface import LoadTicket, ModelInMemory
+from openshelf.engine.protocol import Done, Loaded
+from openshelf.fit.speed import Run, rate_reached
+from openshelf.library.measurements import (
+    ComponentMemory,
+    LoadMeasurement,
+    MeasuredRun,
+    compare,
+    totals,
+)
+from openshelf.library.store import now_utc
+
+
+def model_in_memory(ticket: LoadTicket, loaded: Loaded) -> ModelInMemory:
+    """What is loaded now, predicted beside measured."""
+    components: tuple[ComponentMemory, ...] = ()
+    measured = dict(loaded.memory_bytes)
+    if ticket.prediction is not None and loaded.devices:
+        predicted = ticket.prediction.devices
+        components = compare(predicted, loaded.devices, ticket.prediction.engine_names)
+        pools = {device.device: device.pool for device in predicted}
+        measured = {}
+        for whole in totals(components):
+            pool = pools.get(whole.device, whole.device)
+            measured[pool] = measured.get(pool, 0) + (whole.measured_bytes or 0)
+    return ModelInMemory(
+        model_id=ticket.model_id,
+        context_length=loaded.context_length,
+        n_gpu_layers=loaded.n_gpu_layers,
+        n_layers=ticket.n_layers,
+        placement=ticket.placement,
+        predicted_bytes=dict(ticket.predicted_bytes),
+        measured_bytes=measured,
+        load_seconds=loaded.seconds,
+        components=components,
+    )
+
+
+def load_measurement(
+    ticket: LoadTicket, loaded: Loaded, memory: ModelInMemory
+) -> LoadMeasurement | None:
+    """What to keep of a load; None where the engine did not tell what it took."""
+    if not memory.components:
+        return None
+    return LoadMeasurement(
+        model_id=ticket.model_id,
+        measured_at=now_utc(),
+        engine_version=loaded.engine_version,
+        architecture=loaded.architecture,
+        source=loaded.source,
+        plan=ticket.order.plan,
+        components=memory.components,
+    )
+
+
+def measured_run(ticket: LoadTicket, done: Done) -> MeasuredRun:
+    """The speed of an answer, and what it tells of the device that wrote it. Raises NotFound,
+    CorruptModel where the model's file is no longer what it was."""
+    reached = None
+    if ticket.prediction is not None:
+        run = Run(
+            prompt_tokens=done.prompt_tokens,
+            cached_tokens=done.cached_tokens,
+            completion_tokens=done.completion_tokens,
+            prefill_per_second=done.prefill_tokens_per_second,
+            decode_per_second=done.decode_tokens_per_second,
+        )
+        reached = rate_reached(ticket.prediction.work(), ticket.prediction.machine, run)
+    return MeasuredRun(
+        model_id=ticket.model_id,
+        measured_at=now_utc(),
+        n_gpu_layers=ticket.order.plan.n_gpu_layers,
+        decode_tokens_per_second=done.decode_tokens_per_second,
+        reached=reached,
+    )
