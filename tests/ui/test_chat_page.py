@@ -24,7 +24,7 @@ from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.widgets.chat_inspector import PoolView
+from openshelf.ui.widgets.measured_memory import PoolView
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
 from tests.fakes.services import FakeChats, FakeLibrary, fake_services, installed_model

@@ -2,128 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.protocol import Sampling
 from openshelf.library.installed import InstalledModel
-from openshelf.library.measurements import Component, ComponentMemory, totals
+from openshelf.library.measurements import totals
 from openshelf.ui.theme import TextRole, font
-from openshelf.ui.widgets.bars import Meter, Segment, SegmentBar
+from openshelf.ui.widgets.bars import Meter
+from openshelf.ui.widgets.measured_memory import PoolView
 from openshelf.ui.widgets.text import SectionLabel, TextLabel
 from openshelf.ui.widgets.value_slider import ValueSlider
-from openshelf.units import format_bytes
 
 WIDTH = 250
 _MAX_TOKENS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 _DEFAULTS = Sampling()
-
-
-class ComparedView(QWidget):
-    """Predicted beside measured: a name with the difference, then the bar, then both sizes."""
-
-    def __init__(
-        self,
-        name: str,
-        predicted: int | None,
-        measured: int | None,
-        *,
-        role: TextRole = TextRole.SMALL,
-    ) -> None:
-        super().__init__()
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.setSpacing(4 if role is TextRole.SMALL else 1)
-        self.head = QHBoxLayout()
-        self.head.setSpacing(6)
-        self.head.addWidget(TextLabel(name, role))
-        self.head.addStretch(1)
-        self.difference = TextLabel(self._difference(predicted, measured), TextRole.TINY, "muted")
-        self.head.addWidget(self.difference)
-        self.column.addLayout(self.head)
-        self.words = self.tr("{measured} measured · {predicted} predicted").format(
-            measured=self._size(measured), predicted=self._size(predicted)
-        )
-        self._sizes = TextLabel(self.words, TextRole.TINY, "muted", wrap=True)
-        self.column.addWidget(self._sizes)
-
-    def _size(self, count: int | None) -> str:
-        return "?" if count is None else format_bytes(count, binary=True)
-
-    def _difference(self, predicted: int | None, measured: int | None) -> str:
-        if not predicted or measured is None:
-            return ""
-        share = round((measured - predicted) / predicted * 100, 1) + 0.0
-        return self.tr("difference {share} %").format(share=f"{share:+.1f}".replace("-", "−"))
-
-
-class PartView(ComparedView):
-    """One component of what lies in a memory, marked with its color in the bar."""
-
-    def __init__(self, part: ComponentMemory) -> None:
-        super().__init__(
-            _component_name(part.component),
-            part.predicted_bytes,
-            part.measured_bytes,
-            role=TextRole.TINY,
-        )
-        mark = SegmentBar(thickness=8)
-        mark.setFixedWidth(8)
-        mark.set_segments([Segment(1.0, part.component)])
-        self.head.insertWidget(0, mark)
-        self.setToolTip(_technical_name(part.component))
-
-
-class PoolView(ComparedView):
-    """One memory as a whole, and part by part where the engine tells it."""
-
-    def __init__(
-        self,
-        name: str,
-        predicted: int | None,
-        measured: int | None,
-        parts: tuple[ComponentMemory, ...] = (),
-    ) -> None:
-        super().__init__(name, predicted, measured)
-        bar = SegmentBar(self.tr("Memory measured, of what was predicted"), thickness=8)
-        whole = max(predicted or 0, measured or 0, 1)
-        bar.set_segments(
-            [Segment(_taken(part) / whole, part.component) for part in parts]
-            or [Segment((measured or 0) / whole, "weights")]
-        )
-        bar.setAccessibleDescription(self.words)
-        self.column.insertWidget(1, bar)
-        for part in parts:
-            self.column.addWidget(PartView(part))
-        self.setToolTip(
-            self.tr(
-                "Weights, context memory and work buffers: as llama.cpp allocated them, beside "
-                "what was predicted before loading."
-            )
-        )
-
-
-def _taken(part: ComponentMemory) -> int:
-    return part.predicted_bytes if part.measured_bytes is None else part.measured_bytes
-
-
-def _component_name(component: str) -> str:
-    names = {
-        Component.WEIGHTS: QCoreApplication.translate("ChatInspector", "Weights"),
-        Component.KV_CACHE: QCoreApplication.translate("ChatInspector", "Context memory"),
-        Component.COMPUTE_BUFFER: QCoreApplication.translate("ChatInspector", "Work buffers"),
-    }
-    return names[Component(component)]
-
-
-def _technical_name(component: str) -> str:
-    names = {
-        Component.WEIGHTS: QCoreApplication.translate("ChatInspector", "The model's tensors"),
-        Component.KV_CACHE: QCoreApplication.translate("ChatInspector", "KV cache, with state"),
-        Component.COMPUTE_BUFFER: QCoreApplication.translate("ChatInspector", "Compute buffers"),
-    }
-    return names[Component(component)]
 
 
 class ChatInspector(QFrame):
