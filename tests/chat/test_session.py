@@ -153,6 +153,17 @@ def test_a_question_and_its_answer(make_desk: MakeDesk) -> None:
     assert desk.chats.live(conversation.id) is None
 
 
+def test_what_cannot_be_kept_of_an_answer_costs_no_answer(
+    make_desk: Callable[..., Desk], expected_logs: ExpectedLogs
+) -> None:
+    expected_logs("what was measured could not be kept")
+    desk = make_desk(Answer(tokens=["word "] * 20))
+    desk.keep_error = NotEnoughDisk("/data", 1_000_000, 0)
+    conversation = desk.chats.new_conversation("m")
+    assert desk.send(conversation.id).state is MessageState.COMPLETE
+    assert desk.runs == []
+
+
 def test_a_few_tokens_measure_nothing(make_desk: MakeDesk) -> None:
     desk = make_desk(Answer(tokens=("Yes",)))
     desk.send(desk.chats.new_conversation("m").id)

@@ -110,7 +110,12 @@ def test_main_job(command_line: CommandLine, starter_model: Path) -> None:
     assert "Paris" in answer["text"]
     assert answer["usage"]["completion_tokens"] > 0
     assert answer["timings"]["decode_tokens_per_second"] > 0
-    assert answer["memory"]["predicted_bytes"] > 0
+    memory = answer["memory"]
+    assert memory["predicted_bytes"] > 0
+    parts = {part["component"]: part for part in memory["components"]}
+    assert set(parts) == {"weights", "kv_cache", "compute_buffer"}
+    assert memory["measured_bytes"] == sum(part["measured_bytes"] for part in parts.values())
+    assert parts["weights"]["measured_bytes"] == parts["weights"]["predicted_bytes"]
 
     again = command_line.json("install", STARTER)
     assert again["id"] == installed["id"], "accepted once, the same files need no second time"

@@ -19,12 +19,14 @@ from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import DoesNotFit
+from openshelf.library.measurements import ComponentMemory
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.widgets.measured_memory import PoolView
+from openshelf.ui.widgets.bars import SegmentBar
+from openshelf.ui.widgets.measured_memory import PartView, PoolView
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
 from tests.fakes.services import FakeChats, FakeLibrary, fake_services, installed_model
@@ -394,6 +396,44 @@ def test_open_model_begins_a_chat_with_it(qtbot: QtBot, make_page: Callable[...,
     page.area.header.model_menu.actions()[0].trigger()
     assert page.chosen.id == MODEL.id
     assert page.area.header.placement.words == "not in memory yet"
+
+
+def test_each_part_of_the_memory_stands_beside_its_prediction(
+    qtbot: QtBot, make_page: Callable[..., ChatPage]
+) -> None:
+    mib = 1 << 20
+    parts = (
+        ComponentMemory("gpu:0", "weights", 4000 * mib, 4000 * mib),
+        ComponentMemory("gpu:0", "kv_cache", 500 * mib, 500 * mib),
+        ComponentMemory("gpu:0", "compute_buffer", 100 * mib, 90 * mib),
+        ComponentMemory("CPU", "weights", 300 * mib, None),
+    )
+    chats = FakeChats()
+    chats.in_memory = ModelInMemory(
+        MODEL.id, 4096, 41, 41, "fits_gpu", {"gpu:0": 4600 * mib}, {"gpu:0": 4590 * mib}, 1.5, parts
+    )
+    page = make_page(chats)
+    page.open_model(MODEL.id)
+    page.refresh()
+    qtbot.waitUntil(lambda: len(page.inspector.findChildren(PoolView)) == 2)
+    gpu, ram = page.inspector.findChildren(PoolView)
+    assert gpu.words == "4.5 GiB measured · 4.5 GiB predicted"
+    assert gpu.difference.text() == "difference −0.2 %"
+    weights, context, buffers = gpu.findChildren(PartView)
+    assert [part.name for part in (weights, context, buffers)] == [
+        "Weights",
+        "Context memory",
+        "Work buffers",
+    ]
+    assert weights.difference.text() == "difference 0.0 %"
+    assert buffers.difference.text() == "difference −10.0 %"
+    assert buffers.words == "90.0 MiB measured · 100 MiB predicted"
+    assert "KV cache" in context.toolTip()
+    (only,) = ram.findChildren(PartView)
+    assert only.words == "not told · 300 MiB predicted"
+    assert only.difference.text() == ""
+    bar = gpu.findChildren(SegmentBar)[0]
+    assert bar.accessibleDescription() == gpu.words
 
 
 def test_hostile_names_and_titles_are_plain_text(

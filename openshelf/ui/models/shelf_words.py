@@ -55,6 +55,22 @@ def speed_words(speed: Speed | None) -> str:
     return _tr("{figures} tok/s").format(figures=figures)
 
 
+def speed_mark(speed: Speed | None) -> str:
+    """`measured here` where this very file answered on this machine before."""
+    return _tr("measured here") if speed is not None and speed.basis == "measured" else ""
+
+
+def speed_details(speed: Speed | None) -> str:
+    """Where the figures come from; empty where there are none."""
+    if speed is None:
+        return ""
+    if speed.basis == "measured":
+        return _tr("Measured here, in the latest answers of this very file.")
+    if speed.learned:
+        return _tr("Estimated from what other models reached on this machine, measured here.")
+    return _tr("Estimated from the bandwidth that such a machine usually has.")
+
+
 def quality_words(quality: QualityKept) -> str:
     """Share of the unquantized model's choices that the quantized one still makes, as a word."""
     kept = quality.kept

@@ -163,10 +163,14 @@ class FamilyCard(Card):
         """Speed and quality of something that cannot run here would only mislead."""
         if row.recommended is None:
             self._speed.setText("—")
+            self._speed.setToolTip("")
             self._quality.setText("—")
             self._quality.setToolTip("")
             return
-        self._speed.setText(shelf_words.speed_words(shown.fit.speed))
+        speed = shown.fit.speed
+        words = (shelf_words.speed_words(speed), shelf_words.speed_mark(speed))
+        self._speed.setText(", ".join(filter(None, words)))
+        self._speed.setToolTip(shelf_words.speed_details(speed))
         self._quality.setText(shelf_words.quality_words(shown.quality))
         self._quality.setToolTip(shelf_words.quality_details(shown.quality))
 

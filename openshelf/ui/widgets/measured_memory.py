@@ -24,6 +24,7 @@ class ComparedView(QWidget):
         role: TextRole = TextRole.SMALL,
     ) -> None:
         super().__init__()
+        self.name = name
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(4 if role is TextRole.SMALL else 1)
