@@ -14,12 +14,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from openshelf.errors import NetworkFailure, NotEnoughDisk
+from openshelf.fit.verdict import Range, Speed
 from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import PoolTaskRunner
-from openshelf.ui.models.shelf_words import budget_words
+from openshelf.ui.models.shelf_words import budget_words, speed_details, speed_mark
 from openshelf.ui.pages.shelf import ShelfPage
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import Chip, FitBar, TextLabel
@@ -334,3 +335,18 @@ def test_many_families_are_made_in_turns(make_page: Callable[..., ShelfPage], qt
     qtbot.waitUntil(lambda: len(page.cards) >= 6)
     assert len(page.cards) < 40, "the first paint does not wait for all of them"
     qtbot.waitUntil(lambda: len(page.cards) == 40)
+
+
+def test_a_speed_that_was_measured_here_says_so() -> None:
+    some = Range(20.0, 30.0)
+    usual, learned, measured = (
+        Speed(some, some, "estimate"),
+        Speed(some, some, "estimate", learned=True),
+        Speed(some, some, "measured"),
+    )
+    assert [speed_mark(speed) for speed in (None, usual, learned)] == ["", "", ""]
+    assert speed_mark(measured) == "measured here"
+    assert speed_details(None) == ""
+    assert "usually" in speed_details(usual)
+    assert "other models" in speed_details(learned)
+    assert "this very file" in speed_details(measured)
