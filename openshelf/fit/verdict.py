@@ -98,6 +98,7 @@ class Fit:
                 "decode": {"low": self.speed.decode.low, "high": self.speed.decode.high},
                 "prefill": {"low": self.speed.prefill.low, "high": self.speed.prefill.high},
                 "basis": self.speed.basis,
+                "learned": self.speed.learned,
             },
             "elapsed_seconds": elapsed_seconds,
             "bytes_fetched": bytes_fetched,
