@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QLineF, QRectF, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QLineF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
@@ -37,6 +37,28 @@ def paint_hatched(painter: QPainter, area: QRectF, token: str) -> None:
     painter.restore()
 
 
+def paint_segments(
+    painter: QPainter, area: QRectF, segments: Sequence[Segment], *, is_mirrored: bool
+) -> None:
+    """The parts in a rounded bar on the color of free memory."""
+    painter.save()
+    outline = QPainterPath()
+    outline.addRoundedRect(area, area.height() / 2, area.height() / 2)
+    painter.setClipPath(outline, Qt.ClipOperation.IntersectClip)
+    painter.fillRect(area, scheme.color("free"))
+    left = 0.0
+    for segment in segments:
+        width = min(segment.share, 1.0) * area.width()
+        x = area.right() - left - width if is_mirrored else area.left() + left
+        part = QRectF(x, area.top(), width, area.height())
+        if segment.is_hatched:
+            paint_hatched(painter, part, segment.token)
+        else:
+            painter.fillRect(part, scheme.color(segment.token))
+        left += width
+    painter.restore()
+
+
 class SegmentBar(QWidget):
     """A rounded bar of colored parts on the color of free memory, from left to right."""
 
@@ -65,22 +87,8 @@ class SegmentBar(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        area = QRectF(self.rect())
-        outline = QPainterPath()
-        outline.addRoundedRect(area, area.height() / 2, area.height() / 2)
-        painter.setClipPath(outline)
-        painter.fillRect(area, scheme.color("free"))
         is_mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
-        left = 0.0
-        for segment in self._segments:
-            width = min(segment.share, 1.0) * area.width()
-            x = area.right() - left - width if is_mirrored else left
-            part = QRectF(x, 0.0, width, area.height())
-            if segment.is_hatched:
-                paint_hatched(painter, part, segment.token)
-            else:
-                painter.fillRect(part, scheme.color(segment.token))
-            left += width
+        paint_segments(painter, QRectF(self.rect()), self._segments, is_mirrored=is_mirrored)
 
 
 class Meter(SegmentBar):
@@ -164,26 +172,35 @@ class FitBar(SegmentBar):
 
     def set_parts(self, parts: FitParts) -> None:
         self.set_segments(parts.segments())
-        lines = [
-            self.tr("Weights: {size}").format(size=_gib(parts.weights_bytes)),
-            self.tr("Context memory (KV cache): {size}").format(size=_gib(parts.kv_cache_bytes)),
-            self.tr("Work buffers (compute buffers): {size}").format(
-                size=_gib(parts.compute_buffer_bytes)
-            ),
-        ]
-        if parts.missing_bytes:
-            line = self.tr("Too much by {size}: {budget} can be used now")
-            lines.append(
-                line.format(size=_gib(parts.missing_bytes), budget=_gib(parts.budget_bytes))
-            )
-        else:
-            free = parts.budget_bytes - parts.needed_bytes
-            lines.append(self.tr("Stays free: {size}").format(size=_gib(free)))
-        self._describe("\n".join(lines))
+        self._describe(describe_parts(parts))
 
     def _describe(self, text: str) -> None:
         self.setToolTip(text)
         self.setAccessibleDescription(text.replace("\n", "; "))
+
+
+def describe_parts(parts: FitParts) -> str:
+    """Each part in words and GiB, one to a line."""
+
+    def line(text: str, **sizes: int) -> str:
+        return text.format(**{name: _gib(size) for name, size in sizes.items()})
+
+    lines = [
+        line(_tr("Weights: {size}"), size=parts.weights_bytes),
+        line(_tr("Context memory (KV cache): {size}"), size=parts.kv_cache_bytes),
+        line(_tr("Work buffers (compute buffers): {size}"), size=parts.compute_buffer_bytes),
+    ]
+    if parts.missing_bytes:
+        text = _tr("Too much by {size}: {budget} can be used now")
+        lines.append(line(text, size=parts.missing_bytes, budget=parts.budget_bytes))
+    else:
+        free = parts.budget_bytes - parts.needed_bytes
+        lines.append(line(_tr("Stays free: {size}"), size=free))
+    return "\n".join(lines)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("FitBar", text)
 
 
 def _gib(count: int) -> str:
