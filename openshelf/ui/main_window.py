@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -14,6 +13,7 @@ from openshelf.hardware.facts import Machine
 from openshelf.library.downloads import Download
 from openshelf.services import Services
 from openshelf.ui.models.machine_watch import MachineWatch
+from openshelf.ui.models.window_geometry import keep_geometry, restore_geometry
 from openshelf.ui.places import PAGES, RAIL_ORDER, Place
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.task_bridge import TaskBridge
@@ -21,8 +21,6 @@ from openshelf.ui.widgets import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.overlay import Overlay
 from openshelf.ui.widgets.page import Page
 from openshelf.ui.widgets.rail import NavigationRail
-
-log = logging.getLogger(__name__)
 
 MINIMUM_SIZE = QSize(1024, 640)
 FIRST_SIZE = QSize(1360, 860)
@@ -58,7 +56,8 @@ class MainWindow(QMainWindow):
         row.addWidget(self.rail)
         row.addLayout(pages, 1)
         self.setCentralWidget(central)
-        self._restore_geometry()
+        self.resize(FIRST_SIZE)
+        restore_geometry(self, services.paths.window_file)
         self._connect()
         self.open_place(Place.SHELF)
 
@@ -79,6 +78,7 @@ class MainWindow(QMainWindow):
             page: Page = page_class(self._services, self._bridge)
             page.chat_requested.connect(self.start_chat)
             page.install_requested.connect(self.open_install)
+            page.model_requested.connect(self.open_model)
             page.place_requested.connect(self.open_place)
             page.machine_found.connect(self.set_machine)
             page.memory_changed.connect(self._watch.look)
@@ -108,6 +108,11 @@ class MainWindow(QMainWindow):
     def start_chat(self, model_id: str) -> None:
         self.page(Place.CHAT).set_model(model_id)
         self.open_place(Place.CHAT)
+
+    def open_model(self, text: str) -> None:
+        """Show the variants of a model, by its catalog id or name or by any TARGET."""
+        self.page(Place.MODEL).show_model(text)
+        self.open_place(Place.MODEL)
 
     def open_install(self, target: str) -> None:
         """Open the install sheet for a target; one sheet at a time."""
@@ -167,16 +172,6 @@ class MainWindow(QMainWindow):
         running = [d for d in self._services.downloads.snapshots() if d.state.is_active]
         self.rail.show_active_downloads(len(running))
 
-    def _restore_geometry(self) -> None:
-        self.resize(FIRST_SIZE)
-        kept = self._geometry_file().value("geometry")
-        if isinstance(kept, QByteArray) and not self.restoreGeometry(kept):
-            log.info("the kept window geometry was of no use")
-
-    def _geometry_file(self) -> QSettings:
-        path = str(self._services.paths.window_file)
-        return QSettings(path, QSettings.Format.IniFormat)
-
     @override
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -186,9 +181,7 @@ class MainWindow(QMainWindow):
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
-        settings = self._geometry_file()
-        settings.setValue("geometry", self.saveGeometry())
-        settings.sync()
+        keep_geometry(self, self._services.paths.window_file)
         super().closeEvent(event)
 
     def raise_to_front(self) -> None:

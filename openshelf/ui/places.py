@@ -12,6 +12,8 @@ class Place(enum.StrEnum):
     CHAT = "chat"
     HARDWARE = "hardware"
     SETTINGS = "settings"
+    MODEL = "model"
+    """One model; reached from the Shelf, and part of it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,11 @@ PAGES: dict[Place, PageAddress] = {
     Place.CHAT: PageAddress("openshelf.ui.pages.chat", "ChatPage"),
     Place.HARDWARE: PageAddress("openshelf.ui.pages.hardware", "HardwarePage"),
     Place.SETTINGS: PageAddress("openshelf.ui.pages.settings", "SettingsPage"),
+    Place.MODEL: PageAddress("openshelf.ui.pages.model", "ModelPage"),
 }
 
 RAIL_ORDER = (Place.SHELF, Place.LIBRARY, Place.CHAT, Place.HARDWARE)
 """Ctrl+1, Ctrl+2 … in this order; Settings stands at the foot."""
+
+PARENTS = {Place.MODEL: Place.SHELF}
+"""Places that are no entry of the rail, and the entry that they belong to."""

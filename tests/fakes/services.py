@@ -35,6 +35,7 @@ from tests.fakes.example_data import (
     example_offer,
     example_shelf,
 )
+from tests.fakes.example_models import FakeModels
 
 
 class FakeSettingsStore:
@@ -313,6 +314,7 @@ def fake_services(
         fit_target=lambda question, asked, cancel: _example_fit(asked),
         problems=lambda: (),
         dry_run_target=lambda question, asked, cancel: _example_fit(asked),
+        models=FakeModels(),
         with_policy=lambda path, what_if: services,
     )
     return replace(services, **(changes or {}))

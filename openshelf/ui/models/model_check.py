@@ -87,6 +87,11 @@ class BuildCheck(QObject):
         return self._state
 
     @property
+    def target(self) -> str | None:
+        """Of the build that was asked about last."""
+        return None if self._question is None else self._question.build.target
+
+    @property
     def problem(self) -> OpenshelfError | None:
         """Why the build that was asked about last could not be checked."""
         return None if self._question is None else self._problems.get(self._question.build.target)

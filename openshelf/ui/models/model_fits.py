@@ -59,7 +59,11 @@ class BuildFits(QObject):
 
         def work(cancel: CancelToken, report: Report) -> FitAnswer:
             table = fit_builds(
-                question.listing, question.machine, question.request, question.prefer
+                question.listing,
+                question.machine,
+                question.request,
+                question.prefer,
+                is_brief=True,
             )
             return FitAnswer(question, table)
 

@@ -266,5 +266,3 @@ _KEYS: dict[BuildColumn, Callable[[ShownBuild], Any]] = {
     BuildColumn.FIT: lambda shown: model_words.basis_of(shown.row.fit),
 }
 """None is unknown, and last in either direction."""
-
-

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
-from openshelf.errors import OpenshelfError
+from openshelf.errors import OpenshelfError, UsageError
 from openshelf.hardware.facts import Machine
+from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.services import Services
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
@@ -104,21 +106,27 @@ class ShelfPage(Page):
             self.tr("Nothing on the shelf matches this search and these filters."),
             self.tr("Clear search and filters"),
         )
+        self._look_up = EmptyState(
+            self.tr("Not on the shelf"), "", self.tr("Look it up on the Hub")
+        )
         self._stack = QStackedWidget()
         self._stack.addWidget(self._scroll)
         column.addWidget(self.controls)
         column.addWidget(self._stack, 1)
-        self._empty.hide()
-        self._scroll.body.insertWidget(self._end, self._empty)
+        for state in (self._empty, self._look_up):
+            state.hide()
+            self._scroll.body.insertWidget(self._end, state)
 
     def _connect(self) -> None:
         self.controls.question_changed.connect(self._on_controls_changed)
         self.controls.search.textChanged.connect(self._on_search_changed)
+        self.controls.search.returnPressed.connect(self._on_search_entered)
         self.filters.question_changed.connect(self._on_filters_changed)
         self.filters.fits_only_changed.connect(self._on_fits_only_changed)
         self.starter.install_pressed.connect(self.install_requested)
         self.notice.acted.connect(self._ask)
         self._empty.acted.connect(self._on_clear)
+        self._look_up.acted.connect(self._on_search_entered)
         self._grow_timer = QTimer(self)
         self._grow_timer.setSingleShot(True)
         self._grow_timer.timeout.connect(self._show_rows)
@@ -188,13 +196,37 @@ class ShelfPage(Page):
             self._cards[index].show()
         for card in self._cards[len(rows) :]:
             card.hide()
-        self._empty.setVisible(not rows)
+        self._show_no_rows(text, is_empty=not rows)
         self._note_painted()
+
+    def _show_no_rows(self, text: str, *, is_empty: bool) -> None:
+        """What was pasted may be a model that only the Hub knows."""
+        repo = self._pasted_repo(text) if is_empty else None
+        self._empty.setVisible(is_empty and repo is None)
+        self._look_up.setVisible(repo is not None)
+        if repo is not None:
+            words = self.tr("{repo} is not one of these families. Press Enter to see its variants.")
+            self._look_up.text.setText(words.format(repo=repo))
+
+    def _pasted_repo(self, text: str) -> str | None:
+        """The repository in a TARGET or an address of the Hub; None where it is none."""
+        host = urlsplit(self._services.settings.current.hub_endpoint or "").netloc
+        try:
+            target = parse_target(text, endpoint_host=host)
+        except UsageError:
+            return None
+        return target.repo if target.kind is TargetKind.HUB else None
+
+    def _on_search_entered(self) -> None:
+        text = self.controls.search.text().strip()
+        if self._pasted_repo(text) is not None:
+            self.model_requested.emit(text)
 
     def _add_card(self, answer: ShelfAnswer) -> None:
         card = FamilyCard(answer.licenses)
         card.install_pressed.connect(self.install_requested)
         card.chat_pressed.connect(self.chat_requested)
+        card.model_pressed.connect(self.model_requested)
         if not self._cards:
             card.installEventFilter(self)
         self._scroll.body.insertWidget(self._end + len(self._cards), card)

@@ -24,6 +24,7 @@ from openshelf.ui.widgets import (
     LinkButton,
     PrimaryButton,
     TextLabel,
+    TitleLink,
     set_property,
 )
 
@@ -34,11 +35,12 @@ _NARROW = 900
 class FamilyCard(Card):
     """Shows a ShelfRow; can be given another one at any time.
 
-    Emits `install_pressed(target)` and `chat_pressed(installed_id)`.
+    Emits `install_pressed(target)`, `chat_pressed(installed_id)` and `model_pressed(id)`.
     """
 
     install_pressed = Signal(str)
     chat_pressed = Signal(str)
+    model_pressed = Signal(str)
 
     def __init__(self, licenses: Mapping[str, License]) -> None:
         super().__init__(margin=16, spacing=12)
@@ -54,6 +56,7 @@ class FamilyCard(Card):
         self.body.addLayout(columns)
         self._options = OptionsList()
         self._options.install_pressed.connect(self.install_pressed)
+        self._options.model_pressed.connect(self.model_pressed)
         self._options.hide()
         self.body.addWidget(self._options)
 
@@ -83,7 +86,8 @@ class FamilyCard(Card):
         self._show_actions(row, shown)
 
     def _make_identity(self) -> QWidget:
-        self._name = TextLabel("", TextRole.CARD_TITLE, wrap=True)
+        self._name = TitleLink()
+        self._name.clicked.connect(self._on_model)
         self._publisher = TextLabel("", TextRole.SMALL, "muted", wrap=True)
         self._license = Chip()
         side = Column(spacing=5)
@@ -140,6 +144,9 @@ class FamilyCard(Card):
         side = Column(spacing=6)
         side.add(self._action)
         side.column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._all = LinkButton(self.tr("All variants"), muted=True, small=True)
+        self._all.clicked.connect(self._on_model)
+        side.column.addWidget(self._all, 0, Qt.AlignmentFlag.AlignHCenter)
         side.finish()
         return side
 
@@ -203,6 +210,11 @@ class FamilyCard(Card):
         self._more.setVisible(others and fits)
         more = self.tr("Other sizes of {family}").format(family=family)
         self._more.setAccessibleName(more)
+        spoken = self.tr("All variants of {family}").format(family=family)
+        self._all.setAccessibleName(spoken)
+        has_model = _model_of(row) is not None
+        self._all.setVisible(has_model)
+        self._name.set_open(has_model)
 
     def _on_action(self) -> None:
         shown = self._row.shown if self._row else None
@@ -213,8 +225,20 @@ class FamilyCard(Card):
         else:
             self._on_more()
 
+    def _on_model(self) -> None:
+        model = _model_of(self._row) if self._row is not None else None
+        if model is not None:
+            self.model_pressed.emit(model)
+
     def _on_more(self) -> None:
         if self._options.isHidden():
             self._options.unfold()
         else:
             self._options.hide()
+
+
+def _model_of(row: ShelfRow) -> str | None:
+    """The size whose variants are meant: the one that is shown, else the family's first."""
+    if row.shown is not None:
+        return row.shown.variant.model.id
+    return row.family.models[0].id if row.family.models else None

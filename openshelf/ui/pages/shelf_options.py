@@ -19,9 +19,11 @@ _MOST = 12
 
 
 class OptionsList(QWidget):
-    """Folded until somebody asks, and filled only then; emits `install_pressed(target)`."""
+    """Folded until somebody asks, and filled only then; emits `install_pressed(target)` and
+    `model_pressed(id)`."""
 
     install_pressed = Signal(str)
+    model_pressed = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,11 +76,10 @@ class OptionsList(QWidget):
         grid.setColumnStretch(0, 3)
         grid.setColumnStretch(2, 3)
         for line, ranked in enumerate(variants):
-            variant = ranked.variant
             bar = FitBar(thickness=8)
             bar.set_fit(ranked.fit)
             cells: list[QWidget] = [
-                TextLabel(f"{variant.model.name} · {variant.quant}", TextRole.SMALL_STRONG),
+                self._make_name(ranked),
                 TextLabel(shelf_words.size_words(ranked), TextRole.SMALL, "muted"),
                 bar,
                 TextLabel(shelf_words.fit_words(ranked.fit), TextRole.SMALL, "muted"),
@@ -89,6 +90,17 @@ class OptionsList(QWidget):
             for place, cell in enumerate(cells):
                 grid.addWidget(cell, line, place, Qt.AlignmentFlag.AlignVCenter)
         return grid
+
+    def _make_name(self, ranked: RankedVariant) -> LinkButton:
+        model = ranked.variant.model
+        name = self.tr("All variants of {family}").format(family=model.name)
+        button = LinkButton(f"{model.name} · {ranked.variant.quant}", name, small=True)
+        button.setProperty("model", model.id)
+        button.clicked.connect(self._on_model)
+        return button
+
+    def _on_model(self) -> None:
+        self.model_pressed.emit(str(self.sender().property("model")))
 
     def _make_install(self, ranked: RankedVariant) -> LinkButton:
         variant = ranked.variant

@@ -23,7 +23,7 @@ from openshelf.ui.widgets.containers import (
 )
 from openshelf.ui.widgets.flow import FlowLayout
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
-from openshelf.ui.widgets.text import ElidedLabel, SectionLabel, TextLabel, set_property
+from openshelf.ui.widgets.text import ElidedLabel, SectionLabel, TextLabel, TitleLink, set_property
 from openshelf.ui.widgets.tick import TickBox
 
 __all__ = [
@@ -57,5 +57,6 @@ __all__ = [
     "SegmentedControl",
     "TextLabel",
     "TickBox",
+    "TitleLink",
     "set_property",
 ]

@@ -247,7 +247,11 @@ class BuildHeader(QHeaderView):
         painter.restore()
 
     def _paint_arrow(
-        self, painter: QPainter, room: QRect, width: int, at_right: bool  # noqa: FBT001
+        self,
+        painter: QPainter,
+        room: QRect,
+        width: int,
+        at_right: bool,  # noqa: FBT001
     ) -> None:
         is_mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
         if at_right:

@@ -8,6 +8,7 @@ from PySide6.QtCore import (
     QEvent,
     QModelIndex,
     QObject,
+    QPersistentModelIndex,
     QPoint,
     QSize,
     QSortFilterProxyModel,
@@ -15,7 +16,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QSizePolicy, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -38,7 +39,9 @@ class WordsFilter(QSortFilterProxyModel):
         self.invalidate()
 
     @override
-    def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex) -> bool:
+    def filterAcceptsRow(
+        self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex
+    ) -> bool:
         text = str(self.sourceModel().index(source_row, 0, source_parent).data()).casefold()
         return all(word in text for word in self._words)
 
@@ -153,7 +156,7 @@ class MachineChooser(Button):
         return self._machine
 
     @property
-    def list(self) -> MachineList | None:
+    def popup(self) -> MachineList | None:
         """The list, once it was opened."""
         return self._list
 
@@ -194,8 +197,8 @@ class MachineChooser(Button):
         self.setText(f"{shown.replace('&', '&&')} ▾")
 
     @override
-    def resizeEvent(self, event: object) -> None:
-        super().resizeEvent(event)  # type: ignore[arg-type]
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
         self._elide(self.toolTip())
 
     @override

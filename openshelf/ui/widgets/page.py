@@ -12,12 +12,14 @@ class Page(QWidget):
     """A room of the window. Pages know services and bridge, never each other.
 
     They ask by signal and the main window acts: `chat_requested(installed_id)`,
-    `install_requested(target: str)`, `place_requested(Place)`. Who looked at the hardware anew
-    tells it by `machine_found(Machine)`.
+    `install_requested(target: str)`, `model_requested(text)`, `place_requested(Place)`. Who looked
+    at the hardware anew tells it by `machine_found(Machine)`.
     """
 
     chat_requested = Signal(str)
     install_requested = Signal(str)
+    model_requested = Signal(str)
+    """A model of the catalog by id or name, or a TARGET: show its variants."""
     place_requested = Signal(object)
     machine_found = Signal(object)
     memory_changed = Signal()
@@ -36,3 +38,6 @@ class Page(QWidget):
 
     def set_model(self, model_id: str) -> None:
         """Somebody asked to work with this installed model here."""
+
+    def show_model(self, text: str) -> None:
+        """Somebody asked for the variants of this model."""

@@ -7,7 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QVBoxLayout
 from typing_extensions import override
 
-from openshelf.ui.places import RAIL_ORDER, Place
+from openshelf.ui.places import PARENTS, RAIL_ORDER, Place
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets.buttons import EnterButton
 from openshelf.ui.widgets.chip import Badge
@@ -89,8 +89,9 @@ class NavigationRail(QFrame):
         return self._buttons[place]
 
     def show_place(self, place: Place) -> None:
+        entry = PARENTS.get(place, place)
         for known, button in self._buttons.items():
-            button.setChecked(known is place)
+            button.setChecked(known is entry)
 
     def show_active_downloads(self, count: int) -> None:
         text = f"{count} ↓" if count else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QFontMetrics, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from typing_extensions import override
 
@@ -78,6 +78,42 @@ class ElidedLabel(TextLabel):
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(self.rect(), int(self.alignment()), shown)
+
+
+class TitleLink(TextLabel):
+    """A title that can be clicked; the keyboard has a button beside it. `clicked` on release."""
+
+    clicked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("", TextRole.CARD_TITLE, wrap=True)
+        self._is_open = False
+
+    def set_open(self, is_open: bool) -> None:  # noqa: FBT001  as Qt's setters
+        """Whether it leads anywhere."""
+        self._is_open = is_open
+        shape = Qt.CursorShape.PointingHandCursor if is_open else Qt.CursorShape.ArrowCursor
+        self.setCursor(shape)
+
+    @override
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.set_tone("accent" if self._is_open else "ink")
+
+    @override
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.set_tone("ink")
+
+    @override
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.setAccepted(self._is_open)
+
+    @override
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        is_inside = self.rect().contains(event.position().toPoint())
+        if self._is_open and is_inside and event.button() is Qt.MouseButton.LeftButton:
+            self.clicked.emit()
 
 
 class SectionLabel(TextLabel):
