@@ -118,7 +118,7 @@ def hostile_listing() -> ModelListing:
         )
         for build in example_listing().builds[:3]
     )
-    return ModelListing("<b>Model</b>\u202e " + "name " * 40, None, None, builds, None)
+    return ModelListing("<b>Model</b>\u202e <i>name</i>", None, None, builds, None)
 
 
 class FakeModels:

@@ -21,6 +21,8 @@ from openshelf.ui.places import Place
 from tests.fakes.example_data import example_machine, plain_machine
 from tests.fakes.example_models import expected_listing, hostile_listing
 
+_GATED = GatedModel("meta/x", "https://huggingface.co/meta/x")
+_SILENT = EngineFailed("not_started", "no answer")
 Act = Callable[[MainWindow, Services], None]
 
 

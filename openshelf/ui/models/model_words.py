@@ -21,6 +21,7 @@ UNKNOWN = "—"
 _REFUSALS = (
     "fit_engine_refuses", "fit_engine_lacks_architecture", "fit_engine_died", "fit_engine_hung",
 )  # fmt: skip
+_LONGEST_TITLE = 48
 _COUNTS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "K"))
 
 
@@ -109,7 +110,8 @@ def plain_tooltip(text: str) -> str:
 
 def build_title(build: Build) -> str:
     """`Q4_K_M`, or the file's name where it tells no quantization."""
-    return plain(build.quant or build.name)
+    title = plain(build.quant or build.name)
+    return title if len(title) <= _LONGEST_TITLE else f"{title[:_LONGEST_TITLE]}…"
 
 
 def where_words(fit: Fit | None) -> str:
@@ -178,7 +180,8 @@ def count_words(count: int | None) -> str:
     for size, mark in _COUNTS:
         if count >= size:
             value = count / size
-            return f"{value:.0f}{mark}" if value >= 99.95 else f"{value:.1f}{mark}"
+            figures = f"{value:.0f}" if value >= 99.95 else f"{value:.1f}".removesuffix(".0")
+            return f"{figures}{mark}"
     return str(count)
 
 

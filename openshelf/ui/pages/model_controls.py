@@ -22,6 +22,7 @@ from openshelf.ui.widgets.machine_chooser import MachineChooser
 from openshelf.ui.widgets.value_slider import BarSlider
 from openshelf.units import format_bytes
 
+_HEAD_HEIGHT = 28
 KV_TYPES = ("f16", "q8_0", "q4_0")
 
 
@@ -57,6 +58,7 @@ class ModelControl(QWidget):
         label = SectionLabel(name)
         label.setWordWrap(True)
         label.setMinimumWidth(40)
+        label.setMinimumHeight(_HEAD_HEIGHT)
         self.head.addWidget(label, 1)
         self.column.addLayout(self.head)
         self.hint = TextLabel("", TextRole.TINY, "muted", wrap=True)
@@ -81,7 +83,7 @@ class ContextControl(ModelControl):
         self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.field.setAccessibleName(self.tr("Context length in tokens"))
         self.field.setMaxLength(16)
-        self.field.setFixedWidth(92)
+        self.field.setFixedSize(92, _HEAD_HEIGHT)
         self.head.addWidget(self.field)
         self.slider = BarSlider(len(self._steps) - 1)
         self.slider.setAccessibleName(self.tr("Context length"))

@@ -42,7 +42,7 @@ class ModelHeader(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("kind", "header")
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout(self)
         row.setContentsMargins(PAGE_MARGIN, 10, PAGE_MARGIN, 10)
         row.setSpacing(16)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
+from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
 from openshelf.ui.models.model_check import CheckState
 from openshelf.ui.models.model_memory import pool_parts
@@ -26,7 +27,7 @@ from openshelf.units import format_tokens
 
 _PARTS_WIDTH = 330
 _ABOUT_THE_CHECK = ("fit_confirmed", "fit_expected", "fit_from_sibling")
-"""Reasons that the line below the figures says already."""
+_ABOUT_OTHER_GPUS = ("fit_gpu_not_usable", "fit_gpu_unknown", "fit_gpu_memory_unknown")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class WhyCard(Card):
             title = self.tr("{name}, packaged by {packager}").format(name=name, packager=packager)
         self.title.setText(title)
         self.setAccessibleName(title)
-        reasons = [reason for reason in (fit.reasons if fit else ()) if not _is_said(reason.code)]
+        reasons = [] if fit is None else [r for r in fit.reasons if not _is_said(r.code, fit)]
         words = reason_sentences([*reasons, *row.reasons])
         self.why.setText(words or basis_details(basis_of(fit)))
         remedies = [f"•  {reason_sentence(remedy)}" for remedy in (fit.remedies if fit else ())]
@@ -137,13 +138,17 @@ class WhyCard(Card):
         if build.installed_id is not None:
             text, spoken = self.tr("Chat"), self.tr("Chat with {name}").format(name=name)
         else:
-            text = self.tr("Install {name}…").format(name=name)
-            spoken = text
+            spoken = self.tr("Install {name}").format(name=name)
+            is_short = build.quant is not None
+            text = self.tr("Install {name}…") if is_short else self.tr("Install…")
+            text = text.format(name=name)
         is_first = build.installed_id is not None or (fit is not None and fit.verdict.fits)
         self.action.setText(text.replace("&", "&&"))
         self.action.setAccessibleName(spoken)
         set_property(self.action, "look", "primary" if is_first else "plain")
 
 
-def _is_said(code: str) -> bool:
-    return code in _ABOUT_THE_CHECK
+def _is_said(code: str, fit: Fit) -> bool:
+    """Whether the line below the figures says it, or it matters only where nothing is on a GPU."""
+    is_elsewhere = code in _ABOUT_OTHER_GPUS and fit.gpu_layers > 0
+    return code in _ABOUT_THE_CHECK or is_elsewhere

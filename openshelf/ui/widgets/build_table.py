@@ -46,12 +46,12 @@ _WIDTHS = {
     BuildColumn.FIT: 116,
 }
 _WIDTHS_NARROW = {
-    BuildColumn.BITS: 50,
-    BuildColumn.SIZE: 80,
-    BuildColumn.SPEED: 98,
-    BuildColumn.QUALITY: 102,
-    BuildColumn.PACKAGER: 86,
-    BuildColumn.FIT: 104,
+    BuildColumn.BITS: 46,
+    BuildColumn.SIZE: 78,
+    BuildColumn.SPEED: 94,
+    BuildColumn.QUALITY: 106,
+    BuildColumn.PACKAGER: 96,
+    BuildColumn.FIT: 106,
 }
 """Pixels; the first column and the bar share what is left. Where it is narrow, no downloads."""
 _BAR_SHARE = 0.46
@@ -102,8 +102,7 @@ class BuildDelegate(QStyledItemDelegate):
             painter.fillRect(area, color("accent_soft"))
         elif state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(area, color("background"))
-        painter.setPen(QPen(color("line"), 1))
-        painter.drawLine(area.bottomLeft(), area.bottomRight())
+        painter.fillRect(_bottom_line(area), color("line"))
         view = self.parent()
         has_focus = isinstance(view, QWidget) and view.hasFocus()
         is_selected = bool(state & QStyle.StateFlag.State_Selected)
@@ -151,6 +150,11 @@ class BuildDelegate(QStyledItemDelegate):
         return True
 
 
+def _bottom_line(area: QRect) -> QRect:
+    """One whole pixel: a line would be smeared over two."""
+    return QRect(area.left(), area.bottom(), area.width(), 1)
+
+
 def _draw(
     painter: QPainter,
     room: QRect,
@@ -194,7 +198,7 @@ def _paint_basis(
         return
     metrics = QFontMetrics(style)
     tick = 14 if basis is Basis.VERIFIED else 0
-    width = min(room.width(), metrics.horizontalAdvance(text) + 16 + tick)
+    width = min(room.width(), metrics.horizontalAdvance(text) + 18 + tick)
     chip = QRect(room.left(), room.center().y() - 10, width, 20)
     if painter.layoutDirection() == Qt.LayoutDirection.RightToLeft:
         chip.moveRight(room.right())
@@ -232,8 +236,7 @@ class BuildHeader(QHeaderView):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(rect, color("surface"))
-        painter.setPen(QPen(color("line"), 1))
-        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        painter.fillRect(_bottom_line(rect), color("line"))
         model: QAbstractItemModel = self.model()
         text = str(model.headerData(logicalIndex, Qt.Orientation.Horizontal) or "")
         is_number = BuildColumn(logicalIndex) in NUMBERS
@@ -333,6 +336,10 @@ class BuildTableView(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._set_widths()
+        current = self.currentIndex()
+        was_seen = 0 <= self.visualRect(current).top() < event.oldSize().height()
+        if current.isValid() and was_seen:
+            self.scrollTo(current, QAbstractItemView.ScrollHint.EnsureVisible)
 
     def _set_widths(self) -> None:
         room = self.viewport().width()
