@@ -78,11 +78,10 @@ def basis_details(basis: Basis) -> str:
         case Basis.VERIFIED:
             return _tr("The engine laid this model out without its weights: its own figures.")
         case Basis.HEADER:
-            return _tr("Worked out from this file’s own header. Not yet asked of the engine.")
+            return _tr("Worked out from this file’s own header.")
         case Basis.SIBLING:
             return _tr(
-                "Worked out from the header of another variant of this model. "
-                "Select the row to read its own."
+                "An estimate, worked out from the header of another variant of this model."
             )
         case Basis.EXPECTED:
             return _tr(

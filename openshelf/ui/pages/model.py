@@ -95,7 +95,7 @@ class ModelPage(Page):
         if not self._has_profiles:
             self._has_profiles = True
             self._bridge.submit("profiles", read_profiles, on_outcome=self._on_profiles)
-        self.variants.wake()
+        self.variants.try_again()
 
     @override
     def focus_content(self) -> None:

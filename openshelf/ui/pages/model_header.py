@@ -33,7 +33,7 @@ class ModelTab(enum.StrEnum):
 
 
 class ModelHeader(QFrame):
-    """`back_pressed`, `tab_changed(ModelTab)`, `size_chosen(model id)`."""
+    """`back_pressed`, `tab_changed(ModelTab)`, `size_chosen(model's name)`."""
 
     back_pressed = Signal()
     tab_changed = Signal(object)
@@ -97,8 +97,8 @@ class ModelHeader(QFrame):
         self.sizes.setVisible(len(models) > 1 and listing.model is not None)
         if listing.model is None or len(models) < 2:
             return
-        self.sizes.set_choices([(model.id, model.label or model.name) for model in models])
-        self.sizes.choose(listing.model.id)
+        self.sizes.set_choices([(model.name, model.label or model.name) for model in models])
+        self.sizes.choose(listing.model.name)
 
     def _make_way(self) -> QHBoxLayout:
         way = QHBoxLayout()

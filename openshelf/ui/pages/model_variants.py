@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QVBoxLayout
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QVBoxLayout
+from typing_extensions import override
 
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
@@ -42,6 +44,7 @@ class VariantsPanel(ScrollPage):
         self._subject = 0
         self._was_chosen = False
         """The person chose a row; before that the recommended one is shown."""
+        self._is_choosing = False
         self._verified: dict[tuple[str, FitRequest], Fit] = {}
         self._fits = BuildFits(bridge, self)
         self._check = BuildCheck(services.models, bridge, self)
@@ -64,13 +67,11 @@ class VariantsPanel(ScrollPage):
             self.body.addWidget(part)
         self.body.addWidget(card, 1)
         self.body.addWidget(self.why)
-        self.setFrameShape(QFrame.Shape.NoFrame)
 
     def _connect(self) -> None:
         self.controls.changed.connect(self._on_choices)
         self.table.row_chosen.connect(self._on_row_chosen)
         self.table.row_opened.connect(self._on_row_opened)
-        self.table.pressed.connect(self._on_pressed)
         self.why.install_pressed.connect(self.install_pressed)
         self.why.chat_pressed.connect(self.chat_pressed)
         self.notice.acted.connect(self.retry_pressed)
@@ -117,10 +118,21 @@ class VariantsPanel(ScrollPage):
             self._listing = change(self._listing)
             self._ask()
 
-    def wake(self) -> None:
-        """The page is visible again: check what could not be checked."""
+    def try_again(self) -> None:
+        """What could not be checked may be checked now."""
         self._check.forget()
         self._check_chosen()
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._check_chosen()
+
+    @override
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nobody looks: neither the Hub nor the engine is asked for it."""
+        super().hideEvent(event)
+        self._check.stop()
 
     @property
     def _reckoned(self) -> Machine | None:
@@ -146,7 +158,9 @@ class VariantsPanel(ScrollPage):
         chosen = self.table.chosen
         if not self._was_chosen or chosen is None:
             target = answer.table.recommended or answer.table.rows[0].build.target
+            self._is_choosing = True
             self.table.choose(target)
+            self._is_choosing = False
         self._show_chosen()
 
     def _on_failed(self, error: BaseException) -> None:
@@ -168,12 +182,10 @@ class VariantsPanel(ScrollPage):
         )
         return replace(answer.table, rows=rows)
 
-    def _on_pressed(self) -> None:
-        self._was_chosen = True
-
     def _on_row_chosen(self, _: str) -> None:
-        self._was_chosen = self._was_chosen or self.table.hasFocus()
-        self._show_chosen()
+        if not self._is_choosing:
+            self._was_chosen = True
+            self._show_chosen()
 
     def _on_row_opened(self, _: str) -> None:
         self.why.act()

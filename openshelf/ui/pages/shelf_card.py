@@ -35,7 +35,7 @@ _NARROW = 900
 class FamilyCard(Card):
     """Shows a ShelfRow; can be given another one at any time.
 
-    Emits `install_pressed(target)`, `chat_pressed(installed_id)` and `model_pressed(id)`.
+    Emits `install_pressed(target)`, `chat_pressed(installed_id)` and `model_pressed(name)`.
     """
 
     install_pressed = Signal(str)
@@ -240,5 +240,5 @@ class FamilyCard(Card):
 def _model_of(row: ShelfRow) -> str | None:
     """The size whose variants are meant: the one that is shown, else the family's first."""
     if row.shown is not None:
-        return row.shown.variant.model.id
-    return row.family.models[0].id if row.family.models else None
+        return row.shown.variant.model.name
+    return row.family.models[0].name if row.family.models else None

@@ -20,7 +20,7 @@ _MOST = 12
 
 class OptionsList(QWidget):
     """Folded until somebody asks, and filled only then; emits `install_pressed(target)` and
-    `model_pressed(id)`."""
+    `model_pressed(name)`."""
 
     install_pressed = Signal(str)
     model_pressed = Signal(str)
@@ -95,7 +95,7 @@ class OptionsList(QWidget):
         model = ranked.variant.model
         name = self.tr("All variants of {family}").format(family=model.name)
         button = LinkButton(f"{model.name} · {ranked.variant.quant}", name, small=True)
-        button.setProperty("model", model.id)
+        button.setProperty("model", model.name)
         button.clicked.connect(self._on_model)
         return button
 

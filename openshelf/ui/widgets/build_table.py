@@ -39,7 +39,7 @@ _NARROW = 900
 _WIDTHS = {
     BuildColumn.BITS: 54,
     BuildColumn.SIZE: 86,
-    BuildColumn.SPEED: 104,
+    BuildColumn.SPEED: 114,
     BuildColumn.QUALITY: 108,
     BuildColumn.PACKAGER: 132,
     BuildColumn.DOWNLOADS: 94,
@@ -48,7 +48,7 @@ _WIDTHS = {
 _WIDTHS_NARROW = {
     BuildColumn.BITS: 46,
     BuildColumn.SIZE: 78,
-    BuildColumn.SPEED: 94,
+    BuildColumn.SPEED: 108,
     BuildColumn.QUALITY: 106,
     BuildColumn.PACKAGER: 96,
     BuildColumn.FIT: 106,
