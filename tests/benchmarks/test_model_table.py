@@ -79,8 +79,8 @@ def test_a_slider_recomputes_sixty_builds(
             ("painting what is visible", painted),
             ("on the wall, from the move to the new rows", on_wall),
         ):
-            middle, worst = statistics.median(times) * 1e3, max(times) * 1e3
-            print(f"  {name}: median {middle:.1f}, worst {worst:.1f}")  # noqa: T201
+            middle, high = statistics.median(times) * 1e3, sorted(times)[-3] * 1e3
+            print(f"  {name}: median {middle:.1f}, 95 % below {high:.1f}")  # noqa: T201
     bridge.close()
     runner.close()
     assert statistics.median(whole) <= MOST_SECONDS

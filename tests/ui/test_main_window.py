@@ -64,7 +64,7 @@ def test_pages_are_made_when_they_are_opened(window: MainWindow) -> None:
     assert set(window._pages) == {Place.SHELF, Place.SETTINGS}
 
 
-@pytest.mark.parametrize("place", list(Place))
+@pytest.mark.parametrize("place", (*RAIL_ORDER, Place.SETTINGS))
 def test_every_place_of_the_rail_has_a_page(window: MainWindow, qtbot: QtBot, place: Place) -> None:
     button = window.rail.button(place)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -72,7 +72,12 @@ def test_every_place_of_the_rail_has_a_page(window: MainWindow, qtbot: QtBot, pl
     assert isinstance(page, Page)
     assert type(page).__name__ == PAGES[place].name
     assert window._stack.currentWidget() is page
-    assert [p for p in Place if window.rail.button(p).isChecked()] == [place]
+    assert [p for p in window.rail.places if window.rail.button(p).isChecked()] == [place]
+
+
+def test_a_place_below_another_marks_that_one_in_the_rail(window: MainWindow) -> None:
+    window.open_place(Place.MODEL)
+    assert [p for p in window.rail.places if window.rail.button(p).isChecked()] == [Place.SHELF]
 
 
 @pytest.mark.parametrize(("number", "place"), list(enumerate(RAIL_ORDER, start=1)))

@@ -85,6 +85,11 @@ class NavigationRail(QFrame):
         column.addSpacing(8)
         column.addWidget(self._make_button(Place.SETTINGS))
 
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Those that have an entry."""
+        return tuple(self._buttons)
+
     def button(self, place: Place) -> RailButton:
         return self._buttons[place]
 
