@@ -64,7 +64,7 @@ def test_pages_are_made_when_they_are_opened(window: MainWindow) -> None:
     assert set(window._pages) == {Place.SHELF, Place.SETTINGS}
 
 
-@pytest.mark.parametrize("place", (*RAIL_ORDER, Place.SETTINGS))
+@pytest.mark.parametrize("place", [*RAIL_ORDER, Place.SETTINGS])
 def test_every_place_of_the_rail_has_a_page(window: MainWindow, qtbot: QtBot, place: Place) -> None:
     button = window.rail.button(place)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)

@@ -23,7 +23,7 @@ from openshelf.tasks import PoolTaskRunner
 from openshelf.ui.models.shelf_words import budget_words, speed_details, speed_mark
 from openshelf.ui.pages.shelf import ShelfPage
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.widgets import Chip, FitBar, TextLabel
+from openshelf.ui.widgets import Chip, FitBar, LinkButton, TextLabel
 from tests.fakes.example_data import example_machine, example_shelf, plain_machine
 from tests.fakes.services import FakeSettingsStore, fake_services, installed_model
 
@@ -237,9 +237,14 @@ def test_other_variants_unfold_with_their_own_install(
     card.show_row(replace(row, alternatives=(smaller,)))
     qtbot.mouseClick(card._more, Qt.MouseButton.LeftButton)
     buttons = [b for b in card._options.findChildren(type(card._more)) if b.isVisible()]
-    assert [button.accessibleName() for button in buttons] == ["Install Qwen3-14B Q2_K"]
-    with qtbot.waitSignal(page.install_requested) as heard:
+    assert [button.accessibleName() for button in buttons] == [
+        "All variants of Qwen3-14B", "Install Qwen3-14B Q2_K",
+    ]  # fmt: skip
+    with qtbot.waitSignal(page.model_requested) as heard:
         qtbot.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
+    assert heard.args == ["Qwen3-14B"]
+    with qtbot.waitSignal(page.install_requested) as heard:
+        qtbot.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
     assert heard.args == ["x/y:Q2_K"]
 
 
@@ -261,7 +266,8 @@ def test_other_sizes_begin_with_the_largest(
     assert card._more.text() == "Other sizes"
     card._more.click()
     labels = [label.text() for label in card._options.findChildren(TextLabel)]
-    assert [text[:9].strip(" ·") for text in labels if text.startswith("Qwen3-")] == [
+    names = [button.text() for button in card._options.findChildren(LinkButton)]
+    assert [text[:9].strip(" ·") for text in names if text.startswith("Qwen3-")] == [
         "Qwen3-32B", "Qwen3-8B", "Qwen3-4B",
     ]  # fmt: skip
     assert "other sizes" in [text.casefold() for text in labels]

@@ -80,9 +80,7 @@ def basis_details(basis: Basis) -> str:
         case Basis.HEADER:
             return _tr("Worked out from this file’s own header.")
         case Basis.SIBLING:
-            return _tr(
-                "An estimate, worked out from the header of another variant of this model."
-            )
+            return _tr("An estimate, worked out from the header of another variant of this model.")
         case Basis.EXPECTED:
             return _tr(
                 "Worked out from the catalog’s description of the model: no header was read yet."
