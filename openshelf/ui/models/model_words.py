@@ -194,6 +194,7 @@ def spoken_row(row: BuildRow, *, is_recommended: bool) -> str:
         _tr("quality lost: {lost}").format(lost=lost_words(build.quality)),
         _tr("packaged by {name}").format(name=packager_words(build)),
         _tr("installed") if build.installed_id is not None else "",
+        _tr("on this machine") if build.is_local and build.installed_id is None else "",
         basis_words(basis_of(fit)),
     ]
     return ", ".join(word for word in words if word)

@@ -249,7 +249,8 @@ class ModelControls(Card):
     changed = Signal(object)
 
     def __init__(self, choices: ModelChoices) -> None:
-        super().__init__(horizontal=True, margin=16, spacing=22)
+        super().__init__(horizontal=True, spacing=22)
+        self.body.setContentsMargins(18, 10, 18, 10)
         self._choices = choices
         self.context = ContextControl(choices.context_length)
         self.kv_type = KvTypeControl(choices.kv_type)

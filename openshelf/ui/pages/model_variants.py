@@ -36,7 +36,7 @@ class VariantsPanel(ScrollPage):
     retry_pressed = Signal()
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__(spacing=14)
+        super().__init__(top=14, spacing=14)
         self._services = services
         self._listing: ModelListing | None = None
         self._machine: Machine | None = None

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractItemModel, QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QObject,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import (
     QFont,
     QFontMetrics,
@@ -34,7 +44,7 @@ from openshelf.ui.widgets.bars import FitParts, describe_parts, paint_segments
 
 ROW_HEIGHT = 46
 HEADER_HEIGHT = 34
-_PADDING = 10
+_PADDING, _PADDING_NARROW = 10, 6
 _NARROW = 900
 _WIDTHS = {
     BuildColumn.BITS: 54,
@@ -46,16 +56,22 @@ _WIDTHS = {
     BuildColumn.FIT: 116,
 }
 _WIDTHS_NARROW = {
-    BuildColumn.BITS: 46,
-    BuildColumn.SIZE: 78,
-    BuildColumn.SPEED: 108,
-    BuildColumn.QUALITY: 106,
-    BuildColumn.PACKAGER: 96,
-    BuildColumn.FIT: 106,
+    BuildColumn.BITS: 44,
+    BuildColumn.SIZE: 74,
+    BuildColumn.SPEED: 102,
+    BuildColumn.QUALITY: 100,
+    BuildColumn.PACKAGER: 92,
+    BuildColumn.FIT: 96,
 }
 """Pixels; the first column and the bar share what is left. Where it is narrow, no downloads."""
 _BAR_SHARE = 0.46
 _WIDEST_BAR = 240
+
+
+def padding_in(view: QObject | None) -> int:
+    """Pixels at both sides of a cell of this table."""
+    is_narrow = isinstance(view, QWidget) and view.width() < _NARROW
+    return _PADDING_NARROW if is_narrow else _PADDING
 
 
 class BuildDelegate(QStyledItemDelegate):
@@ -75,7 +91,8 @@ class BuildDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_ground(painter, option, column)
-        room = area.adjusted(_PADDING, 0, -_PADDING, 0)
+        padding = padding_in(self.parent())
+        room = area.adjusted(padding, 0, -padding, 0)
         is_mirrored = bool(option.direction == Qt.LayoutDirection.RightToLeft)
         text = str(index.data() or "")
         match column:
@@ -116,6 +133,8 @@ class BuildDelegate(QStyledItemDelegate):
         notes = [self.tr("Recommended")] if shown.is_recommended else []
         if shown.row.build.installed_id is not None:
             notes.append(self.tr("Installed"))
+        elif shown.row.build.is_local:
+            notes.append(self.tr("On this machine"))
         note = " · ".join(notes)
         style, small = font(TextRole.CODE), font(TextRole.CHIP)
         width = QFontMetrics(style).horizontalAdvance(text) + 14
@@ -241,7 +260,8 @@ class BuildHeader(QHeaderView):
         text = str(model.headerData(logicalIndex, Qt.Orientation.Horizontal) or "")
         is_number = BuildColumn(logicalIndex) in NUMBERS
         side = Qt.AlignmentFlag.AlignRight if is_number else Qt.AlignmentFlag(0)
-        room = rect.adjusted(_PADDING, 0, -_PADDING, 0)
+        padding = padding_in(self.parent())
+        room = rect.adjusted(padding, 0, -padding, 0)
         is_sorted = self.sortIndicatorSection() == logicalIndex
         style = font(TextRole.CHIP)
         _draw(painter, room, text, style, "ink" if is_sorted else "muted", side)
@@ -343,10 +363,12 @@ class BuildTableView(QTableView):
 
     def _set_widths(self) -> None:
         room = self.viewport().width()
-        widths = _WIDTHS_NARROW if room < _NARROW else _WIDTHS
+        widths = _WIDTHS_NARROW if self.width() < _NARROW else _WIDTHS
         self.setColumnHidden(BuildColumn.DOWNLOADS, BuildColumn.DOWNLOADS not in widths)
         rest = room - sum(widths.values())
-        bar = min(_WIDEST_BAR + 2 * _PADDING, round(rest * _BAR_SHARE) if rest > 300 else rest // 2)
+        bar = min(
+            _WIDEST_BAR + 2 * _PADDING, round(rest * _BAR_SHARE) if rest > 300 else rest // 2 - 4
+        )
         header = self.horizontalHeader()
         for column, width in widths.items():
             header.resizeSection(column, width)
