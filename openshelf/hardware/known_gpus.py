@@ -50,9 +50,3 @@ def load_known_gpus(file: Path | None = None) -> tuple[KnownGpu, ...]:
 def find_by_pci(vendor_id: int, device_id: int) -> KnownGpu | None:
     wanted = f"{vendor_id:04x}:{device_id:04x}"
     return next((gpu for gpu in load_known_gpus() if wanted in gpu.pci), None)
-
-
-def find_by_name(name: str) -> KnownGpu | None:
-    """Only an equal name counts: an M2 is not an M2 Max."""
-    wanted = name.casefold()
-    return next((gpu for gpu in load_known_gpus() if gpu.name.casefold() == wanted), None)
