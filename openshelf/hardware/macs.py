@@ -1,4 +1,4 @@
-"""Apple's chips with the RAM they are sold with: for "what if", and for what sysctl does not tell."""
+"""Apple's chips with the RAM they are sold with: for "what if", and what sysctl does not tell."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def expected_working_set(ram_bytes: int) -> int:
     Between the sizes that were reported the share is interpolated; beyond them it stays. A real
     Mac says it itself, and follows `iogpu.wired_limit_mb`.
     """
-    (smallest, share), *_ = _REPORTED
+    share = _REPORTED[0][1]
     for (low, low_share), (high, high_share) in pairwise(_REPORTED):
         if ram_bytes > low:
             part = min(1.0, (ram_bytes - low) / (high - low))

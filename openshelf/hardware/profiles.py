@@ -1,4 +1,4 @@
-"""Machines that one does not sit at, for "what if": whole ones, Macs, and graphics cards in a usual PC."""
+"""Machines for "what if": whole ones, graphics cards in a usual PC, and Macs."""
 
 from __future__ import annotations
 

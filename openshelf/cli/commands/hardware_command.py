@@ -10,7 +10,7 @@ from openshelf.cli.output import Output
 from openshelf.hardware.facts import Gpu, Machine
 from openshelf.services import Services
 from openshelf.tasks import no_report
-from openshelf.units import format_bytes
+from openshelf.units import format_bytes, format_rate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,17 +39,24 @@ def _show_profiles(output: Output) -> int:
     machines = load_profiles()
     output.result({"profiles": [machine.as_json() for machine in machines]})
     output.table(
-        ("PROFILE", "GPU", "RAM"),
+        ("PROFILE", "GPU", "BANDWIDTH", "RAM"),
         [
             (
                 machine.name,
                 ", ".join(gpu.name for gpu in machine.gpus) or "none",
+                _bandwidth(machine),
                 format_bytes(machine.memory.total_bytes, binary=True),
             )
             for machine in machines
         ],
     )
     return 0
+
+
+def _bandwidth(machine: Machine) -> str:
+    rates = {gpu.bandwidth_bytes_per_second for gpu in machine.gpus}
+    rates = rates or {machine.memory.bandwidth_bytes_per_second}
+    return ", ".join(format_rate(rate) for rate in rates if rate)
 
 
 def _facts(machine: Machine) -> list[tuple[str, str]]:
