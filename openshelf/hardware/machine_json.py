@@ -7,6 +7,8 @@ from typing import Any
 
 from openshelf.errors import UsageError
 from openshelf.hardware.facts import (
+    SET_BY_HAND,
+    ByHand,
     Cpu,
     Disk,
     EngineBuild,
@@ -54,13 +56,15 @@ def _machine(reader: _Reader, default_name: str = "") -> Machine:
             physical_cores=physical,
             logical_cores=max(physical, cpu.count("logical_cores", _MOST_CORES)),
             features=cpu.texts("features"),
-            source=cpu.text("source", reader.text("source", "")),
+            source=_source(cpu, reader),
+            by_hand=_by_hand(cpu, ("physical_cores", "logical_cores")),
         ),
         memory=Memory(
             total,
             available,
-            memory.text("source", reader.text("source", "")),
+            _source(memory, reader),
             memory.optional_count("bandwidth_bytes_per_second"),
+            _by_hand(memory, ("total_bytes", "available_bytes", "bandwidth_bytes_per_second")),
         ),
         gpus=tuple(_gpu(row, index) for index, row in enumerate(reader.tables("gpus"))),
         disks=tuple(_disk(row) for row in reader.tables("disks")),
@@ -88,11 +92,44 @@ def _gpu(row: _Reader, index: int) -> Gpu:
         free_bytes=free,
         bandwidth_bytes_per_second=row.optional_count("bandwidth_bytes_per_second"),
         driver=row.text("driver", "") or None,
-        source=row.text("source", ""),
+        source=_source(row, None),
         usable_by_engine=row.optional_flag("usable_by_engine"),
         reason=_reason(reason) if reason else None,
         lent_free_bytes=lent,
+        by_hand=_by_hand(row, _GPU_FIGURES),
     )
+
+
+_GPU_FIGURES = (
+    "total_bytes", "free_bytes", "lent_free_bytes", "bandwidth_bytes_per_second",
+    "usable_by_engine", "reason",
+)  # fmt: skip
+
+
+def _source(row: _Reader, parent: _Reader | None) -> str:
+    """The probe's own source, where `source` only says that a value was set by hand."""
+    source = row.text("source", parent.text("source", "") if parent else "")
+    if source == SET_BY_HAND:
+        return row.text("found_source", "")
+    return source
+
+
+def _by_hand(row: _Reader, fields: tuple[str, ...]) -> ByHand:
+    found = row.optional_table("found")
+    if found is None:
+        return ()
+    values: list[tuple[str, Any]] = []
+    for name in found.data:
+        if name not in fields:
+            continue
+        if name == "reason":
+            reason = found.optional_table(name)
+            values.append((name, _reason(reason) if reason else None))
+        elif name == "usable_by_engine":
+            values.append((name, found.optional_flag(name)))
+        else:
+            values.append((name, found.optional_count(name)))
+    return tuple(values)
 
 
 def _disk(row: _Reader) -> Disk:
