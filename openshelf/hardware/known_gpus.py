@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -45,6 +46,20 @@ def load_known_gpus(file: Path | None = None) -> tuple[KnownGpu, ...]:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptCatalog(path=file.name, detail=str(error)) from error
+
+
+_EMPTY_WORDS = frozenset(("amd", "intel", "graphics", "r", "tm", "gpu"))
+
+
+def is_known_integrated(name: str) -> bool:
+    """Whether a driver's name, `AMD Radeon(TM) 780M Graphics`, is one of the integrated GPUs."""
+    words = _words(name)
+    integrated = (gpu for gpu in load_known_gpus() if gpu.kind is GpuKind.INTEGRATED)
+    return bool(words) and any(_words(gpu.name) == words for gpu in integrated)
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[a-z0-9]+", name.casefold())) - _EMPTY_WORDS
 
 
 def find_by_pci(vendor_id: int, device_id: int) -> KnownGpu | None:

@@ -1,4 +1,4 @@
-"""`openshelf hardware`: profiles, and values set by hand that every other command then reckons with."""
+"""`openshelf hardware`: profiles, and values by hand that other commands then reckon with."""
 
 from __future__ import annotations
 
