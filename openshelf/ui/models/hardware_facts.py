@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from openshelf import __version__
-from openshelf.hardware.facts import Machine
-from openshelf.hardware.profiles import load_profiles
+from openshelf.errors import NotFound
+from openshelf.hardware.facts import Gpu, Machine
+from openshelf.hardware.profiles import find_machine, load_profiles
 from openshelf.logs import redact
 from openshelf.services import Services
 from openshelf.shelf.rows import Shelf, ShelfQuestion
@@ -44,6 +46,14 @@ def read_engine(services: Services, machine: Machine) -> Callable[[CancelToken, 
     return work
 
 
+def typed_machine(text: str) -> str | None:
+    """The name of the machine that `text` stands for, such as `2x RTX 3090 + 128 GB`."""
+    try:
+        return find_machine(text).name
+    except NotFound:
+        return None
+
+
 def read_profiles(cancel: CancelToken, report: Report) -> tuple[Machine, ...]:
     return load_profiles()
 
@@ -68,3 +78,28 @@ def report_text(machine: Machine) -> str:
     """Everything known about the machine for a bug report, without the person's own paths."""
     report = {"openshelf": __version__, **machine.as_json()}
     return redact(json.dumps(report, indent=2, ensure_ascii=False))
+
+
+_BUILD_FLAGS = {
+    "CUDA": "-DGGML_CUDA=on", "Vulkan": "-DGGML_VULKAN=on", "ROCm": "-DGGML_HIP=on",
+    "SYCL": "-DGGML_SYCL=on", "Metal": "-DGGML_METAL=on",
+}  # fmt: skip
+_LACKS_BACKEND = ("engine_without_gpu", "engine_without_backend")
+
+
+def enabling_commands(gpu: Gpu) -> tuple[str, ...]:
+    """What builds this version of the engine with a backend for `gpu`, the usual one first.
+
+    Empty where another build would not help.
+    """
+    if gpu.usable_by_engine is not False or gpu.reason is None:
+        return ()
+    if gpu.reason.code not in _LACKS_BACKEND:
+        return ()
+    try:
+        version = importlib.metadata.version("llama_cpp_python")
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    wanted = [_BUILD_FLAGS.get(name) for name in gpu.reason.data.get("wanted", ())]
+    install = f"pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python=={version}"
+    return tuple(f'CMAKE_ARGS="{flag}" {install}' for flag in wanted if flag)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from openshelf.hardware.facts import Machine
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfRow
@@ -17,11 +16,13 @@ from openshelf.ui.widgets.buttons import Button, SegmentedControl
 from openshelf.ui.widgets.containers import Card
 from openshelf.ui.widgets.flow import FlowLayout
 from openshelf.ui.widgets.plain_table import Cell, PlainTable
-from openshelf.ui.widgets.text import TextLabel
+from openshelf.ui.widgets.text import TextLabel, set_property
 from openshelf.units import format_tokens
 from openshelf.wording import join_words
 
 CONTEXTS = (4096, 8192, 32768, 131072)
+MOST_COMPARED = 4
+"""More columns than these cannot be read."""
 
 
 def variant_words(ranked: RankedVariant) -> str:
@@ -33,10 +34,13 @@ class FitsCard(Card):
     """The best variant of each family here, where it would run and how fast."""
 
     context_changed = Signal(int)
+    choose_asked = Signal()
 
     def __init__(self, context_length: int) -> None:
         super().__init__(margin=18, spacing=10)
         row = QHBoxLayout()
+        self.machine_button = MachineChip("", self.tr("What fits which machine"))
+        self.machine_button.clicked.connect(self.choose_asked)
         self.title = TextLabel("", TextRole.HEADING, wrap=True)
         options = [(length, format_tokens(length)) for length in CONTEXTS]
         self.context = SegmentedControl(self.tr("Context"), options, context_length)
@@ -44,6 +48,11 @@ class FitsCard(Card):
         row.addWidget(self.title, 1)
         row.addWidget(self.context)
         self.body.addLayout(row)
+        line = QHBoxLayout()
+        line.addWidget(self.machine_button)
+        line.addStretch(1)
+        self.body.addLayout(line)
+        self.show_name("")
         self.table = PlainTable(self.tr("What fits this machine"))
         self.waiting = TextLabel(self.tr("Working it out…"), TextRole.BODY, "muted")
         self.none_line = TextLabel("", TextRole.SMALL, "muted", wrap=True)
@@ -63,6 +72,15 @@ class FitsCard(Card):
         self.table.show_rows(headers, rows, (3, 4, 2, 2))
         self.none_line.setText(none_fits([row for row in shelf.rows if row.recommended is None]))
         self.none_line.setVisible(bool(self.none_line.text()))
+
+    def show_name(self, name: str) -> None:
+        """Which machine it is about; empty for this one."""
+        shown = name or self.tr("This machine")
+        self.machine_button.setText(f"{shown.replace('&', '&&')} ▾")
+        self.machine_button.setAccessibleName(
+            self.tr("What fits which machine: {machine}").format(machine=shown)
+        )
+        set_property(self.machine_button, "active", "true" if name else "false")
 
     def _cells(self, row: ShelfRow, best: RankedVariant) -> tuple[Cell, ...]:
         return (
@@ -113,9 +131,9 @@ class MachineChip(Button):
 
 
 class WhatIfCard(Card):
-    """The families on this machine beside known others; `added` and `removed` carry a name."""
+    """The families on this machine beside known others; `removed` carries a name."""
 
-    added = Signal(str)
+    add_asked = Signal()
     removed = Signal(str)
 
     def __init__(self) -> None:
@@ -131,9 +149,7 @@ class WhatIfCard(Card):
         self.body.addWidget(self._chips)
         self.add_button = MachineChip(self.tr("Add…"), self.tr("Compare with another machine"))
         self.add_button.setProperty("active", "false")
-        self._menu = QMenu(self)
-        self._menu.triggered.connect(self._on_triggered)
-        self.add_button.setMenu(self._menu)
+        self.add_button.clicked.connect(self.add_asked)
         self._flow.addWidget(self.add_button)
         self._buttons: dict[str, MachineChip] = {}
         self.table = PlainTable(self.tr("What would fit other machines"))
@@ -142,8 +158,8 @@ class WhatIfCard(Card):
         self.none_line.hide()
         self.body.addWidget(self.none_line)
 
-    def show_machines(self, compared: Sequence[Machine], profiles: Sequence[Machine]) -> None:
-        """One button for each machine compared, and a menu with the others."""
+    def show_machines(self, compared: Sequence[Machine]) -> None:
+        """One button for each machine compared, and one to add others."""
         names = [machine.name for machine in compared]
         for name in [known for known in self._buttons if known not in names]:
             button = self._buttons.pop(name)
@@ -160,11 +176,7 @@ class WhatIfCard(Card):
                 self._buttons[name] = button
                 self._flow.addWidget(button)
         self._flow.addWidget(self.add_button)
-        self._menu.clear()
-        for machine in profiles:
-            if machine.name not in names:
-                self._menu.addAction(machine.name.replace("&", "&&")).setData(machine.name)
-        self.add_button.setEnabled(bool(self._menu.actions()))
+        self.add_button.setEnabled(len(names) < MOST_COMPARED)
 
     def show_shelves(self, shelves: Sequence[Shelf]) -> None:
         """The first is this machine's; each names its machine."""
@@ -188,9 +200,6 @@ class WhatIfCard(Card):
             return Cell(self.tr("none"), "muted", why_none(row) if row is not None else "")
         words = f"{variant_words(best)} · {speed_words(best.fit.speed)}"
         return Cell(words, tooltip=fit_words(best.fit))
-
-    def _on_triggered(self, action: QAction) -> None:
-        self.added.emit(str(action.data()))
 
     def _on_removed(self) -> None:
         self.removed.emit(str(self.sender().property("machine")))
