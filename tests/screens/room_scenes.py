@@ -18,7 +18,6 @@ from openshelf.library.measurements import ComponentMemory
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
-from openshelf.ui.pages.hardware_chooser import MachineChooser
 from openshelf.ui.places import Place
 from tests.fakes.example_data import example_machine, plain_machine
 from tests.fakes.services import installed_model
@@ -209,16 +208,6 @@ def _open_hardware_editor(window: MainWindow, services: Services) -> None:
     found.editor.apply_button.click()
 
 
-def _open_hardware_chooser(window: MainWindow, services: Services) -> None:
-    window.set_machine(example_machine())
-    window.open_place(Place.HARDWARE)
-    QApplication.processEvents()
-    page = window.page(Place.HARDWARE)
-    page.what_if.add_button.click()  # type: ignore[attr-defined]
-    chooser = page.findChild(MachineChooser)
-    chooser.search.setText("rtx 40")
-
-
 def _open_plain_hardware(window: MainWindow, services: Services) -> None:
     notes = (Reason("probe_too_slow", {"probe": "AMD GPUs", "seconds": 5}),)
     window.set_machine(replace(plain_machine(), notes=notes))
@@ -246,5 +235,4 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("hardware-full", _open(Place.HARDWARE), _same),
     ("hardware-plain", _open_plain_hardware, _same),
     ("hardware-editor", _open_hardware_editor, _same),
-    ("hardware-chooser", _open_hardware_chooser, _same),
 )

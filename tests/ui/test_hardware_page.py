@@ -41,7 +41,8 @@ def make_page(
     bridges: list[TaskBridge] = []
 
     def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
-        asked.append((machine.name, question.context_length))
+        if not question.all_variants:  # those are asked for the longest context
+            asked.append((machine.name, question.context_length))
         return example_shelf(machine, question)
 
     def make(machine: Machine | None = None, **changes: Any) -> HardwarePage:
@@ -100,7 +101,7 @@ def test_families_with_their_best_variant(
     page = make_page()
     qtbot.waitUntil(lambda: bool(page.fits.table.rows))
     rows = [[cell.text for cell in row] for row in page.fits.table.rows]
-    assert rows[0] == ["Qwen3", "Qwen3-14B · Q3_K_M", "all on GPU", "19–23 tok/s"]
+    assert rows[0][:4] == ["Qwen3", "Qwen3-14B · Q3_K_M", "all on GPU", "19–23 tok/s"]
     assert len(rows) == 4
     assert page.fits.none_line.text() == "Nothing fits of Llama 4 Scout."
 
@@ -403,3 +404,33 @@ def test_the_chooser_filters_by_words_and_moves_by_arrows(
     qtbot.keyClick(last.search, Qt.Key.Key_Return)
     assert last.isVisible()
     last.close()
+
+
+def test_the_longest_context_is_the_last_one_that_fits(
+    qtbot: QtBot, make_page: Callable[..., HardwarePage]
+) -> None:
+    lengths: list[int] = []
+
+    def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
+        found = example_shelf(machine, question)
+        if not question.all_variants:
+            return found
+        lengths.append(question.context_length)
+        rows = []
+        for row in found.rows:
+            best = row.recommended
+            if best is not None and row.family.name == "Qwen3" and question.context_length > 32768:
+                rows.append(replace(row, recommended=None, nearest=None))
+            elif best is not None:
+                used = min(question.context_length, 65536)
+                fit = replace(best.fit, context_length_used=used)
+                rows.append(replace(row, recommended=replace(best, fit=fit)))
+        return replace(found, rows=tuple(rows))
+
+    page = make_page(shelf=shelf)
+    qtbot.waitUntil(lambda: bool(page.fits.table.rows) and page.fits.table.rows[0][4].text != "…")
+    longest = {row[0].text: row[4].text for row in page.fits.table.rows}
+    assert longest["Qwen3"] == "32K"
+    assert longest["Llama 3.2"] == "64K"
+    # Nobody grows beyond 64K, so the last length is not tried any more.
+    assert lengths == [16384, 32768, 65536, 131072]

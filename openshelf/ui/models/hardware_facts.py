@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from openshelf import __version__
 from openshelf.errors import NotFound
+from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Gpu, Machine
 from openshelf.hardware.profiles import find_machine, load_profiles
 from openshelf.logs import redact
@@ -72,6 +73,55 @@ def read_shelves(
         return MachineShelves(number, context_length, tuple(shelves))
 
     return work
+
+
+LONGER_CONTEXTS = (16384, 32768, 65536, 131072, 262144)
+
+
+@dataclass(frozen=True)
+class LongestContexts:
+    """The longest context in tokens that each variant still fits with, by target."""
+
+    number: int
+    lengths: Mapping[str, int]
+
+
+def read_longest(
+    services: Services, shelf: Shelf, number: int
+) -> Callable[[CancelToken, Report], LongestContexts]:
+    """How far the context of each recommended variant can grow on the shelf's machine.
+
+    Tried are the usual lengths, doubled each time; what a model was trained for is the end.
+    """
+    settings = services.settings.current
+    wanted = {row.recommended.variant.target for row in shelf.rows if row.recommended is not None}
+
+    def work(cancel: CancelToken, report: Report) -> LongestContexts:
+        lengths: dict[str, int] = {}
+        growing = set(wanted)
+        for length in LONGER_CONTEXTS:
+            if length <= shelf.context_length or not growing:
+                continue
+            cancel.raise_if_cancelled()
+            question = ShelfQuestion(length, settings.prefer, settings.kv_type, all_variants=True)
+            fits = _fits_by_target(services.shelf(shelf.machine, question), growing)
+            lengths |= {target: fit.context_length_used for target, fit in fits.items()}
+            growing = {target for target, fit in fits.items() if fit.context_length_used >= length}
+        return LongestContexts(number, lengths)
+
+    return work
+
+
+def _fits_by_target(shelf: Shelf, wanted: set[str]) -> dict[str, Fit]:
+    """The variants of a shelf that fit, by their targets."""
+    variants = [
+        ranked for row in shelf.rows for ranked in (row.recommended, row.nearest, *row.alternatives)
+    ]
+    return {
+        ranked.variant.target: ranked.fit
+        for ranked in variants
+        if ranked is not None and ranked.variant.target in wanted and ranked.fit.verdict.fits
+    }
 
 
 def report_text(machine: Machine) -> str:

@@ -52,7 +52,7 @@ def editable_values(machine: Machine, name: str) -> tuple[EditableValue, ...]:
                 field=field,
                 text=value_text(field, value),
                 found=value_text(field, found),
-                source=part.source if found is not None else "",
+                source="" if field == "usable_by_engine" else part.source,
                 is_by_hand=field in by_hand,
                 is_flag=field == "usable_by_engine",
             )

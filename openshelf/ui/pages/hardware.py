@@ -16,8 +16,10 @@ from openshelf.hardware.profiles import find_machine
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.hardware_facts import (
+    LongestContexts,
     MachineShelves,
     read_engine,
+    read_longest,
     read_machine,
     read_profiles,
     read_shelves,
@@ -210,13 +212,21 @@ class HardwarePage(Page):
         match outcome:
             case Succeeded(answer):
                 if answer.number == self._number:
-                    compared = answer.shelves[: len(self._compared) + 1]
-                    self.fits.show_shelf(answer.shelves[0 if self._other is None else -1])
-                    self.what_if.show_shelves(compared)
+                    fitting = answer.shelves[0 if self._other is None else -1]
+                    self.fits.show_shelf(fitting)
+                    self.what_if.show_shelves(answer.shelves[: len(self._compared) + 1])
+                    work = read_longest(self._services, fitting, answer.number)
+                    self._task = self._bridge.submit(
+                        "longest context", work, on_outcome=self._on_longest_read
+                    )
             case Failed(error):
                 self._show_error(error)
             case Cancelled():
                 pass
+
+    def _on_longest_read(self, outcome: Outcome[LongestContexts]) -> None:
+        if isinstance(outcome, Succeeded) and outcome.value.number == self._number:
+            self.fits.show_longest(outcome.value.lengths)
 
     def _show_error(self, error: BaseException) -> None:
         self.notice.show_message(

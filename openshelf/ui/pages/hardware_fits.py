@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
@@ -38,6 +38,8 @@ class FitsCard(Card):
 
     def __init__(self, context_length: int) -> None:
         super().__init__(margin=18, spacing=10)
+        self._shelf: Shelf | None = None
+        self._longest: dict[str, int] | None = None
         row = QHBoxLayout()
         self.machine_button = MachineChip("", self.tr("What fits which machine"))
         self.machine_button.clicked.connect(self.choose_asked)
@@ -65,13 +67,24 @@ class FitsCard(Card):
     def show_shelf(self, shelf: Shelf) -> None:
         self._show_title(shelf.context_length)
         self.waiting.hide()
-        headers = (self.tr("Family"), self.tr("Best variant"), self.tr("Where"), self.tr("Speed"))
+        if shelf is not self._shelf:
+            if _answer_of(shelf) != _answer_of(self._shelf):
+                self._longest = None
+            self._shelf = shelf
+        headers = (self.tr("Family"), self.tr("Best variant"), self.tr("Where"), self.tr("Speed"),
+                   self.tr("Longest context"))  # fmt: skip
         rows = [
             self._cells(row, row.recommended) for row in shelf.rows if row.recommended is not None
         ]
-        self.table.show_rows(headers, rows, (3, 4, 2, 2))
+        self.table.show_rows(headers, rows, (11, 12, 8, 9, 7))
         self.none_line.setText(none_fits([row for row in shelf.rows if row.recommended is None]))
         self.none_line.setVisible(bool(self.none_line.text()))
+
+    def show_longest(self, lengths: Mapping[str, int]) -> None:
+        """How far the context of each variant can grow, once that is known."""
+        if self._shelf is not None:
+            self._longest = dict(lengths)
+            self.show_shelf(self._shelf)
 
     def show_name(self, name: str) -> None:
         """Which machine it is about; empty for this one."""
@@ -88,7 +101,14 @@ class FitsCard(Card):
             Cell(variant_words(best), tooltip=reason_sentences(best.reasons)),
             Cell(fit_words(best.fit)),
             Cell(speed_words(best.fit.speed)),
+            self._longest_cell(best),
         )
+
+    def _longest_cell(self, best: RankedVariant) -> Cell:
+        if self._longest is None:
+            return Cell("…", "muted")
+        length = self._longest.get(best.variant.target, best.fit.context_length_used)
+        return Cell(format_tokens(length))
 
     def _show_title(self, context_length: int) -> None:
         text = self.tr("What fits at {context} context")
@@ -96,6 +116,14 @@ class FitsCard(Card):
 
     def _on_context_changed(self, value: object) -> None:
         self.context_changed.emit(int(str(value)))
+
+
+def _answer_of(shelf: Shelf | None) -> tuple[object, ...]:
+    """What decides whether earlier lengths may stay until the new ones are there."""
+    if shelf is None:
+        return ()
+    best = [row.recommended.variant.target for row in shelf.rows if row.recommended is not None]
+    return (shelf.machine.name, shelf.context_length, *best)
 
 
 def none_fits(rows: Sequence[ShelfRow]) -> str:

@@ -94,6 +94,7 @@ class FoundCard(Card):
         self.editor.reset.connect(self._on_reset)
         self.editor.closed.connect(self.close_editor)
         row.below.addWidget(self.editor)
+        row.below.setContentsMargins(0, 0, 0, 10)
         self.editor.show()
         self.editor.focus_first()
 
@@ -109,6 +110,7 @@ class FoundCard(Card):
             self.show_machine(waiting)
         row = self._by_part.get(part)
         if row is not None:
+            row.below.setContentsMargins(0, 0, 0, 0)
             row.focus_link(CHANGE)
 
     def _on_entered(self, texts: object) -> None:

@@ -44,9 +44,11 @@ class FoundRow(QWidget):
         caption.setFixedWidth(74)
         words = QVBoxLayout()
         words.setSpacing(2)
+        words.addStretch(1)
         words.addWidget(TextLabel(name, TextRole.STRONG, wrap=True, selectable=True))
         if figures:
             words.addWidget(TextLabel(figures, TextRole.TINY, "muted", wrap=True))
+        words.addStretch(1)
         self._row = row
         self._commands: QFrame | None = None
         row.addWidget(caption, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -91,6 +93,7 @@ class FoundRow(QWidget):
             self._commands.hide()
             self._commands.deleteLater()
             self._commands = None
+            self.below.setContentsMargins(0, 0, 0, 0)
             return
         self._commands = QFrame()
         self._commands.setProperty("kind", "well")
@@ -103,6 +106,7 @@ class FoundRow(QWidget):
         for command in commands:
             column.addWidget(TextLabel(command, TextRole.CODE, wrap=True, selectable=True))
         self.below.addWidget(self._commands)
+        self.below.setContentsMargins(0, 0, 0, 10)
         self._commands.show()
 
     def _on_link(self) -> None:
