@@ -3,6 +3,7 @@
 OpenshelfError
 ├── UsageError                 the words of a command or a field's content
 │   ├── CorruptSettings
+│   ├── BadOverride            a value by hand that this machine cannot have
 │   └── BadPolicy              a policy file with a wrong key
 ├── PolicyBlocked              a rule or a license stops it
 ├── NeedsReview                a policy asks for a review first
@@ -71,6 +72,19 @@ class UsageError(OpenshelfError):
 @dataclass(eq=False)
 class CorruptSettings(UsageError):
     path: str = ""
+
+
+@dataclass(eq=False)
+class BadOverride(UsageError):
+    """`why` is no_value, unknown_part, unknown_field, not_a_size, not_a_rate, not_a_count,
+    not_a_flag, too_small, too_large, above_total, above_threads or engine_cannot; `most` is the
+    bound."""
+
+    name: str = ""
+    value: str = ""
+    why: str = ""
+    most: int = 0
+    known: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)

@@ -24,6 +24,7 @@ from openshelf.errors import BadPolicy, OpenshelfError
 from openshelf.fit.memory import FitRequest
 from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
+from openshelf.hardware.overrides import with_overrides, without_overrides
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.library.download_queue import Downloads, DownloadsParts
@@ -256,14 +257,15 @@ class _Wiring:
     def _detect(self, cancel: CancelToken, report: Report) -> Machine:
         found = detect_machine(cancel, report, folders=(self.paths.models, Path.home()))
         try:
-            return replace(found, learned=self.library.learned_rates())
+            found = replace(found, learned=self.library.learned_rates())
         except OpenshelfError as error:
             log.info("what was learned of the devices cannot be read: %s", error)
-            return found
+        return with_overrides(found, self.settings.current.hardware)
 
     def _engine_facts(self, machine: Machine) -> Machine:
         try:
-            return join_devices(machine, self.engine.devices())
+            joined = join_devices(without_overrides(machine), self.engine.devices())
+            return with_overrides(joined, self.settings.current.hardware)
         except OpenshelfError as error:
             log.warning("the engine did not say what it can use: %s", error)
             note = Reason("engine_silent", {"detail": wording.error_sentence(error)})

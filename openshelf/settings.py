@@ -41,6 +41,8 @@ class Settings:
     context_length: int = 8192
     prefer: str = "balance"
     kv_type: str = "f16"
+    hardware: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Values of the hardware set by hand: part, field, value (hardware/overrides.py)."""
     unknown: dict[str, Any] = field(default_factory=dict)
 
 
@@ -60,6 +62,10 @@ def _endpoint(value: Any) -> bool:
     return _text(value) and (value == "" or value.startswith(("https://", "http://")))
 
 
+def _overrides(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(part, dict) for part in value.values())
+
+
 _RULES: dict[str, Callable[[Any], bool]] = {
     "version": _count(1, 1_000_000),
     "theme": _one_of(*THEMES),
@@ -70,6 +76,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "context_length": _count(256, 1 << 24),
     "prefer": _one_of("speed", "balance", "quality"),
     "kv_type": _one_of("f16", "q8_0", "q4_0"),
+    "hardware": _overrides,
 }
 
 
@@ -104,7 +111,7 @@ def write_settings(settings: Settings) -> str:
     values = {
         name: value
         for name in _RULES
-        if (value := getattr(settings, name)) is not None and name not in settings.unknown
+        if (value := getattr(settings, name)) not in (None, {}) and name not in settings.unknown
     }
     return tomli_w.dumps({**values, **settings.unknown})
 

@@ -112,3 +112,24 @@ def test_bad_values_are_not_saved(tmp_path: Path) -> None:
 )
 def test_round_trip(settings: Settings) -> None:
     assert read_settings(write_settings(settings)) == settings
+
+
+def test_values_of_the_hardware_are_kept_with_what_a_later_version_wrote(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_text('[hardware.gpu-x]\nfree_bytes = 5\ncolor = "red"\n[hardware.cpu]\n')
+    store = SettingsStore(path)
+    assert store.current.hardware == {"gpu-x": {"free_bytes": 5, "color": "red"}, "cpu": {}}
+    store.change(theme="dark")
+    assert tomllib.loads(path.read_text())["hardware"]["gpu-x"]["color"] == "red"
+    store.change(hardware={})
+    assert "hardware" not in tomllib.loads(path.read_text())
+
+
+@pytest.mark.parametrize("line", ["hardware = 5", "[hardware]\ncpu = 5", "hardware = [1]"])
+def test_values_of_the_hardware_in_another_shape_are_passed_over(
+    tmp_path: Path, line: str, expected_logs: ExpectedLogs
+) -> None:
+    expected_logs("settings: the value of hardware is not usable.*")
+    path = tmp_path / FILE
+    path.write_text(f"{line}\n[other]\nx = 1\n")
+    assert SettingsStore(path).current.hardware == {}

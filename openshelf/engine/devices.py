@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from openshelf.engine.protocol import Device, Devices
 from openshelf.hardware.facts import EngineBuild, EngineDevice, Gpu, GpuKind, Machine
@@ -36,12 +37,8 @@ def join_devices(machine: Machine, devices: Devices) -> Machine:
     gpu_devices = [device for device in devices.devices if device.type in ("gpu", "igpu")]
     backends = tuple(dict.fromkeys(_backend_of(device) for device in gpu_devices))
     left = list(gpu_devices)
-    gpus = []
-    for gpu in machine.gpus:
-        match = _best_match(gpu, left)
-        if match is not None:
-            left.remove(match)
-        gpus.append(_joined(gpu, match, left, backends))
+    matches = _matches(machine.gpus, left)
+    gpus = [_joined(gpu, matches.get(gpu.id), left, backends) for gpu in machine.gpus]
     return replace(
         machine,
         gpus=tuple(gpus),
@@ -53,6 +50,19 @@ def join_devices(machine: Machine, devices: Devices) -> Machine:
             ),
         ),
     )
+
+
+def _matches(gpus: tuple[Gpu, ...], left: list[Device]) -> dict[str, Device]:
+    """The device of each GPU, by its id; they are taken out of `left`."""
+    matches: dict[str, Device] = {}
+    # Names first: what they leave over is told by maker and kind.
+    for find in (_best_match, partial(_only_one_of_its_kind, gpus)):
+        for gpu in gpus:
+            match = None if gpu.id in matches else find(gpu, left)
+            if match is not None:
+                left.remove(match)
+                matches[gpu.id] = match
+    return matches
 
 
 def _joined(gpu: Gpu, match: Device | None, left: list[Device], backends: tuple[str, ...]) -> Gpu:
@@ -98,6 +108,25 @@ def _best_match(gpu: Gpu, devices: list[Device]) -> Device | None:
     if gpu.vendor.lower() == "apple" and len(devices) == 1 and _backend_of(devices[0]) == "Metal":
         return devices[0]
     return None
+
+
+_MAKERS = {"nvidia": "nvidia|geforce", "amd": "amd|radeon", "intel": "intel", "apple": "apple"}
+
+
+def _only_one_of_its_kind(gpus: tuple[Gpu, ...], gpu: Gpu, devices: list[Device]) -> Device | None:
+    """The one device of this maker and kind, where the machine has one such GPU too.
+
+    A kernel's name may say nothing (`Radeon Graphics`), or the table does not know the chip.
+    """
+    maker = _MAKERS.get(gpu.vendor.lower())
+    alike = [one for one in gpus if (one.vendor, one.kind) == (gpu.vendor, gpu.kind)]
+    device_type = "gpu" if gpu.kind is GpuKind.DISCRETE else "igpu"
+    found = [
+        device
+        for device in devices
+        if device.type == device_type and maker and re.search(maker, device.description.lower())
+    ]
+    return found[0] if len(alike) == len(found) == 1 else None
 
 
 def _words(name: str) -> frozenset[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from openshelf.fit.memory import PlacedDevice
 from openshelf.hardware.facts import Gpu, GpuKind, Machine
+from openshelf.hardware.metal import expected_working_set
 from openshelf.reasons import Reason
 from openshelf.units import GIB, MIB
 
@@ -54,23 +55,37 @@ def budgets(machine: Machine) -> dict[str, int]:
 def usable_gpus(machine: Machine) -> tuple[UsableGpu, ...]:
     """GPUs that the engine is known to use and whose memory is known.
 
-    Discrete ones have a pool each. Unified and integrated ones share RAM, up to their own limit.
+    Discrete ones have a pool each. Unified and integrated ones share RAM, up to their own limit;
+    memory that the firmware took out of RAM for good is a pool of its own where it is the larger
+    part, and left unused where it is the smaller one.
     """
-    result = []
-    for gpu in machine.gpus:
-        if gpu.usable_by_engine is not True:
-            continue
-        shares_ram = gpu.kind is not GpuKind.DISCRETE
-        free = gpu.free_bytes if gpu.free_bytes is not None else (gpu.total_bytes or 0)
-        if shares_ram:
-            limit = free or machine.memory.available_bytes
-            result.append(UsableGpu(gpu, RAM, limit))
-        elif free > 0:
-            limit = max(0, free - GPU_RESERVE_BYTES)
-            result.append(UsableGpu(gpu, gpu.id, limit))
-    discrete = tuple(usable for usable in result if usable.pool != RAM)
+    usable = [gpu for gpu in machine.gpus if gpu.usable_by_engine is True]
+    discrete = tuple(
+        UsableGpu(gpu, gpu.id, max(0, free - GPU_RESERVE_BYTES))
+        for gpu in usable
+        if gpu.kind is GpuKind.DISCRETE and (free := _free(gpu)) > 0
+    )
+    shared = [gpu for gpu in usable if gpu.kind is not GpuKind.DISCRETE]
     # llama.cpp leaves an integrated GPU alone where a discrete one is there
-    return discrete or tuple(result[:1])
+    return discrete or tuple(_shared(gpu, machine) for gpu in shared[:1])
+
+
+def _free(gpu: Gpu) -> int:
+    return gpu.free_bytes if gpu.free_bytes is not None else (gpu.total_bytes or 0)
+
+
+def _shared(gpu: Gpu, machine: Machine) -> UsableGpu:
+    """Host and device never add up here: what such a GPU may take comes off the same budget."""
+    free, lent = _free(gpu), gpu.lent_free_bytes
+    if gpu.kind is GpuKind.UNIFIED:
+        if gpu.free_bytes is None and gpu.vendor.casefold() == "apple":
+            # Without the engine's word: all of RAM is never lent.
+            free = expected_working_set(machine.memory.total_bytes)
+        return UsableGpu(gpu, RAM, free or machine.memory.available_bytes)
+    carve_out = max(0, free - lent) if lent is not None else 0
+    if lent is not None and carve_out > lent:
+        return UsableGpu(gpu, gpu.id, max(0, carve_out - GPU_RESERVE_BYTES))
+    return UsableGpu(gpu, RAM, free or machine.memory.available_bytes)
 
 
 def unused_gpus(machine: Machine) -> tuple[Reason, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openshelf.hardware.facts import Gpu, GpuKind
-from openshelf.hardware.known_gpus import find_by_name
+from openshelf.hardware.macs import apple_bandwidth
 from openshelf.hardware.sources import ProbeFailed, Sources
 from openshelf.reasons import Reason
 
@@ -23,7 +23,6 @@ def probe_apple(sources: Sources) -> tuple[Gpu, ...]:
     if not size.isdigit():
         raise ProbeFailed("apple_memory_unknown")
     name = values.get("machdep.cpu.brand_string") or "Apple GPU"
-    known = find_by_name(name)
     return (
         Gpu(
             id="apple-0",
@@ -32,7 +31,7 @@ def probe_apple(sources: Sources) -> tuple[Gpu, ...]:
             kind=GpuKind.UNIFIED,
             total_bytes=int(size),
             free_bytes=None,
-            bandwidth_bytes_per_second=known.bandwidth_bytes_per_second if known else None,
+            bandwidth_bytes_per_second=apple_bandwidth(name, int(size)),
             driver="Metal",
             source="sysctl",
             reason=Reason("gpu_free_memory_from_engine"),

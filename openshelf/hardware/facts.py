@@ -8,6 +8,10 @@ from typing import Any
 
 from openshelf.reasons import Reason
 
+ByHand = tuple[tuple[str, Any], ...]
+"""Fields whose value a person set, each with what was found (hardware/overrides.py)."""
+SET_BY_HAND = "set by hand"
+
 
 class GpuKind(enum.StrEnum):
     DISCRETE = "discrete"
@@ -24,6 +28,7 @@ class Cpu:
     logical_cores: int
     features: tuple[str, ...] = ()
     source: str = ""
+    by_hand: ByHand = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Memory:
     available_bytes: int
     source: str = ""
     bandwidth_bytes_per_second: int | None = None
+    by_hand: ByHand = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class Gpu:
     """Why the engine cannot use it, or why that or its memory is unknown."""
     lent_free_bytes: int | None = None
     """Integrated GPUs: the part of `free_bytes` that would be taken from RAM."""
+    by_hand: ByHand = ()
 
 
 @dataclass(frozen=True)
@@ -120,12 +127,12 @@ class Machine:
                 "physical_cores": self.cpu.physical_cores,
                 "logical_cores": self.cpu.logical_cores,
                 "features": list(self.cpu.features),
-                "source": self.cpu.source,
+                **_sources(self.cpu, ("physical_cores", "logical_cores")),
             },
             "memory": {
                 "total_bytes": self.memory.total_bytes,
                 "available_bytes": self.memory.available_bytes,
-                "source": self.memory.source,
+                **_sources(self.memory, ("total_bytes", "available_bytes", _RATE)),
                 "bandwidth_bytes_per_second": self.memory.bandwidth_bytes_per_second,
             },
             "gpus": [
@@ -138,7 +145,7 @@ class Machine:
                     "free_bytes": gpu.free_bytes,
                     "bandwidth_bytes_per_second": gpu.bandwidth_bytes_per_second,
                     "driver": gpu.driver,
-                    "source": gpu.source,
+                    **_sources(gpu, ("total_bytes", "free_bytes", _RATE, "usable_by_engine")),
                     "usable_by_engine": gpu.usable_by_engine,
                     "reason": gpu.reason.as_json() if gpu.reason else None,
                     "lent_free_bytes": gpu.lent_free_bytes,
@@ -166,3 +173,25 @@ class Machine:
             },
             "notes": [note.as_json() for note in self.notes],
         }
+
+
+_RATE = "bandwidth_bytes_per_second"
+
+
+def _sources(part: Cpu | Memory | Gpu, fields: tuple[str, ...]) -> dict[str, Any]:
+    """Where each known value comes from, and what was found where a person set another."""
+    by_hand = dict(part.by_hand)
+    found = {
+        name: value.as_json() if isinstance(value, Reason) else value
+        for name, value in by_hand.items()
+    }
+    return {
+        "source": SET_BY_HAND if by_hand else part.source,
+        "sources": {
+            name: SET_BY_HAND if name in by_hand else part.source
+            for name in fields
+            if getattr(part, name) is not None
+        },
+        "found": found,
+        "found_source": part.source,
+    }

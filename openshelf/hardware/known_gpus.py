@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -47,12 +48,20 @@ def load_known_gpus(file: Path | None = None) -> tuple[KnownGpu, ...]:
         raise CorruptCatalog(path=file.name, detail=str(error)) from error
 
 
+_EMPTY_WORDS = frozenset(("amd", "intel", "graphics", "r", "tm", "gpu"))
+
+
+def is_known_integrated(name: str) -> bool:
+    """Whether a driver's name, `AMD Radeon(TM) 780M Graphics`, is one of the integrated GPUs."""
+    words = _words(name)
+    integrated = (gpu for gpu in load_known_gpus() if gpu.kind is GpuKind.INTEGRATED)
+    return bool(words) and any(_words(gpu.name) == words for gpu in integrated)
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[a-z0-9]+", name.casefold())) - _EMPTY_WORDS
+
+
 def find_by_pci(vendor_id: int, device_id: int) -> KnownGpu | None:
     wanted = f"{vendor_id:04x}:{device_id:04x}"
     return next((gpu for gpu in load_known_gpus() if wanted in gpu.pci), None)
-
-
-def find_by_name(name: str) -> KnownGpu | None:
-    """Only an equal name counts: an M2 is not an M2 Max."""
-    wanted = name.casefold()
-    return next((gpu for gpu in load_known_gpus() if gpu.name.casefold() == wanted), None)

@@ -15,10 +15,13 @@ _NO_LIMIT = 1 << 60
 def probe_memory(sources: Sources) -> Memory:
     """Total and available bytes; a cgroup limit is applied to both."""
     total, available, source = _ram(sources)
-    limit = _tightest_limit(sources) if sources.system == "Linux" else None
-    if limit is None or limit[0] >= total:
+    limits = _limits_of_this_process(sources) if sources.system == "Linux" else []
+    limits = [limit for limit in limits if limit[0] < total]
+    if not limits:
         return Memory(total, available, source)
-    limit_bytes, left_bytes, where = limit
+    # The lowest limit need not be the one of which least is left: others may fill a wider one.
+    limit_bytes, _, where = min(limits)
+    left_bytes = min(left for _, left, _ in limits)
     return Memory(limit_bytes, max(0, min(available, left_bytes)), f"{source}, {where}")
 
 
@@ -41,7 +44,7 @@ def _meminfo(text: str) -> dict[str, int]:
     return values
 
 
-def _tightest_limit(sources: Sources) -> tuple[int, int, str] | None:
+def _limits_of_this_process(sources: Sources) -> list[tuple[int, int, str]]:
     """(limit, what is left of it, where it stands): of this process's cgroup and all above it."""
     found: list[tuple[int, int, str]] = []
     for line in (sources.read("/proc/self/cgroup") or "").splitlines():
@@ -51,7 +54,7 @@ def _tightest_limit(sources: Sources) -> tuple[int, int, str] | None:
             found += _limits(sources, "/sys/fs/cgroup", path, _V2)
         elif "memory" in controllers.split(","):
             found += _limits(sources, "/sys/fs/cgroup/memory", path, _V1)
-    return min(found, key=lambda entry: entry[1], default=None)
+    return found
 
 
 _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")

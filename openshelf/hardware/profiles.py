@@ -1,201 +1,110 @@
-"""Machines that one does not sit at: shipped profiles for "what if", and JSON from elsewhere."""
+"""Machines for "what if": whole ones, graphics cards in a usual PC, and Macs."""
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from openshelf import paths
 from openshelf.errors import CorruptCatalog, NotFound, UsageError
-from openshelf.hardware.facts import (
-    Cpu,
-    Disk,
-    EngineBuild,
-    EngineDevice,
-    Gpu,
-    GpuKind,
-    Machine,
-    Memory,
-)
-from openshelf.reasons import Reason
+from openshelf.hardware.cards import MOST_CARDS, CardProfile, load_cards
+from openshelf.hardware.facts import Machine
+from openshelf.hardware.machine_json import machine_from_json as machine_from_json
+from openshelf.hardware.machine_json import machine_from_toml
+from openshelf.hardware.macs import load_chips
 
-_MOST_BYTES = 1 << 50
-_MOST_CORES = 1 << 16
-_MOST_ENTRIES = 64
-_MAY_BE_ZERO = ("free_bytes", "available_bytes")
+_EMPTY_WORDS = frozenset(
+    ("nvidia", "geforce", "amd", "radeon", "instinct", "intel", "apple", "gpu", "graphics",
+     "generation")
+)  # fmt: skip
+_COUNT = re.compile(r"^(\d+)\s*[x×]\s*")
+_RAM = re.compile(r"\s*\+\s*(\d+)\s*(?:gb|gib)?(?:\s+ram)?$")
+_MOST_RAM_GIB = 8192
+_MOST_CANDIDATES = 12
+_FEW = 5
+"""So many are named where nothing comes near."""
 
 
 @cache
 def load_profiles(file: Path | None = None) -> tuple[Machine, ...]:
-    """The shipped machines, in the file's order. Raises CorruptCatalog."""
-    file = paths.resources() / "hardware" / "machines.toml" if file is None else file
+    """The shipped machines: whole ones, then each card with its usual RAM, then the Macs.
+
+    With a file, only those in it. Raises CorruptCatalog.
+    """
+    whole = _whole_machines(file or paths.resources() / "hardware" / "machines.toml")
+    if file is not None:
+        return whole
+    others = [card.machine() for card in load_cards()]
+    others += [chip.machine(size) for chip in load_chips() for size in chip.ram_gib]
+    named = {machine.name for machine in whole}
+    return whole + tuple(machine for machine in others if machine.name not in named)
+
+
+def _whole_machines(file: Path) -> tuple[Machine, ...]:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
-        return tuple(_machine(_Reader(row, row.get("name", ""))) for row in data["machines"])
-    except (OSError, ValueError, KeyError, AttributeError, UsageError) as error:
+        return tuple(machine_from_toml(row) for row in data["machines"])
+    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
         raise CorruptCatalog(path=file.name, detail=str(error)) from error
 
 
 def find_machine(name: str) -> Machine:
-    """The profile called `name`, or the only one whose name holds it. Raises NotFound."""
-    wanted = name.casefold().strip()
-    machines = load_profiles()
-    exact = [machine for machine in machines if machine.name.casefold() == wanted]
-    matches = exact or [machine for machine in machines if wanted in machine.name.casefold()]
-    if len(matches) != 1 or not wanted:
-        names = tuple(machine.name for machine in (matches or machines))
-        raise NotFound(what="machine", name=name, candidates=names)
-    return matches[0]
+    """The machine called `name`: a profile, or a card as in `2× RTX 3090 + 128 GB`.
 
-
-def machine_from_json(data: Any, name: str = "") -> Machine:
-    """A machine from the object that `hardware --json` prints.
-
-    Raises UsageError that names the field. Unknown fields are ignored; figures that no machine
-    has are refused, since they would make every verdict nonsense.
+    An equal name comes first, then the only one that holds the words. Raises NotFound with those
+    that come near.
     """
-    reader = _Reader(data, "machine")
-    return _machine(reader, default_name=name or "file")
+    wanted = plain_name(name)
+    known = {plain_name(machine.name): machine for machine in load_profiles()}
+    if wanted in known:
+        return known[wanted]
+    card_words, ram_gib, count = _parts(wanted)
+    cards = _named_cards(card_words)
+    if len(cards) == 1 and count and ram_gib != 0:
+        machine = cards[0].machine(ram_gib, count)
+        return known.get(plain_name(machine.name), machine)
+    matches = [machine.name for key, machine in known.items() if wanted and wanted in key]
+    if len(matches) == 1:
+        return known[plain_name(matches[0])]
+    raise NotFound("machine", name, _candidates(wanted, card_words, matches))
 
 
-def _machine(reader: _Reader, default_name: str = "") -> Machine:
-    cpu, memory = reader.table("cpu"), reader.table("memory")
-    total = memory.count("total_bytes", _MOST_BYTES)
-    available = memory.count("available_bytes", total)
-    physical = cpu.count("physical_cores", _MOST_CORES)
-    engine = reader.optional_table("engine")
-    return Machine(
-        name=reader.text("name", default_name),
-        os=reader.text("os", ""),
-        arch=reader.text("arch", ""),
-        cpu=Cpu(
-            name=cpu.text("name", ""),
-            physical_cores=physical,
-            logical_cores=max(physical, cpu.count("logical_cores", _MOST_CORES)),
-            features=cpu.texts("features"),
-            source=cpu.text("source", reader.text("source", "")),
-        ),
-        memory=Memory(
-            total,
-            available,
-            memory.text("source", reader.text("source", "")),
-            memory.optional_count("bandwidth_bytes_per_second"),
-        ),
-        gpus=tuple(_gpu(row, index) for index, row in enumerate(reader.tables("gpus"))),
-        disks=tuple(_disk(row) for row in reader.tables("disks")),
-        engine=None if engine is None else _engine(engine),
-        notes=tuple(_reason(row) for row in reader.tables("notes")),
-    )
+def plain_name(name: str) -> str:
+    """The name as it is compared: small letters, no maker, `8GB` as `8 gb`."""
+    text = re.sub(r"(\d)\s*(gb|gib)\b", r"\1 gb", name.casefold())
+    words = re.sub(r"\b(rtx|gtx|rx|arc)(?=\d)", r"\1 ", text).split()
+    return " ".join([word for word in words if word not in _EMPTY_WORDS] or words)
 
 
-def _gpu(row: _Reader, index: int) -> Gpu:
-    kind = row.text("kind")
-    if kind not in list(GpuKind):
-        raise row.error("kind", f"is {kind!r}, not one of {', '.join(GpuKind)}")
-    total = row.optional_count("total_bytes")
-    free = row.optional_count("free_bytes")
-    if total is not None and free is not None and free > total:
-        raise row.error("free_bytes", "is larger than total_bytes")
-    lent = row.optional_count("lent_free_bytes")
-    reason = row.optional_table("reason")
-    return Gpu(
-        id=row.text("id", f"gpu-{index}"),
-        name=row.text("name"),
-        vendor=row.text("vendor", ""),
-        kind=GpuKind(kind),
-        total_bytes=total,
-        free_bytes=free,
-        bandwidth_bytes_per_second=row.optional_count("bandwidth_bytes_per_second"),
-        driver=row.text("driver", "") or None,
-        source=row.text("source", ""),
-        usable_by_engine=row.optional_flag("usable_by_engine"),
-        reason=_reason(reason) if reason else None,
-        lent_free_bytes=lent,
-    )
+def _parts(wanted: str) -> tuple[str, int | None, int]:
+    """(the card, its RAM in GiB or None, how many); 0 stands for a number that cannot be."""
+    ram, times = _RAM.search(wanted), _COUNT.match(wanted)
+    ram_gib = int(ram[1]) if ram and len(ram[1]) < 6 else (0 if ram else None)
+    count = int(times[1]) if times and len(times[1]) < 3 else (0 if times else 1)
+    card = wanted[times.end() if times else 0 : ram.start() if ram else None]
+    if ram_gib is not None and not 4 <= ram_gib <= _MOST_RAM_GIB:
+        ram_gib = 0
+    return card.strip(), ram_gib, count if 1 <= count <= MOST_CARDS else 0
 
 
-def _disk(row: _Reader) -> Disk:
-    total = row.count("total_bytes", _MOST_BYTES)
-    return Disk(row.text("path"), total, row.count("free_bytes", total))
+def _named_cards(words: str) -> list[CardProfile]:
+    """The card of exactly this name, or every one that holds the words."""
+    if not words:
+        return []
+    named = [(card, plain_name(card.name), plain_name(card.title)) for card in load_cards()]
+    exact = [card for card, name, title in named if words in (name, title)]
+    return exact or [card for card, _, title in named if words in title]
 
 
-def _engine(row: _Reader) -> EngineBuild:
-    devices = tuple(
-        EngineDevice(
-            name=device.text("name"),
-            description=device.text("description", ""),
-            type=device.text("type", ""),
-            total_bytes=device.count("total_bytes", _MOST_BYTES),
-            free_bytes=device.count("free_bytes", _MOST_BYTES),
-        )
-        for device in row.tables("devices")
-    )
-    return EngineBuild(row.text("version", ""), devices)
-
-
-def _reason(row: _Reader) -> Reason:
-    data = {name: value for name, value in row.data.items() if name != "code"}
-    return Reason(row.text("code"), data)
-
-
-class _Reader:
-    """Reads fields of one JSON or TOML object and says which field is wrong."""
-
-    def __init__(self, data: Any, where: str) -> None:
-        self._where = where
-        if not isinstance(data, dict):
-            raise UsageError(f"{where} is not an object")
-        self.data: Mapping[str, Any] = data
-
-    def error(self, name: str, detail: str) -> UsageError:
-        return UsageError(f"{self._where}.{name} {detail}")
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self.data.get(name)
-        if value is None:
-            value = default
-        if not isinstance(value, str) or len(value) > 500:
-            raise self.error(name, "is not a text" if name in self.data else "is missing")
-        return value
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self.data.get(name) or []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.error(name, "is not a list of texts")
-        return tuple(value)
-
-    def count(self, name: str, most: int) -> int:
-        value = self.data.get(name)
-        if type(value) is not int:
-            raise self.error(name, "is not a whole number" if name in self.data else "is missing")
-        if not 0 <= value <= most or (value == 0 and name not in _MAY_BE_ZERO):
-            raise self.error(name, f"is {value}, which cannot be (0 < {name} ≤ {most})")
-        return value
-
-    def optional_count(self, name: str) -> int | None:
-        if self.data.get(name) is None:
-            return None
-        return 0 if self.data[name] == 0 else self.count(name, _MOST_BYTES)
-
-    def optional_flag(self, name: str) -> bool | None:
-        value = self.data.get(name)
-        if value is not None and not isinstance(value, bool):
-            raise self.error(name, "is neither true nor false")
-        return value
-
-    def table(self, name: str) -> _Reader:
-        if name not in self.data:
-            raise self.error(name, "is missing")
-        return _Reader(self.data[name], f"{self._where}.{name}")
-
-    def optional_table(self, name: str) -> _Reader | None:
-        return None if self.data.get(name) is None else self.table(name)
-
-    def tables(self, name: str) -> list[_Reader]:
-        value = self.data.get(name) or []
-        if not isinstance(value, list) or len(value) > _MOST_ENTRIES:
-            raise self.error(name, "is not a list of objects")
-        return [_Reader(item, f"{self._where}.{name}[{index}]") for index, item in enumerate(value)]
+def _candidates(wanted: str, card_words: str, matches: list[str]) -> tuple[str, ...]:
+    if not matches and wanted:
+        matches = [card.machine().name for card in _named_cards(card_words)]
+    if not matches:
+        keys = {plain_name(machine.name): machine.name for machine in load_profiles()}
+        near = difflib.get_close_matches(wanted, keys, n=_MOST_CANDIDATES, cutoff=0.6)
+        matches = [keys[key] for key in near]
+    first = [machine.name for machine in load_profiles()[:_FEW]]
+    return tuple((matches or first)[:_MOST_CANDIDATES])

@@ -9,6 +9,7 @@ import ctypes
 from typing import Any
 
 from openshelf.hardware.facts import Gpu, GpuKind
+from openshelf.hardware.known_gpus import is_known_integrated
 from openshelf.hardware.sources import ProbeFailed, RawAdapter, Sources
 from openshelf.reasons import Reason
 from openshelf.units import GIB
@@ -28,7 +29,10 @@ def probe_windows(sources: Sources) -> tuple[Gpu, ...]:
 
 def _gpu(adapter: RawAdapter, index: int) -> Gpu:
     vendor = _VENDORS.get(adapter.vendor_id, f"{adapter.vendor_id:04x}")
-    is_integrated = adapter.dedicated_bytes < _LARGEST_CARVE_OUT
+    # An integrated GPU may have many GB set aside in the firmware, so its name counts first.
+    is_integrated = adapter.dedicated_bytes < _LARGEST_CARVE_OUT or is_known_integrated(
+        adapter.name
+    )
     kind = GpuKind.INTEGRATED if is_integrated else GpuKind.DISCRETE
     shared = adapter.shared_bytes if is_integrated else 0
     return Gpu(
@@ -40,6 +44,7 @@ def _gpu(adapter: RawAdapter, index: int) -> Gpu:
         free_bytes=None,
         source="DXGI",
         reason=Reason("gpu_free_memory_from_engine"),
+        lent_free_bytes=shared if is_integrated else None,
     )
 
 

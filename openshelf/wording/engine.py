@@ -6,8 +6,8 @@ TEMPLATES: dict[str, str] = {
     "engine_silent": "The engine could not be asked what it can use. {detail}",
     # engine/devices.py
     "gpu_used_through": "The engine uses it through {backend} ({name}).",
-    "engine_without_gpu": "This engine build has no support for GPUs. {name} needs a build with {wanted:list}.",
-    "engine_without_backend": "This engine build has {backends:list} only. {name} needs {wanted:list}.",
+    "engine_without_gpu": "This engine build has no support for GPUs. {name} works with a build for {wanted:list}.",
+    "engine_without_backend": "This engine build has {backends:list} only. {name} works with {wanted:list}.",
     "gpu_not_listed": "The engine does not list {name}. Its driver may be missing or too old for {backends:list}.",
     "gpu_not_recognized": "The engine lists {listed:list}, and whether that is {name} could not be told.",
     # chat/session.py: below an answer that did not end by itself

@@ -99,12 +99,23 @@ def test_another_vendors_backend_does_not_help() -> None:
 def test_a_name_we_do_not_recognize_stays_unknown() -> None:
     joined = join_devices(
         machine_with(gpu("Radeon Vega 8", "amd", GpuKind.INTEGRATED)),
-        engine_with(Device("Vulkan0", "AMD RAVEN (gfx902)", "igpu", GIB, GIB)),
+        engine_with(Device("Vulkan0", "RAVEN (gfx902)", "igpu", GIB, GIB)),
     ).gpus[0]
     assert joined.usable_by_engine is None
     assert joined.reason is not None
     assert joined.reason.code == "gpu_not_recognized"
     assert "RAVEN" in wording.sentence(joined.reason)
+
+
+def test_the_only_one_of_its_maker_and_kind_needs_no_name() -> None:
+    device = Device("Vulkan0", "AMD Radeon Graphics (RADV RAPHAEL_MENDOCINO)", "igpu", GIB, GIB)
+    integrated = gpu("Radeon Graphics", "AMD", GpuKind.INTEGRATED)
+    card = gpu("Radeon RX 7600", "AMD", number=1)
+    joined = join_devices(machine_with(card, integrated), engine_with(device)).gpus
+    assert [one.usable_by_engine for one in joined] == [False, True]
+    two = machine_with(integrated, gpu("AMD GPU fff1", "AMD", GpuKind.INTEGRATED, 1))
+    joined = join_devices(two, engine_with(device)).gpus
+    assert [one.usable_by_engine for one in joined] == [None, None]
 
 
 def test_the_3060_is_not_the_3060_ti() -> None:

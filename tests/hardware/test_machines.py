@@ -70,3 +70,28 @@ def test_integrated_gpu_is_neither_its_carve_out_nor_all_of_ram(tmp_path: Path) 
     free = machine.gpus[0].free_bytes
     assert free is not None
     assert 536_870_912 < free < machine.memory.total_bytes
+
+
+NEEDED = {
+    "laptop-nvidia", "desktop-two-nvidia", "radeon-discrete", "ryzen-apu", "strix-halo",
+    "intel-arc", "intel-igpu", "mac-m1-8gb", "mac-m4-max", "mac-m3-ultra-512gb",
+    "server-cgroup-v2", "wsl", "broken-nvml", "no-gpu",
+}  # fmt: skip
+
+
+def test_the_machines_that_differ_most_are_all_there() -> None:
+    assert set(machine_names()) >= NEEDED
+
+
+def test_the_lowest_limit_and_the_least_that_is_left_may_stand_in_two_places(
+    tmp_path: Path,
+) -> None:
+    recording = load_recording("server-cgroup-v1")
+    recording["files"] |= {
+        "/sys/fs/cgroup/memory/batch/job7/memory.limit_in_bytes": str(2 << 30),
+        "/sys/fs/cgroup/memory/batch/memory.usage_in_bytes": str((4 << 30) - 1_000_000),
+    }
+    sources = replay(recording, tmp_path / "root")
+    memory = detect_machine(CancelToken(), sources=sources, folders=(tmp_path,)).memory
+    assert (memory.total_bytes, memory.available_bytes) == (2 << 30, 1_000_000)
+    assert memory.source.endswith("job7/memory.limit_in_bytes")

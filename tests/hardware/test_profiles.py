@@ -37,7 +37,7 @@ def test_the_named_profiles_are_there_and_make_sense() -> None:
 
 
 def test_find_by_part_of_the_name() -> None:
-    assert find_machine("m4 MAX").gpus[0].kind is GpuKind.UNIFIED
+    assert find_machine("m4 MAX 64").gpus[0].kind is GpuKind.UNIFIED
     assert find_machine("Strix Halo 128 GB").gpus[0].kind is GpuKind.INTEGRATED
 
 
@@ -47,7 +47,7 @@ def test_a_name_that_says_nothing_or_too_little(name: str) -> None:
         find_machine(name)
     assert failure.value.what == "machine"
     assert set(failure.value.candidates) <= {machine.name for machine in load_profiles()}
-    assert len(failure.value.candidates) > 1
+    assert 1 < len(failure.value.candidates) <= 12
 
 
 def test_profiles_read_back_from_their_json() -> None:

@@ -12,6 +12,7 @@ from openshelf.chat.conversation import AnswerFigures, Conversation, Message, Me
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.fit.verdict import FitVerdict
+from openshelf.hardware.overrides import with_overrides
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.measurements import ComponentMemory
 from openshelf.reasons import Reason
@@ -191,6 +192,22 @@ def _open(place: Place) -> Callable[[MainWindow, Services], None]:
     return act
 
 
+def _open_hardware_editor(window: MainWindow, services: Services) -> None:
+    """One value set by hand, a bad one in the open editor, and how to enable the other GPU."""
+    machine = example_machine()
+    first, second = machine.gpus
+    data = {"name": second.name, "wanted": ["ROCm", "Vulkan"], "backends": ["CUDA"]}
+    second = replace(second, reason=Reason("engine_without_backend", data))
+    machine = replace(machine, gpus=(first, second))
+    window.set_machine(with_overrides(machine, {first.id: {"free_bytes": 5 << 30}}))
+    window.open_place(Place.HARDWARE)
+    found = window.page(Place.HARDWARE).found  # type: ignore[attr-defined]
+    found._by_part[second.id].linked.emit("enable")
+    found.open_editor(first.id)
+    found.editor.field("total_bytes").setText("80 GiB")
+    found.editor.apply_button.click()
+
+
 def _open_plain_hardware(window: MainWindow, services: Services) -> None:
     notes = (Reason("probe_too_slow", {"probe": "AMD GPUs", "seconds": 5}),)
     window.set_machine(replace(plain_machine(), notes=notes))
@@ -217,4 +234,5 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("library-empty", _open(Place.LIBRARY), _same),
     ("hardware-full", _open(Place.HARDWARE), _same),
     ("hardware-plain", _open_plain_hardware, _same),
+    ("hardware-editor", _open_hardware_editor, _same),
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from openshelf.chat.interface import ModelInMemory
-from openshelf.hardware.facts import Gpu, GpuKind, Machine
+from openshelf.hardware.facts import ByHand, Gpu, GpuKind, Machine
 
 _ENGINE_NOTE = "engine_silent"
 
@@ -28,17 +28,25 @@ def with_engine_of(machine: Machine, known: Machine) -> Machine:
 def _with_engine(gpu: Gpu, known: Gpu | None) -> Gpu:
     if known is None or known.usable_by_engine is None:
         return gpu
-    total, free = gpu.total_bytes, gpu.free_bytes
+    total, free, by_hand = gpu.total_bytes, gpu.free_bytes, _by_hand(gpu, known)
     if gpu.kind is GpuKind.UNIFIED or total is None:
         # Only the engine tells how much of shared memory it may take.
-        total, free = known.total_bytes, known.free_bytes
+        total, free, by_hand = known.total_bytes, known.free_bytes, known.by_hand
     return replace(
         gpu,
         total_bytes=total,
         free_bytes=known.free_bytes if free is None else free,
         usable_by_engine=known.usable_by_engine,
         reason=known.reason,
+        by_hand=by_hand,
     )
+
+
+def _by_hand(gpu: Gpu, known: Gpu) -> ByHand:
+    """What was found without the engine does not know whether the engine can use it."""
+    engine = ("usable_by_engine", "reason")
+    own = tuple(entry for entry in gpu.by_hand if entry[0] not in engine)
+    return own + tuple(entry for entry in known.by_hand if entry[0] in engine)
 
 
 def decides_alike(one: Machine, other: Machine | None) -> bool:
@@ -55,12 +63,17 @@ def without_our_model(
     """
     if earlier is None or loaded is None:
         return machine
-    before = {gpu.id: gpu.free_bytes for gpu in earlier.gpus}
-    gpus = tuple(
-        replace(gpu, free_bytes=max(gpu.free_bytes, before.get(gpu.id) or 0))
-        if gpu.free_bytes is not None
-        else gpu
-        for gpu in machine.gpus
-    )
-    available = max(machine.memory.available_bytes, earlier.memory.available_bytes)
-    return replace(machine, memory=replace(machine.memory, available_bytes=available), gpus=gpus)
+    before = {gpu.id: gpu for gpu in earlier.gpus}
+    memory = machine.memory
+    if not memory.by_hand and not earlier.memory.by_hand:
+        available = max(memory.available_bytes, earlier.memory.available_bytes)
+        memory = replace(memory, available_bytes=available)
+    gpus = tuple(_as_free_as(gpu, before.get(gpu.id)) for gpu in machine.gpus)
+    return replace(machine, memory=memory, gpus=gpus)
+
+
+def _as_free_as(gpu: Gpu, before: Gpu | None) -> Gpu:
+    """What a person says is free is so, whatever is loaded."""
+    if before is None or gpu.free_bytes is None or gpu.by_hand or before.by_hand:
+        return gpu
+    return replace(gpu, free_bytes=max(gpu.free_bytes, before.free_bytes or 0))

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from openshelf.errors import BadOverride, OpenshelfError
 from openshelf.hardware.facts import Machine
+from openshelf.hardware.overrides import Overrides, reset_overrides, with_overrides
+from openshelf.hardware.profiles import find_machine
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.hardware_facts import (
+    LongestContexts,
     MachineShelves,
     read_engine,
+    read_longest,
     read_machine,
     read_profiles,
     read_shelves,
     report_text,
+    typed_machine,
 )
+from openshelf.ui.models.hardware_values import entered_overrides
 from openshelf.ui.models.machine_facts import decides_alike, with_engine_of, without_our_model
+from openshelf.ui.pages.hardware_chooser import (
+    MachineChoice,
+    MachineChooser,
+    choices_by_maker,
+)
 from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
 from openshelf.ui.pages.hardware_found import FoundCard
 from openshelf.ui.sentences import error_details, error_text
@@ -46,6 +60,8 @@ class HardwarePage(Page):
         self._has_asked_engine = False
         self._profiles: tuple[Machine, ...] | None = None
         self._compared: list[Machine] = []
+        self._other: Machine | None = None
+        """The machine of *What fits*, where it is not this one."""
         self._context_length = services.settings.current.context_length
         self._number = 0
         self._task: Task | None = None
@@ -87,7 +103,10 @@ class HardwarePage(Page):
         self.copy_button.clicked.connect(self._on_copy)
         self.notice.acted.connect(self.refresh)
         self.fits.context_changed.connect(self._on_context_changed)
-        self.what_if.added.connect(self._on_added)
+        self.fits.choose_asked.connect(self._on_choose_fits)
+        self.what_if.add_asked.connect(self._on_choose_compared)
+        self.found.entered.connect(self._on_values_entered)
+        self.found.reset.connect(self._on_value_reset)
         self.what_if.removed.connect(self._on_removed)
 
     @override
@@ -182,7 +201,10 @@ class HardwarePage(Page):
             self._task.cancel()
         self._number += 1
         machines = [self._checked, *self._compared]
-        self.what_if.show_machines(self._compared, self._profiles or ())
+        if self._other is not None:
+            machines.append(self._other)
+        self.what_if.show_machines(self._compared)
+        self.fits.show_name("" if self._other is None else self._other.name)
         work = read_shelves(self._services, machines, self._context_length, self._number)
         self._task = self._bridge.submit("what fits", work, on_outcome=self._on_shelves_read)
 
@@ -190,12 +212,21 @@ class HardwarePage(Page):
         match outcome:
             case Succeeded(answer):
                 if answer.number == self._number:
-                    self.fits.show_shelf(answer.shelves[0])
-                    self.what_if.show_shelves(answer.shelves)
+                    fitting = answer.shelves[0 if self._other is None else -1]
+                    self.fits.show_shelf(fitting)
+                    self.what_if.show_shelves(answer.shelves[: len(self._compared) + 1])
+                    work = read_longest(self._services, fitting, answer.number)
+                    self._task = self._bridge.submit(
+                        "longest context", work, on_outcome=self._on_longest_read
+                    )
             case Failed(error):
                 self._show_error(error)
             case Cancelled():
                 pass
+
+    def _on_longest_read(self, outcome: Outcome[LongestContexts]) -> None:
+        if isinstance(outcome, Succeeded) and outcome.value.number == self._number:
+            self.fits.show_longest(outcome.value.lengths)
 
     def _show_error(self, error: BaseException) -> None:
         self.notice.show_message(
@@ -209,14 +240,65 @@ class HardwarePage(Page):
         self._context_length = context_length
         self._ask()
 
-    def _on_added(self, name: str) -> None:
-        known = {machine.name for machine in self._compared}
-        self._compared += [
-            machine
-            for machine in self._profiles or ()
-            if machine.name == name and name not in known
-        ]
+    def _on_choose_compared(self) -> None:
+        names = [machine.name for machine in self._compared]
+        choices = [choice for choice in self._choices() if choice.name not in names]
+        self._open_chooser(choices, self.what_if.add_button).chosen.connect(self.compare_with)
+
+    def _on_choose_fits(self) -> None:
+        this = self.tr("This machine")
+        choices = [MachineChoice("", this, this), *self._choices()]
+        self._open_chooser(choices, self.fits.machine_button).chosen.connect(self.show_fits_of)
+
+    def _choices(self) -> list[MachineChoice]:
+        return choices_by_maker(self._profiles or (), self.tr("Without a GPU"))
+
+    def _open_chooser(self, choices: list[MachineChoice], anchor: QWidget) -> MachineChooser:
+        chooser = MachineChooser(self, choices, typed_machine)
+        chooser.open_below(anchor)
+        return chooser
+
+    def compare_with(self, name: str) -> None:
+        """One more machine beside this one."""
+        if name not in [machine.name for machine in self._compared]:
+            self._compared.append(find_machine(name))
+            self._ask()
+
+    def show_fits_of(self, name: str) -> None:
+        """What fits another machine; an empty name goes back to this one."""
+        self._other = find_machine(name) if name else None
         self._ask()
+
+    def _on_values_entered(self, part: str, texts: dict[str, str]) -> None:
+        if self._machine is None:
+            return
+        before = self._services.settings.current.hardware
+        try:
+            overrides = entered_overrides(self._machine, before, part, texts)
+        except BadOverride as error:
+            if self.found.editor is not None:
+                field = error.name.rpartition(".")[2]
+                self.found.editor.show_problem(field, error_text(error))
+            return
+        self._keep(overrides)
+
+    def _on_value_reset(self, part: str, field: str) -> None:
+        overrides = self._services.settings.current.hardware
+        self._keep(reset_overrides(overrides, part, field))
+
+    def _keep(self, overrides: Overrides) -> None:
+        """In force at once, and for every later look at the machine."""
+        store = self._services.settings
+        kept = {part: dict(values) for part, values in overrides.items()}
+        try:
+            store.save(replace(store.current, hardware=kept))
+        except OpenshelfError as error:
+            self._show_error(error)
+        self.found.close_editor()
+        if self._machine is not None:
+            machine = with_overrides(self._machine, store.current.hardware)
+            self.machine_found.emit(machine)
+            self.set_machine(machine)
 
     def _on_removed(self, name: str) -> None:
         self._compared = [machine for machine in self._compared if machine.name != name]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QCoreApplication, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from openshelf.hardware.facts import Machine
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfRow
@@ -17,11 +16,13 @@ from openshelf.ui.widgets.buttons import Button, SegmentedControl
 from openshelf.ui.widgets.containers import Card
 from openshelf.ui.widgets.flow import FlowLayout
 from openshelf.ui.widgets.plain_table import Cell, PlainTable
-from openshelf.ui.widgets.text import TextLabel
+from openshelf.ui.widgets.text import TextLabel, set_property
 from openshelf.units import format_tokens
 from openshelf.wording import join_words
 
 CONTEXTS = (4096, 8192, 32768, 131072)
+MOST_COMPARED = 4
+"""More columns than these cannot be read."""
 
 
 def variant_words(ranked: RankedVariant) -> str:
@@ -33,10 +34,15 @@ class FitsCard(Card):
     """The best variant of each family here, where it would run and how fast."""
 
     context_changed = Signal(int)
+    choose_asked = Signal()
 
     def __init__(self, context_length: int) -> None:
         super().__init__(margin=18, spacing=10)
+        self._shelf: Shelf | None = None
+        self._longest: dict[str, int] | None = None
         row = QHBoxLayout()
+        self.machine_button = MachineChip("", self.tr("What fits which machine"))
+        self.machine_button.clicked.connect(self.choose_asked)
         self.title = TextLabel("", TextRole.HEADING, wrap=True)
         options = [(length, format_tokens(length)) for length in CONTEXTS]
         self.context = SegmentedControl(self.tr("Context"), options, context_length)
@@ -44,6 +50,11 @@ class FitsCard(Card):
         row.addWidget(self.title, 1)
         row.addWidget(self.context)
         self.body.addLayout(row)
+        line = QHBoxLayout()
+        line.addWidget(self.machine_button)
+        line.addStretch(1)
+        self.body.addLayout(line)
+        self.show_name("")
         self.table = PlainTable(self.tr("What fits this machine"))
         self.waiting = TextLabel(self.tr("Working it out…"), TextRole.BODY, "muted")
         self.none_line = TextLabel("", TextRole.SMALL, "muted", wrap=True)
@@ -56,13 +67,33 @@ class FitsCard(Card):
     def show_shelf(self, shelf: Shelf) -> None:
         self._show_title(shelf.context_length)
         self.waiting.hide()
-        headers = (self.tr("Family"), self.tr("Best variant"), self.tr("Where"), self.tr("Speed"))
+        if shelf is not self._shelf:
+            if _answer_of(shelf) != _answer_of(self._shelf):
+                self._longest = None
+            self._shelf = shelf
+        headers = (self.tr("Family"), self.tr("Best variant"), self.tr("Where"), self.tr("Speed"),
+                   self.tr("Longest context"))  # fmt: skip
         rows = [
             self._cells(row, row.recommended) for row in shelf.rows if row.recommended is not None
         ]
-        self.table.show_rows(headers, rows, (3, 4, 2, 2))
+        self.table.show_rows(headers, rows, (11, 12, 8, 9, 7))
         self.none_line.setText(none_fits([row for row in shelf.rows if row.recommended is None]))
         self.none_line.setVisible(bool(self.none_line.text()))
+
+    def show_longest(self, lengths: Mapping[str, int]) -> None:
+        """How far the context of each variant can grow, once that is known."""
+        if self._shelf is not None:
+            self._longest = dict(lengths)
+            self.show_shelf(self._shelf)
+
+    def show_name(self, name: str) -> None:
+        """Which machine it is about; empty for this one."""
+        shown = name or self.tr("This machine")
+        self.machine_button.setText(f"{shown.replace('&', '&&')} ▾")
+        self.machine_button.setAccessibleName(
+            self.tr("What fits which machine: {machine}").format(machine=shown)
+        )
+        set_property(self.machine_button, "active", "true" if name else "false")
 
     def _cells(self, row: ShelfRow, best: RankedVariant) -> tuple[Cell, ...]:
         return (
@@ -70,7 +101,14 @@ class FitsCard(Card):
             Cell(variant_words(best), tooltip=reason_sentences(best.reasons)),
             Cell(fit_words(best.fit)),
             Cell(speed_words(best.fit.speed)),
+            self._longest_cell(best),
         )
+
+    def _longest_cell(self, best: RankedVariant) -> Cell:
+        if self._longest is None:
+            return Cell("…", "muted")
+        length = self._longest.get(best.variant.target, best.fit.context_length_used)
+        return Cell(format_tokens(length))
 
     def _show_title(self, context_length: int) -> None:
         text = self.tr("What fits at {context} context")
@@ -78,6 +116,14 @@ class FitsCard(Card):
 
     def _on_context_changed(self, value: object) -> None:
         self.context_changed.emit(int(str(value)))
+
+
+def _answer_of(shelf: Shelf | None) -> tuple[object, ...]:
+    """What decides whether earlier lengths may stay until the new ones are there."""
+    if shelf is None:
+        return ()
+    best = [row.recommended.variant.target for row in shelf.rows if row.recommended is not None]
+    return (shelf.machine.name, shelf.context_length, *best)
 
 
 def none_fits(rows: Sequence[ShelfRow]) -> str:
@@ -113,9 +159,9 @@ class MachineChip(Button):
 
 
 class WhatIfCard(Card):
-    """The families on this machine beside known others; `added` and `removed` carry a name."""
+    """The families on this machine beside known others; `removed` carries a name."""
 
-    added = Signal(str)
+    add_asked = Signal()
     removed = Signal(str)
 
     def __init__(self) -> None:
@@ -131,9 +177,7 @@ class WhatIfCard(Card):
         self.body.addWidget(self._chips)
         self.add_button = MachineChip(self.tr("Add…"), self.tr("Compare with another machine"))
         self.add_button.setProperty("active", "false")
-        self._menu = QMenu(self)
-        self._menu.triggered.connect(self._on_triggered)
-        self.add_button.setMenu(self._menu)
+        self.add_button.clicked.connect(self.add_asked)
         self._flow.addWidget(self.add_button)
         self._buttons: dict[str, MachineChip] = {}
         self.table = PlainTable(self.tr("What would fit other machines"))
@@ -142,8 +186,8 @@ class WhatIfCard(Card):
         self.none_line.hide()
         self.body.addWidget(self.none_line)
 
-    def show_machines(self, compared: Sequence[Machine], profiles: Sequence[Machine]) -> None:
-        """One button for each machine compared, and a menu with the others."""
+    def show_machines(self, compared: Sequence[Machine]) -> None:
+        """One button for each machine compared, and one to add others."""
         names = [machine.name for machine in compared]
         for name in [known for known in self._buttons if known not in names]:
             button = self._buttons.pop(name)
@@ -160,11 +204,7 @@ class WhatIfCard(Card):
                 self._buttons[name] = button
                 self._flow.addWidget(button)
         self._flow.addWidget(self.add_button)
-        self._menu.clear()
-        for machine in profiles:
-            if machine.name not in names:
-                self._menu.addAction(machine.name.replace("&", "&&")).setData(machine.name)
-        self.add_button.setEnabled(bool(self._menu.actions()))
+        self.add_button.setEnabled(len(names) < MOST_COMPARED)
 
     def show_shelves(self, shelves: Sequence[Shelf]) -> None:
         """The first is this machine's; each names its machine."""
@@ -188,9 +228,6 @@ class WhatIfCard(Card):
             return Cell(self.tr("none"), "muted", why_none(row) if row is not None else "")
         words = f"{variant_words(best)} · {speed_words(best.fit.speed)}"
         return Cell(words, tooltip=fit_words(best.fit))
-
-    def _on_triggered(self, action: QAction) -> None:
-        self.added.emit(str(action.data()))
 
     def _on_removed(self) -> None:
         self.removed.emit(str(self.sender().property("machine")))
