@@ -30,6 +30,8 @@ from openshelf.engine.protocol import (
     Ping,
     Plan,
     Pong,
+    ProjectorDryRun,
+    ProjectorLaidOut,
     PromptProgress,
     Refused,
     Request,
@@ -197,6 +199,26 @@ class Engine:
                 connection,
                 lambda number: DryRun(number, location, plan, from_log),
                 DryRunResult,
+                cancel=cancel,
+                seconds=DRY_RUN_SECONDS,
+            )
+
+    def projector_dry_run(
+        self, path: Path, *, use_gpu: bool = False, cancel: CancelToken | None = None
+    ) -> ProjectorLaidOut:
+        """What loading the projector at `path` would take, without its weights.
+
+        Never beside a loaded model. Raises what `dry_run` does; EngineFailed (not_measurable)
+        where this engine build does not tell.
+        """
+        location = str(path.absolute())
+        with self._job("dry_run", location) as connection:
+            if self.loaded is not None:
+                raise EngineFailed("busy")
+            return self._run(
+                connection,
+                lambda number: ProjectorDryRun(number, location, use_gpu),
+                ProjectorLaidOut,
                 cancel=cancel,
                 seconds=DRY_RUN_SECONDS,
             )
