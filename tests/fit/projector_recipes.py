@@ -5,6 +5,7 @@ Shapes are those of the published files named beside them, or smaller ones of th
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -286,6 +287,27 @@ def lfm2(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorR
     return ProjectorRecipe("lfm2", embd, n_ff, heads, layers, text, keys, extra)
 
 
+def phi4(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
+    extra = _patches(embd, 16) | _positions(embd, 256) | _norm("v.post_ln", embd)
+    extra |= _linear("mm.0", embd, text) | _linear("mm.2", text, text)
+    keys = {"image_size": 256, "patch_size": 16, "image_min_pixels": 65536}
+    keys["image_max_pixels"] = 921600
+    return ProjectorRecipe("phi4", embd, n_ff, heads, layers, text, keys, extra)
+
+
+def janus(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
+    extra = _patches(embd, 16) | _positions(embd, 576) | _norm("v.post_ln", embd)
+    extra |= _linear("mm.0", embd, text) | _linear("mm.1", text, text)
+    keys = {"image_size": 384, "patch_size": 16}
+    return ProjectorRecipe("janus_pro", embd, n_ff, heads, layers, text, keys, extra)
+
+
+def lightonocr(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
+    recipe = pixtral(embd, n_ff, heads, layers, text, merges=True)
+    extra = {name: shape for name, shape in recipe.extra.items() if "img_break" not in name}
+    return dataclasses.replace(recipe, type="lightonocr", extra=extra)
+
+
 def kimivl(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
     extra = _patches(embd, 14) | _positions(embd, 64 * 64) | _norm("v.post_ln", embd)
     extra |= _norm("mm.input_norm", embd) | _linear("mm.1", embd * 4, embd * 4)
@@ -352,6 +374,21 @@ RECIPES: dict[str, ProjectorRecipe] = {
     "qwen2.5-vl-72b": qwen_vl("qwen2.5vl_merger", 1280, 3456, 16, 32, 14, 8192),
     "qwen3-vl-4b": qwen3_vl(1024, 4096, 16, 24, 2560),
     "qwen3-vl-30b": qwen3_vl(1152, 4304, 16, 27, 2048),
+    "qwen3-vl-2b": qwen3_vl(1024, 4096, 16, 24, 2048),
+    "qwen3-vl-8b": qwen3_vl(1152, 4304, 16, 27, 4096),
+    "qwen3-vl-32b": qwen3_vl(1152, 4304, 16, 27, 5120),
+    "internvl3-1b": internvl(1024, 4096, 16, 24, 896),
+    "llava-1.6-mistral-7b": llava(1024, 4096, 16, 23, 4096),
+    "phi4-vision": phi4(1152, 4304, 16, 27, 5120),
+    "janus-pro-7b": janus(1024, 4096, 16, 24, 4096),
+    "lightonocr-1b": lightonocr(1024, 4096, 16, 24, 1024),
+    "smolvlm-256m": siglip("idefics3", 768, 3072, 12, 12, 512, 16, 576, 4),
+    "gemma3-12b": siglip("gemma3", 1152, 4304, 16, 27, 896, 14, 3840, 4),
+    "qwen2-vl-2b": qwen_vl("qwen2vl_merger", 1280, 5120, 16, 32, 14, 1536),
+    "minicpm-v-4": minicpmv(1152, 4304, 16, 27, 2560),
+    "gemma4-26b": gemma4v(1152, 4304, 16, 27, 2816),
+    "ultravox-0.5-8b": whisper("ultravox", 1280, 5120, 20, 32, 4096),
+    "voxtral-small-24b": whisper("voxtral", 1280, 5120, 20, 32, 5120),
     "pixtral-12b": pixtral(1024, 4096, 16, 24, 5120, merges=False),
     "mistral-small-3.1": pixtral(1024, 4096, 16, 24, 5120, merges=True),
     "llama4-scout": llama4(1408, 5632, 16, 34, 5120),
