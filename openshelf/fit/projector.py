@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openshelf.errors import CorruptModel
+from openshelf.gguf.checks import PROJECTOR
 from openshelf.gguf.header import Header
 from openshelf.gguf.tensors import TensorInfo, align
 
@@ -103,9 +104,7 @@ _VISION: dict[str, _Family] = {
     "glm4v": _Family(_GLM, side=46, merge=2),
     "gemma4v": _Family((_Moment(1, 3, 3),), side=16, merge=3),
 }
-_AUDIO: dict[str, _Family] = {
-    name: _Family(_WHISPER) for name in ("ultravox", "voxtral", "qwen2a")
-}
+_AUDIO: dict[str, _Family] = {name: _Family(_WHISPER) for name in ("ultravox", "voxtral", "qwen2a")}
 _SAME = {("qwen2.5o", "vision"): "qwen2.5vl_merger", ("qwen2.5o", "audio"): "qwen2a"}
 _BOUND = _Family((_Moment(1, 9, 3, 5),), side=_LARGEST_SIDE, has_class=True, has_mask=True)
 
@@ -113,7 +112,7 @@ _BOUND = _Family((_Moment(1, 9, 3, 5),), side=_LARGEST_SIDE, has_class=True, has
 def projector_from_header(header: Header) -> Projector:
     """The projector in a file of architecture `clip`. Raises CorruptModel for any other."""
     parts = [part for part in ("vision", "audio") if header.get(f"has_{part}_encoder") is True]
-    if header.architecture != "clip" or not parts:
+    if header.architecture != PROJECTOR or not parts:
         raise CorruptModel(why="not_a_projector", detail=header.architecture)
     types = [_type(header, part) for part in parts]
     buffers = [_buffer(header, part, kind) for part, kind in zip(parts, types, strict=True)]
@@ -199,7 +198,9 @@ def _merge(header: Header, family: _Family) -> int:
 def _feed_forward(header: Header, part: str) -> int:
     """From the tensors: old files leave the key at 0."""
     name = f"{part[0]}.blk.0.ffn_"
-    shapes = [t.shape for t in header.tensors if t.name in (f"{name}up.weight", f"{name}down.weight")]
+    shapes = [
+        t.shape for t in header.tensors if t.name in (f"{name}up.weight", f"{name}down.weight")
+    ]
     widths = [max(shape) for shape in shapes]
     return max([_number(header, f"{part}.feed_forward_length"), *widths])
 

@@ -54,6 +54,7 @@ TEMPLATES: dict[str, str] = {
     "CorruptModel.missing_key": "{path} is not a usable model file: it lacks {detail}.",
     "CorruptModel.template_too_long": "{path} has a chat template that is far too long ({detail}).",
     "CorruptModel.shard": "{path} does not belong to the other parts of this model ({detail}).",
+    "CorruptModel.not_a_projector": "{path} is not a projector (mmproj) for pictures or sound.",
     "CorruptModel.no_tensors": "{path} holds no weights.",
     "CorruptCatalog": "{path} is not what it should be: {detail}. Installing Openshelf again brings it back.",
     "UnsafeName": "The name {name!r} would leave the folder it belongs in, so it was refused.",

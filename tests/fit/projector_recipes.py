@@ -205,8 +205,18 @@ def qwen_vl(
     if is_25:
         keys["n_wa_pattern"] = 8
     layer = plain_layer(embd, n_ff, has_gate=is_25, is_norm_biased=not is_25)
-    return ProjectorRecipe(kind, embd, n_ff, heads, layers, text, keys, extra, layer=layer,
-                           top={"clip.use_silu": True, "clip.use_gelu": False} if is_25 else {})
+    return ProjectorRecipe(
+        kind,
+        embd,
+        n_ff,
+        heads,
+        layers,
+        text,
+        keys,
+        extra,
+        layer=layer,
+        top={"clip.use_silu": True, "clip.use_gelu": False} if is_25 else {},
+    )
 
 
 def qwen3_vl(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
@@ -220,10 +230,14 @@ def qwen3_vl(embd: int, n_ff: int, heads: int, layers: int, text: int) -> Projec
         extra |= _linear(f"{start}.fc2", embd * 4, text)
     keys = {"image_size": 768, "patch_size": 16, "spatial_merge_size": 2}
     layer = plain_layer(embd, n_ff, has_fused_qkv=True)
-    return ProjectorRecipe("qwen3vl_merger", embd, n_ff, heads, layers, text, keys, extra, layer=layer)
+    return ProjectorRecipe(
+        "qwen3vl_merger", embd, n_ff, heads, layers, text, keys, extra, layer=layer
+    )
 
 
-def pixtral(embd: int, n_ff: int, heads: int, layers: int, text: int, *, merges: bool) -> ProjectorRecipe:
+def pixtral(
+    embd: int, n_ff: int, heads: int, layers: int, text: int, *, merges: bool
+) -> ProjectorRecipe:
     """With `merges` as Mistral Small 3.1 has it, without as Pixtral 12B."""
     patch = 14 if merges else 16
     extra = _patches(embd, patch, has_bias=False) | _norm("v.pre_ln", embd, has_bias=False)
@@ -234,8 +248,18 @@ def pixtral(embd: int, n_ff: int, heads: int, layers: int, text: int, *, merges:
         extra |= {"mm.input_norm.weight": (embd,), "mm.patch_merger.weight": (embd * 4, embd)}
         keys["spatial_merge_size"] = 2
     layer = plain_layer(embd, n_ff, has_gate=True, has_bias=False)
-    return ProjectorRecipe("pixtral", embd, n_ff, heads, layers, text, keys, extra, layer=layer,
-                           top={"clip.use_silu": True, "clip.use_gelu": False})
+    return ProjectorRecipe(
+        "pixtral",
+        embd,
+        n_ff,
+        heads,
+        layers,
+        text,
+        keys,
+        extra,
+        layer=layer,
+        top={"clip.use_silu": True, "clip.use_gelu": False},
+    )
 
 
 def internvl(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
@@ -257,12 +281,16 @@ def llama4(embd: int, n_ff: int, heads: int, layers: int, text: int) -> Projecto
     return ProjectorRecipe("llama4", embd, n_ff, heads, layers, text, keys, extra)
 
 
-def llava(embd: int, n_ff: int, heads: int, layers: int, text: int, image: int = 336) -> ProjectorRecipe:
+def llava(
+    embd: int, n_ff: int, heads: int, layers: int, text: int, image: int = 336
+) -> ProjectorRecipe:
     extra = _patches(embd, 14, has_bias=False) | _positions(embd, (image // 14) ** 2 + 1)
     extra |= {"v.class_embd": (embd,)} | _norm("v.pre_ln", embd)
     extra |= _linear("mm.0", embd, text) | _linear("mm.2", text, text)
     keys = {"image_size": image, "patch_size": 14}
-    return ProjectorRecipe("mlp", embd, n_ff, heads, layers, text, keys, extra, top={"clip.use_gelu": False})
+    return ProjectorRecipe(
+        "mlp", embd, n_ff, heads, layers, text, keys, extra, top={"clip.use_gelu": False}
+    )
 
 
 def minicpmv(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
@@ -275,8 +303,17 @@ def minicpmv(embd: int, n_ff: int, heads: int, layers: int, text: int) -> Projec
     for part in ("q", "kv", "post"):
         extra |= _norm(f"resampler.ln_{part}", text)
     keys = {"image_size": 448, "patch_size": 14}
-    return ProjectorRecipe("resampler", embd, n_ff, heads, layers, text, keys, extra,
-                           top={"clip.minicpmv_version": numpy.int32(3)})
+    return ProjectorRecipe(
+        "resampler",
+        embd,
+        n_ff,
+        heads,
+        layers,
+        text,
+        keys,
+        extra,
+        top={"clip.minicpmv_version": numpy.int32(3)},
+    )
 
 
 def lfm2(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
@@ -327,8 +364,18 @@ def glm4v(embd: int, n_ff: int, heads: int, layers: int, text: int, merged: int)
     extra |= {"mm.patch_merger.weight": (2, 2, embd, text), "mm.patch_merger.bias": (text,)}
     keys = {"image_size": 336, "patch_size": 14, "spatial_merge_size": 2}
     layer = plain_layer(embd, n_ff, has_gate=True, has_bias=False, has_fused_qkv=True)
-    return ProjectorRecipe("glm4v", embd, n_ff, heads, layers, text, keys, extra, layer=layer,
-                           top={"clip.use_silu": True, "clip.use_gelu": False})
+    return ProjectorRecipe(
+        "glm4v",
+        embd,
+        n_ff,
+        heads,
+        layers,
+        text,
+        keys,
+        extra,
+        layer=layer,
+        top={"clip.use_silu": True, "clip.use_gelu": False},
+    )
 
 
 def gemma4v(embd: int, n_ff: int, heads: int, layers: int, text: int) -> ProjectorRecipe:
@@ -342,7 +389,9 @@ def gemma4v(embd: int, n_ff: int, heads: int, layers: int, text: int) -> Project
     return ProjectorRecipe("gemma4v", embd, n_ff, heads, layers, text, keys, extra, layer=layer)
 
 
-def whisper(kind: str, embd: int, n_ff: int, heads: int, layers: int, text: int, *, mels: int = 128) -> ProjectorRecipe:
+def whisper(
+    kind: str, embd: int, n_ff: int, heads: int, layers: int, text: int, *, mels: int = 128
+) -> ProjectorRecipe:
     """ultravox, voxtral or qwen2a: Whisper's encoder and a small projector."""
     extra = _positions(embd, 1500, "a") | _norm("a.post_ln", embd)
     extra |= {"a.conv1d.1.weight": (3, mels, embd), "a.conv1d.1.bias": (1, embd)}
@@ -360,7 +409,9 @@ def whisper(kind: str, embd: int, n_ff: int, heads: int, layers: int, text: int,
     else:
         extra |= _linear("mm.a.fc", embd, text)
     layer = plain_layer(embd, n_ff, no_key_bias=True)
-    return ProjectorRecipe(kind, embd, n_ff, heads, layers, text, keys, extra, part="audio", layer=layer)
+    return ProjectorRecipe(
+        kind, embd, n_ff, heads, layers, text, keys, extra, part="audio", layer=layer
+    )
 
 
 RECIPES: dict[str, ProjectorRecipe] = {
@@ -406,3 +457,25 @@ RECIPES: dict[str, ProjectorRecipe] = {
     "voxtral-mini-3b": whisper("voxtral", 1280, 5120, 20, 32, 3072),
     "qwen2-audio-7b": whisper("qwen2a", 1280, 5120, 20, 32, 4096),
 }
+
+
+BOUNDED: dict[str, ProjectorRecipe] = {
+    "paddleocr": dataclasses.replace(
+        kimivl(1152, 4304, 16, 27, 1024),
+        type="paddleocr",
+        keys={
+            "image_size": 384, "patch_size": 14,
+            "image_min_pixels": 147384, "image_max_pixels": 2822400,
+        },
+    ),
+    "kimik25": dataclasses.replace(kimivl(1152, 4304, 16, 27, 7168), type="kimik25"),
+    "glm5v": dataclasses.replace(
+        glm4v(1536, 4096, 12, 24, 4096, 13696),
+        type="glm5v",
+        keys={
+            "image_size": 336, "patch_size": 14, "spatial_merge_size": 2, "swiglu_clamp": 7.0,
+            "image_min_pixels": 12544, "image_max_pixels": 9633792,
+        },
+    ),
+}  # fmt: skip
+"""Known to the engine and not to the table."""
