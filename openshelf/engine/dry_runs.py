@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from openshelf.engine.process import Engine
-from openshelf.engine.protocol import DryRunResult, Plan
+from openshelf.engine.protocol import DryRunResult, Plan, ProjectorLaidOut
 from openshelf.errors import EngineFailed
 from openshelf.tasks import CancelToken
+
+R = TypeVar("R")
 
 IDLE_SECONDS = 30.0
 """A second worker holds a driver's context on the GPU, so that it does not stay for long."""
@@ -35,16 +38,15 @@ class DryRuns:
 
     def dry_run(self, path: Path, plan: Plan, cancel: CancelToken | None = None) -> DryRunResult:
         """What a load would take. Raises what `Engine.dry_run` does, save busy."""
-        try:
-            return self._main.dry_run(path, plan, cancel)
-        except EngineFailed as error:
-            if error.why != "busy":
-                raise
-        with self._lock:
-            try:
-                return self._beside().dry_run(path, plan, cancel)
-            finally:
-                self._end_later()
+        return self._run(lambda engine: engine.dry_run(path, plan, cancel))
+
+    def projector_dry_run(
+        self, path: Path, *, use_gpu: bool = False, cancel: CancelToken | None = None
+    ) -> ProjectorLaidOut:
+        """What a projector would take. Raises what `Engine.projector_dry_run` does, save busy."""
+        return self._run(
+            lambda engine: engine.projector_dry_run(path, use_gpu=use_gpu, cancel=cancel)
+        )
 
     def close(self) -> None:
         """End the second worker; there is none from then on."""
@@ -54,6 +56,18 @@ class DryRuns:
             second.close()  # ends a dry run under way, which holds the lock
         with self._lock:
             self._end_second()
+
+    def _run(self, ask: Callable[[Engine], R]) -> R:
+        try:
+            return ask(self._main)
+        except EngineFailed as error:
+            if error.why != "busy":
+                raise
+        with self._lock:
+            try:
+                return ask(self._beside())
+            finally:
+                self._end_later()
 
     def _beside(self) -> Engine:
         if self._closed:

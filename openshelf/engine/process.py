@@ -30,6 +30,8 @@ from openshelf.engine.protocol import (
     Ping,
     Plan,
     Pong,
+    ProjectorDryRun,
+    ProjectorLaidOut,
     PromptProgress,
     Refused,
     Request,
@@ -38,15 +40,13 @@ from openshelf.engine.protocol import (
     Unload,
     Unloaded,
 )
+from openshelf.engine.refusals import error_of
 from openshelf.errors import (
     CancelledByUser,
     CorruptModel,
     EngineDied,
     EngineFailed,
     NotFound,
-    OpenshelfError,
-    OutOfMemory,
-    UnsupportedArchitecture,
 )
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Progress, Report, no_report
@@ -201,6 +201,26 @@ class Engine:
                 seconds=DRY_RUN_SECONDS,
             )
 
+    def projector_dry_run(
+        self, path: Path, *, use_gpu: bool = False, cancel: CancelToken | None = None
+    ) -> ProjectorLaidOut:
+        """What loading the projector at `path` would take, without its weights.
+
+        Never beside a loaded model. Raises what `dry_run` does; EngineFailed (not_measurable)
+        where this engine build does not tell.
+        """
+        location = str(path.absolute())
+        with self._job("dry_run", location) as connection:
+            if self.loaded is not None:
+                raise EngineFailed("busy")
+            return self._run(
+                connection,
+                lambda number: ProjectorDryRun(number, location, use_gpu),
+                ProjectorLaidOut,
+                cancel=cancel,
+                seconds=DRY_RUN_SECONDS,
+            )
+
     def ping(self) -> float:
         """Seconds to an answer, also while it works. Raises EngineDied, EngineFailed (hung)."""
         started = time.monotonic()
@@ -243,7 +263,7 @@ class Engine:
             finally:
                 connection.during = ""
         except _RefusedByWorker as refused:
-            raise _as_error(refused.event, name) from None
+            raise error_of(refused.event, name) from None
         except EngineDied as death:
             if self._closed:
                 raise CancelledByUser from death
@@ -372,19 +392,3 @@ def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> No
         raise NotFound("file", file.location) from error
     if size != file.size_bytes:
         raise CorruptModel(file.location, "size_changed", f"{size} ≠ {file.size_bytes}")
-
-
-def _as_error(refused: Refused, path: str) -> OpenshelfError:
-    match refused.why:
-        case "cancelled":
-            return CancelledByUser()
-        case "bad_header":
-            return CorruptModel(path, refused.detail, refused.tail)
-        case "corrupt":
-            return CorruptModel(path, "refused_by_engine", refused.detail)
-        case "out_of_memory":
-            return OutOfMemory("out_of_memory", refused.detail, refused.tail)
-        case "unsupported_architecture":
-            return UnsupportedArchitecture(refused.detail)
-        case _:
-            return EngineFailed(refused.why, refused.detail, refused.tail)

@@ -122,6 +122,14 @@ class DryRun(Request):
     from_log: bool = False
 
 
+@dataclass(frozen=True)
+class ProjectorDryRun(Request):
+    """Lay the projector at `path` out, on the first GPU where `use_gpu`, else on the CPU."""
+
+    path: str
+    use_gpu: bool = False
+
+
 # --- answers ------------------------------------------------------------------------------------
 
 
@@ -207,6 +215,14 @@ class DryRunResult(Event):
 
 
 @dataclass(frozen=True)
+class ProjectorLaidOut(Event):
+    """What a projector takes as soon as it is loaded, without caches of its own."""
+
+    devices: tuple[DeviceBytes, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class PromptProgress(Event):
     done_tokens: int
     total_tokens: int
@@ -259,7 +275,7 @@ _MESSAGES: dict[str, type[Any]] = {
     for cls in (
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
-        DryRunResult,
+        DryRunResult, ProjectorDryRun, ProjectorLaidOut,
     )
 }  # fmt: skip
 

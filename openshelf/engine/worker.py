@@ -32,6 +32,8 @@ from openshelf.engine.protocol import (
     LoadProgress,
     Ping,
     Pong,
+    ProjectorDryRun,
+    ProjectorLaidOut,
     ProtocolError,
     Refused,
     Request,
@@ -126,7 +128,7 @@ class Worker:
             case Stop():
                 if (job := self._jobs.get(message.target)) is not None:
                     job.stop.set()
-            case ListDevices() | Load() | Chat() | Unload() | DryRun():
+            case ListDevices() | Load() | Chat() | Unload() | DryRun() | ProjectorDryRun():
                 job = self._jobs[message.id] = _Job(message)
                 self._queue.put(job)
             case _:
@@ -159,6 +161,8 @@ class Worker:
                 return self._load(request, stop)
             case DryRun():
                 return self._dry_run(request, stop)
+            case ProjectorDryRun():
+                return self._projector_dry_run(request)
             case Chat():
                 if self._generator is None:
                     raise Refusal("no_model")
@@ -213,6 +217,13 @@ class Worker:
         from openshelf.engine.worker_dryrun import dry_run
 
         return dry_run(request, devices, log, stop)
+
+    def _projector_dry_run(self, request: ProjectorDryRun) -> ProjectorLaidOut:
+        _check_header(request.path)
+        self._llama()
+        from openshelf.engine.worker_projector import projector_dry_run
+
+        return projector_dry_run(request)
 
     def _unload(self) -> None:
         model, self._model, self._generator = self._model, None, None

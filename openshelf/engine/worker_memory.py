@@ -11,7 +11,7 @@ import ctypes
 import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import llama_cpp.llama_cpp as lib
 from llama_cpp._ctypes_extensions import load_shared_library
@@ -24,6 +24,7 @@ _TENSORS_SYMBOL = "_Z29llama_internal_get_tensor_mapB5cxx11PK11llama_model"
 """The name says that its strings are libstdc++'s, as they are read here."""
 _MOST_NODES = 256
 _MOST_TENSORS = 1 << 20
+N = TypeVar("N", bound=ctypes.Structure)
 
 
 class _Figures(ctypes.Structure):
@@ -49,7 +50,7 @@ class _Node(ctypes.Structure):
     )
 
 
-class _Map(ctypes.Structure):
+class Map(ctypes.Structure):
     """std::map as libstdc++ keeps it: an unused comparison, the head node, the count."""
 
     _fields_ = (
@@ -122,7 +123,7 @@ def _tensor_bytes(model: Any) -> dict[str, int] | None:
     count, rest = divmod(room, ctypes.sizeof(_Entry))
     if rest or not 0 < count <= _MOST_TENSORS:
         return None
-    names = _Names()
+    names = DeviceNames()
     sums: dict[str, int] = {}
     for entry in (_Entry * count).from_address(vector.first):
         if not entry.tensor or names.tensor_name(entry.tensor) != _text_of(entry):
@@ -144,40 +145,40 @@ def breakdown(context: Any) -> tuple[DeviceBytes, ...] | None:
     function = getattr(lib._lib, _SYMBOL, None) if sys.platform == "linux" else None
     if function is None:
         return None
-    function.restype, function.argtypes = _Map, [ctypes.c_void_p]
-    tree = function(ctypes.cast(context, ctypes.c_void_p))
-    found = _nodes(tree)
+    function.restype, function.argtypes = Map, [ctypes.c_void_p]
+    found = nodes(function(ctypes.cast(context, ctypes.c_void_p)), _Node)
     if found is None:
         return None
-    names = _Names()
+    names = DeviceNames()
     sums: dict[str, list[int]] = {HOST: [0, 0, 0]}
-    for buffer_type, figures in found:
-        row = sums.setdefault(names.device_of(buffer_type), [0, 0, 0])
+    for node in found:
+        row = sums.setdefault(names.device_of(node.buffer_type), [0, 0, 0])
+        figures = node.figures
         for index, size in enumerate((figures.model, figures.context, figures.compute)):
             row[index] += size
     return tuple(DeviceBytes(device, *row) for device, row in sums.items())
 
 
-def _nodes(tree: _Map) -> list[tuple[int, _Figures]] | None:
+def nodes(tree: Map, kind: type[N]) -> list[N] | None:
     """What the tree holds; None where it does not look like one (another standard library).
 
-    Its few nodes are not given back: 64 bytes for each buffer type.
+    `kind` has `left` and `right`. The few nodes are not given back: 64 bytes each.
     """
     if not 0 < tree.count <= _MOST_NODES:
         return None
-    found: list[tuple[int, _Figures]] = []
+    found: list[N] = []
     left: list[int | None] = [tree.root]
     while left and len(found) <= tree.count:
         address = left.pop()
         if address:
-            node = _Node.from_address(address)
-            found.append((node.buffer_type, node.figures))
+            node: Any = kind.from_address(address)
+            found.append(node)
             left += [node.left, node.right]
     return found if len(found) == tree.count else None
 
 
-class _Names:
-    """The device a buffer type belongs to; all that lies in the host's memory is the CPU's."""
+class DeviceNames:
+    """What devices are called; all that lies in the host's memory is the CPU's."""
 
     def __init__(self) -> None:
         self._base = load_shared_library("ggml-base", lib._base_path)
@@ -208,9 +209,12 @@ class _Names:
         return self.device_of(kind), -(-size // alignment) * alignment
 
     def device_of(self, buffer_type: int) -> str:
+        """The device that a buffer type belongs to."""
         if self._base.ggml_backend_buft_is_host(buffer_type):
             return HOST
-        device = self._base.ggml_backend_buft_get_device(buffer_type)
+        return self.name_of(self._base.ggml_backend_buft_get_device(buffer_type))
+
+    def name_of(self, device: int | None) -> str:
         if not device or self._base.ggml_backend_dev_type(device) not in (1, 2):
             return HOST
         return (self._base.ggml_backend_dev_name(device) or b"").decode("utf-8", "replace")

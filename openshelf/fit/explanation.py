@@ -6,6 +6,7 @@ import enum
 
 from openshelf.fit.memory import ModelShape
 from openshelf.fit.placing import Placed, Room
+from openshelf.fit.projector import Projector
 from openshelf.reasons import Reason
 
 
@@ -28,10 +29,21 @@ def explain(
     reasons = [_main_reason(shape, placed, room, verdict)]
     if not shape.known:
         reasons.append(Reason("fit_upper_bound", {"architecture": shape.architecture or "?"}))
+    if shape.projector is not None:
+        reasons.append(_about_projector(shape.projector, text_only=placed.request.text_only))
     if placed.request.experts_on_cpu and verdict.fits:
         data = {"layers": placed.request.experts_on_cpu, "n_layers": shape.n_layers}
         reasons.append(Reason("fit_experts_on_cpu", data))
     return tuple(reasons)
+
+
+def _about_projector(projector: Projector, *, text_only: bool) -> Reason:
+    data = {"type": projector.type or "?", "size_bytes": projector.total_bytes}
+    if text_only:
+        return Reason("fit_projector_left_out", data)
+    if projector.basis == "bound":
+        return Reason("fit_projector_bound", data)
+    return Reason("fit_projector_counted", data)
 
 
 def _main_reason(shape: ModelShape, placed: Placed, room: Room, verdict: FitVerdict) -> Reason:
@@ -49,7 +61,8 @@ def _main_reason(shape: ModelShape, placed: Placed, room: Room, verdict: FitVerd
         case FitVerdict.DOES_NOT_FIT:
             return Reason("fit_too_large", figures | {"missing_bytes": max(0, needed - budget)})
         case FitVerdict.UNKNOWN:
-            return Reason("fit_check_with_engine", figures)
+            code = "fit_check_projector" if shape.known else "fit_check_with_engine"
+            return Reason(code, figures)
 
 
 def shortest_pool(placed: Placed, room: Room) -> str:

@@ -40,6 +40,8 @@ class FitRequest:
     gpu_layers: int | None = None
     tensor_split: tuple[float, ...] = ()
     experts_on_cpu: int = 0
+    text_only: bool = False
+    """Leave the model's projector out."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def estimate(
     is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.n_layers
     buffer = pipeline_buffer if is_pipeline and not has_cpu_experts else compute_buffer
     result = []
+    projector_bytes, projector_at = _projector(shape, request, spans)
     for index, span in enumerate(spans):
         device = placement.devices[index - 1] if index else None
         layers = range(span.start, min(span.stop, shape.n_layers))
@@ -170,11 +173,20 @@ def estimate(
                 weights_bytes=_weights(shape, request, layers, part, spans[0].stop),
                 kv_cache_bytes=kv_cache_bytes(shape, request, layers),
                 compute_buffer_bytes=buffer(shape, step, part) if has_work else 0,
+                projector_bytes=projector_bytes if index == projector_at else 0,
                 overhead_bytes=device.overhead_bytes if device else _process_bytes(shape, step),
                 overhead_basis=device.overhead_basis if device else "process",
             )
         )
     return tuple(result)
+
+
+def _projector(shape: ModelShape, request: FitRequest, spans: tuple[range, ...]) -> tuple[int, int]:
+    """What the projector takes, and which device holds it: the first GPU with layers, else the
+    CPU."""
+    if shape.projector is None or request.text_only:
+        return 0, 0
+    return shape.projector.total_bytes, next((i for i, span in enumerate(spans) if i and span), 0)
 
 
 def layer_spans(n_layers: int, placement: Placement) -> tuple[range, ...]:

@@ -20,6 +20,11 @@ def find_remedies(
 ) -> tuple[Reason, ...]:
     """In the order in which a person should try them; the server is always the last."""
     remedies = []
+    if shape.projector is not None and not request.text_only:
+        text_only = dataclasses.replace(request, text_only=True)
+        if place(shape, text_only, room).fits:
+            size = shape.projector.total_bytes
+            remedies.append(Reason("fit_without_projector", {"size_bytes": size}))
     if shape.weights_bytes < sum(room.budgets.values()):
         remedies.extend(_smaller_contexts(shape, request, room))
     largest = _largest_weights(shape, placed, room)

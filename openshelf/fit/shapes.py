@@ -25,6 +25,7 @@ from openshelf.fit.caches import (
     trunk_layers,
     uniform_caches,
 )
+from openshelf.fit.projector import Projector
 from openshelf.gguf.header import Header
 from openshelf.gguf.tensors import TensorInfo
 
@@ -106,6 +107,8 @@ class ModelShape:
     is_parallel: bool = False
     """Attention and feed-forward part both start from the layer's input."""
     memory_class: str = ""
+    projector: Projector | None = None
+    """Of a file beside the model's own."""
 
     @functools.cached_property
     def layer_caches(self) -> LayerCaches:

@@ -14,6 +14,7 @@ from openshelf.fit.explanation import explain
 from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_context
 from openshelf.fit.placing import Placed, Room, place
 from openshelf.fit.pools import budgets, unused_gpus, usable_gpus
+from openshelf.fit.projector import Projector
 from openshelf.fit.remedies import find_remedies
 from openshelf.fit.speed import Range as Range
 from openshelf.fit.speed import Speed as Speed
@@ -56,6 +57,7 @@ class Fit:
     plan: Plan | None
     """None where nothing can be loaded."""
     shape_source: str = "header"
+    projector: Projector | None = None
 
     @property
     def total_bytes(self) -> int:
@@ -83,6 +85,8 @@ class Fit:
             "n_layers": self.n_layers,
             "tensor_split": list(request.tensor_split),
             "experts_on_cpu": request.experts_on_cpu,
+            "text_only": request.text_only,
+            "projector": None if self.projector is None else self.projector.as_json(),
             "devices": [device.as_json() for device in self.devices],
             "pools": [
                 {"id": p.id, "budget_bytes": p.budget_bytes, "needed_bytes": p.needed_bytes}
@@ -184,6 +188,7 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
         speed=speed,
         plan=plan if verdict.fits else None,
         shape_source=shape.source,
+        projector=shape.projector,
     )
 
 
@@ -243,15 +248,23 @@ def _effective_request(
 
 def _verdict(shape: ModelShape, placed: Placed, room: Room) -> FitVerdict:
     if not placed.fits:
-        weights = shape.weights_bytes
-        if not shape.known and weights <= sum(room.budgets.values()):
-            return FitVerdict.UNKNOWN  # only the bound does not fit
-        return FitVerdict.DOES_NOT_FIT
+        return FitVerdict.UNKNOWN if _only_a_bound(shape, placed, room) else FitVerdict.DOES_NOT_FIT
     if placed.n_gpu_layers == 0:
         return FitVerdict.FITS_CPU
     if placed.n_gpu_layers > shape.n_layers and not placed.request.experts_on_cpu:
         return FitVerdict.FITS_GPU
     return FitVerdict.FITS_SPLIT
+
+
+def _only_a_bound(shape: ModelShape, placed: Placed, room: Room) -> bool:
+    """Whether what does not fit is an upper bound that the weights alone stay below."""
+    if not shape.known:
+        return shape.weights_bytes <= sum(room.budgets.values())
+    projector = shape.projector
+    if projector is None or projector.basis != "bound" or placed.request.text_only:
+        return False
+    least = dataclasses.replace(projector, compute_bytes=0)
+    return place(dataclasses.replace(shape, projector=least), placed.request, room).fits
 
 
 def plan_of(placed: Placed, n_threads: int) -> Plan:

@@ -15,9 +15,15 @@ MAX_HEADS = 1 << 14
 MAX_EXPERTS = 1024
 MAX_SHARDS = 4096
 MAX_ARCHITECTURE_CHARACTERS = 64
+PROJECTOR = "clip"
+"""The architecture that all projectors have."""
+MAX_IMAGE_SIZE = 8192
+"""llama.cpp's own limit."""
+MAX_PATCH_SIZE = 1024
+MAX_MERGE = 64
+MAX_MEL_BINS = 4096
 ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 _TOKEN_ARRAYS = ("tokens", "scores", "token_type")
-_PARTS_WITHOUT_LAYERS = ("clip",)
 _HEADLESS_KEYS = ("ssm.", "wkv.")
 
 
@@ -35,7 +41,10 @@ def check_model(metadata: Metadata, tensor_count: int) -> None:
     if tensor_count == 0 and shard is None:
         raise Fault("no_tensors", architecture)
     is_model = values.get("general.type", "model") == "model"
-    if not is_model or architecture in _PARTS_WITHOUT_LAYERS:
+    if architecture == PROJECTOR:
+        check_projector(values)
+        return
+    if not is_model:
         return
     rules = _Rules(architecture, values)
     n_layers = rules.integer("block_count", 1, MAX_LAYERS)
@@ -47,6 +56,25 @@ def check_model(metadata: Metadata, tensor_count: int) -> None:
     if scaling is not None and scaling not in ROPE_SCALINGS:
         raise Fault("rope_scaling", repr(scaling)[:100])
     _check_token_arrays(metadata.lengths)
+
+
+def check_projector(values: dict[str, Any]) -> None:
+    """The same for a projector: the keys of each encoder that it says to have. Raises Fault."""
+    rules = _Rules(PROJECTOR, values)
+    parts = [part for part in ("vision", "audio") if rules.flag(f"has_{part}_encoder")]
+    for part in parts:
+        rules.integer(f"{part}.block_count", 0, MAX_LAYERS)
+        rules.integer(f"{part}.embedding_length", 1, MAX_EMBEDDING)
+        rules.integer(f"{part}.feed_forward_length", 0, MAX_EMBEDDING)
+        rules.integer(f"{part}.projection_dim", 0, MAX_EMBEDDING)
+        rules.integer(f"{part}.attention.head_count", 0, MAX_HEADS)
+    if "vision" in parts:
+        rules.integer("vision.image_size", 0, MAX_IMAGE_SIZE)
+        rules.integer("vision.patch_size", 1, MAX_PATCH_SIZE)
+        for key in ("vision.spatial_merge_size", "vision.projector.scale_factor"):
+            rules.integer(key, 1, MAX_MERGE, default=1)
+    if "audio" in parts:
+        rules.integer("audio.num_mel_bins", 1, MAX_MEL_BINS)
 
 
 def check_shard(values: dict[str, Any]) -> tuple[int, int] | None:
@@ -72,6 +100,12 @@ class _Rules:
 
     def get(self, key: str) -> Any:
         return self.values.get(f"{self.architecture}.{key}")
+
+    def flag(self, key: str) -> bool:
+        value = self.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise Fault("projector", f"{key} is no flag")
+        return bool(value)
 
     def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         value = self.get(key)

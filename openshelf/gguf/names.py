@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MODEL = "model"
@@ -65,6 +66,33 @@ def parse_name(path: str) -> FileName:
     if quant is None and kind != IMATRIX:
         quant = next(filter(None, map(_last_quant, reversed(folders.split("/")))), None)
     return FileName(quant=quant, shard=shard, kind=kind, stem=stem)
+
+
+def nearest_projector(model: str, paths: Iterable[str]) -> str | None:
+    """Which of `paths` is the projector of the file `model` beside them; None without one.
+
+    llama.cpp's rule: it lies in the model's folder or one above, the deepest of these wins, then
+    the nearest bits, then the first.
+    """
+    folders = model.split("/")[:-1]
+    wanted = _bits(model)
+    best: tuple[int, int, str] | None = None
+    for path in paths:
+        if not path.lower().endswith(".gguf") or parse_name(path).kind != MMPROJ:
+            continue
+        own = path.split("/")[:-1]
+        if own != folders[: len(own)]:
+            continue
+        rank = (-len(own), abs(_bits(path) - wanted), path)
+        if best is None or rank[:2] < best[:2]:
+            best = rank
+    return best[2] if best else None
+
+
+def _bits(path: str) -> int:
+    """Of the quantization in a name, 0 without one."""
+    found = re.search(r"\d+", parse_name(path).quant or "")
+    return int(found[0]) if found else 0
 
 
 def _take_shard(name: str) -> tuple[tuple[int, int] | None, str]:

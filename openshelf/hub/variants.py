@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from openshelf.errors import NotFound
-from openshelf.gguf.names import MODEL, parse_name
+from openshelf.gguf.names import MODEL, nearest_projector, parse_name
 from openshelf.hub.entries import Repo, RepoFile
 
 _DEFAULT_QUANTS = ("Q4_K_M", "Q8_0")
@@ -96,6 +96,12 @@ def find_variant(
     if found is None:
         raise NotFound("variant", f"{repo.id}:{quant}", _names(variants))
     return found
+
+
+def find_projector(repo: Repo, variant: RepoVariant) -> RepoFile | None:
+    """The mmproj file that belongs to `variant`; None where the repository has none for it."""
+    path = nearest_projector(variant.files[0].path, (file.path for file in repo.files))
+    return next((file for file in repo.files if file.path == path), None)
 
 
 def _with_quant(variants: Sequence[RepoVariant], wanted: str) -> RepoVariant | None:

@@ -7,7 +7,7 @@ import pytest
 from openshelf.errors import NotFound
 from openshelf.hub.entries import Repo, RepoFile
 from openshelf.hub.rate import RateLimit, SpeedMeter
-from openshelf.hub.variants import find_variant, list_variants
+from openshelf.hub.variants import find_projector, find_variant, list_variants
 
 
 def repo_of(*paths: str) -> Repo:
@@ -82,3 +82,17 @@ def test_meter() -> None:
     assert meter.bytes_per_second == pytest.approx(1_000_000, rel=0.01)
     meter.restart()
     assert meter.bytes_per_second is None
+
+
+def test_projector_of_a_variant() -> None:
+    repo = repo_of(
+        "a-Q4_K_M.gguf", "BF16/a-BF16-00001-of-00002.gguf", "BF16/a-BF16-00002-of-00002.gguf",
+        "mmproj-BF16.gguf", "mmproj-Q8_0.gguf",
+    )  # fmt: skip
+    small = find_projector(repo, find_variant(repo))
+    large = find_projector(repo, find_variant(repo, quant="BF16"))
+    assert small is not None
+    assert large is not None
+    assert (small.path, large.path) == ("mmproj-Q8_0.gguf", "mmproj-BF16.gguf")
+    assert small in repo.files
+    assert find_projector(repo_of("a-Q4_K_M.gguf"), find_variant(repo_of("a-Q4_K_M.gguf"))) is None

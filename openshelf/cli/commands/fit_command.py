@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flash-attention", choices=("auto", "on", "off"), default="auto")
     parser.add_argument("--tensor-split", type=shares, default=(), metavar="A,B")
     parser.add_argument("--experts-on-cpu", type=count, default=0, metavar="N")
+    parser.add_argument(
+        "--text-only", action="store_true", help="leave the projector for pictures or sound out"
+    )
     parser.add_argument("--method", choices=("auto", "estimate", "dry-run"), default="auto")
     parser.add_argument(
         "--file-bytes", type=positive, metavar="N", help="whole size, where only a header is given"
@@ -47,6 +50,7 @@ def run(
         gpu_layers=arguments.gpu_layers,
         tensor_split=arguments.tensor_split,
         experts_on_cpu=arguments.experts_on_cpu,
+        text_only=arguments.text_only,
     )
     machine = chosen_machine(arguments.machine, services, interrupts.token)
     started = time.monotonic()

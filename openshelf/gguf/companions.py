@@ -1,0 +1,27 @@
+"""Files that belong to a model's file and lie beside it on this disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openshelf.gguf.names import nearest_projector
+
+
+def projector_beside(model: Path, root: Path | None = None) -> Path | None:
+    """The projector (mmproj) of the file `model`; None without one.
+
+    Looks in the model's folder, and above it up to `root` (its repository), nearest folder first.
+    A folder that cannot be read has none.
+    """
+    top = model.parent if root is None or not model.is_relative_to(root) else root
+    for folder in (model.parent, *model.parent.parents):
+        try:
+            names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+        except OSError:
+            names = []
+        name = nearest_projector(model.name, names)
+        if name is not None:
+            return folder / name
+        if folder == top:
+            break
+    return None
