@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fit.answers import Job, ask
-from tests.fit.recipes import _typed, with_offsets
+from tests.fit.recipes import Bare, _typed, with_offsets
 from tests.gguf.builder import BOOL, F32, STRING, U32, Build
 
 Keys = Mapping[str, Any]
@@ -190,6 +190,12 @@ KEYS: dict[str, Keys] = {
     "falcon": {"attention.head_count_kv": 1, "feed_forward_length": 8192},
     "mpt": {"attention.max_alibi_bias": 8.0},
     "gptneox": {"attention.head_count_kv": 16},
+    "olmoe": {"attention.head_count_kv": 16},
+    "minimax-m2": {"expert_gating_func": 2},
+    "dots1": {"attention.head_count_kv": 16},
+    "smallthinker": {"expert_gating_func": 1},
+    "deepseek2-ocr": {"attention.head_count_kv": 16, "rope.dimension_count": 128},
+    "plm": {"rope.dimension_count": 64, "attention.key_length": 192},
     "talkie": {"logit_scale": 8.0},
     "dbrx": {"attention.clamp_kqv": 8.0},
     "grovemoe": {"expert_group_scale": 0.05, "experts_per_group": 2},
@@ -250,5 +256,5 @@ def write_generated(
 def _write(path: Path, model: tuple[str, Keys], shapes: dict[str, Any]) -> None:
     laid = with_offsets(shapes)
     with path.open("wb") as file:
-        file.write(Build(keys=written_keys(*model), tensors=laid).bytes())
+        file.write(Bare(keys=written_keys(*model), tensors=laid).bytes())
         file.truncate((laid[-1].offset or 0) + _HOLE_BYTES)
