@@ -120,9 +120,16 @@ LAYER_NORM_ARCHITECTURES = frozenset(
     "stablelm orion olmo starcoder2 codeshell nemotron jais2 bitnet".split()
 )
 """The last norm's result is not in the place of its input."""
+CACHELESS_GRAPHS = NO_CACHE_ARCHITECTURES | {"t5encoder", "llama-embed"}
+"""Whatever cache they were given, their graphs see the tokens of one step only."""
 DIFFUSION_ARCHITECTURES = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 NO_FLASH_ATTENTION = frozenset({"grok", "t5", "t5encoder"})
 """llama.cpp turns it off, or adds a bias to the scores that it does not know."""
+NO_LOGITS = CACHELESS_GRAPHS - DIFFUSION_ARCHITECTURES
+"""Their result is an embedding."""
+LOGITS_TWICE = frozenset({"chameleon", "qwen3tts"})
+SCORES_PER_INDEXER = frozenset({"qwen4exp", "minimax-m3"})
+"""Each head of their indexer scores all cells, and the scores are alive at once."""
 ALL_OUTPUTS = frozenset({"cogvlm"})
 """Their graphs make logits of every token, however few are asked for."""
 
@@ -131,12 +138,13 @@ EVERY_CACHE_WINDOWED = frozenset({"lfm2"})
 """Hybrids whose layers with a cache all keep a window, where the file gives one."""
 VERIFIED_WINDOWS = frozenset(
     "gemma2 gemma3 gpt-oss llama4 cohere2 cohere2moe olmo2 exaone4 exaone-moe afmoe laguna mellum "
-    "mimo2 maple step35 granite_swa spark2_5 muse-glimmer plamo3".split()
+    "mimo2 maple step35 granite_swa spark2_5 muse-glimmer plamo3 gemma4".split()
 )
 VERIFIED_RECURRENT = frozenset(
     "granitehybrid mamba mamba2 falcon-h1 nemotron_h nemotron_h_moe lfm2 lfm2moe qwen35 qwen35moe "
     "qwen3next kimi-linear jamba rwkv7 arwkv7".split()
 )
+VERIFIED_ENCODERS = frozenset("eurobert neo-bert nomic-bert gemma-embedding llama-embed".split())
 VERIFIED = (
     PLAIN_ARCHITECTURES
     | NEARLY_PLAIN_ARCHITECTURES
@@ -144,6 +152,7 @@ VERIFIED = (
     | VERIFIED_WINDOWS
     | VERIFIED_RECURRENT
     | DIFFUSION_ARCHITECTURES
+    | VERIFIED_ENCODERS
 )
 """The tests hold the compute buffers of these against llama.cpp's own."""
 
@@ -167,6 +176,15 @@ _OTHER_ATTENTION = (
     _APPENDED,
     "embedding_length_per_layer_input",
 )
+_WINDOW_ALLOWED = {
+    *_WINDOW_KEYS,
+    _APPENDED,
+    "attention.key_length_swa",
+    "attention.value_length_swa",
+    "attention.shared_kv_layers",
+    "attention.head_count_kv",
+    "embedding_length_per_layer_input",
+}
 _OTHER_STATE = ("ssm.", "wkv.", "kda.", "shortconv.", "token_shift_count")
 _PER_LAYER = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
 
@@ -205,7 +223,7 @@ def memory_class(header: Header) -> MemoryClass:
     elif kind is MemoryClass.LATENT:
         is_verified &= set(_LATENT_KEYS) <= special
     elif kind is MemoryClass.WINDOW:
-        is_verified &= special <= {*_WINDOW_KEYS, _APPENDED}
+        is_verified &= special <= _WINDOW_ALLOWED
     return kind if is_verified else MemoryClass.UNKNOWN
 
 

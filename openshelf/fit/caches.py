@@ -40,6 +40,9 @@ class LayerCaches:
     windowed: tuple[bool, ...]
     state_bytes: tuple[int, ...]
     window: int = 0
+    places: tuple[bool, ...] = ()
+    """Whether the layer has a place in a cache, though it may keep nothing there; empty = where
+    it keeps something."""
 
     @functools.cached_property
     def widest_value(self) -> int:
@@ -51,9 +54,10 @@ class LayerCaches:
         """Running totals, one longer than the layers: of full keys, values and layers, of the same
         three of windowed layers, of state bytes."""
         columns: list[list[int]] = [[] for _ in range(7)]
-        rows = zip(self.keys, self.values, self.windowed, self.state_bytes, strict=True)
-        for key, value, is_windowed, state in rows:
-            cache, none = (key, value, int(key > 0)), (0, 0, 0)
+        places = self.places or tuple(key > 0 for key in self.keys)
+        rows = zip(self.keys, self.values, places, self.windowed, self.state_bytes, strict=True)
+        for key, value, has_place, is_windowed, state in rows:
+            cache, none = (key, value, int(has_place)), (0, 0, 0)
             row = (*none, *cache) if is_windowed else (*cache, *none)
             for column, item in zip(columns, (*row, state), strict=True):
                 column.append(item)
@@ -90,9 +94,10 @@ def read_caches(header: Header) -> LayerCaches:
         window = number(header, "attention.sliding_window")
         windowed = tuple(bool(window) and not is_recurrent for is_recurrent in recurrent)
     owned = _layers_of_their_own(header, n_layers)
-    keys, values = [], []
+    keys, values, places = [], [], []
     for layer, heads in enumerate(per_layer(header, "attention.head_count_kv", n_layers)):
         has_cache = owned[layer] and _has_attention(header, layer, recurrent)
+        places.append(has_cache)
         key, value = head_lengths(header, is_windowed=windowed[layer])
         keys.append(heads * key if has_cache else 0)
         values.append(heads * value if has_cache and not is_latent(header) else 0)
@@ -103,6 +108,7 @@ def read_caches(header: Header) -> LayerCaches:
         windowed=windowed,
         state_bytes=tuple(state if is_recurrent else 0 for is_recurrent in recurrent),
         window=window,
+        places=tuple(places),
     )
 
 

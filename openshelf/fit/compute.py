@@ -6,12 +6,16 @@ largest counts; tests/fit has the comparison with llama.cpp itself.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from openshelf.fit.architectures import (
     BOTH_IN_EVERY_LAYER,
     LAYER_NORM_ARCHITECTURES,
+    LOGITS_TWICE,
+    NO_LOGITS,
     ROTATED_APART,
+    SCORES_PER_INDEXER,
 )
 from openshelf.fit.shapes import ModelShape
 
@@ -25,6 +29,8 @@ _RWKV_ROWS = 18
 """Activations as wide as the embedding while RWKV mixes tokens."""
 _CONVOLUTION_ROWS = 13
 """Half activations of a short convolution, what it keeps of tokens before among them."""
+_STATES_OF_GEMMA3N = 10
+_INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
 """An unknown graph gets this many times the plain one's buffer, as an upper bound."""
 
@@ -74,6 +80,8 @@ class Part:
     receives: bool = False
     """Its first layer gets its input from another device."""
     kinds: LayerKinds = LayerKinds()
+    has_last_layer_only: bool = False
+    """Of the model's layers, the last and no other."""
 
 
 def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
@@ -210,10 +218,17 @@ def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
     return size + 4 * step.outputs * shape.n_embd * copies
 
 
-def layers_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
+def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
     """The most of a layer's activations, masks not among them."""
-    sizes = [attention_phase(shape, step, kinds), feed_forward_phase(shape, step)]
-    return max(*sizes, state_phase(shape, step, kinds) if kinds.has_state else 0)
+    kinds = part.kinds
+    sizes = [state_phase(shape, step, kinds) if kinds.has_state else 0]
+    attention = attention_phase(shape, step, kinds)
+    if part.has_last_layer_only:
+        # behind its attention the model's last layer goes on with the outputs alone
+        few = dataclasses.replace(step, ubatch=step.outputs)
+        attention += step.row_bytes * 2 * shape.n_head_kv * shape.key_length
+        return max(*sizes, attention, feed_forward_phase(shape, few))
+    return max(*sizes, attention, feed_forward_phase(shape, step))
 
 
 def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
@@ -224,8 +239,8 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     inputs += output_ids(step) if part.has_output or part.has_input else 0
     phases = [0]
     if part.has_layers:
-        phases.append(layers_phase(shape, step, part.kinds) + masks + inputs)
-    if part.has_output:
+        phases.append(layers_phase(shape, step, part) + masks + inputs)
+    if part.has_output and shape.architecture not in NO_LOGITS:
         phases.append(logits_phase(shape, step, part, inputs))
     size = max(phases)
     queries = shape.n_head * shape.key_length
@@ -240,7 +255,7 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
             size += hidden
         elif part.has_layers and step.rotates_k and 0 < queries < shape.n_embd:
             size += queries * step.row_bytes if shape.state is None else hidden
-        size += shape.deepstack * hidden
+        size += 2 * shape.deepstack * hidden
     return size if shape.known else _bound(shape, step, size)
 
 
@@ -248,11 +263,18 @@ def _bound(shape: ModelShape, step: Step, size: int) -> int:
     """More than any graph that is not known was seen to take."""
     size *= _UNKNOWN_FACTOR
     if shape.indexer_heads:
-        size += 2 * step.cells * step.row_bytes  # scores of all cells, and their order
+        scores = 2  # of all cells, and their order
+        if shape.architecture in SCORES_PER_INDEXER:
+            scores = shape.indexer_heads // 2 + _INDEXED_COPIES
+        size += scores * step.cells * step.row_bytes
     if shape.architecture == "t5":  # its decoder sees a text as long as it was trained on
         seen = shape.context_length or step.cells
         size += 4 * shape.n_head * step.cells * step.row_bytes
         size += seen * (16 * shape.n_embd + 2 * step.row_bytes * (1 + shape.n_head))
+    if shape.architecture in LOGITS_TWICE:
+        size += 4 * step.outputs * shape.n_vocab
+    if shape.architecture == "gemma3n":  # four states side by side
+        size += _STATES_OF_GEMMA3N * shape.n_embd * step.row_bytes
     if shape.architecture == "t5encoder":
         size += 4 * shape.n_head * step.ubatch * step.row_bytes
     return size
@@ -268,7 +290,7 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
         copied += (_PIPELINE_COPIES + 1) * hidden
         return copied if shape.known else _bound(shape, step, copied)
-    phases = layers_phase(shape, step, part.kinds)
+    phases = layers_phase(shape, step, part)
     if part.has_output:
         phases = max(phases, logits_phase(shape, step, part, 0))
     states = 2 if part.receives else 1

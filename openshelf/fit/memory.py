@@ -161,6 +161,7 @@ def estimate(
             has_output=span.start <= shape.n_layers < span.stop,
             receives=index > 1,
             kinds=layer_kinds(shape, layers),
+            has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
         )
         has_work = part.has_layers or part.has_input or part.has_output
         result.append(

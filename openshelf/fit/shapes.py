@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from openshelf.fit.architectures import (
+    CACHELESS_GRAPHS,
     INTERVAL_RECURRENT,
-    NO_CACHE_ARCHITECTURES,
     PARALLEL_ARCHITECTURES,
     MemoryClass,
     cache_class,
@@ -114,6 +114,7 @@ class ModelShape:
     wkv_head: int = 0
     """Elements of a head of a state as RWKV keeps it; 0 for others."""
     indexer_heads: int = 0
+    indexer_length: int = 0
     deepstack: int = 0
     """Embeddings per token that are added after the first layers."""
     is_parallel: bool = False
@@ -125,9 +126,10 @@ class ModelShape:
         """What each layer keeps of the tokens before."""
         if self.caches is not None:
             return self.caches
+        indexer = self.indexer_length * max(2, self.n_head_kv)
         return uniform_caches(
             self.n_layers,
-            self.n_head_kv * self.key_length,
+            self.n_head_kv * self.key_length + indexer,
             self.n_head_kv * self.value_length,
             self.recurrent_bytes_per_layer,
         )
@@ -173,7 +175,7 @@ def shape_from_header(header: Header) -> ModelShape:
         value_length=value_length,
         n_ff=_width(tensors, ".ffn_down.weight") or number(header, "feed_forward_length"),
         n_vocab=_vocabulary(header),
-        n_expert=number(header, "expert_count"),
+        n_expert=number(header, "expert_count") if any(parts.experts) else 0,
         n_expert_used=number(header, "expert_used_count"),
         layer_bytes=parts.layers,
         embedding_bytes=parts.inputs,
@@ -198,9 +200,10 @@ def shape_from_header(header: Header) -> ModelShape:
         has_short_convolution=bool(number(header, "shortconv.l_cache")),
         has_gate=_has_gate(tensors),
         positions=_positions(header),
-        has_no_cache=header.architecture in NO_CACHE_ARCHITECTURES,
+        has_no_cache=header.architecture in CACHELESS_GRAPHS,
         wkv_head=number(header, "wkv.head_size"),
         indexer_heads=number(header, "attention.indexer.head_count"),
+        indexer_length=number(header, "attention.indexer.key_length"),
         deepstack=number(header, "n_deepstack_layers"),
         is_parallel=header.architecture in PARALLEL_ARCHITECTURES,
         memory_class=kind.value,

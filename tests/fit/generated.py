@@ -71,7 +71,13 @@ ZEROS = tuple(4 if layer % 4 == 3 else 0 for layer in range(LAYERS))
 SECTIONS: Keys = {"rope.dimension_sections": (16, 24, 24, 0)}
 WINDOW: Keys = {"attention.sliding_window": 1024}
 FLAGS: Keys = {**WINDOW, "attention.sliding_window_pattern": (True, True, True, False) * 2}
-WKV: Keys = {"wkv.head_size": 64, "token_shift_count": 2, "time_mix_extra_dim": 64}
+WKV: Keys = {"wkv.head_size": 64, "token_shift_count": 2, "time_mix_extra_dim": 64,
+             "attention.head_count": 32, "attention.head_count_kv": 32}
+STREAMS: Keys = {
+    "hyper_connection.count": 4,
+    "hyper_connection.sinkhorn_iterations": 2,
+    "hyper_connection.epsilon": 1e-6,
+}
 DENSE_LEAD: Keys = {"leading_dense_block_count": 1}
 
 PLAIN = (
@@ -169,10 +175,49 @@ KINDS: dict[str, Keys] = {
                 "attention.head_count_kv": (3, 3, 4, 4, 4, 5, 5, 6),
                 "attention.key_length": 64, "attention.value_length": 64,
                 "feed_forward_length": (1536, 2048, 2560, 3072, 3584, 4096, 4608, 5120)},
-    "deepseek4": {}, "qwen4exp": {}, "minimax-m3": {}, "minimax-01": {}, "bailingmoe3": {},
-    "kimi-k3": {}, "glm5-next": {}, "dots3note": {}, "hy_v4": {}, "hrm_text": {},
-    "gptj": {}, "clip": {}, "gemma4-assistant": {}, "graniteswitch": {}, "eagle3": {},
-    "dflash": {}, "qwen3tts": {}, "pockettts": {}, "wavtokenizer-dec": {},
+    "deepseek4": {**SHARED, **INDEXER, **WINDOW, "attention.head_count_kv": 1,
+                  "attention.key_length": 128, "attention.value_length": 128,
+                  "attention.q_lora_rank": 512, "rope.dimension_count": 64,
+                  "attention.output_group_count": 8, "attention.output_lora_rank": 64,
+                  "attention.compress_ratios": (0, 0, 4, 128) * 2, **STREAMS,
+                  "attention.compress_rope_freq_base": 160000.0, "hash_layer_count": 0,
+                  "swiglu_clamp_exp": 10.0, "expert_weights_scale": 1.0, "expert_gating_func": 4,
+                  "expert_weights_norm": True},
+    "qwen4exp": {**SPACE, **SHARED, **INDEXER, **STREAMS, "ssm.group_count": 16,
+                 "rope.dimension_sections": (16, 16, 16, 16), "hyper_connection.low_rank": 8,
+                 "attention.compress_ratios": (4,) * LAYERS, "attention.indexer.block_size": 4,
+                 "attention.indexer.local_blocks": 1},
+    "minimax-m3": {**SHARED, **DENSE_LEAD, **INDEXER, "attention.indexer.head_count": 4,
+                   "rope.dimension_count": 64, "attention.indexer.block_size": 64,
+                   "attention.indexer.local_blocks": 1, "expert_gating_func": 2},
+    "minimax-01": {**MOE, "residual_scale": 3.5, "full_attention_interval": 4},
+    "bailingmoe3": {**SHARED, **LATENT, **DENSE_LEAD, "kda.head_dim": 128, "ssm.conv_kernel": 4,
+                    "attention.head_count_kv": tuple(h // 4 for h in ZEROS),
+                    "kda.gate_lower_bound": -5.0, "kda.safe_gate": True, "expert_gating_func": 2},
+    "kimi-k3": {**SHARED, **LATENT, **DENSE_LEAD, "kda.head_dim": 128, "ssm.conv_kernel": 4,
+                "attention.head_count_kv": tuple(h // 4 for h in ZEROS), "attn_res.block_size": 12,
+                "kda.gate_lower_bound": -5.0, "activation.situ_beta": 4.0,
+                "activation.situ_linear_beta": 25.0, "expert_gating_func": 2,
+                "expert_latent_length": 768},
+    "glm5-next": {**SHARED, **LATENT, **DENSE_LEAD, **INDEXER, **STREAMS, "kda.head_dim": 128,
+                  "ssm.conv_kernel": 4, "rope.dimension_count": 0, "attention.key_length": 512,
+                  "attention.head_count_kv": tuple(h // 4 for h in ZEROS),
+                  "kda.gate_lower_bound": -5.0, "expert_gating_func": 2},
+    "dots3note": {**SHARED, **LATENT, **DENSE_LEAD, **INDEXER, **FLAGS,
+                  "attention.kv_lora_rank_swa": 512, "attention.key_length_swa": 576,
+                  "attention.value_length_swa": 512, "attention.key_length_mla_swa": 192,
+                  "attention.value_length_mla_swa": 128, "rope.freq_base_swa": 10000.0,
+                  "attention.indexer.types": (0, 0, 0, 1) * 2, "expert_gating_func": 2},
+    "hy_v4": {**SHARED, **LATENT, **DENSE_LEAD, **INDEXER, **STREAMS,
+              "hyper_connection.magnitude": 2.0, "swiglu_clamp_exp": 10.0,
+              "expert_weights_scale": 1.0, "attention.indexer.types": (1, 0) * 4,
+              "expert_weights_norm": True, "expert_gating_func": 2},
+    "hrm_text": {"block_count": 12, "hrm.layers_per_stack": 2, "hrm.h_cycles": 2,
+                 "hrm.l_cycles": 2},
+    "graniteswitch": {"adapters.count": 2},
+    "qwen3tts": SECTIONS,
+    "gemma4-assistant": {}, "eagle3": {}, "dflash": {}, "pockettts": {}, "wavtokenizer-dec": {},
+    "gptj": {}, "clip": {},
     **{n: {"attention.head_count_kv": 16} for n in
        "bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3".split()},
     "modern-bert": WINDOW, "eurobert": {}, "gemma-embedding": WINDOW,

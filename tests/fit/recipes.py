@@ -75,6 +75,8 @@ def _typed(content: Any) -> tuple[int, Any]:
     if isinstance(content, tuple):
         kind = BOOL if isinstance(content[0], bool) else U32
         return ARRAY, Array(kind, content)
+    if isinstance(content, bool):
+        return BOOL, content
     return (F32 if isinstance(content, float) else U32), content
 
 
