@@ -42,12 +42,41 @@ class WindowRule:
 
 
 PLAIN_ARCHITECTURES = frozenset(
-    {"llama", "qwen2", "qwen3", "qwen3moe", "mistral3", "phi3", "smollm3", "granite"}
+    "llama qwen2 qwen3 qwen3moe mistral3 phi3 smollm3 granite "
+    "baichuan refact internlm2 gemma xverse chatglm glm4 exaone ernie4_5 hunyuan-dense seed_oss "
+    "maincoder nanbeige minicpm pangu-embedded qwen2vl qwen3vl qwen3vlmoe hunyuan_vl paddleocr "
+    "granitemoe phimoe dbrx olmoe arcee stablelm orion olmo bitnet deci".split()
 )
 """Graphs that are the plain transformer block in llama.cpp; the tests hold them against it."""
 
-WINDOW_IGNORED = frozenset({"phi3"})
+NEARLY_PLAIN_ARCHITECTURES = frozenset(
+    "apertus nemotron starcoder2 codeshell jais2 gpt2 starcoder mpt bloom gptneox phi2 falcon "
+    "command-r qwen2moe deepseek deepseek2-ocr bailingmoe bailingmoe2 hunyuan-moe glm4moe "
+    "ernie4_5-moe hy_v3 dots1 minimax-m2 arctic grovemoe".split()
+)
+"""A shared expert, no gate in the feed-forward part, or both parts from one input."""
+
+FULL_ARCHITECTURES = (
+    PLAIN_ARCHITECTURES
+    | NEARLY_PLAIN_ARCHITECTURES
+    | frozenset(
+        "grok qwen plamo minicpm3 openelm t5encoder jais chameleon plm cogvlm llama-embed "
+        "talkie".split()
+    )
+)
+"""llama.cpp gives these one full cache in every layer."""
+
+NO_CACHE_ARCHITECTURES = frozenset(
+    "bert jina-bert-v2 jina-bert-v3 nomic-bert nomic-bert-moe neo-bert eurobert modern-bert "
+    "gemma-embedding wavtokenizer-dec dream llada llada-moe rnd1".split()
+)
+"""Encoders and diffusion models see a whole text at once."""
+
+WINDOW_IGNORED = frozenset({"phi3"} | NO_CACHE_ARCHITECTURES)
 """llama.cpp reads their sliding window and keeps a full cache all the same."""
+
+COMPRESSED_PROJECTIONS = frozenset({"minicpm3", "plm", "deepseek2-ocr"})
+"""Keys and values pass a narrow layer and are kept in full."""
 
 WINDOW_RULES: Mapping[str, WindowRule] = {
     "gemma2": WindowRule(2, default=4096),
@@ -68,8 +97,10 @@ WINDOW_RULES: Mapping[str, WindowRule] = {
     "laguna": WindowRule(4, is_full_first=True),
     "mimo2": WindowRule(),
     "step35": WindowRule(),
-    "granite-swa": WindowRule(),
+    "granite_swa": WindowRule(),
     "maple": WindowRule(),
+    "spark2_5": WindowRule(),
+    "muse-glimmer": WindowRule(4),
 }
 ALWAYS_RECURRENT = frozenset({"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"})
 BOTH_IN_EVERY_LAYER = frozenset({"falcon-h1"})
@@ -82,13 +113,47 @@ ZERO_HEADS_RECURRENT = frozenset(
 NO_FEED_FORWARD_LAYERS = frozenset({"nemotron_h", "nemotron_h_moe"})
 """A layer is attention, state or feed-forward, one of the three."""
 
-PARALLEL_ARCHITECTURES = frozenset({"cohere2", "cohere2moe"})
-LATENT_ARCHITECTURES = frozenset({"deepseek2"})
-VERIFIED_WINDOWS = frozenset({"gemma2", "gemma3", "gpt-oss", "llama4", "cohere2", "olmo2"})
-VERIFIED_RECURRENT = frozenset(
-    {"granitehybrid", "mamba", "mamba2", "falcon-h1", "nemotron_h", "lfm2", "qwen35", "qwen35moe"}
+PARALLEL_ARCHITECTURES = frozenset({"cohere2", "cohere2moe", "phi2", "falcon", "gptneox"})
+ROTATED_APART = frozenset({"command-r", "gptneox", "gpt2"})
+"""A quantized cache's rotation leaves one more activation alive."""
+LAYER_NORM_ARCHITECTURES = frozenset(
+    "stablelm orion olmo starcoder2 codeshell nemotron jais2 bitnet".split()
 )
-VERIFIED = PLAIN_ARCHITECTURES | LATENT_ARCHITECTURES | VERIFIED_WINDOWS | VERIFIED_RECURRENT
+"""The last norm's result is not in the place of its input."""
+CACHELESS_GRAPHS = NO_CACHE_ARCHITECTURES | {"t5encoder", "llama-embed"}
+"""Whatever cache they were given, their graphs see the tokens of one step only."""
+DIFFUSION_ARCHITECTURES = frozenset({"dream", "llada", "llada-moe", "rnd1"})
+NO_FLASH_ATTENTION = frozenset({"grok", "t5", "t5encoder"})
+"""llama.cpp turns it off, or adds a bias to the scores that it does not know."""
+NO_LOGITS = CACHELESS_GRAPHS - DIFFUSION_ARCHITECTURES
+"""Their result is an embedding."""
+LOGITS_TWICE = frozenset({"chameleon", "qwen3tts"})
+SCORES_PER_INDEXER = frozenset({"qwen4exp", "minimax-m3"})
+"""Each head of their indexer scores all cells, and the scores are alive at once."""
+ALL_OUTPUTS = frozenset({"cogvlm"})
+"""Their graphs make logits of every token, however few are asked for."""
+
+LATENT_ARCHITECTURES = frozenset({"deepseek2", "mistral4"})
+EVERY_CACHE_WINDOWED = frozenset({"lfm2"})
+"""Hybrids whose layers with a cache all keep a window, where the file gives one."""
+VERIFIED_WINDOWS = frozenset(
+    "gemma2 gemma3 gpt-oss llama4 cohere2 cohere2moe olmo2 exaone4 exaone-moe afmoe laguna mellum "
+    "mimo2 maple step35 granite_swa spark2_5 muse-glimmer plamo3 gemma4".split()
+)
+VERIFIED_RECURRENT = frozenset(
+    "granitehybrid mamba mamba2 falcon-h1 nemotron_h nemotron_h_moe lfm2 lfm2moe qwen35 qwen35moe "
+    "qwen3next kimi-linear jamba rwkv7 arwkv7".split()
+)
+VERIFIED_ENCODERS = frozenset("eurobert neo-bert nomic-bert gemma-embedding llama-embed".split())
+VERIFIED = (
+    PLAIN_ARCHITECTURES
+    | NEARLY_PLAIN_ARCHITECTURES
+    | LATENT_ARCHITECTURES
+    | VERIFIED_WINDOWS
+    | VERIFIED_RECURRENT
+    | DIFFUSION_ARCHITECTURES
+    | VERIFIED_ENCODERS
+)
 """The tests hold the compute buffers of these against llama.cpp's own."""
 
 _WINDOW_KEYS = ("attention.sliding_window", "attention.sliding_window_pattern")
@@ -97,6 +162,7 @@ _LATENT_KEYS = (
     "attention.value_length_mla",
     "attention.kv_lora_rank",
 )
+_APPENDED = "nextn_predict_layers"
 _NEVER_READ = ("attention.indexer.head_count", "attention.chunk_size")
 _OTHER_ATTENTION = (
     *_WINDOW_KEYS,
@@ -107,9 +173,18 @@ _OTHER_ATTENTION = (
     "attention.key_length_swa",
     "attention.value_length_swa",
     "attention.shared_kv_layers",
-    "nextn_predict_layers",
+    _APPENDED,
     "embedding_length_per_layer_input",
 )
+_WINDOW_ALLOWED = {
+    *_WINDOW_KEYS,
+    _APPENDED,
+    "attention.key_length_swa",
+    "attention.value_length_swa",
+    "attention.shared_kv_layers",
+    "attention.head_count_kv",
+    "embedding_length_per_layer_input",
+}
 _OTHER_STATE = ("ssm.", "wkv.", "kda.", "shortconv.", "token_shift_count")
 _PER_LAYER = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
 
@@ -127,9 +202,13 @@ def cache_class(header: Header) -> MemoryClass:
     kind = _cache_class_of(architecture)
     special = _special_keys(header)
     if kind is MemoryClass.FULL:
-        allowed = set(_WINDOW_KEYS) if architecture in WINDOW_IGNORED else set()
+        allowed = {*_PER_LAYER, _APPENDED}
+        if architecture in WINDOW_IGNORED:
+            allowed |= set(_WINDOW_KEYS)
+        if architecture in COMPRESSED_PROJECTIONS:
+            allowed.add("attention.kv_lora_rank")
     elif kind is MemoryClass.LATENT:
-        allowed = set(_LATENT_KEYS)
+        allowed = {*_LATENT_KEYS, _APPENDED}
     else:
         allowed = {name for name in special if name not in _NEVER_READ}
     return kind if special <= allowed else MemoryClass.UNKNOWN
@@ -139,15 +218,17 @@ def memory_class(header: Header) -> MemoryClass:
     """The class of a file whose every buffer is known; UNKNOWN for all others."""
     kind, special = cache_class(header), _special_keys(header)
     is_verified = header.architecture in VERIFIED
-    if kind is MemoryClass.LATENT:
-        is_verified = set(_LATENT_KEYS) <= special
+    if kind is MemoryClass.FULL:
+        is_verified &= not special & set(_PER_LAYER)
+    elif kind is MemoryClass.LATENT:
+        is_verified &= set(_LATENT_KEYS) <= special
     elif kind is MemoryClass.WINDOW:
-        is_verified &= special <= set(_WINDOW_KEYS)
+        is_verified &= special <= _WINDOW_ALLOWED
     return kind if is_verified else MemoryClass.UNKNOWN
 
 
 def _cache_class_of(architecture: str) -> MemoryClass:
-    if architecture in PLAIN_ARCHITECTURES:
+    if architecture in FULL_ARCHITECTURES or architecture in NO_CACHE_ARCHITECTURES:
         return MemoryClass.FULL
     if architecture in LATENT_ARCHITECTURES:
         return MemoryClass.LATENT

@@ -15,7 +15,9 @@ from typing import Any
 from openshelf.fit.architectures import (
     ALWAYS_RECURRENT,
     BOTH_IN_EVERY_LAYER,
+    EVERY_CACHE_WINDOWED,
     INTERVAL_RECURRENT,
+    NO_CACHE_ARCHITECTURES,
     NO_FEED_FORWARD_LAYERS,
     ZERO_HEADS_RECURRENT,
     WindowRule,
@@ -38,6 +40,9 @@ class LayerCaches:
     windowed: tuple[bool, ...]
     state_bytes: tuple[int, ...]
     window: int = 0
+    places: tuple[bool, ...] = ()
+    """Whether the layer has a place in a cache, though it may keep nothing there; empty = where
+    it keeps something."""
 
     @functools.cached_property
     def widest_value(self) -> int:
@@ -49,9 +54,10 @@ class LayerCaches:
         """Running totals, one longer than the layers: of full keys, values and layers, of the same
         three of windowed layers, of state bytes."""
         columns: list[list[int]] = [[] for _ in range(7)]
-        rows = zip(self.keys, self.values, self.windowed, self.state_bytes, strict=True)
-        for key, value, is_windowed, state in rows:
-            cache, none = (key, value, int(key > 0)), (0, 0, 0)
+        places = self.places or tuple(key > 0 for key in self.keys)
+        rows = zip(self.keys, self.values, places, self.windowed, self.state_bytes, strict=True)
+        for key, value, has_place, is_windowed, state in rows:
+            cache, none = (key, value, int(has_place)), (0, 0, 0)
             row = (*none, *cache) if is_windowed else (*cache, *none)
             for column, item in zip(columns, (*row, state), strict=True):
                 column.append(item)
@@ -78,14 +84,20 @@ def uniform_caches(n_layers: int, keys: int, values: int, state_bytes: int = 0) 
 def read_caches(header: Header) -> LayerCaches:
     """The caches of a file whose architecture's rules are known."""
     n_layers = trunk_layers(header)
+    if header.architecture in NO_CACHE_ARCHITECTURES:
+        return uniform_caches(n_layers, 0, 0)
     rule = window_rule(header.architecture)
     window = read_window(header, rule) if rule else 0
     windowed = _windowed(header, rule, n_layers) if rule and window else (False,) * n_layers
     recurrent = recurrent_layers(header, n_layers)
+    if header.architecture in EVERY_CACHE_WINDOWED:
+        window = number(header, "attention.sliding_window")
+        windowed = tuple(bool(window) and not is_recurrent for is_recurrent in recurrent)
     owned = _layers_of_their_own(header, n_layers)
-    keys, values = [], []
+    keys, values, places = [], [], []
     for layer, heads in enumerate(per_layer(header, "attention.head_count_kv", n_layers)):
         has_cache = owned[layer] and _has_attention(header, layer, recurrent)
+        places.append(has_cache)
         key, value = head_lengths(header, is_windowed=windowed[layer])
         keys.append(heads * key if has_cache else 0)
         values.append(heads * value if has_cache and not is_latent(header) else 0)
@@ -96,6 +108,7 @@ def read_caches(header: Header) -> LayerCaches:
         windowed=windowed,
         state_bytes=tuple(state if is_recurrent else 0 for is_recurrent in recurrent),
         window=window,
+        places=tuple(places),
     )
 
 
@@ -119,6 +132,14 @@ def number(header: Header, key: str, default: int = 0) -> int:
     return int(value or 0)
 
 
+def first_number(header: Header, key: str) -> int:
+    """A key's number, of an array the first that is not 0."""
+    value = header.get(key, 0)
+    if isinstance(value, tuple):
+        return next((int(item) for item in value if item), 0)
+    return int(value or 0)
+
+
 def per_layer(header: Header, key: str, n_layers: int) -> tuple[int, ...]:
     """A key's number for each layer; heads of keys and values are as many as the others'."""
     fallback = header.get("attention.head_count", 0) if key.endswith("_kv") else 0
@@ -131,7 +152,7 @@ def per_layer(header: Header, key: str, n_layers: int) -> tuple[int, ...]:
 
 def head_lengths(header: Header, *, is_windowed: bool = False) -> tuple[int, int]:
     """Elements of one head's key and value."""
-    heads = number(header, "attention.head_count")
+    heads = first_number(header, "attention.head_count")
     usual = number(header, "embedding_length") // heads if heads else 0
     key = number(header, "attention.key_length", usual)
     value = number(header, "attention.value_length", usual)
@@ -209,7 +230,7 @@ def _layers_of_their_own(header: Header, n_layers: int) -> tuple[bool, ...]:
 def state_elements(header: Header) -> int:
     """f32 elements of one recurrent layer's state, for one sequence."""
     n_embd = number(header, "embedding_length")
-    heads = number(header, "attention.head_count")
+    heads = first_number(header, "attention.head_count")
     head_size = number(header, "wkv.head_size")
     if head_size:
         return n_embd * (number(header, "token_shift_count") + head_size)

@@ -6,9 +6,17 @@ largest counts; tests/fit has the comparison with llama.cpp itself.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
-from openshelf.fit.architectures import BOTH_IN_EVERY_LAYER
+from openshelf.fit.architectures import (
+    BOTH_IN_EVERY_LAYER,
+    LAYER_NORM_ARCHITECTURES,
+    LOGITS_TWICE,
+    NO_LOGITS,
+    ROTATED_APART,
+    SCORES_PER_INDEXER,
+)
 from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
@@ -17,6 +25,12 @@ _PIPELINE_COPIES = 4
 _SMALLEST_ROTATION = 64
 _CONVOLUTION_REACH = 3
 """Tokens before that a state-space layer's convolution sees."""
+_RWKV_ROWS = 18
+"""Activations as wide as the embedding while RWKV mixes tokens."""
+_CONVOLUTION_ROWS = 13
+"""Half activations of a short convolution, what it keeps of tokens before among them."""
+_STATES_OF_GEMMA3N = 10
+_INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
 """An unknown graph gets this many times the plain one's buffer, as an upper bound."""
 
@@ -34,6 +48,8 @@ class Step:
     """A quantized cache is rotated first, by a matrix that is an input."""
     rotates_v: bool = False
     window_cells: int = 0
+    has_cache: bool = True
+    """Without one, a token sees the tokens of its own step."""
 
     @property
     def row_bytes(self) -> int:
@@ -64,18 +80,20 @@ class Part:
     receives: bool = False
     """Its first layer gets its input from another device."""
     kinds: LayerKinds = LayerKinds()
+    has_last_layer_only: bool = False
+    """Of the model's layers, the last and no other."""
 
 
 def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
     """The kinds among some layers; among all where there are none (their experts are)."""
     whole = layers or range(shape.n_layers)
     _, _, full, _, _, windowed, state = shape.layer_caches.within(whole)
-    return LayerKinds(full > 0, windowed > 0, state > 0)
+    return LayerKinds(full > 0 or shape.has_no_cache, windowed > 0, state > 0)
 
 
 def mask_bytes(step: Step, kinds: LayerKinds) -> int:
     cells = step.cells * kinds.has_full + step.window_cells * kinds.has_windowed
-    return cells * step.ubatch * (2 if step.has_flash_attention else 4)
+    return cells * step.ubatch * (2 if step.has_flash_attention and step.has_cache else 4)
 
 
 def graph_inputs(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
@@ -83,7 +101,7 @@ def graph_inputs(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     index_rows = 1 if step.has_flash_attention else shape.n_head_kv * shape.value_length
     if shape.latent is not None:
         index_rows = 0
-    size = step.ubatch * (_POSITION_BYTES + kinds.caches * _INDEX_BYTES * (1 + index_rows))
+    size = step.ubatch * (shape.positions * _POSITION_BYTES + kinds.caches * _INDEX_BYTES * (1 + index_rows))
     if step.rotates_k:
         size += kinds.caches * 4 * _rotation(shape.key_length) ** 2
     if step.rotates_v and shape.latent is None:
@@ -118,7 +136,7 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     size = step.row_bytes * width
     if not step.has_flash_attention:
         cells = step.cells if kinds.has_full else step.window_cells
-        size += shape.n_head * cells * step.row_bytes
+        size += shape.n_head * cells * step.row_bytes * (1 if step.has_cache else 2)
         if shape.latent is not None:
             size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
         if shape.architecture in BOTH_IN_EVERY_LAYER:
@@ -131,18 +149,21 @@ def feed_forward_phase(shape: ModelShape, step: Step) -> int:
     width = 2 * shape.n_embd
     if shape.latent is not None:
         width += shape.n_head * shape.latent.value_length
-    elif not (shape.has_fused_qkv or shape.has_short_convolution):
+    elif not ((shape.has_fused_qkv and shape.has_gate) or shape.has_short_convolution):
         width += shape.n_head * shape.key_length
     if shape.is_parallel:
         width += shape.n_embd
-    dense = 3 * shape.n_ff
+    dense = (3 if shape.has_gate else 1) * shape.n_ff
     if shape.state is not None and shape.memory_class == "hybrid" and not shape.is_gated:
         dense += shape.n_embd + 2 * shape.n_head_kv * shape.key_length
     if not shape.n_expert:
         return step.row_bytes * (width + dense)
     used = max(1, shape.n_expert_used)
     experts = 3 * used * shape.n_ff_expert
-    if shape.n_embd > 2 * shape.n_ff_expert or shape.latent is not None:
+    is_plain = shape.latent is None and not shape.n_ff_shared
+    if is_plain and used * shape.n_ff_expert <= shape.n_embd:
+        experts = max(2 * used * shape.n_ff_expert, used * shape.n_embd)  # the gated fit before
+    elif shape.n_embd > 2 * shape.n_ff_expert or shape.latent is not None:
         experts += used * shape.n_embd
     if shape.n_ff_shared:
         experts += shape.n_embd  # their sum waits for the shared expert's
@@ -152,6 +173,11 @@ def feed_forward_phase(shape: ModelShape, step: Step) -> int:
 def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     """Bytes of the activations of a state-space layer, whose scan also returns the state."""
     state = shape.state
+    if shape.wkv_head:
+        mixed = _RWKV_ROWS * shape.n_embd + shape.wkv_head
+        return step.row_bytes * mixed + 4 * 2 * shape.n_embd * shape.wkv_head
+    if shape.has_short_convolution:
+        return step.row_bytes * _CONVOLUTION_ROWS * shape.n_embd // 2
     if state is None:
         return 0
     held = state.state * state.inner
@@ -182,19 +208,27 @@ def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
     if shape.is_parallel:
         return size + 4 * step.outputs * shape.n_embd * 2
     if shape.state is not None:
-        return size + 4 * step.outputs * shape.n_embd * (3 if shape.n_head else 2)
+        return size + 4 * step.outputs * shape.n_embd * 3
     if shape.has_fused_qkv:
         return size + masks + step.row_bytes * 3 * shape.n_embd + inputs
     if shape.n_head * shape.key_length < shape.n_embd and not shape.has_post_norm:
         behind = step.row_bytes * (shape.n_ff + 2 * shape.n_embd)
         return size + masks + behind + inputs
-    return size + 4 * step.outputs * shape.n_embd
+    copies = 2 if shape.architecture in LAYER_NORM_ARCHITECTURES else 1
+    return size + 4 * step.outputs * shape.n_embd * copies
 
 
-def layers_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
+def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
     """The most of a layer's activations, masks not among them."""
-    sizes = [attention_phase(shape, step, kinds), feed_forward_phase(shape, step)]
-    return max(*sizes, state_phase(shape, step, kinds) if kinds.has_state else 0)
+    kinds = part.kinds
+    sizes = [state_phase(shape, step, kinds) if kinds.has_state else 0]
+    attention = attention_phase(shape, step, kinds)
+    if part.has_last_layer_only:
+        # behind its attention the model's last layer goes on with the outputs alone
+        few = dataclasses.replace(step, ubatch=step.outputs)
+        attention += step.row_bytes * 2 * shape.n_head_kv * shape.key_length
+        return max(*sizes, attention, feed_forward_phase(shape, few))
+    return max(*sizes, attention, feed_forward_phase(shape, step))
 
 
 def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
@@ -205,8 +239,8 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     inputs += output_ids(step) if part.has_output or part.has_input else 0
     phases = [0]
     if part.has_layers:
-        phases.append(layers_phase(shape, step, part.kinds) + masks + inputs)
-    if part.has_output:
+        phases.append(layers_phase(shape, step, part) + masks + inputs)
+    if part.has_output and shape.architecture not in NO_LOGITS:
         phases.append(logits_phase(shape, step, part, inputs))
     size = max(phases)
     queries = shape.n_head * shape.key_length
@@ -217,9 +251,33 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         has_logits = part.has_output and step.outputs > 1
         if has_logits and (step.rotates_k or shape.has_post_norm):
             size += hidden  # a rotated copy, in some layouts of the allocator
+        elif part.has_layers and step.rotates_k and shape.architecture in ROTATED_APART:
+            size += hidden
         elif part.has_layers and step.rotates_k and 0 < queries < shape.n_embd:
             size += queries * step.row_bytes if shape.state is None else hidden
-    return size if shape.known else size * _UNKNOWN_FACTOR
+        size += 2 * shape.deepstack * hidden
+    return size if shape.known else _bound(shape, step, size)
+
+
+def _bound(shape: ModelShape, step: Step, size: int) -> int:
+    """More than any graph that is not known was seen to take."""
+    size *= _UNKNOWN_FACTOR
+    if shape.indexer_heads:
+        scores = 2  # of all cells, and their order
+        if shape.architecture in SCORES_PER_INDEXER:
+            scores = shape.indexer_heads // 2 + _INDEXED_COPIES
+        size += scores * step.cells * step.row_bytes
+    if shape.architecture == "t5":  # its decoder sees a text as long as it was trained on
+        seen = shape.context_length or step.cells
+        size += 4 * shape.n_head * step.cells * step.row_bytes
+        size += seen * (16 * shape.n_embd + 2 * step.row_bytes * (1 + shape.n_head))
+    if shape.architecture in LOGITS_TWICE:
+        size += 4 * step.outputs * shape.n_vocab
+    if shape.architecture == "gemma3n":  # four states side by side
+        size += _STATES_OF_GEMMA3N * shape.n_embd * step.row_bytes
+    if shape.architecture == "t5encoder":
+        size += 4 * shape.n_head * step.ubatch * step.row_bytes
+    return size
 
 
 def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
@@ -231,10 +289,10 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     if not part.has_layers:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
         copied += (_PIPELINE_COPIES + 1) * hidden
-        return copied if shape.known else copied * _UNKNOWN_FACTOR
-    phases = layers_phase(shape, step, part.kinds)
+        return copied if shape.known else _bound(shape, step, copied)
+    phases = layers_phase(shape, step, part)
     if part.has_output:
         phases = max(phases, logits_phase(shape, step, part, 0))
     states = 2 if part.receives else 1
     size = phases + copied + _PIPELINE_COPIES * states * hidden
-    return size if shape.known else size * _UNKNOWN_FACTOR
+    return size if shape.known else _bound(shape, step, size)

@@ -12,6 +12,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.compute import Part, Step, compute_buffer, layer_kinds, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.shapes import ModelShape as ModelShape
@@ -108,9 +109,9 @@ def round_context(length: int) -> int:
     return max(CONTEXT_STEP, -(-length // CONTEXT_STEP) * CONTEXT_STEP)
 
 
-def has_flash_attention(request: FitRequest) -> bool:
+def has_flash_attention(shape: ModelShape, request: FitRequest) -> bool:
     """`auto` turns it on wherever the engine's device knows it, as all of ours do."""
-    return request.flash_attention != "off"
+    return request.flash_attention != "off" and shape.architecture not in NO_FLASH_ATTENTION
 
 
 def kv_cache_bytes(shape: ModelShape, request: FitRequest, layers: range) -> int:
@@ -120,7 +121,7 @@ def kv_cache_bytes(shape: ModelShape, request: FitRequest, layers: range) -> int
     """
     caches = shape.layer_caches
     full_keys, full_values, full, keys, values, windowed, state = caches.within(layers)
-    if not has_flash_attention(request):
+    if not has_flash_attention(shape, request):
         full_values, values = full * caches.widest_value, windowed * caches.widest_value
     cells, window = round_context(request.context_length), window_cells(shape, request)
     k, v = request.kv_type_k, request.kv_type_v
@@ -163,6 +164,7 @@ def estimate(
             has_output=span.start <= shape.n_layers < span.stop,
             receives=index > 1,
             kinds=layer_kinds(shape, layers),
+            has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
         )
         has_work = part.has_layers or part.has_input or part.has_output
         result.append(
@@ -230,12 +232,14 @@ def op_offload_bytes(shape: ModelShape, request: FitRequest, n_gpu_layers: int) 
 def _step(shape: ModelShape, request: FitRequest) -> Step:
     cells = round_context(request.context_length)
     ubatch = min(request.ubatch, request.batch, cells)
+    outputs = ubatch if shape.architecture in ALL_OUTPUTS else request.n_outputs_max
     return Step(
         ubatch=ubatch,
-        cells=cells,
+        cells=ubatch if shape.has_no_cache else cells,
         window_cells=window_cells(shape, request),
-        outputs=min(ubatch, request.n_outputs_max or request.batch),
-        has_flash_attention=has_flash_attention(request),
+        has_cache=not shape.has_no_cache,
+        outputs=min(ubatch, outputs or request.batch),
+        has_flash_attention=has_flash_attention(shape, request),
         rotates_k=_is_rotated(request.kv_type_k, shape.key_length),
         rotates_v=_is_rotated(request.kv_type_v, shape.value_length),
     )

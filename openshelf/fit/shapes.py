@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from openshelf.fit.architectures import (
+    CACHELESS_GRAPHS,
     INTERVAL_RECURRENT,
     PARALLEL_ARCHITECTURES,
     MemoryClass,
@@ -35,6 +36,7 @@ _INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
 _EVERY_DEVICE = ("rope_freqs", "rope_factors_long", "rope_factors_short")
 _BUFFER_ALIGNMENT = 32
 _RECURRENT_STATE_BYTES = 4
+_PICTURE_POSITIONS = 4
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,18 @@ class ModelShape:
     is_gated: bool = False
     """Each head's result is multiplied by a gate that is made with the queries."""
     has_short_convolution: bool = False
+    has_gate: bool = True
+    """The feed-forward part multiplies two projections; without, it has one."""
+    positions: int = 1
+    """Numbers that tell where one token is: four where it may be part of a picture."""
+    has_no_cache: bool = False
+    """The model sees a whole text at once."""
+    wkv_head: int = 0
+    """Elements of a head of a state as RWKV keeps it; 0 for others."""
+    indexer_heads: int = 0
+    indexer_length: int = 0
+    deepstack: int = 0
+    """Embeddings per token that are added after the first layers."""
     is_parallel: bool = False
     """Attention and feed-forward part both start from the layer's input."""
     memory_class: str = ""
@@ -115,9 +129,10 @@ class ModelShape:
         """What each layer keeps of the tokens before."""
         if self.caches is not None:
             return self.caches
+        indexer = self.indexer_length * max(2, self.n_head_kv)
         return uniform_caches(
             self.n_layers,
-            self.n_head_kv * self.key_length,
+            self.n_head_kv * self.key_length + indexer,
             self.n_head_kv * self.value_length,
             self.recurrent_bytes_per_layer,
         )
@@ -149,7 +164,7 @@ def shape_from_header(header: Header) -> ModelShape:
     n_layers = trunk_layers(header) if has_rules else number(header, "block_count")
     key_length, value_length = head_lengths(header)
     tensors = header.tensors
-    parts = _sum_tensors(tensors, n_layers, skips_appended=kind is MemoryClass.HYBRID)
+    parts = _sum_tensors(tensors, n_layers, skips_appended=has_rules)
     names = {tensor.name for tensor in tensors}
     n_head = number(header, "attention.head_count")
     return ModelShape(
@@ -161,9 +176,9 @@ def shape_from_header(header: Header) -> ModelShape:
         n_head_kv=number(header, "attention.head_count_kv", n_head),
         key_length=key_length,
         value_length=value_length,
-        n_ff=number(header, "feed_forward_length"),
+        n_ff=_width(tensors, ".ffn_down.weight") or number(header, "feed_forward_length"),
         n_vocab=_vocabulary(header),
-        n_expert=number(header, "expert_count"),
+        n_expert=number(header, "expert_count") if any(parts.experts) else 0,
         n_expert_used=number(header, "expert_used_count"),
         layer_bytes=parts.layers,
         embedding_bytes=parts.inputs,
@@ -186,9 +201,31 @@ def shape_from_header(header: Header) -> ModelShape:
         has_expert_bias=any(name.endswith(".ffn_down_exps.bias") for name in names),
         is_gated=header.architecture in INTERVAL_RECURRENT,
         has_short_convolution=bool(number(header, "shortconv.l_cache")),
+        has_gate=_has_gate(tensors),
+        positions=_positions(header),
+        has_no_cache=header.architecture in CACHELESS_GRAPHS,
+        wkv_head=number(header, "wkv.head_size"),
+        indexer_heads=number(header, "attention.indexer.head_count"),
+        indexer_length=number(header, "attention.indexer.key_length"),
+        deepstack=number(header, "n_deepstack_layers"),
         is_parallel=header.architecture in PARALLEL_ARCHITECTURES,
         memory_class=kind.value,
     )
+
+
+def _has_gate(tensors: Iterable[TensorInfo]) -> bool:
+    """Whether the feed-forward part has a gate, be it half of a twice as wide projection."""
+    up = next((t for t in tensors if ".ffn_up.weight" in t.name), None)
+    down = next((t for t in tensors if ".ffn_down.weight" in t.name), None)
+    if up is None or down is None or len(up.shape) < 2 or up.shape[1] != down.shape[0]:
+        return True
+    return any(".ffn_gate.weight" in t.name for t in tensors)
+
+
+def _positions(header: Header) -> int:
+    sections = header.get("rope.dimension_sections")
+    has_pictures = isinstance(sections, tuple) and len(sections) > 1 and all(sections[:2])
+    return _PICTURE_POSITIONS if has_pictures else 1
 
 
 def _latent(header: Header) -> LatentShape | None:

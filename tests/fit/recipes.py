@@ -17,6 +17,14 @@ _Q4_K, _F32 = 12, 0
 _HOLE_BYTES = 1 << 31
 
 
+class Bare(Build):
+    """A header with nothing behind it: a hole takes the place of the data."""
+
+    def _tensor_infos(self) -> tuple[bytes, int]:
+        infos, _ = super()._tensor_infos()
+        return infos, 0
+
+
 @dataclass(frozen=True)
 class LayeredRecipe:
     """Keys (below the architecture's name) and the tensors of each layer."""
@@ -41,7 +49,7 @@ class LayeredRecipe:
             shapes |= {f"blk.{index}.{name}": shape for name, shape in self.layer(index).items()}
         tensors = with_offsets(shapes)
         with path.open("wb") as file:
-            file.write(Build(keys=self._all_keys(), tensors=tensors).bytes())
+            file.write(Bare(keys=self._all_keys(), tensors=tensors).bytes())
             file.truncate((tensors[-1].offset or 0) + _HOLE_BYTES)
         return path
 
@@ -67,6 +75,8 @@ def _typed(content: Any) -> tuple[int, Any]:
     if isinstance(content, tuple):
         kind = BOOL if isinstance(content[0], bool) else U32
         return ARRAY, Array(kind, content)
+    if isinstance(content, bool):
+        return BOOL, content
     return (F32 if isinstance(content, float) else U32), content
 
 

@@ -20,8 +20,8 @@ from openshelf.fit.memory import FitRequest, ModelShape, Placement, estimate, sh
 from openshelf.gguf.header import read_header
 from openshelf.units import MIB
 from tests.fit.machines import DATA, INDEX
-from tests.fit.recipes import BOUNDED, LAYERED
-from tests.gguf.builder import F32, STRING, U32, Build, Tensor
+from tests.fit.recipes import BOUNDED, LAYERED, Bare
+from tests.gguf.builder import F32, STRING, U32, Tensor
 
 CHILD = Path(__file__).with_name("engine_memory.py")
 REQUESTS = [
@@ -164,7 +164,7 @@ def _write(recipe: Recipe, path: Path) -> Path:
     tensors = recipe.tensors()
     # the last offset and size, and room for the header; the hole costs no disk
     with path.open("wb") as file:
-        file.write(Build(keys=recipe.keys(), tensors=tensors).bytes())
+        file.write(Bare(keys=recipe.keys(), tensors=tensors).bytes())
         file.truncate((tensors[-1].offset or 0) + (1 << 31))
     return path
 
