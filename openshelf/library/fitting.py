@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from openshelf.catalog.entries import Catalog, CatalogModel
 from openshelf.catalog.quants import expected_file_bytes
@@ -12,19 +13,37 @@ from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline
 from openshelf.fit.dryrun import LaysOut, dry_run, without_header
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import FitRequest
+from openshelf.fit.projector_dryrun import LaysProjectorsOut, measured_projector
 from openshelf.fit.shapes import ModelShape, shape_from_header
-from openshelf.fit.verdict import Fit, Question, fit_on
-from openshelf.gguf.header import Header
+from openshelf.fit.verdict import Fit, Question, best_placement, fit_on
 from openshelf.gguf.shadow import shadow_file
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import Target, parse_target
-from openshelf.hub.variants import RepoVariant, choose_default, find_variant, list_variants
-from openshelf.library.headers import Headers, header_of_file, location_of
+from openshelf.hub.variants import (
+    RepoVariant,
+    choose_default,
+    find_projector,
+    find_variant,
+    list_variants,
+)
+from openshelf.library.headers import (
+    Headers,
+    HubFiles,
+    ModelHeaders,
+    header_of_file,
+    headers_of_file,
+    location_of,
+)
 from openshelf.library.installed import InstalledModel
+from openshelf.reasons import Reason
 from openshelf.tasks import CancelToken
 
 _UNREACHABLE = (Offline, NetworkFailure)
 _USUAL_QUANT = "Q4_K_M"
+
+
+class LaysEverythingOut(LaysOut, LaysProjectorsOut, Protocol):
+    """What is needed of the engine."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +66,15 @@ class TargetFit:
 
 @dataclass(frozen=True)
 class _Found:
-    """A target's shape; `header` is None where it is only what is to be expected."""
+    """A target's shape; `headers` is None where it is only what is to be expected."""
 
     shape: ModelShape
-    header: Header | None = None
+    headers: ModelHeaders | None = None
     measured: float | None = None
-    bytes_fetched: int = 0
+
+    @property
+    def bytes_fetched(self) -> int:
+        return self.headers.bytes_fetched if self.headers else 0
 
 
 @dataclass(frozen=True)
@@ -61,7 +83,7 @@ class Fitting:
 
     headers: Headers
     catalog: Callable[[], Catalog]
-    engine: LaysOut
+    engine: LaysEverythingOut
 
     def fit_target(
         self, question: TargetQuestion, machine: Machine, cancel: CancelToken
@@ -85,18 +107,18 @@ class Fitting:
         Raises what `fit_target` does, and EngineFailed where the engine cannot start.
         """
         found = self._find(question, cancel)
-        if found.header is None:
+        if found.headers is None:
             return TargetFit(without_header(fit_on(found.shape, machine, question.request)))
         asked = Question(found.shape, machine, question.request, found.measured)
-        fit = verify_header(found.header, asked, self.engine, cancel)
+        fit = verify(found.headers, asked, self.engine, cancel)
         return TargetFit(fit, found.bytes_fetched)
 
     def _find(self, question: TargetQuestion, cancel: CancelToken) -> _Found:
         target = parse_target(question.text, endpoint_host=self.headers.client().options.host)
         here = self.headers.at_hand(target)
         if here is not None:
-            header = header_of_file(here.path, question.file_bytes if target.path else None)
-            return _Found(shape_from_header(header), header, here.measured)
+            headers = headers_of_file(here.path, question.file_bytes if target.path else None)
+            return _Found(headers.shape, headers, here.measured)
         known = self.catalog().find_model(target.repo)
         model = known[1] if known else None
         try:
@@ -112,22 +134,47 @@ class Fitting:
         if target.file is None and not list_variants(repo.files) and model is not None:
             raise NotFound("variant", repo.id, tuple(model.gguf_repos))
         variant = find_variant(repo, quant=target.quant, file=target.file, choose=choose_default)
+        files = HubFiles(repo.id, repo.commit, variant, find_projector(repo, variant))
         try:
-            fetched = self.headers.on_hub(repo.id, repo.commit, variant, cancel)
+            headers = self.headers.on_hub(files, cancel)
         except (GatedModel, *_UNREACHABLE):
             if model is None:
                 raise
             return _Found(_expected_shape(model, variant))
-        header = fetched.header
-        return _Found(shape_from_header(header), header, bytes_fetched=fetched.bytes_fetched)
+        return _Found(headers.shape, headers)
 
 
-def verify_header(
-    header: Header, question: Question, engine: LaysOut, cancel: CancelToken | None = None
+def verify(
+    headers: ModelHeaders,
+    question: Question,
+    engine: LaysEverythingOut,
+    cancel: CancelToken | None = None,
 ) -> Fit:
-    """The fit as the engine lays the model out. Raises what `fit.dryrun.dry_run` does."""
-    with shadow_file(header) as shadow:
-        return dry_run(question, shadow, engine, cancel)
+    """The fit as the engine lays the model and its projector out.
+
+    Raises what `fit.dryrun.dry_run` does.
+    """
+    question, note = _with_measured_projector(headers, question, engine, cancel)
+    with shadow_file(headers.model) as shadow:
+        fit = dry_run(question, shadow, engine, cancel)
+    return fit if note is None else replace(fit, reasons=(*fit.reasons, note))
+
+
+def _with_measured_projector(
+    headers: ModelHeaders,
+    question: Question,
+    engine: LaysEverythingOut,
+    cancel: CancelToken | None,
+) -> tuple[Question, Reason | None]:
+    projector = question.shape.projector
+    if projector is None or headers.projector is None or question.request.text_only:
+        return question, None
+    use_gpu = best_placement(question).n_gpu_layers > 0
+    with shadow_file(headers.projector) as shadow:
+        measured, note = measured_projector(
+            projector, shadow, engine, use_gpu=use_gpu, cancel=cancel
+        )
+    return replace(question, shape=replace(question.shape, projector=measured)), note
 
 
 def _expected_shape(model: CatalogModel, variant: RepoVariant) -> ModelShape:
@@ -146,12 +193,15 @@ def _usual_shape(model: CatalogModel, target: Target) -> ModelShape | None:
 
 
 def shape_of_file(path: Path, file_bytes: int | None = None) -> ModelShape:
-    """From the header of a file on disk. Raises NotFound, CorruptModel."""
+    """From the header of a file on disk, without a projector. Raises NotFound, CorruptModel."""
     return shape_from_header(header_of_file(path, file_bytes))
 
 
 def fit_installed(model: InstalledModel, machine: Machine, request: FitRequest) -> Fit:
-    """The fit of something installed, from its own header. Raises NotFound, CorruptModel."""
+    """The fit of something installed for a chat, which loads no projector.
+
+    From its own header. Raises NotFound, CorruptModel.
+    """
     return fit_on(
         shape_of_file(location_of(model)),
         machine,

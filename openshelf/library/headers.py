@@ -1,18 +1,23 @@
-"""The header of whatever a TARGET names: a file, something installed, the starter, a variant on the
-Hub. Of the Hub only the beginning of a file is fetched, and kept.
+"""The headers of whatever a TARGET names: a file, something installed, the starter, a variant on
+the Hub, of which only the beginning is fetched, and kept.
 """
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from openshelf.errors import NotFound
+from openshelf.errors import CorruptModel, GatedModel, NetworkFailure, NotFound, Offline
+from openshelf.fit.projector import Projector, projector_from_header
+from openshelf.fit.shapes import ModelShape, shape_from_header
+from openshelf.gguf.companions import projector_beside
 from openshelf.gguf.header import Header, read_header
 from openshelf.gguf.split import read_model
 from openshelf.hub.client import HubClient
-from openshelf.hub.entries import DownloadFile
+from openshelf.hub.entries import DownloadFile, RepoFile
 from openshelf.hub.headers import FetchedHeader, fetch_header, known_header
 from openshelf.hub.targets import Target
 from openshelf.hub.variants import RepoVariant
@@ -21,6 +26,48 @@ from openshelf.library.offers import find_installed
 from openshelf.library.starter import find_starter
 from openshelf.library.store import Library
 from openshelf.tasks import CancelToken
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """A variant on the Hub at one commit, with the projector that belongs to it."""
+
+    repo: str
+    commit: str
+    variant: RepoVariant
+    projector: RepoFile | None = None
+
+
+@dataclass(frozen=True)
+class ModelHeaders:
+    """A model's header, and its projector's where it has one that can be read.
+
+    `projector_file_bytes` is the size of the projector's file, 0 without one. `bytes_fetched` came
+    over the network for both.
+    """
+
+    model: Header
+    projector: Header | None = None
+    projector_file_bytes: int = 0
+    bytes_fetched: int = 0
+
+    @functools.cached_property
+    def shape(self) -> ModelShape:
+        return replace(shape_from_header(self.model), projector=self._projector())
+
+    def _projector(self) -> Projector | None:
+        if not self.projector_file_bytes:
+            return None
+        if self.projector is not None:
+            try:
+                return projector_from_header(self.projector)
+            except CorruptModel as error:
+                log.info("a projector is of no kind that is known: %s", error.detail)
+        # Nothing is known but its size: as much again for what it works in is more than any takes.
+        size = self.projector_file_bytes
+        return Projector("", size, size, "bound")
 
 
 @dataclass(frozen=True)
@@ -51,29 +98,71 @@ class Headers:
             return AtHand(starter.path)
         return None
 
-    def on_hub(
-        self, repo: str, commit: str, variant: RepoVariant, cancel: CancelToken
-    ) -> FetchedHeader:
-        """Raises what `hub.headers.fetch_header` does."""
-        return fetch_header(self.client(), _files(repo, commit, variant), cancel, self.cache)
+    def on_hub(self, files: HubFiles, cancel: CancelToken) -> ModelHeaders:
+        """Raises what `hub.headers.fetch_header` does, for the model's file."""
+        fetched = fetch_header(self.client(), _model_files(files), cancel, self.cache)
+        return self._with_projector(files, fetched, cancel)
 
-    def known(self, repo: str, commit: str, variant: RepoVariant) -> Header | None:
+    def known(self, files: HubFiles) -> ModelHeaders | None:
         """What `on_hub` brought before; asks nobody."""
-        return known_header(self.client(), _files(repo, commit, variant), self.cache)
+        model = known_header(self.client(), _model_files(files), self.cache)
+        if model is None:
+            return None
+        if files.projector is None:
+            return ModelHeaders(model)
+        projector = known_header(self.client(), [_file(files, files.projector)], self.cache)
+        return ModelHeaders(model, projector, files.projector.size_bytes)
+
+    def _with_projector(
+        self, files: HubFiles, model: FetchedHeader, cancel: CancelToken
+    ) -> ModelHeaders:
+        """One that cannot be read is no reason to know nothing of the model."""
+        if files.projector is None:
+            return ModelHeaders(model.header, bytes_fetched=model.bytes_fetched)
+        size, fetched = files.projector.size_bytes, model.bytes_fetched
+        try:
+            found = fetch_header(self.client(), [_file(files, files.projector)], cancel, self.cache)
+        except (CorruptModel, GatedModel, NetworkFailure, NotFound, Offline) as error:
+            log.info("the header of a projector could not be read: %s", error.kind)
+            return ModelHeaders(model.header, None, size, fetched)
+        return ModelHeaders(model.header, found.header, size, fetched + found.bytes_fetched)
 
 
-def _files(repo: str, commit: str, variant: RepoVariant) -> list[DownloadFile]:
-    return [
-        DownloadFile(repo, commit, file.path, file.size_bytes, file.sha256 or "")
-        for file in variant.files
-    ]
+def _model_files(files: HubFiles) -> list[DownloadFile]:
+    return [_file(files, file) for file in files.variant.files]
+
+
+def _file(files: HubFiles, file: RepoFile) -> DownloadFile:
+    return DownloadFile(files.repo, files.commit, file.path, file.size_bytes, file.sha256 or "")
+
+
+def headers_of_file(path: Path, file_bytes: int | None = None) -> ModelHeaders:
+    """Of a file (all its shards) and of the projector beside it.
+
+    `file_bytes` is the whole size where `path` names only a header. Raises NotFound, CorruptModel.
+    """
+    model = header_of_file(path, file_bytes)
+    beside = projector_beside(path)
+    if beside is None:
+        return ModelHeaders(model)
+    try:
+        projector = read_header(beside)
+    except (CorruptModel, NotFound) as error:
+        log.info("the header of a projector could not be read: %s", error.kind)
+        return ModelHeaders(model, None, beside.stat().st_size)
+    if not _belongs_to(projector, model):
+        return ModelHeaders(model)
+    return ModelHeaders(model, projector, projector.file_bytes)
+
+
+def _belongs_to(projector: Header, model: Header) -> bool:
+    """A folder may hold files of many models: what a projector makes must be as wide as a token."""
+    widths = {projector.get(f"{part}.projection_dim") for part in ("vision", "audio")} - {None}
+    return not widths or model.get("embedding_length") in widths
 
 
 def header_of_file(path: Path, file_bytes: int | None = None) -> Header:
-    """`file_bytes` is the whole size where a path names only a header; else all shards are read.
-
-    Raises NotFound, CorruptModel.
-    """
+    """The model's alone. Raises NotFound, CorruptModel."""
     if file_bytes is not None:
         return read_header(path, file_bytes=file_bytes)
     return read_model(path)

@@ -12,10 +12,9 @@ from openshelf.catalog.quants import expected_file_bytes
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import ModelShape
 from openshelf.fit.quality import quality_kept
-from openshelf.fit.shapes import shape_from_header
-from openshelf.gguf.header import Header
 from openshelf.hub.entries import Repo
-from openshelf.hub.variants import find_variant, list_variants
+from openshelf.hub.variants import find_projector, find_variant, list_variants
+from openshelf.library.headers import HubFiles, ModelHeaders
 from openshelf.library.installed import InstalledModel
 from openshelf.library.starter import Starter
 from openshelf.shelf.builds import Build
@@ -74,7 +73,7 @@ def listed_builds(model: CatalogModel | None, repo: Repo) -> list[Build]:
             name=variant.stem,
             files=tuple(file.path for file in variant.files),
             downloads=repo.downloads,
-            source=variant,
+            source=HubFiles(repo.id, repo.commit, variant, find_projector(repo, variant)),
         )
         builds.append(with_quality(build, _weights(model, repo)))
     return builds
@@ -116,10 +115,9 @@ def with_local(
     return result
 
 
-def with_header(build: Build, header: Header) -> Build:
-    """With the shape that the file's own header tells."""
-    shape = shape_from_header(header)
-    return with_quality(replace(build, shape=shape), shape.parameters)
+def with_headers(build: Build, headers: ModelHeaders) -> Build:
+    """With the shape that the file's own header tells, and its projector's."""
+    return with_quality(replace(build, shape=headers.shape), headers.shape.parameters)
 
 
 def with_quality(build: Build, weights: int | None) -> Build:
@@ -141,7 +139,7 @@ def found_in(repo: Repo, build: Build) -> Build:
         size_bytes=variant.size_bytes,
         size_is_expected=False,
         downloads=repo.downloads,
-        source=variant,
+        source=HubFiles(repo.id, repo.commit, variant, find_projector(repo, variant)),
     )
 
 

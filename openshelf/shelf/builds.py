@@ -18,7 +18,7 @@ from openshelf.fit.memory import FitRequest, ModelShape
 from openshelf.fit.recommend import Candidate, Score, rank
 from openshelf.fit.verdict import Fit, fit_on
 from openshelf.hardware.facts import Machine
-from openshelf.hub.variants import RepoVariant
+from openshelf.library.headers import HubFiles
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
 from openshelf.shelf.rows import QualityKept
@@ -54,7 +54,7 @@ class Build:
     """Its bytes lie on this machine: no network is needed."""
     decode_tokens_per_second: float | None = None
     """What it reached here before."""
-    source: RepoVariant | None = None
+    source: HubFiles | None = None
     """Its files on the Hub, with sizes and hashes."""
     path: Path | None = None
     """Its first file on this machine."""

@@ -7,16 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from openshelf.catalog.entries import Catalog, CatalogModel, Family
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UsageError
-from openshelf.fit.dryrun import LaysOut
 from openshelf.fit.memory import FitRequest
-from openshelf.fit.shapes import shape_from_header
 from openshelf.fit.verdict import Fit, Question
-from openshelf.gguf.header import Header
 from openshelf.hardware.facts import Machine
 from openshelf.hub.entries import Repo
 from openshelf.hub.targets import TargetKind, parse_target
-from openshelf.library.fitting import verify_header
-from openshelf.library.headers import Headers, header_of_file
+from openshelf.library.fitting import LaysEverythingOut, verify
+from openshelf.library.headers import Headers, ModelHeaders, headers_of_file
 from openshelf.library.starter import find_starter
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
@@ -25,7 +22,7 @@ from openshelf.shelf.build_sources import (
     expected_builds,
     found_in,
     listed_builds,
-    with_header,
+    with_headers,
     with_local,
 )
 from openshelf.shelf.builds import Build, ModelListing, in_order
@@ -62,7 +59,7 @@ class Models:
     headers: Headers
     catalog: Callable[[], Catalog]
     decide: Callable[[CatalogModel, str], Decision]
-    engine: LaysOut
+    engine: LaysEverythingOut
 
     def listing(self, text: str, cancel: CancelToken, report: Report) -> ModelListing:
         wanted = self._wanted(text)
@@ -84,15 +81,15 @@ class Models:
 
     def read(self, build: Build, cancel: CancelToken) -> Build:
         found = self._found(build)
-        return with_header(found, self._header(found, cancel))
+        return with_headers(found, self._headers(found, cancel))
 
     def verify(
         self, build: Build, machine: Machine, request: FitRequest, cancel: CancelToken
     ) -> Fit:
-        header = self._header(self._found(build), cancel)
+        headers = self._headers(self._found(build), cancel)
         measured = build.decode_tokens_per_second
-        question = Question(shape_from_header(header), machine, request, measured)
-        return verify_header(header, question, self.engine, cancel)
+        question = Question(headers.shape, machine, request, measured)
+        return verify(headers, question, self.engine, cancel)
 
     def _wanted(self, text: str) -> _Wanted:
         words = text.strip().casefold()
@@ -152,8 +149,8 @@ class Models:
     def _with_known_header(self, build: Build) -> Build:
         if build.source is None:
             return build
-        header = self.headers.known(build.repo, build.commit, build.source)
-        return build if header is None else with_header(build, header)
+        headers = self.headers.known(build.source)
+        return build if headers is None else with_headers(build, headers)
 
     def _local_files(self) -> Iterable[LocalFile]:
         """The starter first: where it is installed as well, that says more."""
@@ -186,9 +183,9 @@ class Models:
             return build
         return found_in(self.headers.client().repo(build.repo), build)
 
-    def _header(self, build: Build, cancel: CancelToken) -> Header:
+    def _headers(self, build: Build, cancel: CancelToken) -> ModelHeaders:
         if build.path is not None:
-            return header_of_file(build.path)
+            return headers_of_file(build.path)
         if build.source is None:
             raise NotFound("variant", build.target)
-        return self.headers.on_hub(build.repo, build.commit, build.source, cancel).header
+        return self.headers.on_hub(build.source, cancel)

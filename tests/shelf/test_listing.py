@@ -20,7 +20,7 @@ from openshelf.fit.verdict import FitVerdict
 from openshelf.gguf.header import read_header
 from openshelf.hub.client import HubClient
 from openshelf.library.fitting import Fitting, TargetQuestion
-from openshelf.library.headers import Headers
+from openshelf.library.headers import Headers, headers_of_file
 from openshelf.library.store import Library
 from openshelf.licenses.clearance import Verdict
 from openshelf.network import NetworkOptions
@@ -32,6 +32,7 @@ from tests.fakes.example_data import example_decision
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.fakes.hub.repositories import FakeFile, FakeRepo
 from tests.fit.machines import INDEX, machine, nvidia
+from tests.fit.projector_recipes import RECIPES
 from tests.gguf.builder import Build as GgufFile
 from tests.gguf.vocabulary import write_model
 
@@ -70,6 +71,15 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.write_bytes((HEADERS / "llama3.1-8b.gguf.header").read_bytes())
     with path.open("r+b") as file:
         file.truncate(INDEX["llama3.1-8b"]["file_bytes"])
+    return path
+
+
+@pytest.fixture(scope="module")
+def gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("gemma") / "gemma.gguf"
+    path.write_bytes((HEADERS / "gemma3-4b.gguf.header").read_bytes())
+    with path.open("r+b") as file:
+        file.truncate(INDEX["gemma3-4b"]["file_bytes"])
     return path
 
 
@@ -298,3 +308,50 @@ def test_the_rows_say_all_of_it_in_json(
     assert told["packager_is_known"] is False
     assert told["fit"]["shape_source"] == "header"
     assert table.row("nothing") is None
+
+
+@pytest.fixture(scope="module")
+def projector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gemma 3 4B's, whose header says what it takes."""
+    return RECIPES["gemma3-4b"].write(tmp_path_factory.mktemp("projector") / "mmproj-F16.gguf")
+
+
+def test_a_projector_is_counted_along(
+    hub: LoopbackHub, gemma: Path, projector: Path, make_bench: MakeBench
+) -> None:
+    add(hub, OTHER, {"x-Q4_K_M.gguf": gemma, "mmproj-F16.gguf": projector})
+    bench = make_bench(hub)
+    seeing = bench.fit(f"{OTHER}:Q4_K_M")
+    (listed,) = bench.listing(OTHER).builds
+    shape = listed.shape
+    assert shape is not None
+    assert shape.projector is not None
+    assert (shape.projector.type, shape.projector.basis) == ("gemma3", "table")
+    assert seeing.fit.projector == shape.projector
+    assert sum(device.projector_bytes for device in seeing.fit.devices) > 800_000_000
+    here, request = machine(32, 24), FitRequest()
+    fit = bench.models.verify(listed, here, request, CancelToken())
+    assert fit.projector is not None
+    assert (fit.method, fit.projector.basis) == ("dry-run", "engine")
+    words = TargetQuestion(f"{OTHER}:Q4_K_M", FitRequest(text_only=True))
+    plain = bench.fitting.dry_run_target(words, here, CancelToken()).fit
+    assert fit.total_bytes - plain.total_bytes == fit.projector.total_bytes
+
+
+@pytest.mark.parametrize("content", [b"<html>", GgufFile().bytes()])
+def test_a_projector_that_tells_nothing_is_counted_by_its_size(
+    hub: LoopbackHub, gemma: Path, make_bench: MakeBench, content: bytes
+) -> None:
+    add(hub, OTHER, {"x-Q4_K_M.gguf": gemma, "mmproj-F16.gguf": content})
+    projector = make_bench(hub).fit(f"{OTHER}:Q4_K_M").fit.projector
+    assert projector is not None
+    assert (projector.basis, projector.total_bytes) == ("bound", 2 * len(content))
+
+
+def test_on_disk_only_a_projector_that_is_as_wide_counts(
+    gemma: Path, llama: Path, projector: Path, tmp_path: Path
+) -> None:
+    for path in (gemma, llama, projector):
+        (tmp_path / path.name).symlink_to(path)
+    assert headers_of_file(tmp_path / gemma.name).shape.projector is not None
+    assert headers_of_file(tmp_path / llama.name).shape.projector is None
