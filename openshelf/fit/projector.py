@@ -2,7 +2,8 @@
 
 The table holds llama.cpp's graphs as the widest moments of one layer and of what is behind the
 tower, in floats per position. It was held against the engine's own accounting
-(tests/data/projector_truth.tsv); what it does not know gets an upper bound.
+(tests/data/projector_truth.tsv) on the CPU; GPUs are UNMEASURED, and one without flash attention
+for the tower's head length needs more. What the table does not know gets an upper bound.
 """
 
 from __future__ import annotations

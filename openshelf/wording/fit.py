@@ -14,7 +14,7 @@ TEMPLATES: dict[str, str] = {
     "fit_expected": "Expected figures: the file's own header has not been read yet.",
     "fit_from_sibling": "Worked out from the header of another variant of this model and this file's size.",
     "fit_experts_on_cpu": "The experts of {layers} of {n_layers} layers stay in memory beside the GPU.",
-    "fit_projector_counted": "The projector for pictures or sound ({type}) is counted: {size_bytes:gib}.",
+    "fit_projector_counted": "The projector for pictures or sound ({type}) is counted: {size_bytes:gib} as it is loaded; large pictures can take more while they are read.",
     "fit_projector_bound": "The projector for pictures or sound ({type}) is counted with an upper bound of {size_bytes:gib}: its memory rules are not known here.",
     "fit_projector_left_out": "Text only: the projector for pictures or sound is left out ({size_bytes:gib}).",
     "fit_context_clamped": "The context was shortened from {asked:tokens} to {trained:tokens} tokens, the length this model was trained for.",

@@ -97,6 +97,8 @@ def test_main_job(command_line: CommandLine, starter_model: Path) -> None:
     # 30 layers x 3 KV heads x (64 + 64) x 2 bytes x 2,048 cells
     assert sum(device["kv_cache_bytes"] for device in fit["devices"]) == 30 * 3 * 128 * 2 * 2048
     assert fit["verdict"].startswith("fits_")
+    assert (fit["text_only"], fit["projector"]) == (False, None)
+    assert command_line.json("fit", str(starter_model), "--text-only")["text_only"] is True
 
     exact = command_line.json("fit", installed["id"], "--context", "2048", "--method", "dry-run")
     assert exact["method"] == "dry-run"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from openshelf import wording
-from openshelf.engine.process import _as_error
 from openshelf.engine.protocol import DeviceBytes, Refused
+from openshelf.engine.refusals import error_of
 from openshelf.engine.worker_failures import allocated, classify, laid_out, pools
 from openshelf.errors import CorruptModel, OutOfMemory, UnsupportedArchitecture
 
@@ -63,7 +63,7 @@ def test_each_cause_is_found(line: str, why: str, detail: str | None) -> None:
     assert found == why
     if detail is not None:
         assert text == detail
-    error = _as_error(Refused(1, found, text), "/m.gguf")
+    error = error_of(Refused(1, found, text), "/m.gguf")
     sentence = wording.error_sentence(error)
     assert "?" not in sentence
     assert sentence.endswith((".", ")", text))
@@ -74,11 +74,11 @@ def test_no_lines_at_all() -> None:
 
 
 def test_error_classes() -> None:
-    assert isinstance(_as_error(Refused(1, "out_of_memory"), "p"), OutOfMemory)
+    assert isinstance(error_of(Refused(1, "out_of_memory"), "p"), OutOfMemory)
     assert isinstance(
-        _as_error(Refused(1, "unsupported_architecture"), "p"), UnsupportedArchitecture
+        error_of(Refused(1, "unsupported_architecture"), "p"), UnsupportedArchitecture
     )
-    bad_header = _as_error(Refused(1, "bad_header", "no_magic", "4 bytes"), "p")
+    bad_header = error_of(Refused(1, "bad_header", "no_magic", "4 bytes"), "p")
     assert isinstance(bad_header, CorruptModel)
     assert (bad_header.why, bad_header.detail) == ("no_magic", "4 bytes")
 
