@@ -15,12 +15,12 @@ from pytestqt.qtbot import QtBot
 from openshelf.errors import EngineFailed
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
-from openshelf.hardware.facts import Machine
+from openshelf.hardware.facts import Gpu, GpuKind, Machine
 from openshelf.hardware.profiles import find_machine, load_profiles
 from openshelf.shelf.builds import Build, ModelListing
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.main_window import MainWindow
-from openshelf.ui.models.model_memory import pool_parts
+from openshelf.ui.models.model_memory import kept_in, pool_parts
 from openshelf.ui.models.model_table import BuildColumn
 from openshelf.ui.models.model_words import Basis, basis_of
 from openshelf.ui.pages.model import ModelPage
@@ -139,6 +139,13 @@ def test_the_parts_of_the_card_add_up(open_page: Open) -> None:
     total = sum(p.weights_bytes + p.kv_cache_bytes + p.compute_buffer_bytes for p in parts)
     assert total == fit.total_bytes
     assert [round(part.kept_bytes / 2**30, 1) for part in parts] == [1.0, 3.2]
+
+
+def test_what_a_shared_gpu_borrows_is_not_kept_twice() -> None:
+    machine = plain_machine()
+    gpu = Gpu("gpu:0", "Radeon", "AMD", GpuKind.INTEGRATED, 40 << 30, 40 << 30, None, None, "sysfs",
+              usable_by_engine=True, lent_free_bytes=8 << 30)  # fmt: skip
+    assert kept_in(replace(machine, gpus=(gpu,)), "gpu:0") == 1 << 30
 
 
 def test_the_model_keeps_qt_s_rules(open_page: Open, qtmodeltester: Any) -> None:

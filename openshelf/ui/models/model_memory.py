@@ -58,7 +58,10 @@ def _sum(title: str, devices: Sequence[DeviceMemory], machine: Machine) -> PoolP
 def kept_in(machine: Machine, pool: str) -> int:
     """What of a pool is free and yet not given to models, in bytes."""
     free = {RAM: machine.memory.available_bytes}
-    free |= {gpu.id: gpu.free_bytes for gpu in machine.gpus if gpu.free_bytes is not None}
+    for gpu in machine.gpus:
+        if gpu.free_bytes is not None:
+            # What is lent comes from RAM and is counted there.
+            free[gpu.id] = gpu.free_bytes - (gpu.lent_free_bytes or 0)
     budget = budgets(machine).get(pool, 0)
     return max(0, free.get(pool, budget) - budget)
 

@@ -19,7 +19,7 @@ from typing_extensions import override
 from openshelf.shelf.builds import BuildRow, BuildTable
 from openshelf.ui.models import model_words
 from openshelf.ui.models.rows import ROW_ROLE, Index
-from openshelf.ui.models.shelf_words import quality_details
+from openshelf.ui.models.shelf_words import quality_details, speed_details
 
 
 def _tr(text: str) -> str:
@@ -230,6 +230,9 @@ def _tooltip(row: BuildRow, column: BuildColumn) -> str:
             return "\n".join(model_words.plain(name) for name in build.files[:8])
         case BuildColumn.SIZE if build.size_is_expected:
             return _tr("Expected: the Hub did not tell this file’s size.")
+        case BuildColumn.SPEED:
+            fit = row.fit
+            return speed_details(fit.speed) if fit is not None and fit.verdict.fits else ""
         case BuildColumn.QUALITY:
             return quality_details(build.quality)
         case BuildColumn.PACKAGER:
