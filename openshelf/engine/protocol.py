@@ -27,7 +27,8 @@ class Plan:
     """Exactly what a load does; produced by the fit verdict, executed to the letter.
 
     `context_length`, `batch` and `ubatch` are in tokens; `n_gpu_layers` counts the output layer as
-    llama.cpp does (0 = all on the CPU); `tensor_split` is empty for llama.cpp's own shares.
+    llama.cpp does (0 = all on the CPU); `devices` are the engine's names of the GPUs that they go
+    to, empty for all it has; `tensor_split` has a share for each, empty for llama.cpp's own.
     `needed_bytes` per pool (gpu id or "ram") is what the verdict reckoned with.
     """
 
@@ -40,6 +41,7 @@ class Plan:
     ubatch: int = 512
     n_outputs_max: int = 1
     tensor_split: tuple[float, ...] = ()
+    devices: tuple[str, ...] = ()
     experts_on_cpu: int = 0
     n_threads: int | None = None
     use_mmap: bool = True

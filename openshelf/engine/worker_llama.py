@@ -100,6 +100,17 @@ class Devices:
             )
         return tuple(found)
 
+    def pointers(self, names: Sequence[str]) -> tuple[int, ...]:
+        """The devices of these names, in their order. Raises Refusal for one that is not there."""
+        found = {}
+        for index in range(self._registry.ggml_backend_dev_count()):
+            device = self._registry.ggml_backend_dev_get(index)
+            found[_text(self._base.ggml_backend_dev_name(device))] = device
+        for name in names:
+            if name not in found:
+                raise Refusal("bad_plan", f"no device {name}")
+        return tuple(found[name] for name in names)
+
     def cpu_buffer_type(self) -> Any:
         self._base.ggml_backend_cpu_buffer_type.restype = ctypes.c_void_p
         return self._base.ggml_backend_cpu_buffer_type()
@@ -126,11 +137,13 @@ def model_parameters(plan: Plan, devices: Devices) -> tuple[Any, list[object]]:
     alive: list[object] = []
     params.n_gpu_layers = plan.n_gpu_layers
     params.load_mode = lib.LLAMA_LOAD_MODE_MMAP if plan.use_mmap else lib.LLAMA_LOAD_MODE_NONE
-    if plan.n_gpu_layers == 0:
-        # An empty list of devices: otherwise a GPU build takes its work buffers there all the same.
-        none = (ctypes.c_void_p * 1)(None)
-        params.devices = ctypes.cast(none, ctypes.c_void_p)
-        alive.append(none)
+    if plan.n_gpu_layers == 0 or plan.devices:
+        # An empty list where nothing goes to a GPU: otherwise a GPU build takes its work buffers
+        # there all the same.
+        chosen = devices.pointers(plan.devices) if plan.n_gpu_layers else ()
+        pointers = (ctypes.c_void_p * (len(chosen) + 1))(*chosen, None)
+        params.devices = ctypes.cast(pointers, ctypes.c_void_p)
+        alive.append(pointers)
     if plan.tensor_split:
         count = lib.llama_max_devices()
         if len(plan.tensor_split) > count:

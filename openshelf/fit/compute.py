@@ -101,7 +101,9 @@ def graph_inputs(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     index_rows = 1 if step.has_flash_attention else shape.n_head_kv * shape.value_length
     if shape.latent is not None:
         index_rows = 0
-    size = step.ubatch * (shape.positions * _POSITION_BYTES + kinds.caches * _INDEX_BYTES * (1 + index_rows))
+    size = step.ubatch * (
+        shape.positions * _POSITION_BYTES + kinds.caches * _INDEX_BYTES * (1 + index_rows)
+    )
     if step.rotates_k:
         size += kinds.caches * 4 * _rotation(shape.key_length) ** 2
     if step.rotates_v and shape.latent is None:

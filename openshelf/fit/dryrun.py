@@ -52,7 +52,7 @@ def dry_run(
     names = _gpu_names(question, placed)
     if names is None:
         return _with_note(answer(question, placed), "fit_dry_run_elsewhere")
-    plan = plan_of(placed, generation_threads(question.machine))
+    plan = plan_of(placed, generation_threads(question.machine), question.room)
     try:
         result = engine.dry_run(shadow, plan, cancel)
     except (CorruptModel, UnsupportedArchitecture, EngineDied, EngineFailed) as error:
@@ -75,13 +75,9 @@ def _with_note(fit: Fit, code: str) -> Fit:
 
 def _gpu_names(question: Question, placed: Placed) -> list[str] | None:
     """What the engine calls the GPUs that layers go to; None where it has no such GPU."""
-    names = []
-    for usable in question.room.gpus[: len(placed.devices) - 1]:
-        reason = usable.gpu.reason
-        if reason is None or reason.code != "gpu_used_through":
-            return None
-        names.append(str(reason.data.get("name", "")))
-    return names
+    used = question.room.gpus[: len(placed.devices) - 1]
+    names = [usable.engine_name for usable in used]
+    return names if all(names) else None
 
 
 def _covers(result: DryRunResult, placed: Placed, names: Sequence[str]) -> bool:

@@ -165,7 +165,7 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
     effective, notes = question.effective
     judged = dataclasses.replace(shape, known=shape.known or is_dry_run)
     verdict = _verdict(judged, placed, room)
-    plan = plan_of(placed, generation_threads(machine))
+    plan = plan_of(placed, generation_threads(machine), room)
     speed = estimate_speed(shape, placed.devices, machine, plan)
     if question.measured_decode_per_second:
         speed = measured_speed(speed, question.measured_decode_per_second)
@@ -267,9 +267,10 @@ def _only_a_bound(shape: ModelShape, placed: Placed, room: Room) -> bool:
     return place(dataclasses.replace(shape, projector=least), placed.request, room).fits
 
 
-def plan_of(placed: Placed, n_threads: int) -> Plan:
+def plan_of(placed: Placed, n_threads: int, room: Room) -> Plan:
     """What a load of this placement does, whether it fits or not."""
     request = placed.request
+    names = tuple(usable.engine_name for usable in room.gpus[: len(placed.devices) - 1])
     return Plan(
         context_length=round_context(request.context_length),
         n_gpu_layers=placed.n_gpu_layers,
@@ -280,6 +281,7 @@ def plan_of(placed: Placed, n_threads: int) -> Plan:
         ubatch=request.ubatch,
         n_outputs_max=request.n_outputs_max,
         tensor_split=placed.tensor_split,
+        devices=names if all(names) else (),
         experts_on_cpu=request.experts_on_cpu,
         n_threads=n_threads,
         use_mmap=True,

@@ -214,7 +214,8 @@ def read_loads(database: Database, model_id: str) -> tuple[LoadMeasurement, ...]
 def _plan(text: str) -> Plan:
     known = {field.name for field in dataclasses.fields(Plan)}
     values: dict[str, Any] = {k: v for k, v in json.loads(text).items() if k in known}
-    return Plan(**{**values, "tensor_split": tuple(values.get("tensor_split", ()))})
+    lists = {name: tuple(values.get(name, ())) for name in ("tensor_split", "devices")}
+    return Plan(**{**values, **lists})
 
 
 def insert_run(connection: sqlite3.Connection, run: MeasuredRun) -> float:

@@ -242,6 +242,15 @@ def test_a_plan_that_nothing_can_do_is_refused(engine: Engine, tmp_path: Path) -
     assert caught.value.why == "bad_plan"
 
 
+def test_a_device_that_is_not_there_is_refused(engine: Engine, tmp_path: Path) -> None:
+    write_sliding_window_model(tmp_path / "model.gguf")
+    with pytest.raises(EngineFailed) as caught:
+        engine.dry_run(tmp_path / "model.gguf", Plan(1024, n_gpu_layers=2, devices=("CUDA9",)))
+    assert caught.value.why == "bad_plan"
+    on_cpu = engine.dry_run(tmp_path / "model.gguf", Plan(1024, devices=("CUDA9",)))
+    assert [device.device for device in on_cpu.devices] == ["CPU"], "no layer asks for it"
+
+
 @posix_only
 def test_a_hang_ends_in_time(
     own_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

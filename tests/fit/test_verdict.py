@@ -164,6 +164,20 @@ def test_asked_layers_are_kept() -> None:
     assert fit("llama3.1-8b", SMALL, gpu_layers=99).gpu_layers == 0
 
 
+def test_the_plan_names_the_gpus_it_means() -> None:
+    """One that was left out by hand must get no layer of a load either."""
+    found = Reason("gpu_used_through", {"backend": "CUDA", "name": "CUDA1"})
+    unused = dataclasses.replace(nvidia(24, 23), usable_by_engine=False)
+    used = dataclasses.replace(nvidia(24, 23, index=1), reason=found)
+    plan = fit_on(shape_of("llama3.1-8b"), machine(64, 60, unused, used), FitRequest()).plan
+    assert plan is not None
+    assert plan.devices == ("CUDA1",)
+    unasked = machine(64, 60, nvidia(24, 23))
+    plan = fit_on(shape_of("llama3.1-8b"), unasked, FitRequest()).plan
+    assert plan is not None
+    assert plan.devices == (), "the engine was not asked what it calls them"
+
+
 def test_several_gpus_get_their_share_in_the_plan() -> None:
     plan = fit("llama3.3-70b", TWO_GPUS).plan
     assert plan is not None
