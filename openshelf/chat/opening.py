@@ -76,7 +76,7 @@ class ModelOpener:
             prediction=Prediction(
                 devices=fit.devices,
                 machine=machine,
-                engine_names=_engine_names(machine),
+                engine_names={gpu.id: gpu.engine_name for gpu in machine.gpus if gpu.engine_name},
                 work=cache(lambda: _workload(model, fit, plan)),
             ),
         )
@@ -85,15 +85,6 @@ class ModelOpener:
 def _workload(model: InstalledModel, fit: Fit, plan: Plan) -> Workload:
     shape = shape_of_file(Path(model.first_file.location))
     return Workload(shape, fit.devices, plan)
-
-
-def _engine_names(machine: Machine) -> dict[str, str]:
-    """Of the GPUs that the engine uses (engine/devices.py)."""
-    return {
-        gpu.id: str(gpu.reason.data.get("name", ""))
-        for gpu in machine.gpus
-        if gpu.reason is not None and gpu.reason.code == "gpu_used_through"
-    }
 
 
 def _allocations(fit: Fit) -> dict[str, int]:

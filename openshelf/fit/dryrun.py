@@ -76,7 +76,7 @@ def _with_note(fit: Fit, code: str) -> Fit:
 def _gpu_names(question: Question, placed: Placed) -> list[str] | None:
     """What the engine calls the GPUs that layers go to; None where it has no such GPU."""
     used = question.room.gpus[: len(placed.devices) - 1]
-    names = [usable.engine_name for usable in used]
+    names = [usable.gpu.engine_name for usable in used]
     return names if all(names) else None
 
 

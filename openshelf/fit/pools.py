@@ -28,13 +28,6 @@ class UsableGpu:
     pool: str
     limit_bytes: int
 
-    @property
-    def engine_name(self) -> str:
-        """What the engine calls it; empty where it was not asked, or has no such GPU."""
-        reason = self.gpu.reason
-        is_used = reason is not None and reason.code == "gpu_used_through"
-        return str(reason.data.get("name", "")) if reason is not None and is_used else ""
-
     def placed(self, share: float, op_offload_bytes: int) -> PlacedDevice:
         """The device with its overhead: the driver's context, and copies of weights in RAM."""
         if self.pool == RAM:

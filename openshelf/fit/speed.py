@@ -41,6 +41,8 @@ CPU_BYTES_TOGETHER = Range(25e9, 70e9)
 """Two channels of DDR4 at the low end, of DDR5 at the high end."""
 CPU_BYTES_SERVER = Range(60e9, 250e9)
 SERVER_CORES = 16
+CPU_EFFICIENCY = Range(0.60, 0.85)
+"""Part of the memory's nominal bandwidth, where that is known (0.83 measured with one thread)."""
 CPU_OPERATIONS_PER_THREAD = Range(20e9, 60e9)
 GPU_EFFICIENCY = Range(0.50, 0.75)
 """Part of its nominal bandwidth that a GPU reaches at decoding."""
@@ -220,6 +222,8 @@ def _learned(machine: Machine, key: LearnedRate) -> LearnedRate | None:
 def _cpu_rates(machine: Machine, n_threads: int) -> Rates:
     cores = machine.cpu.physical_cores
     together = CPU_BYTES_SERVER if cores >= SERVER_CORES else CPU_BYTES_TOGETHER
+    if nominal := machine.memory.bandwidth_bytes_per_second:
+        together = CPU_EFFICIENCY.scaled(nominal, nominal)
     bandwidth = Range(
         min(CPU_BYTES_PER_THREAD.low * n_threads, together.low),
         min(CPU_BYTES_PER_THREAD.high * n_threads, together.high),

@@ -270,7 +270,7 @@ def _only_a_bound(shape: ModelShape, placed: Placed, room: Room) -> bool:
 def plan_of(placed: Placed, n_threads: int, room: Room) -> Plan:
     """What a load of this placement does, whether it fits or not."""
     request = placed.request
-    names = tuple(usable.engine_name for usable in room.gpus[: len(placed.devices) - 1])
+    names = tuple(usable.gpu.engine_name for usable in room.gpus[: len(placed.devices) - 1])
     return Plan(
         context_length=round_context(request.context_length),
         n_gpu_layers=placed.n_gpu_layers,

@@ -60,6 +60,13 @@ class Gpu:
     """Why the engine cannot use it, or why that or its memory is unknown."""
     lent_free_bytes: int | None = None
     """Integrated GPUs: the part of `free_bytes` that would be taken from RAM."""
+
+    @property
+    def engine_name(self) -> str:
+        """What the engine calls it; empty where it was not asked, or has no such GPU."""
+        is_used = self.reason is not None and self.reason.code == "gpu_used_through"
+        return str(self.reason.data.get("name", "")) if self.reason and is_used else ""
+
     by_hand: ByHand = ()
 
 

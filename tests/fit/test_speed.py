@@ -225,3 +225,15 @@ def test_half_learned_is_not_called_learned() -> None:
     assert speed is not None
     assert not speed.learned
     assert speed != fit_on(shape_of("llama3.1-8b"), WITH_GPU, FitRequest(gpu_layers=16)).speed
+
+
+def test_the_memorys_own_bandwidth_counts_where_it_is_known() -> None:
+    def on(bandwidth: int) -> tuple[float, float]:
+        plain = machine(32, 24)
+        memory = dataclasses.replace(plain.memory, bandwidth_bytes_per_second=bandwidth)
+        return _decode("llama3.1-8b", dataclasses.replace(plain, memory=memory))
+
+    (slow_low, slow_high), (fast_low, fast_high) = on(20_000_000_000), on(80_000_000_000)
+    assert slow_high < 20e9 / shape_of("llama3.1-8b").active_bytes
+    assert fast_low > slow_low
+    assert fast_high > slow_high
