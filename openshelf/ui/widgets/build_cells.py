@@ -146,8 +146,13 @@ def draw_text(
     painter.setFont(style)
     painter.setPen(color(tone))
     shown = QFontMetrics(style).elidedText(text, Qt.TextElideMode.ElideRight, room.width())
-    flags = int(side | Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextSingleLine)
-    painter.drawText(room, flags, shown)
+    # The words keep their own direction in a mirrored window; only their side changes.
+    direction = painter.layoutDirection()
+    place = QStyle.visualAlignment(direction, side or Qt.AlignmentFlag.AlignLeft)
+    place |= Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
+    painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
+    painter.drawText(room, int(place) | int(Qt.TextFlag.TextSingleLine), shown)
+    painter.setLayoutDirection(direction)
 
 
 def _paint_memory(

@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from openshelf.hardware.facts import Machine
 from openshelf.ui.widgets.buttons import Button
+from openshelf.ui.widgets.conversation_list import ConversationDelegate
 
 _ROWS_SHOWN = 9
 _LEAST_WIDTH = 300
@@ -67,11 +68,12 @@ class MachineList(QFrame):
         self._filter.setSourceModel(self._names)
         self.view = QListView()
         self.view.setModel(self._filter)
+        self.view.setItemDelegate(ConversationDelegate(self.view))
+        self.view.setMouseTracking(True)
         self.view.setUniformItemSizes(True)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
         self.view.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.view.setAccessibleName(self.tr("Machines"))
         column.addWidget(self.search)
         column.addWidget(self.view, 1)
