@@ -19,10 +19,10 @@ from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.ui.pages.hardware import ROOM_FOR_TWO, HardwarePage
-from openshelf.ui.pages.hardware_chooser import MachineChooser
 from openshelf.ui.pages.hardware_editor import ValueEditor
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.chip import Chip
+from openshelf.ui.widgets.machine_list import MachineList
 from openshelf.ui.widgets.tick import TickBox
 from tests.fakes.example_data import example_machine, example_shelf, plain_machine
 from tests.fakes.services import fake_services
@@ -128,7 +128,7 @@ def test_machines_are_added_and_taken_away(
     qtbot.waitUntil(lambda: len(table.rows[0]) == 3)
     assert first not in table._headers
     page.what_if.add_button.click()
-    chooser = page.findChild(MachineChooser)
+    chooser = page.findChild(MachineList)
     assert first in chooser.names
     assert "RTX 3090 24 GB + 64 GB" in chooser.names
     qtbot.keyClicks(chooser.search, first)
@@ -369,7 +369,7 @@ def test_what_fits_another_machine(
     page = make_page()
     qtbot.waitUntil(lambda: bool(page.fits.table.rows))
     page.fits.machine_button.click()
-    chooser = page.findChild(MachineChooser)
+    chooser = page.findChild(MachineList)
     qtbot.keyClicks(chooser.search, "2x rtx 3090 + 128")
     assert chooser.names == ["2× RTX 3090 24 GB + 128 GB"]
     qtbot.keyClick(chooser.search, Qt.Key.Key_Return)
@@ -387,7 +387,7 @@ def test_the_chooser_filters_by_words_and_moves_by_arrows(
     page = make_page()
     qtbot.waitUntil(lambda: bool(page.fits.table.rows))
     page.what_if.add_button.click()
-    chooser = page.findChild(MachineChooser)
+    chooser = page.findChild(MachineList)
     assert len(chooser.names) > 150
     qtbot.keyClicks(chooser.search, "amd 24 gb")
     assert chooser.names == ["RX 7900 XTX 24 GB + 64 GB"]
@@ -397,7 +397,7 @@ def test_the_chooser_filters_by_words_and_moves_by_arrows(
     qtbot.keyClick(chooser.search, Qt.Key.Key_Return)
     assert page._compared[-1].name == "RTX 4090 Laptop 16 GB + 64 GB"
     page.what_if.add_button.click()
-    last = page.findChildren(MachineChooser)[-1]
+    last = page.findChildren(MachineList)[-1]
     last.search.setText("no such machine")
     assert last.names == []
     assert last.none_line.isVisible()

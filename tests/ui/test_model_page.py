@@ -26,6 +26,7 @@ from openshelf.ui.models.model_words import Basis, basis_of
 from openshelf.ui.pages.model import ModelPage
 from openshelf.ui.places import Place
 from openshelf.ui.widgets import Chip, TextLabel
+from openshelf.ui.widgets.machine_list import MachineList
 from tests.fakes.example_data import example_machine, plain_machine
 from tests.fakes.example_models import (
     FakeModels,
@@ -229,20 +230,24 @@ def test_what_if_it_were_another_machine(open_page: Open, models: FakeModels, qt
     chooser.click()
     popup = chooser.popup
     assert popup is not None
-    assert popup.shown == ["This machine", *(machine.name for machine in load_profiles())]
+    assert set(popup.names) == {"", *(machine.name for machine in load_profiles())}
     qtbot.keyClicks(popup.search, "5090 64")
-    assert popup.shown
-    assert all("5090" in name for name in popup.shown)
+    assert popup.names
+    assert all("5090" in name for name in popup.names)
     qtbot.keyClick(popup.search, Qt.Key.Key_Return)
-    assert not popup.isVisible()
     machine = chooser.machine
-    assert machine is find_machine(machine.name)
+    assert machine is not None
+    assert machine == find_machine(machine.name)
     qtbot.waitUntil(lambda: _cell(page, BEST, BuildColumn.MEMORY) == "All on GPU")
     qtbot.waitUntil(lambda: models.was_read != [])
     qtbot.wait(20)
     assert models.was_verified == []
     assert f"the engine here cannot be asked for {machine.name}" in _texts(page)
-    chooser.popup.chosen.emit(0)
+    chooser.click()
+    popup = chooser.findChildren(MachineList)[-1]
+    popup.search.clear()
+    qtbot.keyClick(popup.search, Qt.Key.Key_Return)
+    assert chooser.machine is None
     qtbot.waitUntil(lambda: _cell(page, BEST, BuildColumn.MEMORY) != "All on GPU")
 
 

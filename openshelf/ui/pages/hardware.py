@@ -28,17 +28,17 @@ from openshelf.ui.models.hardware_facts import (
 )
 from openshelf.ui.models.hardware_values import entered_overrides
 from openshelf.ui.models.machine_facts import decides_alike, with_engine_of, without_our_model
-from openshelf.ui.pages.hardware_chooser import (
-    MachineChoice,
-    MachineChooser,
-    choices_by_maker,
-)
 from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
 from openshelf.ui.pages.hardware_found import FoundCard
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.buttons import Button
 from openshelf.ui.widgets.containers import PageHeader, ScrollPage
+from openshelf.ui.widgets.machine_list import (
+    MachineChoice,
+    MachineList,
+    choices_by_maker,
+)
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.page import Page
 
@@ -253,8 +253,8 @@ class HardwarePage(Page):
     def _choices(self) -> list[MachineChoice]:
         return choices_by_maker(self._profiles or (), self.tr("Without a GPU"))
 
-    def _open_chooser(self, choices: list[MachineChoice], anchor: QWidget) -> MachineChooser:
-        chooser = MachineChooser(self, choices, typed_machine)
+    def _open_chooser(self, choices: list[MachineChoice], anchor: QWidget) -> MachineList:
+        chooser = MachineList(self, choices, typed_machine)
         chooser.open_below(anchor)
         return chooser
 

@@ -38,7 +38,7 @@ def choices_by_maker(machines: Sequence[Machine], without_gpu: str) -> list[Mach
     return [choice for group in groups.values() for choice in group]
 
 
-class MachineChooser(QFrame):
+class MachineList(QFrame):
     """A popup; `chosen` carries a name. `other` makes a name of what was typed, or None."""
 
     chosen = Signal(str)
