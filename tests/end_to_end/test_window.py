@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,7 @@ from tests.fakes.hub.repositories import FakeFile, FakeRepo
 
 StartApp = Callable[[], Person]
 MOST_CLICKS = 4
+HEADERS = Path(__file__).parents[1] / "data" / "headers"
 
 
 @pytest.fixture
@@ -178,6 +181,40 @@ def engine_of(person: Person) -> Engine:
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 PACKAGED = "bartowski/SmolLM2-135M-Instruct-GGUF"
+
+
+def test_any_model_of_the_hub_is_verified_before_a_download(
+    start_app: StartApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A name is pasted, its headers are read, and the engine lays out what nobody downloaded."""
+    with LoopbackHub() as hub:
+        repo = FakeRepo("ada/Granite-GGUF", downloads=4200)
+        names = {"g-Q4_K_M.gguf": "granite4-h-tiny", "other/g-Q4_K_M.gguf": "llama3.2-1b"}
+        repo.commit(
+            FakeFile(name, with_a_hole(header, tmp_path / header), f"{number:064x}")
+            for number, (name, header) in enumerate(names.items(), start=1)
+        )
+        hub.add(repo)
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        person = start_app()
+        search = person.window.page(Place.SHELF).controls.search
+        search.setFocus()
+        person.type("llama-server -hf ada/Granite-GGUF:Q4_K_M")
+        person.press_enter()
+        page = person.window.page(Place.MODEL)
+        person.wait(lambda: page.isVisible() and page.listing is not None)
+        person.wait(lambda: person.sees("Verified"))
+        assert page.listing is not None
+        assert [build.downloads for build in page.listing.builds] == [4200, 4200]
+        assert hub.sent_bytes < 1_000_000
+        person.press("Esc")
+        person.wait(lambda: person.window.page(Place.SHELF).isVisible())
+
+
+def with_a_hole(header: str, path: Path) -> Path:
+    path.write_bytes((HEADERS / f"{header}.gguf.header").read_bytes())
+    os.truncate(path, json.loads((HEADERS / "index.json").read_text("utf-8"))[header]["file_bytes"])
+    return path
 
 
 def hub_with_the_model(model: Path) -> LoopbackHub:

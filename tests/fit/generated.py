@@ -71,8 +71,13 @@ ZEROS = tuple(4 if layer % 4 == 3 else 0 for layer in range(LAYERS))
 SECTIONS: Keys = {"rope.dimension_sections": (16, 24, 24, 0)}
 WINDOW: Keys = {"attention.sliding_window": 1024}
 FLAGS: Keys = {**WINDOW, "attention.sliding_window_pattern": (True, True, True, False) * 2}
-WKV: Keys = {"wkv.head_size": 64, "token_shift_count": 2, "time_mix_extra_dim": 64,
-             "attention.head_count": 32, "attention.head_count_kv": 32}
+WKV: Keys = {
+    "wkv.head_size": 64,
+    "token_shift_count": 2,
+    "time_mix_extra_dim": 64,
+    "attention.head_count": 32,
+    "attention.head_count_kv": 32,
+}
 STREAMS: Keys = {
     "hyper_connection.count": 4,
     "hyper_connection.sinkhorn_iterations": 2,
