@@ -42,17 +42,78 @@ class WindowRule:
 
 
 PLAIN_ARCHITECTURES = frozenset(
-    "llama qwen2 qwen3 qwen3moe mistral3 phi3 smollm3 granite "
-    "baichuan refact internlm2 gemma xverse chatglm glm4 exaone ernie4_5 hunyuan-dense seed_oss "
-    "maincoder nanbeige minicpm pangu-embedded qwen2vl qwen3vl qwen3vlmoe hunyuan_vl paddleocr "
-    "granitemoe phimoe dbrx olmoe arcee stablelm orion olmo bitnet deci".split()
+    [
+        "llama",
+        "qwen2",
+        "qwen3",
+        "qwen3moe",
+        "mistral3",
+        "phi3",
+        "smollm3",
+        "granite",
+        "baichuan",
+        "refact",
+        "internlm2",
+        "gemma",
+        "xverse",
+        "chatglm",
+        "glm4",
+        "exaone",
+        "ernie4_5",
+        "hunyuan-dense",
+        "seed_oss",
+        "maincoder",
+        "nanbeige",
+        "minicpm",
+        "pangu-embedded",
+        "qwen2vl",
+        "qwen3vl",
+        "qwen3vlmoe",
+        "hunyuan_vl",
+        "paddleocr",
+        "granitemoe",
+        "phimoe",
+        "dbrx",
+        "olmoe",
+        "arcee",
+        "stablelm",
+        "orion",
+        "olmo",
+        "bitnet",
+        "deci",
+    ]
 )
 """Graphs that are the plain transformer block in llama.cpp; the tests hold them against it."""
 
 NEARLY_PLAIN_ARCHITECTURES = frozenset(
-    "apertus nemotron starcoder2 codeshell jais2 gpt2 starcoder mpt bloom gptneox phi2 falcon "
-    "command-r qwen2moe deepseek deepseek2-ocr bailingmoe bailingmoe2 hunyuan-moe glm4moe "
-    "ernie4_5-moe hy_v3 dots1 minimax-m2 arctic grovemoe".split()
+    [
+        "apertus",
+        "nemotron",
+        "starcoder2",
+        "codeshell",
+        "jais2",
+        "gpt2",
+        "starcoder",
+        "mpt",
+        "bloom",
+        "gptneox",
+        "phi2",
+        "falcon",
+        "command-r",
+        "qwen2moe",
+        "deepseek",
+        "deepseek2-ocr",
+        "bailingmoe",
+        "bailingmoe2",
+        "hunyuan-moe",
+        "glm4moe",
+        "ernie4_5-moe",
+        "hy_v3",
+        "dots1",
+        "minimax-m2",
+        "arctic",
+        "grovemoe",
+    ]
 )
 """A shared expert, no gate in the feed-forward part, or both parts from one input."""
 
@@ -60,15 +121,41 @@ FULL_ARCHITECTURES = (
     PLAIN_ARCHITECTURES
     | NEARLY_PLAIN_ARCHITECTURES
     | frozenset(
-        "grok qwen plamo minicpm3 openelm t5encoder jais chameleon plm cogvlm llama-embed "
-        "talkie".split()
+        [
+            "grok",
+            "qwen",
+            "plamo",
+            "minicpm3",
+            "openelm",
+            "t5encoder",
+            "jais",
+            "chameleon",
+            "plm",
+            "cogvlm",
+            "llama-embed",
+            "talkie",
+        ]
     )
 )
 """llama.cpp gives these one full cache in every layer."""
 
 NO_CACHE_ARCHITECTURES = frozenset(
-    "bert jina-bert-v2 jina-bert-v3 nomic-bert nomic-bert-moe neo-bert eurobert modern-bert "
-    "gemma-embedding wavtokenizer-dec dream llada llada-moe rnd1".split()
+    [
+        "bert",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "neo-bert",
+        "eurobert",
+        "modern-bert",
+        "gemma-embedding",
+        "wavtokenizer-dec",
+        "dream",
+        "llada",
+        "llada-moe",
+        "rnd1",
+    ]
 )
 """Encoders and diffusion models see a whole text at once."""
 
@@ -116,8 +203,20 @@ NO_FEED_FORWARD_LAYERS = frozenset({"nemotron_h", "nemotron_h_moe"})
 PARALLEL_ARCHITECTURES = frozenset({"cohere2", "cohere2moe", "phi2", "falcon", "gptneox"})
 ROTATED_APART = frozenset({"command-r", "gptneox", "gpt2"})
 """A quantized cache's rotation leaves one more activation alive."""
-LAYER_NORM_ARCHITECTURES = frozenset(
-    "stablelm orion olmo starcoder2 codeshell nemotron jais2 bitnet".split()
+EMBEDDING_NORM_IS_LAST = frozenset({"lfm2", "lfm2moe"})
+"""What they call the norm of the embeddings is the one before the output."""
+LAST_NORM_APART = frozenset(
+    [
+        "stablelm",
+        "orion",
+        "olmo",
+        "starcoder2",
+        "codeshell",
+        "nemotron",
+        "jais2",
+        "bitnet",
+        "gemma4",
+    ]
 )
 """The last norm's result is not in the place of its input."""
 CACHELESS_GRAPHS = NO_CACHE_ARCHITECTURES | {"t5encoder", "llama-embed"}
@@ -127,6 +226,10 @@ NO_FLASH_ATTENTION = frozenset({"grok", "t5", "t5encoder"})
 """llama.cpp turns it off, or adds a bias to the scores that it does not know."""
 NO_LOGITS = CACHELESS_GRAPHS - DIFFUSION_ARCHITECTURES
 """Their result is an embedding."""
+SHARED_CACHES = frozenset({"gemma3n", "gemma4"})
+"""Some of their layers use the cache of one before."""
+LATE_OUTPUTS = frozenset(["gemma4", "cohere2", "cohere2moe", "nemotron_h", "nemotron_h_moe"])
+"""The rows that are asked for are picked behind the last layer, on the output's device."""
 LOGITS_TWICE = frozenset({"chameleon", "qwen3tts"})
 SCORES_PER_INDEXER = frozenset({"qwen4exp", "minimax-m3"})
 """Each head of their indexer scores all cells, and the scores are alive at once."""
@@ -137,14 +240,49 @@ LATENT_ARCHITECTURES = frozenset({"deepseek2", "mistral4"})
 EVERY_CACHE_WINDOWED = frozenset({"lfm2"})
 """Hybrids whose layers with a cache all keep a window, where the file gives one."""
 VERIFIED_WINDOWS = frozenset(
-    "gemma2 gemma3 gpt-oss llama4 cohere2 cohere2moe olmo2 exaone4 exaone-moe afmoe laguna mellum "
-    "mimo2 maple step35 granite_swa spark2_5 muse-glimmer plamo3 gemma4".split()
+    [
+        "gemma2",
+        "gemma3",
+        "gpt-oss",
+        "llama4",
+        "cohere2",
+        "cohere2moe",
+        "olmo2",
+        "exaone4",
+        "exaone-moe",
+        "afmoe",
+        "laguna",
+        "mellum",
+        "mimo2",
+        "maple",
+        "step35",
+        "granite_swa",
+        "spark2_5",
+        "muse-glimmer",
+        "plamo3",
+        "gemma4",
+    ]
 )
 VERIFIED_RECURRENT = frozenset(
-    "granitehybrid mamba mamba2 falcon-h1 nemotron_h nemotron_h_moe lfm2 lfm2moe qwen35 qwen35moe "
-    "qwen3next kimi-linear jamba rwkv7 arwkv7".split()
+    [
+        "granitehybrid",
+        "mamba",
+        "mamba2",
+        "falcon-h1",
+        "nemotron_h",
+        "nemotron_h_moe",
+        "lfm2",
+        "lfm2moe",
+        "qwen35",
+        "qwen35moe",
+        "qwen3next",
+        "kimi-linear",
+        "jamba",
+        "rwkv7",
+        "arwkv7",
+    ]
 )
-VERIFIED_ENCODERS = frozenset("eurobert neo-bert nomic-bert gemma-embedding llama-embed".split())
+VERIFIED_ENCODERS = frozenset(["eurobert", "neo-bert", "gemma-embedding", "llama-embed"])
 VERIFIED = (
     PLAIN_ARCHITECTURES
     | NEARLY_PLAIN_ARCHITECTURES
@@ -181,9 +319,7 @@ _WINDOW_ALLOWED = {
     _APPENDED,
     "attention.key_length_swa",
     "attention.value_length_swa",
-    "attention.shared_kv_layers",
     "attention.head_count_kv",
-    "embedding_length_per_layer_input",
 }
 _OTHER_STATE = ("ssm.", "wkv.", "kda.", "shortconv.", "token_shift_count")
 _PER_LAYER = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")

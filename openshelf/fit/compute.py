@@ -1,243 +1,44 @@
 """The compute buffer of a device: the most of llama.cpp's activations that are alive at once.
 
-Each phase of the graph (attention, feed-forward, logits) is worked out for a full ubatch, and the
-largest counts; tests/fit has the comparison with llama.cpp itself.
+The largest of a graph's phases (`phases`) counts, with the inputs of the device that holds it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-
 from openshelf.fit.architectures import (
-    BOTH_IN_EVERY_LAYER,
-    LAYER_NORM_ARCHITECTURES,
+    LATE_OUTPUTS,
     LOGITS_TWICE,
     NO_LOGITS,
     ROTATED_APART,
     SCORES_PER_INDEXER,
 )
+from openshelf.fit.phases import (
+    Part,
+    Step,
+    graph_inputs,
+    layer_kinds,
+    layers_phase,
+    logits_phase,
+    mask_bytes,
+    output_ids,
+)
 from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
-_INDEX_BYTES = 8
 _PIPELINE_COPIES = 4
-_SMALLEST_ROTATION = 64
-_CONVOLUTION_REACH = 3
-"""Tokens before that a state-space layer's convolution sees."""
-_RWKV_ROWS = 18
-"""Activations as wide as the embedding while RWKV mixes tokens."""
-_CONVOLUTION_ROWS = 13
-"""Half activations of a short convolution, what it keeps of tokens before among them."""
 _STATES_OF_GEMMA3N = 10
 _INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
 """An unknown graph gets this many times the plain one's buffer, as an upper bound."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """One evaluation: `ubatch` tokens, `cells` of the cache (`window_cells` of those that keep a
-    window), `outputs` rows of logits."""
-
-    ubatch: int
-    cells: int
-    outputs: int
-    has_flash_attention: bool
-    rotates_k: bool = False
-    """A quantized cache is rotated first, by a matrix that is an input."""
-    rotates_v: bool = False
-    window_cells: int = 0
-    has_cache: bool = True
-    """Without one, a token sees the tokens of its own step."""
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one f32 activation for all tokens of the step."""
-        return 4 * self.ubatch
-
-
-@dataclass(frozen=True)
-class LayerKinds:
-    """What kinds of layers are among those of a device."""
-
-    has_full: bool = True
-    has_windowed: bool = False
-    has_state: bool = False
-
-    @property
-    def caches(self) -> int:
-        return self.has_full + self.has_windowed
-
-
-@dataclass(frozen=True)
-class Part:
-    """What of the model a device holds."""
-
-    has_layers: bool
-    has_input: bool
-    has_output: bool
-    receives: bool = False
-    """Its first layer gets its input from another device."""
-    kinds: LayerKinds = LayerKinds()
-    has_last_layer_only: bool = False
-    """Of the model's layers, the last and no other."""
-
-
-def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
-    """The kinds among some layers; among all where there are none (their experts are)."""
-    whole = layers or range(shape.n_layers)
-    _, _, full, _, _, windowed, state = shape.layer_caches.within(whole)
-    return LayerKinds(full > 0 or shape.has_no_cache, windowed > 0, state > 0)
-
-
-def mask_bytes(step: Step, kinds: LayerKinds) -> int:
-    cells = step.cells * kinds.has_full + step.window_cells * kinds.has_windowed
-    return cells * step.ubatch * (2 if step.has_flash_attention and step.has_cache else 4)
-
-
-def graph_inputs(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
-    """Positions, cache indices and rotations: small inputs of every device with layers."""
-    index_rows = 1 if step.has_flash_attention else shape.n_head_kv * shape.value_length
-    if shape.latent is not None:
-        index_rows = 0
-    size = step.ubatch * (
-        shape.positions * _POSITION_BYTES + kinds.caches * _INDEX_BYTES * (1 + index_rows)
-    )
-    if step.rotates_k:
-        size += kinds.caches * 4 * _rotation(shape.key_length) ** 2
-    if step.rotates_v and shape.latent is None:
-        size += kinds.caches * 4 * _SMALLEST_ROTATION**2
-    return size
-
-
-def _rotation(length: int) -> int:
-    """The largest power of two from 64 on that divides a head."""
-    side = _SMALLEST_ROTATION
-    while length % (2 * side) == 0:
-        side *= 2
-    return side
-
-
-def output_ids(step: Step) -> int:
-    return max(32, step.outputs * _POSITION_BYTES)
-
-
-def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
-    """Bytes of the activations besides masks while a layer attends."""
-    if not kinds.caches:
-        return 0
-    if shape.latent is not None:
-        latent = shape.latent
-        heads = 2 * latent.rank + 2 * latent.rotated + latent.key_length
-        width = shape.n_head * heads + 3 * shape.n_embd
-    else:
-        queries = shape.n_head * shape.key_length
-        width = 2 * shape.n_embd + 2 * queries + 2 * shape.n_head_kv * shape.key_length
-        width += queries if shape.is_gated else 0
-    size = step.row_bytes * width
-    if not step.has_flash_attention:
-        cells = step.cells if kinds.has_full else step.window_cells
-        size += shape.n_head * cells * step.row_bytes * (1 if step.has_cache else 2)
-        if shape.latent is not None:
-            size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
-        if shape.architecture in BOTH_IN_EVERY_LAYER:
-            size += shape.n_embd * step.row_bytes  # the other branch's result waits
-    return size
-
-
-def feed_forward_phase(shape: ModelShape, step: Step) -> int:
-    """Bytes of the activations of the widest feed-forward part, dense or of experts."""
-    width = 2 * shape.n_embd
-    if shape.latent is not None:
-        width += shape.n_head * shape.latent.value_length
-    elif not ((shape.has_fused_qkv and shape.has_gate) or shape.has_short_convolution):
-        width += shape.n_head * shape.key_length
-    if shape.is_parallel:
-        width += shape.n_embd
-    dense = (3 if shape.has_gate else 1) * shape.n_ff
-    if shape.state is not None and shape.memory_class == "hybrid" and not shape.is_gated:
-        dense += shape.n_embd + 2 * shape.n_head_kv * shape.key_length
-    if not shape.n_expert:
-        return step.row_bytes * (width + dense)
-    used = max(1, shape.n_expert_used)
-    experts = 3 * used * shape.n_ff_expert
-    is_plain = shape.latent is None and not shape.n_ff_shared
-    if is_plain and used * shape.n_ff_expert <= shape.n_embd:
-        experts = max(2 * used * shape.n_ff_expert, used * shape.n_embd)  # the gated fit before
-    elif shape.n_embd > 2 * shape.n_ff_expert or shape.latent is not None:
-        experts += used * shape.n_embd
-    if shape.n_ff_shared:
-        experts += shape.n_embd  # their sum waits for the shared expert's
-    return step.row_bytes * (width + max(experts, dense if shape.has_dense_layers else 0))
-
-
-def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
-    """Bytes of the activations of a state-space layer, whose scan also returns the state."""
-    state = shape.state
-    if shape.wkv_head:
-        mixed = _RWKV_ROWS * shape.n_embd + shape.wkv_head
-        return step.row_bytes * mixed + 4 * 2 * shape.n_embd * shape.wkv_head
-    if shape.has_short_convolution:
-        return step.row_bytes * _CONVOLUTION_ROWS * shape.n_embd // 2
-    if state is None:
-        return 0
-    held = state.state * state.inner
-    window = 2 * _CONVOLUTION_REACH * state.channels
-    if state.channels == state.inner:  # mamba of the first kind: no groups
-        return step.row_bytes * 6 * state.inner + 4 * (held + window)
-    common = shape.n_embd + 2 * state.channels + 3 * state.inner + state.heads
-    if shape.is_gated:
-        return step.row_bytes * common + 4 * (held + window)
-    after = step.row_bytes * (common + state.inner)
-    if kinds.caches:
-        # a block of another kind's that is left between; where every layer does both, a smaller one
-        n_queries = 0 if shape.architecture in BOTH_IN_EVERY_LAYER else shape.n_head
-        after += step.row_bytes * shape.key_length * (n_queries + 2 * shape.n_head_kv)
-    scan = step.row_bytes * (common + shape.n_embd) + 4 * 2 * held
-    return max(after, scan) + 4 * window
-
-
-def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
-    """Bytes when the logits of all outputs are there; only large where more than one is asked."""
-    size = 4 * step.outputs * shape.n_vocab
-    masks = mask_bytes(step, part.kinds)
-    # where the last layer's freed block is too small for the logits, they land behind it
-    if shape.n_ff_shared:
-        return size + 4 * step.outputs * shape.n_embd * (2 * max(1, shape.n_expert_used) + 3)
-    if shape.has_expert_bias:
-        return size + 4 * step.outputs * shape.n_embd * 3
-    if shape.is_parallel:
-        return size + 4 * step.outputs * shape.n_embd * 2
-    if shape.state is not None:
-        return size + 4 * step.outputs * shape.n_embd * 3
-    if shape.has_fused_qkv:
-        return size + masks + step.row_bytes * 3 * shape.n_embd + inputs
-    if shape.n_head * shape.key_length < shape.n_embd and not shape.has_post_norm:
-        behind = step.row_bytes * (shape.n_ff + 2 * shape.n_embd)
-        return size + masks + behind + inputs
-    copies = 2 if shape.architecture in LAYER_NORM_ARCHITECTURES else 1
-    return size + 4 * step.outputs * shape.n_embd * copies
-
-
-def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
-    """The most of a layer's activations, masks not among them."""
-    kinds = part.kinds
-    sizes = [state_phase(shape, step, kinds) if kinds.has_state else 0]
-    attention = attention_phase(shape, step, kinds)
-    if part.has_last_layer_only:
-        # behind its attention the model's last layer goes on with the outputs alone
-        few = dataclasses.replace(step, ubatch=step.outputs)
-        attention += step.row_bytes * 2 * shape.n_head_kv * shape.key_length
-        return max(*sizes, attention, feed_forward_phase(shape, few))
-    return max(*sizes, attention, feed_forward_phase(shape, step))
-
-
 def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     """Bytes of the compute buffer of a device that holds `part`."""
     hidden = shape.n_embd * step.row_bytes
-    masks = mask_bytes(step, part.kinds)
-    inputs = graph_inputs(shape, step, part.kinds)
+    if part.has_output and not (part.has_layers or part.has_input):
+        return _output_alone(shape, step, 1)
+    masks = mask_bytes(step, part.input_kinds or part.kinds)
+    inputs = graph_inputs(shape, step, part.input_kinds or part.kinds)
     inputs += output_ids(step) if part.has_output or part.has_input else 0
     phases = [0]
     if part.has_layers:
@@ -261,18 +62,30 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     return size if shape.known else _bound(shape, step, size)
 
 
+def _output_alone(shape: ModelShape, step: Step, rows: int) -> int:
+    """A device with the output layer and no other gets the rows that are asked for; of some graphs
+    llama.cpp leaves the last layer's end to it, with the rows of all tokens."""
+    size = 4 * step.outputs * (shape.n_vocab + rows * shape.n_embd)
+    if shape.has_expert_bias:
+        size += 6 * shape.n_embd * step.row_bytes
+    elif shape.is_gated or shape.memory_class == "recurrent" or shape.architecture in LATE_OUTPUTS:
+        size += 3 * shape.n_embd * step.row_bytes
+    return size if shape.known else _bound(shape, step, size)
+
+
 def _bound(shape: ModelShape, step: Step, size: int) -> int:
     """More than any graph that is not known was seen to take."""
     size *= _UNKNOWN_FACTOR
     if shape.indexer_heads:
-        scores = 2  # of all cells, and their order
+        # of all cells, and their order
+        scores = 1 if shape.architecture == "deepseek4" else 2
         if shape.architecture in SCORES_PER_INDEXER:
             scores = shape.indexer_heads // 2 + _INDEXED_COPIES
         size += scores * step.cells * step.row_bytes
     if shape.architecture == "t5":  # its decoder sees a text as long as it was trained on
         seen = shape.context_length or step.cells
-        size += 4 * shape.n_head * step.cells * step.row_bytes
-        size += seen * (16 * shape.n_embd + 2 * step.row_bytes * (1 + shape.n_head))
+        size += 2 * shape.n_head * step.cells * step.row_bytes
+        size += seen * (16 * shape.n_embd + step.row_bytes * (1 + shape.n_head))
     if shape.architecture in LOGITS_TWICE:
         size += 4 * step.outputs * shape.n_vocab
     if shape.architecture == "gemma3n":  # four states side by side
@@ -285,7 +98,13 @@ def _bound(shape: ModelShape, step: Step, size: int) -> int:
 def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     """The same with several GPUs in a pipeline: inputs are kept in four copies."""
     hidden = shape.n_embd * step.row_bytes
-    inputs = mask_bytes(step, part.kinds) + graph_inputs(shape, step, part.kinds)
+    if part.has_output and not (part.has_layers or part.has_input):
+        return _output_alone(shape, step, _PIPELINE_COPIES + 1)
+    kinds = part.kinds
+    if shape.memory_class == "hybrid" and not kinds.has_full:
+        kinds = layer_kinds(shape, range(shape.n_layers))  # the copies are made all the same
+    kinds = part.input_kinds or kinds
+    inputs = mask_bytes(step, kinds) + graph_inputs(shape, step, kinds)
     inputs += output_ids(step) if part.has_output or part.has_input else 0
     copied = _PIPELINE_COPIES * inputs
     if not part.has_layers:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
-from openshelf.fit.compute import Part, Step, compute_buffer, layer_kinds, pipeline_buffer
+from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
+from openshelf.fit.phases import Part, Step, layer_kinds
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -148,22 +149,26 @@ def estimate(
 
     Raises KeyError for a KV type that ggml does not have.
     """
-    spans = layer_spans(shape.n_layers, placement)
+    spans = layer_spans(shape.placed_layers, placement)
     step = _step(shape, request)
     has_cpu_experts = bool(request.experts_on_cpu and shape.expert_bytes)
-    is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.n_layers
+    is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.placed_layers
     buffer = pipeline_buffer if is_pipeline and not has_cpu_experts else compute_buffer
     result = []
     projector_bytes, projector_at = _projector(shape, request, spans)
     for index, span in enumerate(spans):
         device = placement.devices[index - 1] if index else None
-        layers = range(span.start, min(span.stop, shape.n_layers))
+        layers = range(min(span.start, shape.n_layers), min(span.stop, shape.n_layers))
         part = Part(
             has_layers=bool(layers) or (device is None and has_cpu_experts),
             has_input=device is None,
-            has_output=span.start <= shape.n_layers < span.stop,
+            has_output=span.start <= shape.placed_layers < span.stop,
             receives=index > 1,
             kinds=layer_kinds(shape, layers),
+            input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
+            has_moved_experts=bool(device)
+            and has_cpu_experts
+            and request.experts_on_cpu >= shape.n_layers,
             has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
         )
         has_work = part.has_layers or part.has_input or part.has_output
@@ -255,7 +260,7 @@ def _weights(
     size = 0
     if layers:
         size += shape.bytes_up_to[layers.stop] - shape.bytes_up_to[layers.start]
-        size += shape.shared_bytes
+        size += shape.shared_bytes if _has_shared(shape, layers) else 0
     if part.has_output:
         size += shape.output_bytes
         if shape.tied_output and not part.has_input:
@@ -267,6 +272,12 @@ def _weights(
         moved = sum(shape.expert_bytes[i] for i in kept if part.has_input or i in layers)
         size += moved if part.has_input else -moved
     return size
+
+
+def _has_shared(shape: ModelShape, layers: range) -> bool:
+    """Of gemma4, layers with a window do without the shared table of rotations."""
+    windowed = shape.layer_caches.windowed
+    return shape.architecture != "gemma4" or not all(windowed[layer] for layer in layers)
 
 
 def _process_bytes(shape: ModelShape, step: Step) -> int:

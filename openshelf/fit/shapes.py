@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from openshelf.fit.architectures import (
     CACHELESS_GRAPHS,
+    EMBEDDING_NORM_IS_LAST,
     INTERVAL_RECURRENT,
     PARALLEL_ARCHITECTURES,
     MemoryClass,
@@ -27,14 +26,9 @@ from openshelf.fit.caches import (
     uniform_caches,
 )
 from openshelf.fit.projector import Projector
+from openshelf.fit.tensor_sums import has_gate, sum_tensors, width_of
 from openshelf.gguf.header import Header
-from openshelf.gguf.tensors import TensorInfo
 
-_LAYER = re.compile(r"blk\.(\d+)\.")
-_EXPERTS = re.compile(r"blk\.\d+\.ffn_(?:up|down|gate|gate_up)_(?:ch)?exps\.")
-_INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
-_EVERY_DEVICE = ("rope_freqs", "rope_factors_long", "rope_factors_short")
-_BUFFER_ALIGNMENT = 32
 _RECURRENT_STATE_BYTES = 4
 _PICTURE_POSITIONS = 4
 
@@ -106,6 +100,9 @@ class ModelShape:
     is_gated: bool = False
     """Each head's result is multiplied by a gate that is made with the queries."""
     has_short_convolution: bool = False
+    n_appended: int = 0
+    """Layers behind the last that predict further tokens: not loaded, but counted with the rest
+    where layers are placed."""
     has_gate: bool = True
     """The feed-forward part multiplies two projections; without, it has one."""
     positions: int = 1
@@ -123,6 +120,11 @@ class ModelShape:
     memory_class: str = ""
     projector: Projector | None = None
     """Of a file beside the model's own."""
+
+    @property
+    def placed_layers(self) -> int:
+        """The layers that a number of GPU layers counts, the output layer not among them."""
+        return self.n_layers + self.n_appended
 
     @functools.cached_property
     def layer_caches(self) -> LayerCaches:
@@ -164,7 +166,9 @@ def shape_from_header(header: Header) -> ModelShape:
     n_layers = trunk_layers(header) if has_rules else number(header, "block_count")
     key_length, value_length = head_lengths(header)
     tensors = header.tensors
-    parts = _sum_tensors(tensors, n_layers, skips_appended=has_rules)
+    parts = sum_tensors(tensors, n_layers, skips_appended=has_rules)
+    if header.architecture in EMBEDDING_NORM_IS_LAST:
+        parts.move_to_output(tensors, "token_embd_norm")
     names = {tensor.name for tensor in tensors}
     n_head = number(header, "attention.head_count")
     return ModelShape(
@@ -176,7 +180,7 @@ def shape_from_header(header: Header) -> ModelShape:
         n_head_kv=number(header, "attention.head_count_kv", n_head),
         key_length=key_length,
         value_length=value_length,
-        n_ff=_width(tensors, ".ffn_down.weight") or number(header, "feed_forward_length"),
+        n_ff=width_of(tensors, ".ffn_down.weight") or number(header, "feed_forward_length"),
         n_vocab=_vocabulary(header),
         n_expert=number(header, "expert_count") if any(parts.experts) else 0,
         n_expert_used=number(header, "expert_used_count"),
@@ -188,20 +192,21 @@ def shape_from_header(header: Header) -> ModelShape:
         parameters=sum(tensor.elements for tensor in tensors),
         source="header",
         expert_bytes=parts.experts,
-        n_ff_expert=_width(tensors, ".ffn_down_exps."),
+        n_ff_expert=width_of(tensors, ".ffn_down_exps."),
         shared_bytes=parts.shared,
         has_fused_qkv="blk.0.attn_qkv.weight" in names,
         recurrent_bytes_per_layer=0 if has_rules else _recurrent_bytes(header),
         caches=read_caches(header) if has_rules else None,
         latent=_latent(header),
         state=_state(header),
-        n_ff_shared=_width(tensors, ".ffn_down_shexp."),
+        n_ff_shared=width_of(tensors, ".ffn_down_shexp."),
         has_dense_layers=any(name.endswith(".ffn_down.weight") for name in names),
         has_post_norm="blk.0.post_ffw_norm.weight" in names,
         has_expert_bias=any(name.endswith(".ffn_down_exps.bias") for name in names),
         is_gated=header.architecture in INTERVAL_RECURRENT,
         has_short_convolution=bool(number(header, "shortconv.l_cache")),
-        has_gate=_has_gate(tensors),
+        n_appended=number(header, "block_count") - n_layers,
+        has_gate=has_gate(tensors),
         positions=_positions(header),
         has_no_cache=header.architecture in CACHELESS_GRAPHS,
         wkv_head=number(header, "wkv.head_size"),
@@ -211,15 +216,6 @@ def shape_from_header(header: Header) -> ModelShape:
         is_parallel=header.architecture in PARALLEL_ARCHITECTURES,
         memory_class=kind.value,
     )
-
-
-def _has_gate(tensors: Iterable[TensorInfo]) -> bool:
-    """Whether the feed-forward part has a gate, be it half of a twice as wide projection."""
-    up = next((t for t in tensors if ".ffn_up.weight" in t.name), None)
-    down = next((t for t in tensors if ".ffn_down.weight" in t.name), None)
-    if up is None or down is None or len(up.shape) < 2 or up.shape[1] != down.shape[0]:
-        return True
-    return any(".ffn_gate.weight" in t.name for t in tensors)
 
 
 def _positions(header: Header) -> int:
@@ -252,52 +248,12 @@ def _state(header: Header) -> StateShape | None:
     )
 
 
-@dataclass
-class _Parts:
-    layers: tuple[int, ...]
-    experts: tuple[int, ...]
-    inputs: int = 0
-    output: int = 0
-    shared: int = 0
-
-
-def _sum_tensors(
-    tensors: Iterable[TensorInfo], n_layers: int, *, skips_appended: bool = False
-) -> _Parts:
-    """`skips_appended`: layers behind the last, which predict further tokens, are not loaded."""
-    layers, experts = [0] * n_layers, [0] * n_layers
-    parts = _Parts((), ())
-    for tensor in tensors:
-        size = -(-tensor.size_bytes // _BUFFER_ALIGNMENT) * _BUFFER_ALIGNMENT
-        match = _LAYER.match(tensor.name)
-        base = tensor.name.partition(".")[0]
-        if match and int(match[1]) < n_layers:
-            layers[int(match[1])] += size
-            if _EXPERTS.match(tensor.name):
-                experts[int(match[1])] += size
-        elif match and skips_appended:
-            continue
-        elif base in _EVERY_DEVICE:
-            parts.shared += size
-        elif base.startswith(_INPUT):
-            parts.inputs += size
-        else:
-            parts.output += size
-    parts.layers, parts.experts = tuple(layers), tuple(experts)
-    return parts
-
-
 def _vocabulary(header: Header) -> int:
     for tensor in header.tensors:
         if tensor.name in ("output.weight", "token_embd.weight") and len(tensor.shape) == 2:
             return tensor.shape[1]
     count = header.array_lengths.get("tokenizer.ggml.tokens", header.get("vocab_size", 0))
     return int(count)
-
-
-def _width(tensors: Iterable[TensorInfo], part: str) -> int:
-    """Elements that go into the first tensor with `part` in its name; 0 without one."""
-    return next((tensor.shape[0] for tensor in tensors if part in tensor.name), 0)
 
 
 def _recurrent_bytes(header: Header) -> int:

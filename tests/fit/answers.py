@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True)
 class Job:
-    """One model, and what is asked of it; without data (`keys_only`) the engine makes the tensors."""
+    """One model, and what is asked of it; of `keys_only` the engine makes the tensors."""
 
     path: Path
     requests: Sequence[FitRequest]
@@ -48,12 +48,12 @@ class Job:
         }
 
 
-def ask(jobs: Sequence[Job], environment: Mapping[str, str] = {}) -> list[dict[str, Any]]:
+def ask(jobs: Sequence[Job], environment: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """An answer per job: `figures` per request {device: (weights, caches, compute) in bytes}."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.fit.engine_answers"],
         input=json.dumps([job.as_json() for job in jobs]),
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_SECONDS,

@@ -1,7 +1,7 @@
 """Asks a llama.cpp what models need, without loading weights; runs as a child, reads jobs.
 
 Standard input holds one JSON list of jobs, standard output gets one of answers. A job names a
-`path` (a model whose data may be a hole) or `metadata` (a file with keys alone: llama.cpp then makes
+`path` (a model whose data may be a hole) or `metadata` (a file with keys alone: llama.cpp makes
 every tensor it knows, and `tensors` of the answer tells them), `gpu_layers`, `split`,
 `experts_on_cpu` and `asks`: [context, ubatch, outputs, type of keys, type of values, flash
 attention] each. An answer has `figures` per ask: {device: [weights, context, compute]} in bytes, or
@@ -158,7 +158,7 @@ def _apart(job: dict[str, Any]) -> dict[str, Any]:
         os.close(reader)
         try:
             text = json.dumps(_answer(job))
-        except Exception as error:  # the parent tells it
+        except (AssertionError, OSError, TypeError, ValueError) as error:
             text = json.dumps({"error": repr(error)})
         with os.fdopen(writer, "w") as file:
             file.write(text)

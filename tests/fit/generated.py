@@ -1,4 +1,4 @@
-"""Files of every architecture that llama.cpp knows: the keys are ours, the tensors the engine's own.
+"""Files of every architecture that llama.cpp knows: keys of ours, tensors of the engine's own.
 
 llama.cpp makes all tensors of a model that has none (`llama_model_init_from_user`); they are then
 written as a header, less those that only add a scale or a bias to another.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.fit.answers import Job, ask
@@ -85,13 +86,56 @@ STREAMS: Keys = {
 }
 DENSE_LEAD: Keys = {"leading_dense_block_count": 1}
 
-PLAIN = (
-    "llama baichuan gpt2 gptneox mpt starcoder refact bloom stablelm qwen qwen2 qwen3 phi2 "
-    "codeshell orion internlm2 gemma starcoder2 xverse command-r olmo chatglm glm4 bitnet jais "
-    "jais2 nemotron exaone granite chameleon arcee ernie4_5 hunyuan-dense smollm3 seed_oss "
-    "pangu-embedded mistral3 llama-embed maincoder cogvlm talkie nanbeige minicpm plamo "
-    "deci phi3 falcon apertus"
-).split()
+PLAIN = [
+    "llama",
+    "baichuan",
+    "gpt2",
+    "gptneox",
+    "mpt",
+    "starcoder",
+    "refact",
+    "bloom",
+    "stablelm",
+    "qwen",
+    "qwen2",
+    "qwen3",
+    "phi2",
+    "codeshell",
+    "orion",
+    "internlm2",
+    "gemma",
+    "starcoder2",
+    "xverse",
+    "command-r",
+    "olmo",
+    "chatglm",
+    "glm4",
+    "bitnet",
+    "jais",
+    "jais2",
+    "nemotron",
+    "exaone",
+    "granite",
+    "chameleon",
+    "arcee",
+    "ernie4_5",
+    "hunyuan-dense",
+    "smollm3",
+    "seed_oss",
+    "pangu-embedded",
+    "mistral3",
+    "llama-embed",
+    "maincoder",
+    "cogvlm",
+    "talkie",
+    "nanbeige",
+    "minicpm",
+    "plamo",
+    "deci",
+    "phi3",
+    "falcon",
+    "apertus",
+]
 KINDS: dict[str, Keys] = {
     **{name: {} for name in PLAIN},
     "qwen2vl": SECTIONS,
@@ -99,14 +143,14 @@ KINDS: dict[str, Keys] = {
     "hunyuan_vl": SECTIONS,
     "paddleocr": SECTIONS,
     "qwen3vlmoe": {**MOE, **SECTIONS},
-    **{
-        name: MOE
-        for name in "qwen3moe olmoe phimoe granitemoe dbrx grok minimax-m2 grovemoe arctic".split()
-    },
-    **{name: SHARED for name in "qwen2moe bailingmoe hunyuan-moe".split()},
+    **dict.fromkeys(
+        "qwen3moe olmoe phimoe granitemoe dbrx grok minimax-m2 grovemoe arctic".split(),  # noqa: SIM905
+        MOE,
+    ),
+    **dict.fromkeys(["qwen2moe", "bailingmoe", "hunyuan-moe"], SHARED),
     **{
         name: {**SHARED, **DENSE_LEAD, "expert_gating_func": 2}
-        for name in "deepseek dots1 glm4moe bailingmoe2 ernie4_5-moe hy_v3".split()
+        for name in ["deepseek", "dots1", "glm4moe", "bailingmoe2", "ernie4_5-moe", "hy_v3"]
     },
     "gemma2": WINDOW,
     "gemma3": WINDOW,
@@ -224,7 +268,7 @@ KINDS: dict[str, Keys] = {
     "gemma4-assistant": {}, "eagle3": {}, "dflash": {}, "pockettts": {}, "wavtokenizer-dec": {},
     "gptj": {}, "clip": {},
     **{n: {"attention.head_count_kv": 16} for n in
-       "bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3".split()},
+       ["bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2", "jina-bert-v3"]},
     "modern-bert": WINDOW, "eurobert": {}, "gemma-embedding": WINDOW,
     "t5": {"attention.relative_buckets_count": 32, "attention.head_count_kv": 16},
     "t5encoder": {"attention.relative_buckets_count": 32, "attention.head_count_kv": 16},
@@ -262,7 +306,9 @@ KEYS: dict[str, Keys] = {
 }
 
 
-def written_keys(architecture: str, changes: Keys = {}) -> dict[str, tuple[int, Any]]:
+def written_keys(
+    architecture: str, changes: Keys = MappingProxyType({})
+) -> dict[str, tuple[int, Any]]:
     own = {**BASE, **KINDS[architecture], **KEYS.get(architecture, {}), **changes}
     keys: dict[str, tuple[int, Any]] = {
         "general.architecture": (STRING, architecture),

@@ -367,9 +367,10 @@ LAYERED: Mapping[str, LayeredRecipe] = {
     "nemotron_h": nemotron_h(),
     "granitehybrid": granite_hybrid(),
     "lfm2": lfm2(),
+    "gemma4-own": gemma4(shared=0),
     "qwen35": qwen35(),
     "qwen35-appended": with_appended_layer(qwen35()),
     "qwen35moe": qwen35(2048, moe=True),
 }
-BOUNDED: Mapping[str, LayeredRecipe] = {"gemma4": gemma4(), "gemma4-own": gemma4(shared=0)}
+BOUNDED: Mapping[str, LayeredRecipe] = {"gemma4": gemma4()}
 """Their caches are known, their graphs are not."""

@@ -1,0 +1,75 @@
+"""What a model's tensors weigh, part by part, and what their shapes tell of its graph."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from openshelf.gguf.tensors import TensorInfo
+
+_LAYER = re.compile(r"blk\.(\d+)\.")
+_EXPERTS = re.compile(r"blk\.\d+\.ffn_(?:up|down|gate|gate_up)_(?:ch)?exps\.")
+_INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
+_EVERY_DEVICE = ("rope_freqs", "rope_factors_long", "rope_factors_short")
+_BUFFER_ALIGNMENT = 32
+
+
+@dataclass
+class TensorSums:
+    """Bytes per layer, and of those the experts'; of inputs, output and what every device holds."""
+
+    layers: tuple[int, ...]
+    experts: tuple[int, ...]
+    inputs: int = 0
+    output: int = 0
+    shared: int = 0
+
+    def move_to_output(self, tensors: Iterable[TensorInfo], base: str) -> None:
+        moved = sum(_padded(t) for t in tensors if t.name.partition(".")[0] == base)
+        self.inputs -= moved
+        self.output += moved
+
+
+def _padded(tensor: TensorInfo) -> int:
+    return -(-tensor.size_bytes // _BUFFER_ALIGNMENT) * _BUFFER_ALIGNMENT
+
+
+def sum_tensors(
+    tensors: Iterable[TensorInfo], n_layers: int, *, skips_appended: bool = False
+) -> TensorSums:
+    """`skips_appended`: layers behind the last, which predict further tokens, are not loaded."""
+    layers, experts = [0] * n_layers, [0] * n_layers
+    parts = TensorSums((), ())
+    for tensor in tensors:
+        size = _padded(tensor)
+        match = _LAYER.match(tensor.name)
+        base = tensor.name.partition(".")[0]
+        if match and int(match[1]) < n_layers:
+            layers[int(match[1])] += size
+            if _EXPERTS.match(tensor.name):
+                experts[int(match[1])] += size
+        elif match and skips_appended:
+            continue
+        elif base in _EVERY_DEVICE:
+            parts.shared += size
+        elif base.startswith(_INPUT):
+            parts.inputs += size
+        else:
+            parts.output += size
+    parts.layers, parts.experts = tuple(layers), tuple(experts)
+    return parts
+
+
+def has_gate(tensors: Iterable[TensorInfo]) -> bool:
+    """Whether the feed-forward part has a gate, be it half of a twice as wide projection."""
+    up = next((t for t in tensors if ".ffn_up.weight" in t.name), None)
+    down = next((t for t in tensors if ".ffn_down.weight" in t.name), None)
+    if up is None or down is None or len(up.shape) < 2 or up.shape[1] != down.shape[0]:
+        return True
+    return any(".ffn_gate.weight" in t.name for t in tensors)
+
+
+def width_of(tensors: Iterable[TensorInfo], part: str) -> int:
+    """Elements that go into the first tensor with `part` in its name; 0 without one."""
+    return next((tensor.shape[0] for tensor in tensors if part in tensor.name), 0)
