@@ -6,15 +6,19 @@ The largest of a graph's phases (`phases`) counts, with the inputs of the device
 from __future__ import annotations
 
 from openshelf.fit.architectures import (
+    LAST_NORM_APART,
     LATE_OUTPUTS,
     LOGITS_TWICE,
     NO_LOGITS,
+    PLAIN_ARCHITECTURES,
     ROTATED_APART,
     SCORES_PER_INDEXER,
 )
 from openshelf.fit.phases import (
     Part,
     Step,
+    attention_phase,
+    feed_forward_phase,
     graph_inputs,
     layer_kinds,
     layers_phase,
@@ -51,6 +55,8 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
         size += step.ubatch * _POSITION_BYTES
         size += hidden if part.has_layers else 2 * hidden + masks + inputs
+        if _has_room_for_input(shape, step, part):
+            size -= hidden
         has_logits = part.has_output and step.outputs > 1
         if has_logits and (step.rotates_k or shape.has_post_norm):
             size += hidden  # a rotated copy, in some layouts of the allocator
@@ -60,6 +66,18 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
             size += queries * step.row_bytes if shape.state is None else hidden
         size += 2 * shape.deepstack * hidden
     return size if shape.known else _bound(shape, step, size)
+
+
+def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
+    """Of a plain block with a rotated cache, the feed-forward part takes the place of the input."""
+    if not (part.has_layers and step.rotates_k and shape.architecture in PLAIN_ARCHITECTURES):
+        return False
+    if step.outputs > 1 or shape.n_expert or shape.has_fused_qkv:
+        return False
+    if shape.n_head * shape.key_length != shape.n_embd or shape.architecture in LAST_NORM_APART:
+        return False
+    attention = attention_phase(shape, step, part.kinds)
+    return feed_forward_phase(shape, step) >= attention + shape.n_embd * step.row_bytes
 
 
 def _output_alone(shape: ModelShape, step: Step, rows: int) -> int:

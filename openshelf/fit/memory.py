@@ -166,6 +166,7 @@ def estimate(
             receives=index > 1,
             kinds=layer_kinds(shape, layers),
             input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
+            has_experts=not layers or _has_experts(shape, layers),
             has_moved_experts=bool(device)
             and has_cpu_experts
             and request.experts_on_cpu >= shape.n_layers,
@@ -278,6 +279,10 @@ def _has_shared(shape: ModelShape, layers: range) -> bool:
     """Of gemma4, layers with a window do without the shared table of rotations."""
     windowed = shape.layer_caches.windowed
     return shape.architecture != "gemma4" or not all(windowed[layer] for layer in layers)
+
+
+def _has_experts(shape: ModelShape, layers: range) -> bool:
+    return not shape.expert_bytes or any(shape.expert_bytes[layer] for layer in layers)
 
 
 def _process_bytes(shape: ModelShape, step: Step) -> int:

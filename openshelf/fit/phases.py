@@ -76,6 +76,8 @@ class Part:
     """The whole model's on the device with the inputs, which holds all masks; None = `kinds`."""
     has_last_layer_only: bool = False
     """Of the model's layers, the last and no other."""
+    has_experts: bool = True
+    """Some of its layers have routed experts, or it runs those of others."""
     has_moved_experts: bool = False
     """The experts of all layers are on the CPU, and this is another device."""
 
@@ -145,7 +147,7 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     return size
 
 
-def feed_forward_phase(shape: ModelShape, step: Step) -> int:
+def feed_forward_phase(shape: ModelShape, step: Step, *, has_experts: bool = True) -> int:
     """Bytes of the activations of the widest feed-forward part, dense or of experts."""
     width = 2 * shape.n_embd
     if shape.latent is not None:
@@ -157,7 +159,7 @@ def feed_forward_phase(shape: ModelShape, step: Step) -> int:
     dense = (3 if shape.has_gate else 1) * shape.n_ff
     if shape.state is not None and shape.memory_class == "hybrid" and not shape.is_gated:
         dense += shape.n_embd + 2 * shape.n_head_kv * shape.key_length
-    if not shape.n_expert:
+    if not shape.n_expert or not has_experts:
         return step.row_bytes * (width + dense)
     used = max(1, shape.n_expert_used)
     experts = 3 * used * shape.n_ff_expert
@@ -221,10 +223,10 @@ def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
 
 def _moved_experts_phase(shape: ModelShape, step: Step) -> int:
     """What a device holds while the CPU runs the experts: their results are added up on it."""
-    width = 2 * shape.n_embd + shape.n_head * shape.key_length
-    width += max(1, shape.n_expert_used) * shape.n_embd
-    rest = 3 * max(shape.n_ff_shared, shape.n_ff if shape.has_dense_layers else 0)
-    return step.row_bytes * (width + rest)
+    head = shape.latent.value_length if shape.latent else shape.key_length
+    width = 2 * shape.n_embd + shape.n_head * head
+    sums = max(1, shape.n_expert_used) * shape.n_embd + 3 * shape.n_ff_shared
+    return step.row_bytes * (width + max(sums, 3 * shape.n_ff * shape.has_dense_layers))
 
 
 def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
@@ -241,4 +243,5 @@ def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
         few = dataclasses.replace(step, ubatch=step.outputs)
         attention += step.row_bytes * 2 * shape.n_head_kv * shape.key_length
         return max(*sizes, attention, feed_forward_phase(shape, few))
-    return max(*sizes, attention, feed_forward_phase(shape, step))
+    feed_forward = feed_forward_phase(shape, step, has_experts=part.has_experts)
+    return max(*sizes, attention, feed_forward)
