@@ -9,6 +9,7 @@ from openshelf.fit.architectures import (
     LAST_NORM_APART,
     LATE_OUTPUTS,
     LOGITS_TWICE,
+    NO_FEED_FORWARD_LAYERS,
     NO_LOGITS,
     PLAIN_ARCHITECTURES,
     ROTATED_APART,
@@ -30,6 +31,8 @@ from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
 _PIPELINE_COPIES = 4
+_STATES_IN_PIPELINE = 20
+"""Activations that a pipeline of pure state layers was seen to lose between blocks."""
 _STATES_OF_GEMMA3N = 10
 _INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
@@ -132,6 +135,8 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     phases = layers_phase(shape, step, part)
     if part.has_output:
         phases = max(phases, logits_phase(shape, step, part, 0))
+    if shape.memory_class == "recurrent" or shape.architecture in NO_FEED_FORWARD_LAYERS:
+        phases += _STATES_IN_PIPELINE * hidden
     states = 2 if part.receives else 1
     size = phases + copied + _PIPELINE_COPIES * states * hidden
     return size if shape.known else _bound(shape, step, size)

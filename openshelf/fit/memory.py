@@ -133,8 +133,12 @@ def kv_cache_bytes(shape: ModelShape, request: FitRequest, layers: range) -> int
 def window_cells(shape: ModelShape, request: FitRequest) -> int:
     """Cells of a layer that keeps a window: room for it and for one ubatch, rounded up."""
     cells = round_context(request.context_length)
-    ubatch = min(request.ubatch, request.batch, cells)
+    ubatch = _tokens_of_a_step(request)
     return round_context(min(cells, shape.layer_caches.window + ubatch))
+
+
+def _tokens_of_a_step(request: FitRequest) -> int:
+    return max(1, min(request.ubatch, request.batch, request.context_length))
 
 
 def _row_bytes(type_name: str, elements: int) -> int:
@@ -237,7 +241,7 @@ def op_offload_bytes(shape: ModelShape, request: FitRequest, n_gpu_layers: int) 
 
 def _step(shape: ModelShape, request: FitRequest) -> Step:
     cells = round_context(request.context_length)
-    ubatch = min(request.ubatch, request.batch, cells)
+    ubatch = _tokens_of_a_step(request)
     outputs = ubatch if shape.architecture in ALL_OUTPUTS else request.n_outputs_max
     return Step(
         ubatch=ubatch,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 
 from openshelf.fit.memory import (
     FitRequest,
+    ModelShape,
     PlacedDevice,
     Placement,
     estimate,
@@ -26,8 +27,10 @@ from openshelf.gguf.header import read_header
 from openshelf.units import GIB, MIB
 from tests.fit.machines import DATA, INDEX, shape_of
 from tests.fit.recipes import LAYERED
+from tests.fit.records import Record, read_records
 from tests.fit.test_installed_engine import ask_engine
 from tests.fit.test_truth import TRUTH, Truth
+from tests.fit.written import recorded_models, written_models
 
 pytestmark = pytest.mark.benchmark
 SPLIT_SETS = ("truth_part", "truth_2gpu")
@@ -145,6 +148,50 @@ def test_estimate_against_the_installed_engine(tmp_path: Path) -> None:
     assert written.p95 <= 0.01
     assert written.worst <= 0.03
     assert min(real.errors + written.errors) >= -0.002
+
+
+def _record_row(name: str, rows: Iterable[Record], shapes: Mapping[str, ModelShape]) -> Row:
+    row = Row(name)
+    for record in rows:
+        for device, truth in record.pairs(shapes):
+            row.exact_bytes += abs(device.weights_bytes - truth[0])
+            row.exact_bytes += abs(device.kv_cache_bytes - truth[1])
+            ours = device.total_bytes - device.overhead_bytes
+            row.errors.append((ours - sum(truth)) / max(sum(truth), 1))
+    return row
+
+
+def test_estimate_against_pretended_gpus(tmp_path: Path) -> None:
+    """Full offload of real headers meets the issue's targets; written ones, of a few layers, are
+    mostly compute buffer, and are held to what they reach."""
+    models = [*recorded_models(), *written_models()]
+    shapes = {m.name: shape_from_header(read_header(m.write(tmp_path / m.name))) for m in models}
+    records = [record for record in read_records() if shapes[record.model].known]
+    real = [record for record in records if record.model in INDEX]
+    sets = ("full", "partial", "two", "experts")
+    rows = {
+        name: _record_row(f"16 headers: {name}", (r for r in real if r.set_name == name), shapes)
+        for name in sets
+    }
+    others = {
+        name: _record_row(
+            f"written: {name}",
+            (r for r in records if r.set_name == name and r.model not in INDEX),
+            shapes,
+        )
+        for name in sets
+    }
+    _print(*rows.values(), *others.values())
+    assert sum(row.exact_bytes for row in (*rows.values(), *others.values())) == 0
+    full = rows["full"]
+    assert statistics.median(map(abs, full.errors)) <= 0.001
+    assert full.p95 <= 0.01
+    assert full.worst <= 0.03
+    split = [error for name in ("partial", "two") for error in rows[name].errors]
+    assert sorted(map(abs, split))[int(0.95 * len(split))] <= 0.02
+    assert min(split) >= -0.03
+    assert others["full"].p95 <= 0.03
+    assert others["full"].worst <= 0.05
 
 
 def test_a_thousand_estimates_take_a_twentieth_of_a_second() -> None:

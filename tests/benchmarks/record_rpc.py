@@ -78,6 +78,7 @@ def questions(model: Model, path: Path) -> Iterator[tuple[int, str, Job]]:
     """(devices, name of the set, job) for all that is asked of a model."""
     layers = shape_from_header(read_header(path)).n_layers
     has_experts = any("_exps." in tensor.name for tensor in read_header(path).tensors)
+    yield 0, "cpu", Job(path, SAMPLE)
     yield 1, "full", Job(path, GRID, gpu_layers=layers + 1)
     for count in sorted({1, layers // 3, layers - 1, layers} - {0}):
         yield 1, "partial", Job(path, SAMPLE, gpu_layers=count)
@@ -120,7 +121,7 @@ def record(source: Path, libraries: Path, models: Sequence[Model]) -> list[str]:
         one = endpoints.partition(",")[0]
         for model in models:
             path = model.write(Path(folder) / "model.gguf")
-            for count, names in ((1, one), (2, endpoints)):
+            for count, names in ((0, ""), (1, one), (2, endpoints)):
                 asked = [q for q in questions(model, path) if q[0] == count]
                 jobs = [job for _, _, job in asked]
                 answers = ask(jobs, {**environment, "OPENSHELF_TEST_RPC": names})
