@@ -16,6 +16,7 @@ from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.phases import Part, Step, layer_kinds
+from openshelf.fit.repacking import repacked_types
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -103,6 +104,8 @@ class Placement:
     devices: tuple[PlacedDevice, ...] = ()
     n_gpu_layers: int = 0
     cpu_pool: str = "ram"
+    cpu_features: tuple[str, ...] = ()
+    """The processor's, which decide what is kept twice (repacking.py)."""
 
 
 def round_context(length: int) -> int:
@@ -182,7 +185,8 @@ def estimate(
                 device=device.name if device else "CPU",
                 kind="gpu" if device else "cpu",
                 pool=device.pool if device else placement.cpu_pool,
-                weights_bytes=_weights(shape, request, layers, part, spans[0].stop),
+                weights_bytes=_weights(shape, request, layers, part, spans[0].stop)
+                + _kept_twice(shape, placement, part),
                 kv_cache_bytes=kv_cache_bytes(shape, request, layers),
                 compute_buffer_bytes=buffer(shape, step, part) if has_work else 0,
                 projector_bytes=projector_bytes if index == projector_at else 0,
@@ -269,7 +273,7 @@ def _weights(
     if part.has_output:
         size += shape.output_bytes
         if shape.tied_output and not part.has_input:
-            size += shape.embedding_bytes
+            size += shape.table_bytes
     if part.has_input:
         size += shape.embedding_bytes
     if request.experts_on_cpu and shape.expert_bytes:
@@ -277,6 +281,14 @@ def _weights(
         moved = sum(shape.expert_bytes[i] for i in kept if part.has_input or i in layers)
         size += moved if part.has_input else -moved
     return size
+
+
+def _kept_twice(shape: ModelShape, placement: Placement, part: Part) -> int:
+    """The table of a tied output layer on the CPU, where that is rearranged."""
+    rows = repacked_types(placement.cpu_features).get(shape.table_type)
+    if rows is None or not (part.has_input and part.has_output and shape.tied_output):
+        return 0
+    return 0 if shape.has_no_cache or shape.n_vocab % rows else shape.table_bytes
 
 
 def _has_shared(shape: ModelShape, layers: range) -> bool:

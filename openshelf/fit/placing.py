@@ -14,6 +14,7 @@ from openshelf.fit.memory import (
     op_offload_bytes,
 )
 from openshelf.fit.pools import RAM, UsableGpu
+from openshelf.hardware.facts import GpuKind
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Room:
 
     budgets: dict[str, int]
     gpus: tuple[UsableGpu, ...]
+    cpu_features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def _try(shape: ModelShape, request: FitRequest, room: Room, n_gpu_layers: int) 
     placement = Placement(
         devices=tuple(gpu.placed(share, extra) for gpu, share in zip(gpus, split, strict=True)),
         n_gpu_layers=n_gpu_layers,
+        cpu_features=room.cpu_features,
     )
     devices = estimate(shape, request, placement)
     placed = Placed(
@@ -121,8 +124,8 @@ def with_devices(
     needed = dict.fromkeys(room.budgets, 0)
     for device in devices:
         needed[device.pool] += device.total_bytes
-    if gpus and shape.tied_output and all(gpu.pool == RAM for gpu in gpus):
-        needed[RAM] -= shape.embedding_bytes  # one file's pages serve both
+    if gpus and shape.tied_output and all(gpu.gpu.kind is GpuKind.UNIFIED for gpu in gpus):
+        needed[RAM] -= shape.table_bytes  # one file's pages serve both
     gpus_fit = all(
         device.total_bytes <= gpu.limit_bytes for device, gpu in zip(devices[1:], gpus, strict=True)
     )

@@ -26,7 +26,7 @@ from openshelf.fit.caches import (
     uniform_caches,
 )
 from openshelf.fit.projector import Projector
-from openshelf.fit.tensor_sums import has_gate, sum_tensors, width_of
+from openshelf.fit.tensor_sums import buffer_bytes, has_gate, sum_tensors, width_of
 from openshelf.gguf.header import Header
 
 _RECURRENT_STATE_BYTES = 4
@@ -75,6 +75,7 @@ class ModelShape:
     embedding_bytes: int
     output_bytes: int
     tied_output: bool
+    """The output layer uses the table of the input embedding (`table_bytes`)."""
     context_length: int | None
     parameters: int | None
     source: str
@@ -118,6 +119,10 @@ class ModelShape:
     is_parallel: bool = False
     """Attention and feed-forward part both start from the layer's input."""
     memory_class: str = ""
+    table_bytes: int = 0
+    """Of `embedding_bytes`, the table that a tied output layer uses as well."""
+    table_type: str = ""
+    """ggml's type of the table; empty where it is not known."""
     projector: Projector | None = None
     """Of a file beside the model's own."""
 
@@ -170,6 +175,7 @@ def shape_from_header(header: Header) -> ModelShape:
     if header.architecture in EMBEDDING_NORM_IS_LAST:
         parts.move_to_output(tensors, "token_embd_norm")
     names = {tensor.name for tensor in tensors}
+    table = next((tensor for tensor in tensors if tensor.name == "token_embd.weight"), None)
     n_head = number(header, "attention.head_count")
     return ModelShape(
         architecture=header.architecture,
@@ -186,6 +192,8 @@ def shape_from_header(header: Header) -> ModelShape:
         n_expert_used=number(header, "expert_used_count"),
         layer_bytes=parts.layers,
         embedding_bytes=parts.inputs,
+        table_bytes=buffer_bytes(table) if table else 0,
+        table_type=table.type_name if table else "",
         output_bytes=parts.output,
         tied_output="output.weight" not in names,
         context_length=header.get("context_length"),

@@ -26,12 +26,13 @@ class TensorSums:
     shared: int = 0
 
     def move_to_output(self, tensors: Iterable[TensorInfo], base: str) -> None:
-        moved = sum(_padded(t) for t in tensors if t.name.partition(".")[0] == base)
+        moved = sum(buffer_bytes(t) for t in tensors if t.name.partition(".")[0] == base)
         self.inputs -= moved
         self.output += moved
 
 
-def _padded(tensor: TensorInfo) -> int:
+def buffer_bytes(tensor: TensorInfo) -> int:
+    """What it takes in a buffer of llama.cpp's."""
     return -(-tensor.size_bytes // _BUFFER_ALIGNMENT) * _BUFFER_ALIGNMENT
 
 
@@ -42,7 +43,7 @@ def sum_tensors(
     layers, experts = [0] * n_layers, [0] * n_layers
     parts = TensorSums((), ())
     for tensor in tensors:
-        size = _padded(tensor)
+        size = buffer_bytes(tensor)
         match = _LAYER.match(tensor.name)
         base = tensor.name.partition(".")[0]
         if match and int(match[1]) < n_layers:

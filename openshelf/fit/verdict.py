@@ -126,7 +126,8 @@ class Question:
     @functools.cached_property
     def room(self) -> Room:
         """Where it may go."""
-        return Room(budgets=budgets(self.machine), gpus=usable_gpus(self.machine))
+        machine = self.machine
+        return Room(budgets(machine), usable_gpus(machine), machine.cpu.features)
 
     @functools.cached_property
     def effective(self) -> tuple[FitRequest, tuple[Reason, ...]]:

@@ -1,0 +1,27 @@
+"""Which weights llama.cpp's CPU backend rearranges for its fast multiplications, by processor.
+
+What is rearranged lies in a buffer of its own. An input embedding cannot be looked up there, so
+that one which is the output layer too is kept twice. Source: ggml-cpu/repack.cpp.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+_AVX2 = {"Q4_0": 8, "Q4_K": 8, "IQ4_NL": 8, "MXFP4": 8}
+_AVX512 = {"Q2_K": 8}
+_ARM = {"Q4_0": 4, "Q4_K": 8, "Q5_K": 8, "Q6_K": 8, "IQ4_NL": 4, "MXFP4": 4, "Q8_0": 4}
+_ARM_FEATURES = {"DotProd", "I8MM"}
+
+
+@functools.lru_cache(maxsize=64)
+def repacked_types(features: tuple[str, ...]) -> Mapping[str, int]:
+    """ggml's types that are rearranged, and what their rows must be a multiple of.
+
+    `features` are the processor's (hardware/facts.py); the engine is taken to be built for them.
+    """
+    found = dict(_AVX2) if "AVX2" in features else {}
+    if found and "AVX-512" in features:
+        found |= _AVX512
+    return found or (_ARM if _ARM_FEATURES & set(features) else {})
