@@ -234,7 +234,7 @@ def op_offload_bytes(shape: ModelShape, request: FitRequest, n_gpu_layers: int) 
         return 0
     if request.experts_on_cpu and shape.expert_bytes:
         return max(shape.expert_bytes) // 2
-    if n_gpu_layers > shape.n_layers:
+    if n_gpu_layers > shape.placed_layers:
         return 0
     return max(shape.expert_bytes or shape.layer_bytes, default=0) // 2
 
