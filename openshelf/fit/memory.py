@@ -171,6 +171,8 @@ def estimate(
             kinds=layer_kinds(shape, layers),
             input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
             has_experts=not layers or _has_experts(shape, layers),
+            starts_late=span.start > 0,
+            has_some_moved_experts=has_cpu_experts,
             has_moved_experts=bool(device)
             and has_cpu_experts
             and request.experts_on_cpu >= shape.n_layers,
