@@ -24,8 +24,10 @@ from openshelf.fit.phases import (
     layer_kinds,
     layers_phase,
     logits_phase,
+    lost_rows,
     mask_bytes,
     output_ids,
+    rotated_rows,
 )
 from openshelf.fit.shapes import ModelShape
 
@@ -49,7 +51,10 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     inputs += output_ids(step) if part.has_output or part.has_input else 0
     phases = [0]
     if part.has_layers:
-        phases.append(layers_phase(shape, step, part) + masks + inputs)
+        layers = layers_phase(shape, step, part) + lost_rows(shape, step, part)
+        if not part.has_input:
+            layers += rotated_rows(shape, step)
+        phases.append(layers + masks + inputs)
     if part.has_output and shape.architecture not in NO_LOGITS:
         phases.append(logits_phase(shape, step, part, inputs))
     size = max(phases)
@@ -132,7 +137,7 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
         copied += (_PIPELINE_COPIES + 1) * hidden
         return copied if shape.known else _bound(shape, step, copied)
-    phases = layers_phase(shape, step, part)
+    phases = layers_phase(shape, step, part) + rotated_rows(shape, step)
     if part.has_output:
         phases = max(phases, logits_phase(shape, step, part, 0))
     if shape.memory_class == "recurrent" or shape.architecture in NO_FEED_FORWARD_LAYERS:

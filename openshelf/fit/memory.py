@@ -174,6 +174,8 @@ def estimate(
             kinds=layer_kinds(shape, layers),
             input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
             has_experts=not layers or _has_experts(shape, layers),
+            starts_late=span.start > 0,
+            has_some_moved_experts=has_cpu_experts,
             has_moved_experts=bool(device)
             and has_cpu_experts
             and request.experts_on_cpu >= shape.n_layers,
@@ -238,7 +240,7 @@ def op_offload_bytes(shape: ModelShape, request: FitRequest, n_gpu_layers: int) 
         return 0
     if request.experts_on_cpu and shape.expert_bytes:
         return max(shape.expert_bytes) // 2
-    if n_gpu_layers > shape.n_layers:
+    if n_gpu_layers > shape.placed_layers:
         return 0
     return max(shape.expert_bytes or shape.layer_bytes, default=0) // 2
 

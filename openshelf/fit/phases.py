@@ -74,10 +74,13 @@ class Part:
     kinds: LayerKinds = LayerKinds()
     input_kinds: LayerKinds | None = None
     """The whole model's on the device with the inputs, which holds all masks; None = `kinds`."""
+    has_some_moved_experts: bool = False
     has_last_layer_only: bool = False
     """Of the model's layers, the last and no other."""
     has_experts: bool = True
     """Some of its layers have routed experts, or it runs those of others."""
+    starts_late: bool = False
+    """Its first layer is not the model's first."""
     has_moved_experts: bool = False
     """The experts of all layers are on the CPU, and this is another device."""
 
@@ -227,6 +230,30 @@ def _moved_experts_phase(shape: ModelShape, step: Step) -> int:
     width = 2 * shape.n_embd + shape.n_head * head
     sums = max(1, shape.n_expert_used) * shape.n_embd + 3 * shape.n_ff_shared
     return step.row_bytes * (width + max(sums, 3 * shape.n_ff * shape.has_dense_layers))
+
+
+def rotated_rows(shape: ModelShape, step: Step) -> int:
+    """Bytes of the queries' copy where a quantized cache has them rotated; only narrow ones, as
+    wider ones find a free block."""
+    queries = shape.n_head * shape.key_length
+    is_apart = step.rotates_k and 0 < queries < shape.n_embd
+    return step.row_bytes * queries if is_apart and shape.state is None else 0
+
+
+def lost_rows(shape: ModelShape, step: Step, part: Part) -> int:
+    """Bytes of mixtures that were seen to be lost between blocks where only a part of the layers,
+    or of the experts, is on a device."""
+    if part.has_input:
+        is_dense_part = shape.latent is not None and shape.n_expert and not part.has_experts
+        return 2 * shape.n_embd * step.row_bytes if is_dense_part else 0
+    if part.has_moved_experts:
+        return 4 * shape.n_embd * step.row_bytes if shape.latent is not None else 0
+    if not shape.n_expert or shape.latent is not None or not part.has_layers:
+        return 0
+    rows = 2 * shape.n_embd + 16 if part.starts_late else 0
+    if part.has_some_moved_experts and shape.has_expert_bias:
+        rows += 4 * shape.n_embd
+    return rows * step.row_bytes
 
 
 def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:

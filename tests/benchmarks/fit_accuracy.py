@@ -183,6 +183,13 @@ def test_estimate_against_pretended_gpus(tmp_path: Path) -> None:
     }
     _print(*rows.values(), *others.values())
     assert sum(row.exact_bytes for row in (*rows.values(), *others.values())) == 0
+    wrong_yes = sum(
+        device.total_bytes - device.overhead_bytes <= card < sum(truth)
+        for record in records
+        for device, truth in record.pairs(shapes)
+        for card in CARDS
+    )
+    assert wrong_yes == 0
     full = rows["full"]
     assert statistics.median(map(abs, full.errors)) <= 0.001
     assert full.p95 <= 0.01
