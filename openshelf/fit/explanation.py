@@ -54,7 +54,7 @@ def _main_reason(shape: ModelShape, placed: Placed, room: Room, verdict: FitVerd
         case FitVerdict.FITS_GPU:
             return Reason("fit_all_on_gpu", figures)
         case FitVerdict.FITS_SPLIT:
-            layers = {"gpu_layers": placed.n_gpu_layers, "n_layers": shape.n_layers + 1}
+            layers = {"gpu_layers": placed.n_gpu_layers, "n_layers": shape.placed_layers + 1}
             return Reason("fit_split", figures | layers)
         case FitVerdict.FITS_CPU:
             return Reason("fit_on_cpu", figures)

@@ -16,7 +16,7 @@ from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.phases import Part, Step, layer_kinds
-from openshelf.fit.repacking import repacked_types
+from openshelf.fit.repacking import NO_OUTPUT_LAYER, repacked_types
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -290,7 +290,8 @@ def _kept_twice(shape: ModelShape, placement: Placement, part: Part) -> int:
     rows = repacked_types(placement.cpu_features).get(shape.table_type)
     if rows is None or not (part.has_input and part.has_output and shape.tied_output):
         return 0
-    return 0 if shape.has_no_cache or shape.n_vocab % rows else shape.table_bytes
+    is_layer = shape.architecture not in NO_OUTPUT_LAYER
+    return shape.table_bytes if is_layer and shape.n_vocab % rows == 0 else 0
 
 
 def _has_shared(shape: ModelShape, layers: range) -> bool:

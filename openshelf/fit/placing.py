@@ -43,7 +43,7 @@ def place(shape: ModelShape, request: FitRequest, room: Room) -> Placed:
     """The best placement; one that does not fit has `fits` False and is the nearest there is."""
     if request.gpu_layers is not None:
         return _try(shape, request, room, request.gpu_layers)
-    total = shape.n_layers + 1
+    total = shape.placed_layers + 1
     if not room.gpus:
         return _try(shape, request, room, 0)
     whole = _try(shape, request, room, total)
@@ -62,7 +62,7 @@ def place(shape: ModelShape, request: FitRequest, room: Room) -> Placed:
 
 def _split(shape: ModelShape, request: FitRequest, room: Room, on_cpu: Placed) -> Placed:
     """As many layers on the GPUs as fit there; what is left must fit in RAM."""
-    low, high, best = 0, shape.n_layers, on_cpu
+    low, high, best = 0, shape.placed_layers, on_cpu
     while low < high:
         middle = (low + high + 1) // 2
         placed = _try(shape, request, room, middle)
@@ -78,7 +78,7 @@ def _move_experts(shape: ModelShape, request: FitRequest, room: Room) -> Placed 
 
     def attempt(count: int) -> Placed:
         moved = dataclasses.replace(request, experts_on_cpu=count)
-        return _try(shape, moved, room, shape.n_layers + 1)
+        return _try(shape, moved, room, shape.placed_layers + 1)
 
     low, high = 1, shape.n_layers
     best = attempt(high)
@@ -106,7 +106,7 @@ def _try(shape: ModelShape, request: FitRequest, room: Room, n_gpu_layers: int) 
     devices = estimate(shape, request, placement)
     placed = Placed(
         request=request,
-        n_gpu_layers=min(n_gpu_layers, shape.n_layers + 1) if gpus else 0,
+        n_gpu_layers=min(n_gpu_layers, shape.placed_layers + 1) if gpus else 0,
         tensor_split=split if len(gpus) > 1 else (),
         devices=devices,
         needed={},

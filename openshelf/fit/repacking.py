@@ -13,6 +13,11 @@ _AVX2 = {"Q4_0": 8, "Q4_K": 8, "IQ4_NL": 8, "MXFP4": 8}
 _AVX512 = {"Q2_K": 8}
 _ARM = {"Q4_0": 4, "Q4_K": 8, "Q5_K": 8, "Q6_K": 8, "IQ4_NL": 4, "MXFP4": 4, "Q8_0": 4}
 _ARM_FEATURES = {"DotProd", "I8MM"}
+NO_OUTPUT_LAYER = frozenset(
+    {"bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert"}
+    | {"nomic-bert", "nomic-bert-moe", "bitnet"}
+)
+"""Encoders have none, and bitnet multiplies with the table where it lies."""
 
 
 @functools.lru_cache(maxsize=64)

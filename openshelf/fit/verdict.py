@@ -178,7 +178,7 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
         context_length_used=round_context(effective.context_length),
         flash_attention=effective.flash_attention,
         gpu_layers=placed.n_gpu_layers,
-        n_layers=shape.n_layers,
+        n_layers=shape.placed_layers,
         devices=placed.devices,
         pools=tuple(Pool(name, room.budgets[name], placed.needed[name]) for name in room.budgets),
         verdict=verdict,
@@ -252,7 +252,7 @@ def _verdict(shape: ModelShape, placed: Placed, room: Room) -> FitVerdict:
         return FitVerdict.UNKNOWN if _only_a_bound(shape, placed, room) else FitVerdict.DOES_NOT_FIT
     if placed.n_gpu_layers == 0:
         return FitVerdict.FITS_CPU
-    if placed.n_gpu_layers > shape.n_layers and not placed.request.experts_on_cpu:
+    if placed.n_gpu_layers > shape.placed_layers and not placed.request.experts_on_cpu:
         return FitVerdict.FITS_GPU
     return FitVerdict.FITS_SPLIT
 

@@ -65,7 +65,7 @@ class Workload:
             ),
             self.plan.n_gpu_layers,
         )
-        return layer_spans(self.shape.n_layers, placement)
+        return layer_spans(self.shape.placed_layers, placement)
 
     @functools.cached_property
     def _weights(self) -> tuple[int, ...]:
@@ -77,7 +77,7 @@ class Workload:
 
     def _unread(self, span: range, *, is_cpu: bool) -> int:
         shape = self.shape
-        is_output_too = shape.tied_output and shape.n_layers in span
+        is_output_too = shape.tied_output and shape.placed_layers in span
         size = shape.embedding_bytes if is_cpu and not is_output_too else 0
         if not (shape.n_expert and shape.expert_bytes):
             return size

@@ -92,7 +92,7 @@ class ModelListing:
     @property
     def n_layers(self) -> int | None:
         """Layers with the output layer, as `gpu_layers` counts them."""
-        return next((b.shape.n_layers + 1 for b in self.builds if b.shape), None)
+        return next((b.shape.placed_layers + 1 for b in self.builds if b.shape), None)
 
     def with_build(self, build: Build) -> ModelListing:
         """With `build` in place of the one with its target; once one header is known, builds that

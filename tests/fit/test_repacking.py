@@ -1,0 +1,97 @@
+"""Weights that the processor rearranges, held against the engine's dry run on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openshelf.engine.process import Engine
+from openshelf.engine.protocol import DeviceBytes, Plan
+from openshelf.fit.memory import FitRequest, ModelShape, Placement, estimate, shape_from_header
+from openshelf.fit.repacking import repacked_types
+from openshelf.fit.verdict import fit_on
+from openshelf.gguf.header import read_header
+from openshelf.gguf.shadow import shadow_file
+from openshelf.hardware.cpu import probe_cpu
+from openshelf.hardware.sources import Sources
+from tests.fit.generated import KINDS, write_generated
+from tests.fit.machines import machine, nvidia
+from tests.fit.recipes import LAYERED
+
+FEATURES = probe_cpu(Sources()).features
+NEVER_LAID_OUT = ("plm", "rwkv6qwen2")
+"""The engine aborts on these without real weights."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = Engine()
+    engine.start()
+    yield engine
+    engine.close()
+
+
+def compare(engine: Engine, path: Path) -> tuple[ModelShape, int, DeviceBytes]:
+    """The shape, what the estimate says in all, and what the engine says."""
+    header = read_header(path)
+    shape = shape_from_header(header)
+    (ours,) = estimate(shape, FitRequest(4096), Placement(cpu_features=FEATURES))
+    with shadow_file(header) as shadow:
+        (truth,) = engine.dry_run(shadow, Plan(4096)).devices
+    if shape.known:
+        assert (ours.weights_bytes, ours.kv_cache_bytes) == (
+            truth.weights_bytes,
+            truth.kv_cache_bytes,
+        ), path.name
+    return shape, ours.total_bytes - ours.overhead_bytes, truth
+
+
+@pytest.mark.parametrize("name", ["gemma2", "gemma3-12b", "mamba2", "lfm2", "qwen35"])
+def test_a_tied_table_is_kept_twice_where_it_is_rearranged(
+    engine: Engine, name: str, tmp_path: Path
+) -> None:
+    shape, _, truth = compare(engine, LAYERED[name].write(tmp_path / name))
+    if shape.tied_output and shape.table_type in repacked_types(FEATURES):
+        assert truth.weights_bytes == shape.weights_bytes + shape.table_bytes
+
+
+def test_what_each_processor_rearranges() -> None:
+    assert repacked_types(()) == {}
+    assert "Q2_K" not in repacked_types(("AVX", "AVX2"))
+    assert repacked_types(("AVX2", "AVX-512"))["Q2_K"] == 8
+    assert repacked_types(("NEON",)) == {}
+    assert repacked_types(("NEON", "DotProd"))["Q6_K"] == 8
+
+
+def test_appended_layers_leave_none_on_the_cpu(tmp_path: Path) -> None:
+    """llama.cpp counts them among those that go to the GPU."""
+    shape = shape_from_header(read_header(LAYERED["qwen35-appended"].write(tmp_path / "m")))
+    assert shape.n_appended
+    fit = fit_on(shape, machine(64, 60, nvidia(48, 47)), FitRequest())
+    assert fit.gpu_layers == shape.n_layers + shape.n_appended + 1
+    assert fit.devices[0].weights_bytes == shape.embedding_bytes
+    assert fit.verdict.value == "fits_gpu"
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_every_architecture(engine: Engine, tmp_path: Path, *, is_tied: bool) -> None:
+    """Known ones to the byte, the others never too small."""
+    models = {tmp_path / name: (name, {}) for name in KINDS if name not in NEVER_LAID_OUT}
+    refused = write_generated(models, is_tied=is_tied)
+    compared = 0
+    for path in models:
+        if path in refused or not path.exists():
+            continue
+        shape, ours, truth = compare(engine, path)
+        compared += 1
+        if not shape.known:
+            assert ours >= (
+                (truth.weights_bytes or 0)
+                + (truth.kv_cache_bytes or 0)
+                + truth.compute_buffer_bytes
+            ), path.name
+        path.unlink()
+    assert compared > 100
