@@ -60,6 +60,7 @@ def _off(engine: Engine, path: Path, truth: list[tuple[DeviceBytes, ...]]) -> tu
     return by_breakdown, by_log
 
 
+@pytest.mark.timeout(1800)
 def test_dry_run_against_real_allocations(tmp_path: Path) -> None:
     engine, lines, architectures = Engine(), [], set()
     worst = 0

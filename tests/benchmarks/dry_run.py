@@ -1,8 +1,7 @@
 """How long a dry run takes, with a worker to be started and with one that is up.
 
-    python -m tests.benchmarks.dry_run
-
-Prints medians and 95th percentiles over the sixteen recorded headers, and what it ran on.
+Run by name: `pytest -m benchmark tests/benchmarks/dry_run.py -s`. Prints medians and 95th
+percentiles over the sixteen recorded headers, and what it ran on.
 """
 
 from __future__ import annotations
@@ -14,14 +13,19 @@ import statistics
 import time
 from pathlib import Path
 
+import pytest
+
 from openshelf.engine.process import Engine
 from openshelf.engine.protocol import Plan
 from openshelf.gguf.header import Header, read_header
 from openshelf.gguf.shadow import shadow_file
 
+pytestmark = pytest.mark.benchmark
 HEADERS = Path(__file__).parents[1] / "data" / "headers"
 PLAN = Plan(context_length=8192, n_threads=1)
 ROUNDS = 3
+MOST_COLD, MOST_WARM = 500, 60
+"""Milliseconds for 95 %."""
 
 
 def timed(engine: Engine, header: Header) -> float:
@@ -32,21 +36,23 @@ def timed(engine: Engine, header: Header) -> float:
     return (time.perf_counter() - started) * 1000
 
 
+def p95(values: list[float]) -> float:
+    return sorted(values)[int(len(values) * 0.95) - 1]
+
+
 def show(name: str, values: list[float]) -> None:
-    p95 = sorted(values)[int(len(values) * 0.95) - 1]
     print(  # noqa: T201
-        f"{name:5} median {statistics.median(values):6.0f} ms, p95 {p95:6.0f} ms, "
-        f"worst {max(values):6.0f} ms ({len(values)} runs)"
+        f"dry run, {name:14} median {statistics.median(values):6.0f} ms, "
+        f"p95 {p95(values):6.0f} ms, worst {max(values):6.0f} ms ({len(values)} runs)"
     )
 
 
-def main() -> None:
+def test_a_dry_run_takes_a_moment() -> None:
     index = json.loads((HEADERS / "index.json").read_text("utf-8"))
     headers = [
         read_header(HEADERS / f"{name}.gguf.header", file_bytes=facts["file_bytes"])
         for name, facts in index.items()
     ]
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")  # noqa: T201
     cold = []
     for header in headers:
         engine = Engine()
@@ -56,9 +62,8 @@ def main() -> None:
     timed(engine, headers[0])
     warm = [timed(engine, header) for _ in range(ROUNDS) for header in headers]
     engine.close()
-    show("cold", cold)
-    show("warm", warm)
-
-
-if __name__ == "__main__":
-    main()
+    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores")  # noqa: T201
+    show("worker to start", cold)
+    show("worker up", warm)
+    assert p95(cold) <= MOST_COLD
+    assert p95(warm) <= MOST_WARM

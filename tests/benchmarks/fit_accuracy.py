@@ -1,7 +1,9 @@
 """How near the estimate comes to llama.cpp's own allocations, printed as a table.
 
 Run by name: `pytest -m benchmark tests/benchmarks/fit_accuracy.py -s`. The records are
-tests/data/fit_truth.tsv (GPUs by RPC servers); the CPU's figures are asked of the installed engine.
+tests/data/fit_truth.tsv and fit_truth_rpc.tsv (GPUs by RPC servers); the CPU's figures are asked of
+the installed engine. The dry run's own figures, what it takes and what a header costs stand in
+modules beside this one and run along; really allocating whole models takes some minutes.
 """
 
 from __future__ import annotations
@@ -25,6 +27,12 @@ from openshelf.fit.memory import (
 )
 from openshelf.gguf.header import read_header
 from openshelf.units import GIB, MIB
+from tests.benchmarks.allocations import (
+    test_dry_run_against_real_allocations as test_dry_run_against_real_allocations,
+)
+from tests.benchmarks.dry_run import (
+    test_a_dry_run_takes_a_moment as test_a_dry_run_takes_a_moment,
+)
 from tests.fit.machines import DATA, INDEX, shape_of
 from tests.fit.recipes import LAYERED
 from tests.fit.records import Record, read_records
