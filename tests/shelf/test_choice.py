@@ -11,7 +11,7 @@ from openshelf.fit.scores import Preference
 from openshelf.fit.speed import doublings_of
 from openshelf.hardware.facts import Machine
 from openshelf.hardware.profiles import find_machine
-from openshelf.policy.verdict import Verdict
+from openshelf.licenses.clearance import Verdict
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock
 from openshelf.shelf.ranking import Bench, fit_variant, rank_all, variant_of
