@@ -16,14 +16,22 @@ from openshelf.catalog.entries import (
     Family,
     Languages,
     Openness,
+    Tradeoffs,
 )
 from openshelf.catalog.fields import Table, read_table
 from openshelf.errors import CorruptCatalog
 
 _FAMILY = Table(
     required={"id": str, "name": str, "publisher": str, "reviewed": str, "models": list},
-    optional={"origin": str, "order": int, "bases": list},
+    optional={"origin": str, "order": int, "bases": list, "tradeoffs": dict},
 )
+_TRADEOFFS = Table(
+    required={
+        "openness": str, "license": str, "strength": str, "weakness": str, "source": str,
+        "judgement": [str], "unverified": [str],
+    },
+    optional={"languages": str},
+)  # fmt: skip
 _BASE = Table(
     required={"repo": str, "license": str, "source": str},
     optional={"origin": str, "verified": bool},
@@ -37,7 +45,7 @@ _MODEL = Table(
     optional={
         "parameters": int, "active_parameters": int, "weights_count": int, "license_note": str,
         "release_date": str, "languages": dict, "notes": str, "attention_note": str,
-        "source": str, "hub_model_type": str, "unsure": bool, "lineage": [str],
+        "source": str, "shape_source": str, "hub_model_type": str, "unsure": bool, "lineage": [str],
         "lineage_source": str, "gguf": list,
     },
 )  # fmt: skip
@@ -97,7 +105,15 @@ def _family(data: Mapping[str, Any]) -> Family:
         reviewed=row["reviewed"],
         models=tuple(_model(model, index) for index, model in enumerate(row["models"])),
         bases=tuple(_base(base, index) for index, base in enumerate(row.get("bases", ()))),
+        tradeoffs=_tradeoffs(row["tradeoffs"]) if "tradeoffs" in row else None,
     )
+
+
+def _tradeoffs(data: Any) -> Tradeoffs:
+    row = dict(read_table(data, _TRADEOFFS, "tradeoffs"))
+    for name in ("judgement", "unverified"):
+        row[name] = tuple(row[name])
+    return Tradeoffs(**{"languages": None, **row})
 
 
 def _base(data: Any, index: int) -> BaseModel:
@@ -136,6 +152,7 @@ def _model(data: Any, index: int) -> CatalogModel:
         notes=row.get("notes"),
         attention_note=row.get("attention_note"),
         hub_model_type=row.get("hub_model_type"),
+        shape_source=row.get("shape_source"),
         source=row.get("source", ""),
         is_unsure=row.get("unsure", False),
     )

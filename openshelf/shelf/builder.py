@@ -21,6 +21,7 @@ from openshelf.shelf.ranking import (
     fit_variant,
     fit_variants,
     missing_model,
+    no_chat_model,
     rank_variants,
     ranked_variant,
     variant_of,
@@ -70,15 +71,18 @@ def _row_order(row: ShelfRow) -> tuple[object, ...]:
 
 
 def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -> ShelfRow:
+    chats = tuple(model for model in models if model.is_for_chat)
+    if not chats:
+        return ShelfRow(family, None, None, note=no_chat_model(models))
     fits = [
         fit
-        for model in models
+        for model in chats
         if model.shape.architecture is not None
         for fit in fit_variants(variants_of(family, model, bench.parts), bench)
     ]
     ranked = rank_variants(fits, bench.question.prefer)
     if not ranked:
-        left = dataclasses.replace(family, models=models)
+        left = dataclasses.replace(family, models=chats)
         return ShelfRow(family, None, None, note=missing_model(left))
     first = ranked[0]
     others = _alternatives(ranked, every=bench.question.all_variants)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 from typing_extensions import override
 
+from openshelf.catalog.entries import EMBEDDING
 from openshelf.licenses.license import License
 from openshelf.shelf.rows import RankedVariant, ShelfRow
 from openshelf.ui.models import shelf_words
@@ -184,7 +185,10 @@ class FamilyCard(Card):
     def _show_nothing(self, row: ShelfRow) -> None:
         for part in (self._bar, self._license, self._verdict):
             part.hide()
-        self._variant.setText(self.tr("Nothing to show yet"))
+        is_embedding = row.family.kind == EMBEDDING
+        self._variant.setText(
+            self.tr("Embedding model") if is_embedding else self.tr("Nothing to show yet")
+        )
         self._where.setText("")
         self._size.setText("")
         self._why.setText(reason_sentence(row.note) if row.note else "")
