@@ -126,6 +126,17 @@ class CatalogModel:
     is_unsure: bool = False
     gguf_evidence: tuple[tuple[str, ...], ...] = ()
     """Per repository of `gguf_repos`: who says that it exists."""
+    gguf_quants: tuple[tuple[str, ...] | None, ...] = ()
+    """Per repository of `gguf_repos`: what to expect in it (nothing worth offering where empty);
+    None = what its packager usually makes."""
+    native_quant: str | None = None
+    """The quantization that the model was released in: making another one of it gains nothing."""
+
+    @property
+    def builds_known(self) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
+        """`gguf_repos`, each with its `gguf_quants`."""
+        quants = self.gguf_quants or (None,) * len(self.gguf_repos)
+        return tuple(zip(self.gguf_repos, quants, strict=True))
 
     @property
     def is_for_chat(self) -> bool:

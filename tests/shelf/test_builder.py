@@ -313,6 +313,21 @@ def test_an_architecture_that_llama_cpp_lacks(catalog: Catalog) -> None:
     assert row.note.code == "shelf_not_in_engine"
 
 
+def test_of_two_generations_the_newer_one_is_recommended(catalog: Catalog) -> None:
+    for family, older in (("OLMo", "OLMo 2 0325 32B Instruct"), ("Phi", "Phi-3.5 MoE instruct")):
+        variant = row_of(shelf_on("RTX 5090", catalog), family).recommended
+        assert variant is not None
+        assert variant.variant.model.name != older
+
+
+def test_what_was_released_in_four_bits_is_offered_in_these(catalog: Catalog) -> None:
+    for machine in ("RTX 4060", "Strix Halo"):
+        variant = row_of(shelf_on(machine, catalog, prefer="quality"), "gpt-oss").recommended
+        assert variant is not None
+        assert variant.variant.quant == "MXFP4"
+        assert variant.variant.packager in ("ggml-org", "LM Studio community")
+
+
 def test_what_only_serves_search_is_never_recommended(catalog: Catalog) -> None:
     shelf = shelf_on("Strix Halo", catalog)
     for family in ("Qwen3-Embedding", "EmbeddingGemma", "Nomic Embed", "BGE"):
