@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from openshelf.fit.verdict import fit_on
 from openshelf.gguf.header import read_header
 from openshelf.gguf.shadow import shadow_file
 from openshelf.hardware.cpu import probe_cpu
+from openshelf.hardware.facts import Cpu
 from openshelf.hardware.sources import Sources
 from tests.fit.generated import KINDS, write_generated
-from tests.fit.machines import machine, nvidia
+from tests.fit.machines import machine, nvidia, shape_of
 from tests.fit.recipes import LAYERED
 
 FEATURES = probe_cpu(Sources()).features
@@ -117,3 +119,18 @@ def test_every_architecture(engine: Engine, tmp_path: Path, *, is_tied: bool) ->
             ), path.name
         path.unlink()
     assert compared > 100
+
+
+def test_amx_is_kept_off_stacked_matrices() -> None:
+    """llama.cpp aborts on them there, so such a model is loaded as it lies in its file."""
+    features = ("AVX2", "AVX-512", "AVX-512 VNNI", "AMX INT8")
+    latent = shape_of("dsv2-lite")
+    assert latent.has_stacked_matrices
+    (plain,) = estimate(latent, FitRequest(), Placement(cpu_features=features))
+    assert plain.weights_bytes == latent.weights_bytes
+    for shape, is_loaded_as_it_lies in ((latent, True), (shape_of("llama3.1-8b"), False)):
+        for cpu, is_amx in ((features, True), (("AVX2",), False)):
+            here = replace(machine(64, 60), cpu=Cpu("test", 8, 16, cpu))
+            plan = fit_on(shape, here, FitRequest()).plan
+            assert plan is not None
+            assert plan.use_extra_buffers is not (is_loaded_as_it_lies and is_amx)
