@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 CHAT = "chat"
@@ -135,8 +136,8 @@ class CatalogModel:
     @property
     def builds_known(self) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
         """`gguf_repos`, each with its `gguf_quants`."""
-        quants = self.gguf_quants or (None,) * len(self.gguf_repos)
-        return tuple(zip(self.gguf_repos, quants, strict=True))
+        quants = itertools.chain(self.gguf_quants, itertools.repeat(None))
+        return tuple(zip(self.gguf_repos, quants, strict=False))
 
     @property
     def is_for_chat(self) -> bool:

@@ -45,8 +45,8 @@ _MODEL = Table(
     optional={
         "parameters": int, "active_parameters": int, "weights_count": int, "license_note": str,
         "release_date": str, "languages": dict, "notes": str, "attention_note": str,
-        "source": str, "shape_source": str, "native_quant": str, "hub_model_type": str, "unsure": bool, "lineage": [str],
-        "lineage_source": str, "gguf": list,
+        "source": str, "shape_source": str, "native_quant": str, "hub_model_type": str,
+        "unsure": bool, "lineage": [str], "lineage_source": str, "gguf": list,
     },
 )  # fmt: skip
 _SHAPE = Table(
@@ -135,9 +135,7 @@ def _model(data: Any, index: int) -> CatalogModel:
         hub_repo=row["hub_repo"],
         gguf_repos=tuple(entry["repo"] for entry in gguf),
         gguf_evidence=tuple(tuple(entry["evidence"]) for entry in gguf),
-        gguf_quants=tuple(
-            tuple(entry["quants"]) if "quants" in entry else None for entry in gguf
-        ),
+        gguf_quants=tuple(tuple(entry["quants"]) if "quants" in entry else None for entry in gguf),
         native_quant=row.get("native_quant"),
         shape=_shape(row["shape"], f"{where}.shape"),
         parameters=row.get("parameters"),

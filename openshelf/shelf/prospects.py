@@ -7,6 +7,7 @@ few comparisons per variant.
 from __future__ import annotations
 
 import datetime
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,13 +89,17 @@ def native_bits_of(model: CatalogModel) -> float | None:
 
 
 def years_behind(model: CatalogModel, family: Family) -> float:
-    """How much older than the newest of its family's chat models; 0 where a date is missing."""
-    dates = [other.release_date for other in family.models if other.is_for_chat]
-    newest = max((date for date in dates if date), default=None)
-    if newest is None or not model.release_date:
+    """How much older than the newest of its family's chat models; without a date, as the others."""
+    dates = [
+        datetime.date.fromisoformat(other.release_date)
+        for other in family.models
+        if other.is_for_chat and other.release_date
+    ]
+    if not dates:
         return 0.0
-    days = datetime.date.fromisoformat(newest) - datetime.date.fromisoformat(model.release_date)
-    return max(0.0, days.days / _DAYS_PER_YEAR)
+    own = model.release_date
+    released = datetime.date.fromisoformat(own) if own else statistics.median_low(dates)
+    return max(0.0, (max(dates) - released).days / _DAYS_PER_YEAR)
 
 
 def bits_per_weight(variant: Variant) -> float | None:
