@@ -88,7 +88,7 @@ def read_caches(header: Header) -> LayerCaches:
         return uniform_caches(n_layers, 0, 0)
     rule = window_rule(header.architecture)
     window = read_window(header, rule) if rule else 0
-    windowed = _windowed(header, rule, n_layers) if rule and window else (False,) * n_layers
+    windowed = windowed_by_keys(header, rule, n_layers) if rule and window else (False,) * n_layers
     recurrent = recurrent_layers(header, n_layers)
     if header.architecture in EVERY_CACHE_WINDOWED:
         window = number(header, "attention.sliding_window")
@@ -171,7 +171,7 @@ def read_window(header: Header, rule: WindowRule) -> int:
     return number(header, "attention.sliding_window", rule.default)
 
 
-def _windowed(header: Header, rule: WindowRule, n_layers: int) -> tuple[bool, ...]:
+def windowed_by_keys(header: Header, rule: WindowRule, n_layers: int) -> tuple[bool, ...]:
     pattern = header.get("attention.sliding_window_pattern", rule.period)
     if isinstance(pattern, tuple):
         flags = tuple(bool(flag) for flag in pattern[:n_layers])
