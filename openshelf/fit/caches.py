@@ -94,13 +94,15 @@ def read_caches(header: Header) -> LayerCaches:
         window = number(header, "attention.sliding_window")
         windowed = tuple(bool(window) and not is_recurrent for is_recurrent in recurrent)
     owned = _layers_of_their_own(header, n_layers)
+    lengths = [head_lengths(header, is_windowed=is_windowed) for is_windowed in (False, True)]
+    has_values = not is_latent(header)
     keys, values, places = [], [], []
     for layer, heads in enumerate(per_layer(header, "attention.head_count_kv", n_layers)):
         has_cache = owned[layer] and _has_attention(header, layer, recurrent)
         places.append(has_cache)
-        key, value = head_lengths(header, is_windowed=windowed[layer])
+        key, value = lengths[windowed[layer]]
         keys.append(heads * key if has_cache else 0)
-        values.append(heads * value if has_cache and not is_latent(header) else 0)
+        values.append(heads * value if has_cache and has_values else 0)
     state = _STATE_BYTES * state_elements(header)
     return LayerCaches(
         keys=tuple(keys),

@@ -84,14 +84,15 @@ def _scaled(
     layers = shape.bytes_up_to[-1] + shape.shared_bytes
     whole = layers + shape.table_bytes * table + others * inputs + shape.output_bytes * output
     per_byte = size_bytes / max(1.0, whole)
-    scaled = tuple(int(size * per_byte) for size in shape.layer_bytes)
+    sizes = {size: int(size * per_byte) for size in {*shape.layer_bytes, *shape.expert_bytes}}
+    scaled = tuple(map(sizes.__getitem__, shape.layer_bytes))  # most layers are alike
     table_bytes = int(shape.table_bytes * table * per_byte)
     embedding = table_bytes + int(others * inputs * per_byte)
     shared = int(shape.shared_bytes * per_byte)
     return replace(
         shape,
         layer_bytes=scaled,
-        expert_bytes=tuple(int(size * per_byte) for size in shape.expert_bytes),
+        expert_bytes=tuple(map(sizes.__getitem__, shape.expert_bytes)),
         embedding_bytes=embedding,
         table_bytes=table_bytes,
         table_type="",

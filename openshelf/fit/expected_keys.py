@@ -80,7 +80,9 @@ _SHARED = ("expert_shared_feed_forward_length",)
 _BOTH = (*_LEADING, "expert_shared_count")
 _PICTURES = ("rope.dimension_sections",)
 _GRAPH_OF = {
-    **dict.fromkeys(["glm4moe", "deepseek2", "mistral4", "deepseek", "dots1", "bailingmoe2"], _BOTH),
+    **dict.fromkeys(
+        ["glm4moe", "deepseek2", "mistral4", "deepseek", "dots1", "bailingmoe2"], _BOTH
+    ),
     **dict.fromkeys(["afmoe", "exaone-moe", "laguna", "cohere2moe", "kimi-linear", "hy_v3"], _BOTH),
     **dict.fromkeys(["qwen2moe", "qwen3next", "granitemoe", "hunyuan-moe"], _SHARED),
     **dict.fromkeys(["qwen2vl", "hunyuan_vl", "paddleocr", "qwen35"], _PICTURES),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openshelf.fit.architectures import (
     ALWAYS_RECURRENT,
@@ -37,18 +37,18 @@ WEIGHT_BYTES = 2
 """All are made as F16: what counts is how they compare."""
 
 FUSED_QKV = frozenset(
-    ["phi3", "bailingmoe2", "dbrx", "falcon", "gptneox", "gpt2", "mpt", "bloom", "starcoder"]
-    + ["codeshell", "jais", "qwen", "chatglm", "plamo3", "neo-bert"]
+    {"phi3", "bailingmoe2", "dbrx", "falcon", "gptneox", "gpt2", "mpt", "bloom", "starcoder"}
+    | {"codeshell", "jais", "qwen", "chatglm", "plamo3", "neo-bert"}
 )
 NO_GATE = frozenset(
-    ["nemotron", "nemotron_h", "nemotron_h_moe", "apertus", "arcee", "starcoder2", "codeshell"]
-    + ["jais2", "gpt2", "starcoder", "mpt", "bloom", "gptneox", "phi2", "falcon"]
+    {"nemotron", "nemotron_h", "nemotron_h_moe", "apertus", "arcee", "starcoder2", "codeshell"}
+    | {"jais2", "gpt2", "starcoder", "mpt", "bloom", "gptneox", "phi2", "falcon"}
 )
 GATE_IN_UP = frozenset({"phi3", "glm4", "chatglm"})
 """The projection up is twice as wide, and half of it is the gate."""
 POST_NORM = frozenset(
-    ["gemma2", "gemma3", "gemma3n", "gemma4", "gemma-embedding", "glm4", "exaone4", "olmo2"]
-    + ["afmoe", "muse-glimmer"]
+    {"gemma2", "gemma3", "gemma3n", "gemma4", "gemma-embedding", "glm4", "exaone4", "olmo2"}
+    | {"afmoe", "muse-glimmer"}
 )
 EXPERT_BIAS = frozenset({"gpt-oss"})
 DENSE_BESIDE_EXPERTS = frozenset({"gemma4", "arctic"})
@@ -56,20 +56,19 @@ DENSE_BESIDE_EXPERTS = frozenset({"gemma4", "arctic"})
 SHARED_ALWAYS = frozenset({"llama4"})
 """One shared expert, whatever the keys say."""
 NOT_MADE = frozenset(
-    ["gpt2", "mpt", "starcoder", "grovemoe", "arctic", "rwkv7", "arwkv7", "spark2_5", "maple"]
+    {"gpt2", "mpt", "starcoder", "grovemoe", "arctic", "rwkv7", "arwkv7", "spark2_5", "maple"}
 )
 """Have tensors that are not told of here; a row of such a model is not known."""
 EXPERTS_AS_WIDE = frozenset(
-    ["olmoe", "phimoe", "granitemoe", "granitehybrid", "dbrx", "minimax-m2", "arctic"]
-    + ["hunyuan-moe", "jamba"]
+    {"olmoe", "phimoe", "granitemoe", "granitehybrid", "dbrx", "minimax-m2", "arctic"}
+    | {"hunyuan-moe", "jamba"}
 )
 """Their experts' width is the one that others have for their dense part."""
 GATE_PER_ELEMENT = frozenset({"afmoe", "muse-glimmer"})
 GATE_PER_HEAD = frozenset({"laguna", "step35"})
 
 
-@dataclass(frozen=True)
-class LayerKind:
+class LayerKind(NamedTuple):
     """What makes the tensors of one layer differ from another's."""
 
     heads: int
@@ -114,6 +113,7 @@ def _kinds(header: Header) -> Iterator[LayerKind]:
     heads_kv = per_layer(header, "attention.head_count_kv", n_layers)
     feed_forward = per_layer(header, "feed_forward_length", n_layers)
     experts = per_layer(header, "expert_feed_forward_length", n_layers)
+    has_experts = _with_experts(header, n_layers)
     is_same = header.architecture in EXPERTS_AS_WIDE
     for layer in range(n_layers):
         yield LayerKind(
@@ -123,21 +123,23 @@ def _kinds(header: Header) -> Iterator[LayerKind]:
             n_ff_expert=feed_forward[layer] if is_same else experts[layer],
             is_recurrent=recurrent[layer],
             is_windowed=windowed[layer],
-            has_experts=_has_experts(header, layer),
+            has_experts=has_experts[layer],
         )
 
 
-def _has_experts(header: Header, layer: int) -> bool:
+def _with_experts(header: Header, n_layers: int) -> tuple[bool, ...]:
+    """Which layers have experts: behind the dense ones, and each in its turn."""
     step = number(header, "interleave_moe_layer_step", 1)
-    is_behind_dense = layer >= number(header, "leading_dense_block_count")
-    is_its_turn = step > 0 and (layer + 1) % step == 0
-    return number(header, "expert_count") > 0 and is_behind_dense and is_its_turn
+    if not number(header, "expert_count") or not step:
+        return (False,) * n_layers
+    dense = number(header, "leading_dense_block_count")
+    return tuple(layer >= dense and (layer + 1) % step == 0 for layer in range(n_layers))
 
 
 def _outer(header: Header, *, is_tied: bool) -> Shapes:
     """The tensors that belong to no layer."""
     embd, n_vocab = number(header, "embedding_length"), number(header, "vocab_size")
-    shapes = {"token_embd.weight": (embd, n_vocab)}
+    shapes: Shapes = {"token_embd.weight": (embd, n_vocab)}
     if not is_tied:
         shapes["output.weight"] = (embd, n_vocab)
     own = number(header, "embedding_length_per_layer_input") * layers_run(header)

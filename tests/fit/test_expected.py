@@ -208,8 +208,8 @@ def test_a_shelf_is_reckoned_in_time() -> None:
         for number in range(281)
     ]
     expected_shape.cache_clear()
-    begin = time.perf_counter()
+    begin = time.process_time()
     for row in models:
         for quant in QUANTS:
             shape_from_catalog(row, 5 << 30, 8_000_000_000, quant)
-    assert time.perf_counter() - begin < MOST_SECONDS
+    assert time.process_time() - begin < MOST_SECONDS
