@@ -76,8 +76,8 @@ _CACHES_OF = {
 }
 """Keys without which it is not known what such a model's layers keep."""
 _LEADING = ("leading_dense_block_count",)
-_SHARED = ("expert_shared_feed_forward_length",)
-_BOTH = (*_LEADING, "expert_shared_count")
+_SHARED = ("expert_shared_count",)
+_BOTH = (*_LEADING, *_SHARED)
 _PICTURES = ("rope.dimension_sections",)
 _GRAPH_OF = {
     **dict.fromkeys(
@@ -154,8 +154,10 @@ def lacks_graph_keys(row: CatalogShape, header: Header) -> bool:
         needed.add("expert_used_count")
     if row.attention != "full":
         needed |= _widths(header)
-    is_told = all(header.get(key) is not None for key in needed)
-    return header.architecture in NOT_MADE or not is_told
+    told = {key for key in needed if header.get(key) is not None}
+    if header.get("expert_shared_feed_forward_length") is not None:
+        told.add("expert_shared_count")  # the one follows from the other
+    return header.architecture in NOT_MADE or told != needed
 
 
 def _widths(header: Header) -> set[str]:
