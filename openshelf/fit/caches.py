@@ -17,6 +17,7 @@ from openshelf.fit.architectures import (
     BOTH_IN_EVERY_LAYER,
     EVERY_CACHE_WINDOWED,
     INTERVAL_RECURRENT,
+    LOOPED,
     NO_CACHE_ARCHITECTURES,
     NO_FEED_FORWARD_LAYERS,
     ZERO_HEADS_RECURRENT,
@@ -28,6 +29,8 @@ from openshelf.gguf.header import Header
 _STATE_BYTES = 4
 _DEFAULT_INTERVAL = 4
 _GEMMA3N_OWN_LAYERS = 20
+_MOST_LAYERS = 512
+"""llama.cpp has room for."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,19 @@ def read_caches(header: Header) -> LayerCaches:
     )
 
 
-def trunk_layers(header: Header) -> int:
-    """Layers of the model proper; appended ones that predict further tokens are not run."""
+def own_layers(header: Header) -> int:
+    """Layers of the model proper that have weights; appended ones that predict further tokens are
+    not run."""
     return max(0, number(header, "block_count") - number(header, "nextn_predict_layers"))
+
+
+def trunk_layers(header: Header) -> int:
+    """Layers that are run: where they are in loops, each time with a cache of its own."""
+    layers = own_layers(header)
+    if header.architecture not in LOOPED:
+        return layers
+    looped = layers * max(1, number(header, "num_loops", 1))
+    return looped if looped <= _MOST_LAYERS else layers
 
 
 def is_latent(header: Header) -> bool:
@@ -223,7 +236,8 @@ def _has_attention(header: Header, layer: int, recurrent: Sequence[bool]) -> boo
 
 def _layers_of_their_own(header: Header, n_layers: int) -> tuple[bool, ...]:
     """The last layers of some models use the cache of one before."""
-    own = number(header, "block_count") - number(header, "attention.shared_kv_layers")
+    shared = number(header, "attention.shared_kv_layers")
+    own = number(header, "block_count") - shared if shared else n_layers
     if header.architecture == "gemma3n":
         own = _GEMMA3N_OWN_LAYERS
     return tuple(layer < own for layer in range(n_layers))

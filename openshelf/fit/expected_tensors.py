@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from openshelf.fit.architectures import (
@@ -21,13 +22,14 @@ from openshelf.fit.caches import (
     head_lengths,
     is_latent,
     number,
+    own_layers,
     per_layer,
     read_window,
     recurrent_layers,
     windowed_by_keys,
 )
 from openshelf.fit.shapes import layers_run
-from openshelf.fit.tensor_sums import TensorFacts, TensorSums, sum_tensors, tensor_facts
+from openshelf.fit.tensor_sums import TensorFacts, sum_tensors, tensor_facts
 from openshelf.gguf.header import Header
 from openshelf.gguf.tensors import TensorInfo
 
@@ -42,7 +44,7 @@ FUSED_QKV = frozenset(
 )
 NO_GATE = frozenset(
     {"nemotron", "nemotron_h", "nemotron_h_moe", "apertus", "arcee", "starcoder2", "codeshell"}
-    | {"jais2", "gpt2", "starcoder", "mpt", "bloom", "gptneox", "phi2", "falcon"}
+    | {"jais2", "gpt2", "starcoder", "mpt", "bloom", "gptneox", "phi2", "falcon", "bert"}
 )
 GATE_IN_UP = frozenset({"phi3", "glm4", "chatglm"})
 """The projection up is twice as wide, and half of it is the gate."""
@@ -83,6 +85,7 @@ class LayerKind(NamedTuple):
 def expected_facts(header: Header, *, is_tied: bool) -> TensorFacts:
     """What the tensors of a model with these keys tell, each weight as F16."""
     kinds = tuple(_kinds(header))
+    loops = (0,) * (layers_run(header) - len(kinds))  # run again, with the same weights
     first = {kind: layer for layer, kind in reversed(list(enumerate(kinds)))}
     made = {
         kind: [_tensor(f"blk.{layer}.{name}", shape) for name, shape in _layer(header, kind)]
@@ -91,9 +94,9 @@ def expected_facts(header: Header, *, is_tied: bool) -> TensorFacts:
     outer = [_tensor(name, shape) for name, shape in _outer(header, is_tied=is_tied).items()]
     whole = sum_tensors(outer, 0)
     sums = {kind: sum_tensors(made[kind], layer + 1) for kind, layer in first.items()}
-    layers = tuple(sums[kind].layers[first[kind]] for kind in kinds)
-    experts = tuple(sums[kind].experts[first[kind]] for kind in kinds)
-    parts = TensorSums(layers, experts, whole.inputs, whole.output, whole.shared)
+    layers = tuple(sums[kind].layers[first[kind]] for kind in kinds) + loops
+    experts = tuple(sums[kind].experts[first[kind]] for kind in kinds) + loops
+    parts = replace(whole, layers=layers, experts=experts, grown=())
     tensors = [*outer, *(tensor for kind in made.values() for tensor in kind)]
     total = sum(layers) + whole.inputs + whole.output
     return tensor_facts(tensors, parts, total // WEIGHT_BYTES)
@@ -104,7 +107,7 @@ def _tensor(name: str, shape: Shape) -> TensorInfo:
 
 
 def _kinds(header: Header) -> Iterator[LayerKind]:
-    n_layers = layers_run(header)
+    n_layers = own_layers(header)
     recurrent = recurrent_layers(header, n_layers)
     rule = window_rule(header.architecture)
     window = read_window(header, rule) if rule else 0

@@ -123,6 +123,13 @@ class ModelShape:
     """Of `embedding_bytes`, the table that a tied output layer uses as well."""
     table_type: str = ""
     """ggml's type of the table; empty where it is not known."""
+    layer_grown: tuple[int, ...] = ()
+    """Of each layer, what it takes more where a processor rearranges it for AMX; so the next two,
+    of the output layer's own weights and of the table where it is tied."""
+    output_grown: int = 0
+    table_grown: int = 0
+    has_stacked_matrices: bool = False
+    """Some weights besides experts are three-dimensional and of a type that AMX rearranges."""
     projector: Projector | None = None
     """Of a file beside the model's own."""
 
@@ -209,6 +216,10 @@ def shape_from_parts(header: Header, facts: TensorFacts, *, source: str) -> Mode
         embedding_bytes=facts.sums.inputs,
         table_bytes=facts.table_bytes,
         table_type=facts.table_type,
+        table_grown=facts.table_grown,
+        layer_grown=facts.sums.grown,
+        output_grown=facts.sums.output_grown,
+        has_stacked_matrices=facts.sums.has_stacked,
         output_bytes=facts.sums.output,
         tied_output=facts.tied_output,
         context_length=header.get("context_length"),
@@ -228,7 +239,7 @@ def shape_from_parts(header: Header, facts: TensorFacts, *, source: str) -> Mode
         has_expert_bias=facts.has_expert_bias,
         is_gated=header.architecture in INTERVAL_RECURRENT,
         has_short_convolution=bool(number(header, "shortconv.l_cache")),
-        n_appended=number(header, "block_count") - n_layers,
+        n_appended=max(0, number(header, "block_count") - n_layers),
         has_gate=facts.has_gate,
         positions=_positions(header),
         has_no_cache=header.architecture in CACHELESS_GRAPHS,

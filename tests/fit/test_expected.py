@@ -48,7 +48,8 @@ QUANTS = ("Q2_K", "Q3_K_M", "IQ4_XS", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0"
 MOST_SECONDS = 0.5
 FIELDS_OF_WEIGHTS = {
     "layer_bytes", "embedding_bytes", "output_bytes", "table_bytes", "table_type", "expert_bytes",
-    "shared_bytes", "source", "parameters",
+    "shared_bytes", "source", "parameters", "layer_grown", "output_grown", "table_grown",
+    "has_stacked_matrices",
 }  # fmt: skip
 
 
