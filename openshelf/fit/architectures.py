@@ -197,6 +197,8 @@ ZERO_HEADS_RECURRENT = frozenset(
     | {"kimi-linear"}
 )
 """A layer without heads of keys and values keeps a state."""
+LOOPED = frozenset({"nanbeige"})
+"""Their layers are run several times over."""
 NO_FEED_FORWARD_LAYERS = frozenset({"nemotron_h", "nemotron_h_moe"})
 """A layer is attention, state or feed-forward, one of the three."""
 

@@ -77,6 +77,7 @@ VARIANTS: Mapping[str, tuple[str, Keys]] = {
         {"leading_dense_block_count": 3, "feed_forward_length": 12288},
     ),
     "layers-without-heads": ("deci", {"attention.head_count_kv": (4, 4, 0, 4) * 2}),
+    "layers-in-loops": ("nanbeige", {"num_loops": 3}),
     "rwkv7-without-heads": ("rwkv7", {"attention.head_count": 0, "attention.head_count_kv": 0}),
 }
 
