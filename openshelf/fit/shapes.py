@@ -166,7 +166,7 @@ class ModelShape:
         """Bytes read for each token: of experts only those in use, of embeddings one row, but the
         whole table where it is the output as well."""
         table = self.table_bytes if self.tied_output else 0
-        weights = self.weights_bytes - self.embedding_bytes + table
+        weights = self.weights_bytes - max(0, self.embedding_bytes - table)
         if not self.n_expert:
             return weights
         experts = sum(self.expert_bytes)

@@ -80,7 +80,7 @@ class Workload:
         is_output_too = shape.tied_output and shape.placed_layers in span
         size = shape.embedding_bytes if is_cpu else 0
         if is_cpu and is_output_too:
-            size -= shape.table_bytes
+            size = max(0, size - shape.table_bytes)
         if not (shape.n_expert and shape.expert_bytes):
             return size
         experts = sum(shape.expert_bytes[span.start : min(span.stop, shape.n_layers)])
