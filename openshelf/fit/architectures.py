@@ -322,6 +322,7 @@ _WINDOW_ALLOWED = {
     "attention.key_length_swa",
     "attention.value_length_swa",
     "attention.head_count_kv",
+    "attention.head_count",
 }
 _OTHER_STATE = ("ssm.", "wkv.", "kda.", "shortconv.", "token_shift_count")
 _PER_LAYER = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")

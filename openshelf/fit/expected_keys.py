@@ -67,6 +67,7 @@ _CACHES_OF = {
         "attention.shared_kv_layers",
     ),
     "gemma3n": ("attention.shared_kv_layers",),
+    "nanbeige": ("num_loops",),
     "mimo2": ("attention.value_length",),
     "lfm2": ("shortconv.l_cache", "attention.head_count_kv"),
     "lfm2moe": ("shortconv.l_cache", "attention.head_count_kv"),
@@ -126,8 +127,8 @@ def expected_header(row: CatalogShape) -> Header:
 
 def lacks_cache_keys(row: CatalogShape, header: Header) -> bool:
     """Whether something that a layer keeps may be told by a key that is not there."""
-    if cache_class(header) is MemoryClass.FULL:
-        return row.attention != "full" and not row.keys
+    if cache_class(header) is MemoryClass.FULL and row.attention != "full" and not row.keys:
+        return True
     return not {name for name, _ in row.keys}.issuperset(_cache_keys(header))
 
 

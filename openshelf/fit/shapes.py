@@ -20,6 +20,7 @@ from openshelf.fit.caches import (
     head_lengths,
     is_latent,
     number,
+    per_layer,
     read_caches,
     state_elements,
     trunk_layers,
@@ -85,6 +86,8 @@ class ModelShape:
     n_ff_expert: int = 0
     shared_bytes: int = 0
     has_fused_qkv: bool = False
+    n_head_full: int = 0
+    """Heads of the layers that keep no window, where others have more; 0 = as many."""
     recurrent_bytes_per_layer: int = 0
     """State that does not grow with the context; only where the memory rules are unknown."""
     caches: LayerCaches | None = None
@@ -137,6 +140,10 @@ class ModelShape:
     def placed_layers(self) -> int:
         """The layers that a number of GPU layers counts, the output layer not among them."""
         return self.n_layers + self.n_appended
+
+    @property
+    def heads_of_full_layers(self) -> int:
+        return self.n_head_full or self.n_head
 
     @functools.cached_property
     def layer_caches(self) -> LayerCaches:
@@ -201,6 +208,7 @@ def shape_from_parts(header: Header, facts: TensorFacts, *, source: str) -> Mode
     n_layers = layers_run(header)
     key_length, value_length = head_lengths(header)
     n_head = number(header, "attention.head_count")
+    caches = read_caches(header) if has_rules else None
     return ModelShape(
         architecture=header.architecture,
         known=kind is not MemoryClass.UNKNOWN,
@@ -231,8 +239,9 @@ def shape_from_parts(header: Header, facts: TensorFacts, *, source: str) -> Mode
         n_ff_expert=facts.n_ff_expert,
         shared_bytes=facts.sums.shared,
         has_fused_qkv=facts.has_fused_qkv,
+        n_head_full=_full_heads(header, caches.windowed) if caches else 0,
         recurrent_bytes_per_layer=0 if has_rules else _recurrent_bytes(header),
-        caches=read_caches(header) if has_rules else None,
+        caches=caches,
         latent=_latent(header),
         state=_state(header),
         n_ff_shared=facts.n_ff_shared,
@@ -252,6 +261,14 @@ def shape_from_parts(header: Header, facts: TensorFacts, *, source: str) -> Mode
         is_parallel=header.architecture in PARALLEL_ARCHITECTURES,
         memory_class=kind.value,
     )
+
+
+def _full_heads(header: Header, windowed: tuple[bool, ...]) -> int:
+    heads = header.get("attention.head_count")
+    if not isinstance(heads, tuple):
+        return 0
+    every = per_layer(header, "attention.head_count", len(windowed))
+    return max((n for n, narrow in zip(every, windowed, strict=True) if not narrow), default=0)
 
 
 def _positions(header: Header) -> int:

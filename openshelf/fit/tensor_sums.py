@@ -84,8 +84,8 @@ def has_gate(tensors: Iterable[TensorInfo]) -> bool:
 
 
 def width_of(tensors: Iterable[TensorInfo], part: str) -> int:
-    """Elements that go into the first tensor with `part` in its name; 0 without one."""
-    return next((tensor.shape[0] for tensor in tensors if part in tensor.name), 0)
+    """Elements that go into the widest tensor with `part` in its name; 0 without one."""
+    return max((tensor.shape[0] for tensor in tensors if part in tensor.name), default=0)
 
 
 @dataclass(frozen=True)
