@@ -35,7 +35,8 @@ NAMED_FAMILIES = {
     "DeepSeek R1", "DeepSeek R1 Distill", "Qwen2.5", "Qwen3", "Kimi", "GLM-4", "GLM-4.5", "GLM-4.6",
     "GLM-4.7", "GLM-5", "ERNIE 4.5", "Open-R1", "Qwen3.5", "Qwen3.6", "Qwen3.8", "Gemma 3",
     "Gemma 4", "gpt-oss", "Phi", "Granite 4.2", "SmolLM", "OLMo", "Falcon", "Nemotron", "MiniMax",
-    "Hunyuan", "LFM", "EXAONE", "Command / Aya", "Ministral 3", "Devstral", "Muse Glimmer", "DeepSeek V4",
+    "Hunyuan", "LFM", "EXAONE", "Command / Aya", "Ministral 3", "Devstral", "Muse Glimmer",
+    "DeepSeek V4",
 }  # fmt: skip
 
 
