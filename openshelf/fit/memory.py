@@ -141,7 +141,7 @@ def window_cells(shape: ModelShape, request: FitRequest) -> int:
 
 
 def _tokens_of_a_step(request: FitRequest) -> int:
-    return max(1, min(request.ubatch, request.batch, request.context_length))
+    return max(1, min(request.ubatch, request.batch, round_context(request.context_length)))
 
 
 def _row_bytes(type_name: str, elements: int) -> int:
