@@ -16,7 +16,7 @@ from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.phases import Part, Step, layer_kinds
-from openshelf.fit.repacking import NO_OUTPUT_LAYER, has_amx, repacked_types
+from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, has_amx, repacked_types
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -288,18 +288,22 @@ def _weights(
 def _rearranged(shape: ModelShape, placement: Placement, part: Part, layers: range) -> int:
     """What the CPU's weights take more because they are rearranged: where AMX is used by what they
     grow, and the table of a tied output layer, which is then kept twice."""
-    if not part.has_input or not can_rearrange(shape, placement.cpu_features):
+    if not part.has_input:
         return 0
+    is_tied = shape.tied_output and part.has_output
+    twice = shape.table_bytes if is_tied and shape.architecture in ALWAYS_TWICE else 0
+    if not can_rearrange(shape, placement.cpu_features):
+        return twice
     is_growing = has_amx(placement.cpu_features)
     size = sum(shape.layer_grown[layers.start : layers.stop]) if is_growing else 0
     if not part.has_output:
-        return size
+        return size + twice
     size += shape.output_grown if is_growing else 0
     rows = repacked_types(placement.cpu_features).get(shape.table_type)
     if rows is None or not shape.tied_output or shape.architecture in NO_OUTPUT_LAYER:
-        return size
+        return size + twice
     if shape.n_vocab % rows:
-        return size
+        return size + twice
     return size + shape.table_bytes + (shape.table_grown if is_growing else 0)
 
 
