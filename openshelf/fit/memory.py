@@ -287,23 +287,22 @@ def _weights(
 
 def _rearranged(shape: ModelShape, placement: Placement, part: Part, layers: range) -> int:
     """What the CPU's weights take more because they are rearranged: where AMX is used by what they
-    grow, and the table of a tied output layer, which is then kept twice."""
-    if not part.has_input:
+    grow, and the table of a tied output layer, which is then kept twice. Beside layers on a GPU
+    they lie in the GPU's own host memory, as they are in the file."""
+    if not part.has_input or placement.devices:
         return 0
-    is_tied = shape.tied_output and part.has_output
-    twice = shape.table_bytes if is_tied and shape.architecture in ALWAYS_TWICE else 0
-    if not can_rearrange(shape, placement.cpu_features):
-        return twice
-    is_growing = has_amx(placement.cpu_features)
+    features = placement.cpu_features if can_rearrange(shape, placement.cpu_features) else ()
+    is_growing = has_amx(features)
     size = sum(shape.layer_grown[layers.start : layers.stop]) if is_growing else 0
     if not part.has_output:
-        return size + twice
+        return size
     size += shape.output_grown if is_growing else 0
-    rows = repacked_types(placement.cpu_features).get(shape.table_type)
-    if rows is None or not shape.tied_output or shape.architecture in NO_OUTPUT_LAYER:
-        return size + twice
-    if shape.n_vocab % rows:
-        return size + twice
+    if not shape.tied_output or shape.architecture in NO_OUTPUT_LAYER:
+        return size
+    rows = repacked_types(features).get(shape.table_type)
+    is_twice = rows is not None and shape.n_vocab % rows == 0
+    if not is_twice and shape.architecture not in ALWAYS_TWICE:
+        return size
     return size + shape.table_bytes + (shape.table_grown if is_growing else 0)
 
 

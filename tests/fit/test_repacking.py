@@ -18,7 +18,6 @@ from openshelf.gguf.shadow import shadow_file
 from openshelf.hardware.cpu import probe_cpu
 from openshelf.hardware.facts import Cpu
 from openshelf.hardware.sources import Sources
-from tests.fit.answers import Job, ask
 from tests.fit.generated import KINDS, write_generated
 from tests.fit.machines import machine, nvidia, shape_of
 from tests.fit.recipes import LAYERED
@@ -95,17 +94,6 @@ def test_what_each_processor_rearranges() -> None:
 )
 def test_what_grows_for_amx(type_name: str, shape: tuple[int, ...], grown: int) -> None:
     assert grown_bytes(type_name, shape) == grown
-
-
-def test_a_tied_table_that_is_always_kept_twice(tmp_path: Path) -> None:
-    """Whatever is rearranged; nothing is in these answers."""
-    path = tmp_path / "gemma3n"
-    assert not write_generated({path: ("gemma3n", {})}, is_tied=True)
-    (answer,) = ask([Job(path, [FitRequest(4096)])])
-    shape = shape_from_header(read_header(path))
-    (ours,) = estimate(shape, FitRequest(4096), Placement())
-    assert shape.tied_output
-    assert ours.weights_bytes == answer["figures"][0]["CPU"][0]
 
 
 def test_appended_layers_leave_none_on_the_cpu(tmp_path: Path) -> None:
