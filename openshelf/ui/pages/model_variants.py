@@ -135,6 +135,12 @@ class VariantsPanel(ScrollPage):
         self._check.stop()
 
     @property
+    def chosen_row(self) -> BuildRow | None:
+        """The build that is marked in the table, on the machine that figures are for."""
+        chosen = self.table.chosen
+        return None if chosen is None else chosen.row
+
+    @property
     def _reckoned(self) -> Machine | None:
         """The machine that figures are for."""
         return self.controls.choices.machine or self._machine
