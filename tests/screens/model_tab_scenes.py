@@ -91,4 +91,9 @@ MODEL_TAB_SCENES: tuple[tuple[str, Act, Prepare], ...] = (
     ("model-obligations-offline", _open(ModelTab.OBLIGATIONS), _OFFLINE),
     ("model-obligations-stranger", _open(ModelTab.OBLIGATIONS), _stranger(_UNKNOWN)),
     ("model-obligations-silent", _open(ModelTab.OBLIGATIONS), _stranger(_SILENT)),
+    ("model-questions", _open(ModelTab.QUESTIONS), _ALLOWED),
+    ("model-questions-duties", _open(ModelTab.QUESTIONS), _DUTIES),
+    ("model-questions-review", _open(ModelTab.QUESTIONS), _REVIEW),
+    ("model-questions-offline", _open(ModelTab.QUESTIONS), _OFFLINE),
+    ("model-questions-stranger", _open(ModelTab.QUESTIONS), _stranger(_UNKNOWN)),
 )

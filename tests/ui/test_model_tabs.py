@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -18,62 +16,14 @@ from openshelf.licenses.clearance import Verdict
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report
-from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.model import ModelPage
 from openshelf.ui.pages.model_header import ModelTab
-from openshelf.ui.places import Place
-from openshelf.ui.widgets import Chip, TextLabel
 from tests.fakes.example_data import LICENSES, example_offer
-from tests.fakes.example_models import FakeModels, example_listing
-from tests.fakes.services import FakeInstaller, FakeRecords, fake_services
+from tests.fakes.services import FakeInstaller, FakeRecords
+from tests.ui.model_tabs import press, stranger, texts
 
 BEST = "unsloth/Qwen3-14B-GGUF:UD-Q4_K_XL"
 Open = Callable[..., ModelPage]
-
-
-@pytest.fixture
-def installer() -> FakeInstaller:
-    return FakeInstaller()
-
-
-@pytest.fixture
-def models() -> FakeModels:
-    return FakeModels()
-
-
-@pytest.fixture
-def open_page(
-    tmp_path: Path,
-    make_window: Callable[..., MainWindow],
-    installer: FakeInstaller,
-    models: FakeModels,
-    qtbot: QtBot,
-) -> Open:
-    def make(**changes: Any) -> ModelPage:
-        changes = {"models": models, "installer": installer, **changes}
-        window = make_window(fake_services(tmp_path, changes=changes))
-        window.open_model("Qwen3-14B")
-        page = window.page(Place.MODEL)
-        assert isinstance(page, ModelPage)
-        qtbot.waitUntil(lambda: page.variants.chosen_row is not None)
-        return page
-
-    return make
-
-
-def stranger() -> FakeModels:
-    """A repository that the catalog does not have."""
-    return FakeModels(replace(example_listing(), family=None, model=None, decision=None))
-
-
-def press(page: ModelPage, tab: ModelTab) -> None:
-    page.header.tabs._group.button(list(ModelTab).index(tab)).click()
-
-
-def texts(page: ModelPage) -> str:
-    parts = [label.text() for label in page.findChildren(TextLabel) if label.isVisible()]
-    parts += [chip.words for chip in page.findChildren(Chip) if chip.isVisible()]
-    return "\n".join(parts)
 
 
 def test_the_hub_s_word_is_that_of_the_install_sheet(

@@ -153,7 +153,7 @@ class ModelPage(Page):
             return
         if tab is not ModelTab.VARIANTS:
             self._stack.setCurrentWidget(self.tabs)
-            self.tabs.show_tab(tab, self.variants.chosen_row)
+            self.tabs.show_tab(tab, self.variants.chosen_row, self.variants.reckoned)
         elif self._listing.builds:
             self._stack.setCurrentWidget(self.variants)
         else:

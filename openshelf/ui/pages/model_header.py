@@ -31,6 +31,7 @@ from openshelf.units import format_tokens
 class ModelTab(enum.StrEnum):
     VARIANTS = "variants"
     OBLIGATIONS = "obligations"
+    QUESTIONS = "questions"
 
 
 class ModelHeader(QFrame):
@@ -63,6 +64,7 @@ class ModelHeader(QFrame):
         tabs = [
             (ModelTab.VARIANTS, self.tr("Variants")),
             (ModelTab.OBLIGATIONS, self.tr("Obligations")),
+            (ModelTab.QUESTIONS, self.tr("Four questions")),
         ]
         self.tabs: SegmentedControl[ModelTab] = SegmentedControl(
             self.tr("Show"), tabs, ModelTab.VARIANTS
@@ -85,12 +87,12 @@ class ModelHeader(QFrame):
         licenses: Mapping[str, License],
         decision: Decision | None = None,
     ) -> None:
-        """`decision` is the Hub's word on the license, where the catalog has none."""
+        """`decision` is the Hub's word on the license; without one the catalog's stands."""
         self.title.setText(plain(listing.name))
         family = listing.family.name if listing.family is not None else ""
         self._family.setText(f"›  {family}" if family else "")
         chips = [Chip(text) for text in fact_words(listing)]
-        decision = listing.decision or decision
+        decision = decision or listing.decision
         if decision is not None:
             license_words = license_chip(decision, licenses)
             chips.insert(0, Chip(license_words.text, license_words.kind))

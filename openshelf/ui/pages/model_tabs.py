@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QStackedWidget
 from typing_extensions import override
 
+from openshelf.hardware.facts import Machine
 from openshelf.licenses.license import License
 from openshelf.services import Services
 from openshelf.shelf.builds import BuildRow, ModelListing
+from openshelf.shelf.evidence import Evidence
+from openshelf.shelf.four_questions import answer_questions
 from openshelf.ui.models.model_terms import OfferLookup
 from openshelf.ui.pages.model_header import ModelTab
 from openshelf.ui.pages.model_obligations import ObligationsPanel, TermsSubject
+from openshelf.ui.pages.model_questions import QuestionsPanel
 from openshelf.ui.task_bridge import TaskBridge
 
 
 class FactTabs(QStackedWidget):
-    """`license_found(Decision)`: the Hub told the license of a model that the catalog lacks."""
+    """`license_found(Decision)`: what applies as the Hub, or the file here, declares it."""
 
     license_found = Signal(object)
 
@@ -28,10 +33,13 @@ class FactTabs(QStackedWidget):
         self._listing: ModelListing | None = None
         self._licenses: Mapping[str, License] = {}
         self._row: BuildRow | None = None
+        self._machine: Machine | None = None
         self._tab: ModelTab | None = None
         self.offers = OfferLookup(services.installer, bridge, self)
         self.obligations = ObligationsPanel(services.gate.policy)
-        self.addWidget(self.obligations)
+        self.questions = QuestionsPanel()
+        for panel in (self.obligations, self.questions):
+            self.addWidget(panel)
         self.offers.changed.connect(self._on_offers_changed)
         self.obligations.retry_pressed.connect(self._on_retry)
 
@@ -46,15 +54,18 @@ class FactTabs(QStackedWidget):
         if listing.decision is None and listing.builds:
             self.offers.ask(self._target)
 
-    def show_tab(self, tab: ModelTab, row: BuildRow | None) -> None:
-        """`row` is the build that is chosen in the table."""
-        self._tab, self._row = tab, row
+    def show_tab(self, tab: ModelTab, row: BuildRow | None, machine: Machine | None) -> None:
+        """`row` is the build that is chosen in the table, held against `machine`."""
+        self._tab, self._row, self._machine = tab, row, machine
         if self._target:
             self.offers.ask(self._target)
         self._show()
 
     def focus_content(self) -> None:
-        self.obligations.focus_content()
+        if self._tab is ModelTab.OBLIGATIONS:
+            self.obligations.focus_content()
+        else:
+            self.questions.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @override
     def hideEvent(self, event: QHideEvent) -> None:
@@ -84,10 +95,26 @@ class FactTabs(QStackedWidget):
         if self._tab is ModelTab.OBLIGATIONS:
             self.obligations.show_subject(self._subject, self._licenses)
             self.setCurrentWidget(self.obligations)
+        elif self._tab is ModelTab.QUESTIONS and self._listing is not None:
+            self.questions.show_answers(answer_questions(self._evidence(self._listing)))
+            self.setCurrentWidget(self.questions)
+
+    def _evidence(self, listing: ModelListing) -> Evidence:
+        row = self._row
+        return Evidence(
+            listing=listing,
+            licenses=self._licenses,
+            today=datetime.now(UTC).date().isoformat(),
+            build=None if row is None else row.build,
+            fit=None if row is None else row.fit,
+            machine=self._machine,
+            decision=self._subject.shown,
+            offer=self._subject.offer,
+        )
 
     def _on_offers_changed(self) -> None:
         found = self.offers.offer(self._target)
-        if self._listing is not None and self._listing.decision is None and found is not None:
+        if self._listing is not None and found is not None:
             self.license_found.emit(found.decision)
         self._show()
 
