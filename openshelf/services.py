@@ -25,6 +25,7 @@ from openshelf.fit.memory import FitRequest
 from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
 from openshelf.hardware.overrides import with_overrides, without_overrides
+from openshelf.hub.cards import Cards, ModelCard
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.library.download_queue import Downloads, DownloadsParts
@@ -114,6 +115,8 @@ class Services:
     """The same as the engine itself reckons it, without loading any weights."""
     models: ModelsLike
     """All builds of one model, and what each takes."""
+    read_card: Callable[[str, str, CancelToken], ModelCard]
+    """The model card of a repository at a commit ("" for the newest); hub/cards.py."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -221,6 +224,7 @@ class _Wiring:
                 decide=lambda model, repo: decisions().decide(model, repo),
                 engine=self.dry_runs,
             ),
+            read_card=Cards(client, self.paths.cache / "cards").card,
             with_policy=partial(self._with_policy, policy, store),
         )
 

@@ -32,6 +32,7 @@ class ModelTab(enum.StrEnum):
     VARIANTS = "variants"
     OBLIGATIONS = "obligations"
     QUESTIONS = "questions"
+    CARD = "card"
 
 
 class ModelHeader(QFrame):
@@ -65,6 +66,7 @@ class ModelHeader(QFrame):
             (ModelTab.VARIANTS, self.tr("Variants")),
             (ModelTab.OBLIGATIONS, self.tr("Obligations")),
             (ModelTab.QUESTIONS, self.tr("Four questions")),
+            (ModelTab.CARD, self.tr("Model card")),
         ]
         self.tabs: SegmentedControl[ModelTab] = SegmentedControl(
             self.tr("Show"), tabs, ModelTab.VARIANTS

@@ -57,7 +57,9 @@ class QuestionsPanel(ScrollPage):
             return
         self._answers = answers
         # As high as it is until the new cards are laid out, so that the view does not jump.
-        self.widget().setMinimumHeight(self.widget().height())
+        content = self.widget()
+        if content is not None:
+            content.setMinimumHeight(content.height())
         self._release.start()
         cards = QWidget()
         column = QVBoxLayout(cards)
@@ -73,7 +75,9 @@ class QuestionsPanel(ScrollPage):
         self._copy.setText(self.tr("Copy as text"))
 
     def _on_laid_out(self) -> None:
-        self.widget().setMinimumHeight(0)
+        content = self.widget()
+        if content is not None:
+            content.setMinimumHeight(0)
 
     def _on_copy(self) -> None:
         if self._answers is not None:
