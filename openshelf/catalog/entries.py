@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+
+CHAT = "chat"
+EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,32 @@ class CatalogModel:
     notes: str | None = None
     attention_note: str | None = None
     hub_model_type: str | None = None
+    shape_source: str | None = None
+    """The repository whose counts stand in the shape, where it is not the model's own."""
     source: str = ""
     is_unsure: bool = False
     gguf_evidence: tuple[tuple[str, ...], ...] = ()
     """Per repository of `gguf_repos`: who says that it exists."""
+    gguf_quants: tuple[tuple[str, ...] | None, ...] = ()
+    """Per repository of `gguf_repos`: what to expect in it (nothing worth offering where empty);
+    None = what its packager usually makes."""
+    native_quant: str | None = None
+    """The quantization that the model was released in: making another one of it gains nothing."""
+
+    @property
+    def builds_known(self) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
+        """`gguf_repos`, each with its `gguf_quants`."""
+        quants = itertools.chain(self.gguf_quants, itertools.repeat(None))
+        return tuple(zip(self.gguf_repos, quants, strict=False))
+
+    @property
+    def is_for_chat(self) -> bool:
+        """False for what turns text into vectors, or speech into text, and answers nobody."""
+        return CHAT in self.capabilities
+
+    @property
+    def is_embedding(self) -> bool:
+        return EMBEDDING in self.capabilities
 
     @property
     def file_weights(self) -> int | None:
@@ -141,6 +167,23 @@ class BaseModel:
 
 
 @dataclass(frozen=True)
+class Tradeoffs:
+    """What a family gives and what it costs, in cells of a few words; None where nobody said.
+
+    `judgement` and `unverified` name the cells that are an opinion, and those that nobody checked.
+    """
+
+    openness: str
+    license: str
+    strength: str
+    weakness: str
+    languages: str | None
+    source: str
+    judgement: tuple[str, ...]
+    unverified: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Family:
     """`origin` is the publisher's country, ISO 3166 alpha-2, several joined by a slash."""
 
@@ -152,6 +195,12 @@ class Family:
     order: int = 1000
     reviewed: str = ""
     bases: tuple[BaseModel, ...] = ()
+    tradeoffs: Tradeoffs | None = None
+
+    @property
+    def kind(self) -> str:
+        """`embedding` where every model only turns text into vectors, else `chat`."""
+        return EMBEDDING if all(model.is_embedding for model in self.models) else CHAT
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from openshelf.errors import CorruptCatalog
 _BLOCK = 256
 """K- and I-quants pack 256 weights of one row; other rows fall back to blocks of 32."""
 _ODD_ROW_TABLE_BITS = 8.5
+NATIVE_OF_EXPERTS = "MXFP4"
+"""Models are released in it with the experts alone quantized."""
 _TOKENIZER_BYTES_PER_TOKEN = 45
 """Tokens, scores and merges in the header (39 for SmolLM2, up to 60 for large vocabularies)."""
 
@@ -52,6 +54,8 @@ def expected_file_bytes(model: CatalogModel, quant: str) -> int | None:
     if bits is None:
         return None
     shape = model.shape
+    if bits.name == NATIVE_OF_EXPERTS:
+        return _with_native_experts(model, bits)
     layers, table = shape.layer_weights, shape.embedding_weights
     if layers is None or table is None or shape.tied_embeddings is None:
         weights = model.weights_count or model.parameters
@@ -62,4 +66,17 @@ def expected_file_bytes(model: CatalogModel, quant: str) -> int | None:
     total_bits = layers * layer_bits + table * output_bits
     if not shape.tied_embeddings:
         total_bits += table * bits.embedding
+    return int(total_bits / 8) + (shape.n_vocab or 0) * _TOKENIZER_BYTES_PER_TOKEN
+
+
+def _with_native_experts(model: CatalogModel, bits: QuantBits) -> int | None:
+    """Experts in the format's own bits, everything else in that of the tables; None for a model
+    without experts, or of which too little is known."""
+    shape, weights = model.shape, model.file_weights
+    counts = (shape.n_layers, shape.n_expert, shape.n_embd, shape.expert_n_ff, weights)
+    if None in counts:
+        return None
+    layers, experts, embd, feed_forward, whole = (int(count or 0) for count in counts)
+    in_experts = min(3 * layers * experts * embd * feed_forward, whole)
+    total_bits = in_experts * bits.layers + (whole - in_experts) * bits.output
     return int(total_bits / 8) + (shape.n_vocab or 0) * _TOKENIZER_BYTES_PER_TOKEN
