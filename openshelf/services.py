@@ -99,6 +99,8 @@ class Services:
     engine_facts: Callable[[Machine], Machine]
     """The same machine with what the engine can use; starts the worker, never raises."""
     catalog: Callable[[], Catalog]
+    read_card: Callable[[str, str, CancelToken], ModelCard]
+    """The model card of a repository at a commit ("" for the newest); hub/cards.py."""
     shelf: Callable[[Machine, ShelfQuestion], Shelf]
     gate: Gate
     acceptances: AcceptanceLog
@@ -116,8 +118,6 @@ class Services:
     """The same as the engine itself reckons it, without loading any weights."""
     models: ModelsLike
     """All builds of one model, and what each takes."""
-    read_card: Callable[[str, str, CancelToken], ModelCard]
-    """The model card of a repository at a commit ("" for the newest); hub/cards.py."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -209,6 +209,7 @@ class _Wiring:
             detect_machine=self._detect,
             engine_facts=self._engine_facts,
             catalog=self.catalog,
+            read_card=Cards(client, self.paths.cache / "cards").card,
             shelf=partial(self._shelf, decisions),
             gate=gate,
             acceptances=self.acceptances,
@@ -226,7 +227,6 @@ class _Wiring:
                 decide=lambda model, repo: decisions().decide(model, repo),
                 engine=self.dry_runs,
             ),
-            read_card=Cards(client, self.paths.cache / "cards").card,
             with_policy=partial(self._with_policy, policy, store),
         )
 

@@ -55,6 +55,26 @@ class FakeSettingsStore:
             raise self.failure
 
 
+class FakeCards:
+    """Hands out `text` as the card of whatever is asked; `error` is raised in place of it."""
+
+    def __init__(self, text: str = "# Example\n\nA card.", **changes: Any) -> None:
+        self.text, self.changes = text, changes
+        self.error: OpenshelfError | None = None
+        self.asked: list[tuple[str, str]] = []
+
+    def card(self, repo: str, commit: str, cancel: CancelToken) -> ModelCard:
+        self.asked.append((repo, commit))
+        if self.error is not None:
+            raise self.error
+        facts = (("license", "apache-2.0"), ("language", "en, de"))
+        card = ModelCard(
+            repo, commit or COMMIT, self.text, facts, len(self.text), is_cut=False,
+            page=f"https://huggingface.co/{repo}",
+        )  # fmt: skip
+        return replace(card, **self.changes)
+
+
 class FakeInstaller:
     """Hands out `offer`, or raises `error`; remembers the forms that were accepted."""
 
@@ -271,26 +291,6 @@ class FakeChats:
         self.in_memory = None
 
 
-class FakeCards:
-    """Hands out `text` as the card of whatever is asked; `error` is raised in place of it."""
-
-    def __init__(self, text: str = "# Example\n\nA card.", **changes: Any) -> None:
-        self.text, self.changes = text, changes
-        self.error: OpenshelfError | None = None
-        self.asked: list[tuple[str, str]] = []
-
-    def card(self, repo: str, commit: str, cancel: CancelToken) -> ModelCard:
-        self.asked.append((repo, commit))
-        if self.error is not None:
-            raise self.error
-        facts = (("license", "apache-2.0"), ("language", "en, de"))
-        card = ModelCard(
-            repo, commit or COMMIT, self.text, facts, len(self.text), is_cut=False,
-            page=f"https://huggingface.co/{repo}",
-        )  # fmt: skip
-        return replace(card, **self.changes)
-
-
 class FakeRecords:
     def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
         return None
@@ -324,6 +324,7 @@ def fake_services(
         detect_machine=lambda cancel, report: found,
         engine_facts=lambda known: known,
         catalog=example_catalog,
+        read_card=FakeCards().card,
         shelf=example_shelf,
         gate=Gate(LICENSES, Policy(), FakeRecords()),
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
@@ -336,7 +337,6 @@ def fake_services(
         problems=lambda: (),
         dry_run_target=lambda question, asked, cancel: _example_fit(asked),
         models=FakeModels(),
-        read_card=FakeCards().card,
         with_policy=lambda path, what_if: services,
     )
     return replace(services, **(changes or {}))
