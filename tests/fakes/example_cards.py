@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from openshelf.errors import OpenshelfError
+from openshelf.hub.cards import ModelCard
+from openshelf.tasks import CancelToken
+from tests.fakes.example_data import COMMIT
+
 EXAMPLE_CARD = """<p align="center">
     <img src="https://example.org/logo.png" alt="Qwen logo" width="400"/>
 </p>
@@ -79,3 +87,23 @@ def nested_card() -> str:
             "word" * 20_000,
         ]
     )
+
+
+class FakeCards:
+    """Hands out `text` as the card of whatever is asked; `error` is raised in place of it."""
+
+    def __init__(self, text: str = "# Example\n\nA card.", **changes: Any) -> None:
+        self.text, self.changes = text, changes
+        self.error: OpenshelfError | None = None
+        self.asked: list[tuple[str, str]] = []
+
+    def card(self, repo: str, commit: str, cancel: CancelToken) -> ModelCard:
+        self.asked.append((repo, commit))
+        if self.error is not None:
+            raise self.error
+        facts = (("license", "apache-2.0"), ("language", "en, de"))
+        card = ModelCard(
+            repo, commit or COMMIT, self.text, facts, len(self.text), is_cut=False,
+            page=f"https://huggingface.co/{repo}",
+        )  # fmt: skip
+        return replace(card, **self.changes)

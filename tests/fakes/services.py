@@ -13,7 +13,6 @@ from openshelf.chat.session import LiveAnswer, ModelInMemory
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
-from openshelf.hub.cards import ModelCard
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.fitting import TargetFit
 from openshelf.library.install import InstallOffer
@@ -27,6 +26,7 @@ from openshelf.services import Services
 from openshelf.settings import Settings, check_settings
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
+from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
     COMMIT,
     LICENSES,
@@ -53,26 +53,6 @@ class FakeSettingsStore:
         self.announcer.announce(settings)
         if self.failure is not None:
             raise self.failure
-
-
-class FakeCards:
-    """Hands out `text` as the card of whatever is asked; `error` is raised in place of it."""
-
-    def __init__(self, text: str = "# Example\n\nA card.", **changes: Any) -> None:
-        self.text, self.changes = text, changes
-        self.error: OpenshelfError | None = None
-        self.asked: list[tuple[str, str]] = []
-
-    def card(self, repo: str, commit: str, cancel: CancelToken) -> ModelCard:
-        self.asked.append((repo, commit))
-        if self.error is not None:
-            raise self.error
-        facts = (("license", "apache-2.0"), ("language", "en, de"))
-        card = ModelCard(
-            repo, commit or COMMIT, self.text, facts, len(self.text), is_cut=False,
-            page=f"https://huggingface.co/{repo}",
-        )  # fmt: skip
-        return replace(card, **self.changes)
 
 
 class FakeInstaller:

@@ -17,9 +17,8 @@ from openshelf.ui.pages.model_card import CardPanel
 from openshelf.ui.pages.model_header import ModelTab
 from openshelf.ui.widgets.card_pieces import card_pieces
 from openshelf.ui.widgets.card_view import MOST_PIECES, CardView
-from tests.fakes.example_cards import EXAMPLE_CARD, HOSTILE_CARD, nested_card
+from tests.fakes.example_cards import EXAMPLE_CARD, HOSTILE_CARD, FakeCards, nested_card
 from tests.fakes.example_data import COMMIT
-from tests.fakes.services import FakeCards
 from tests.ui.model_tabs import press, texts
 
 CHOSEN = "unsloth/Qwen3-14B-GGUF"
