@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 CHAT = "chat"
 EMBEDDING = "embedding"
+Key = int | float | bool | tuple[int, ...]
+"""What a key of a header says; an array has one element per layer."""
 
 
 @dataclass(frozen=True)
@@ -14,9 +16,9 @@ class CatalogShape:
     """What the estimate needs to know of a model whose header is not at hand (counts, not bytes).
 
     `attention` is "full" for plain multi-head or grouped-query attention with a KV cache in every
-    layer, and "other" for everything else (sliding window, MLA, hybrid…). `is_complete` says that
-    the parameters follow from these counts (a test checks it); a partial shape is sized from the
-    stated count of weights.
+    layer, and "other" for everything else (sliding window, MLA, hybrid…), which `keys` describe.
+    `is_complete` says that the parameters follow from these counts and keys (a test checks it); a
+    partial shape is sized from the stated count of weights.
     """
 
     architecture: str | None
@@ -35,6 +37,13 @@ class CatalogShape:
     tied_embeddings: bool | None = None
     """True where the output layer shares the input embedding's weights."""
     is_complete: bool = False
+    keys: tuple[tuple[str, Key], ...] = ()
+    """What a GGUF's header of this model says besides: its keys without the architecture's name,
+    sorted (attention.sliding_window, ssm.state_size…); they go before the counts above."""
+    gguf_weights: int | None = None
+    """Weights that a GGUF of the text model holds, where the counts above do not tell."""
+    beside_weights: int | None = None
+    """Weights of the stated count that it does not hold: vision, speech, heads that guess ahead."""
 
     @property
     def embedding_weights(self) -> int | None:
@@ -64,6 +73,8 @@ class CatalogShape:
     @property
     def text_weights(self) -> int | None:
         """Weights that a GGUF of the text model holds: no vision tower, no untied copies."""
+        if self.gguf_weights is not None:
+            return self.gguf_weights
         layers, embedding = self.layer_weights, self.embedding_weights
         if layers is None or embedding is None or self.tied_embeddings is None:
             return None

@@ -14,6 +14,7 @@ from openshelf.catalog.entries import (
     CatalogModel,
     CatalogShape,
     Family,
+    Key,
     Languages,
     Openness,
     Tradeoffs,
@@ -55,6 +56,7 @@ _SHAPE = Table(
         "architecture": str, "n_layers": int, "n_embd": int, "n_head": int, "n_head_kv": int,
         "head_dim": int, "n_vocab": int, "n_expert": int, "n_expert_used": int,
         "context_length": int, "n_ff": int, "expert_n_ff": int, "tied_embeddings": bool,
+        "gguf_weights": int, "beside_weights": int, "keys": dict,
     },
 )  # fmt: skip
 _LANGUAGES = Table(required={}, optional={"count": int, "codes": [str], "basis": str})
@@ -165,10 +167,22 @@ def _shape(data: Any, where: str) -> CatalogShape:
     is_complete = row.pop("completeness") == "complete"
     counts = ("architecture", "n_layers", "n_embd", "n_head", "n_head_kv", "head_dim", "n_vocab")
     known = {name: row.pop(name, None) for name in counts}
-    shape = CatalogShape(**known, **row, is_complete=is_complete)
+    keys = _keys(row.pop("keys", {}), f"{where}.keys")
+    shape = CatalogShape(**known, **row, is_complete=is_complete, keys=keys)
     if is_complete and shape.text_weights is None:
         raise ValueError(f"{where} is called complete and lacks a count")
     return shape
+
+
+def _keys(data: Mapping[str, Any], where: str) -> tuple[tuple[str, Key], ...]:
+    """Keys of a header; numbers, and arrays of whole numbers with one for each layer."""
+    keys: dict[str, Key] = {}
+    for name, value in data.items():
+        is_array = isinstance(value, list) and all(type(item) in (int, bool) for item in value)
+        if not is_array and type(value) not in (int, float, bool):
+            raise ValueError(f"{where}.{name} is {value!r}, which is no key of a header")
+        keys[name] = tuple(int(item) for item in value) if is_array else value
+    return tuple(sorted(keys.items()))
 
 
 def _languages(data: Any, where: str) -> Languages:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from openshelf import paths
-from openshelf.catalog.entries import CatalogModel
+from openshelf.catalog.entries import CatalogModel, CatalogShape
 from openshelf.errors import CorruptCatalog
 
 _BLOCK = 256
@@ -56,9 +56,9 @@ def expected_file_bytes(model: CatalogModel, quant: str) -> int | None:
     shape = model.shape
     if bits.name == NATIVE_OF_EXPERTS:
         return _with_native_experts(model, bits)
-    layers, table = shape.layer_weights, shape.embedding_weights
-    if layers is None or table is None or shape.tied_embeddings is None:
-        weights = model.weights_count or model.parameters
+    layers, table = _layer_weights(shape), shape.embedding_weights
+    if layers is None or table is None:
+        weights = model.file_weights
         return None if weights is None else int(weights * bits.file / 8)
     has_odd_rows = bool((shape.n_embd or 0) % _BLOCK)
     layer_bits = bits.odd_rows if has_odd_rows else bits.layers
@@ -67,6 +67,15 @@ def expected_file_bytes(model: CatalogModel, quant: str) -> int | None:
     if not shape.tied_embeddings:
         total_bits += table * bits.embedding
     return int(total_bits / 8) + (shape.n_vocab or 0) * _TOKENIZER_BYTES_PER_TOKEN
+
+
+def _layer_weights(shape: CatalogShape) -> int | None:
+    """Weights besides the embedding and the output; None where that cannot be told."""
+    whole, table = shape.text_weights, shape.embedding_weights
+    if whole is None or table is None or shape.tied_embeddings is None:
+        return None
+    left = whole - table * (1 if shape.tied_embeddings else 2)
+    return left if left > 0 else None
 
 
 def _with_native_experts(model: CatalogModel, bits: QuantBits) -> int | None:

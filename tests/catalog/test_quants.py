@@ -82,9 +82,11 @@ def test_expected_size_of_the_starter_model_on_disk() -> None:
 
 
 def test_finer_quantizations_are_larger_for_every_model() -> None:
-    ladder = ("IQ2_M", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16")
+    whole = ("IQ2_M", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16")
     for family in load_catalog().families:
         for model in family.models:
+            # for odd rows both of the smallest fall back to four bits
+            ladder = whole[1:] if (model.shape.n_embd or 0) % 256 else whole
             sizes = [expected_file_bytes(model, quant) for quant in ladder]
             known = [size for size in sizes if size is not None]
             assert known == sorted(known), model.name
@@ -99,7 +101,8 @@ def test_rows_that_are_no_multiple_of_256_cost_more() -> None:
 
 
 def test_partial_shapes_are_sized_from_the_count_of_weights() -> None:
-    model = model_called("DeepSeek V3")
+    model = model_called("Qwen3.8 Flash Next (125B-A6B)")
+    assert not model.shape.is_complete
     assert model.weights_count is not None
     expected = expected_file_bytes(model, "Q4_K_M")
     assert expected == int(model.weights_count * load_quants()["Q4_K_M"].file / 8)

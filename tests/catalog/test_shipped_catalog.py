@@ -19,7 +19,7 @@ from openshelf.paths import resources
 
 SCHEMA = json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8"))
 FILES = sorted((resources() / "catalog").glob("*.toml"))
-PARTIAL_ALLOWED = 169
+PARTIAL_ALLOWED = 15
 """Models whose parameters do not follow from the counts at hand; lower it when one is mended."""
 ACTIVE_UNKNOWN = {
     "North Mini Code 1.0", "Command A+ 05-2026", "Kolibri 1", "Ling 3.0 tiny", "Ling 3.0 flash",
@@ -35,7 +35,8 @@ NAMED_FAMILIES = {
     "DeepSeek R1", "DeepSeek R1 Distill", "Qwen2.5", "Qwen3", "Kimi", "GLM-4", "GLM-4.5", "GLM-4.6",
     "GLM-4.7", "GLM-5", "ERNIE 4.5", "Open-R1", "Qwen3.5", "Qwen3.6", "Qwen3.8", "Gemma 3",
     "Gemma 4", "gpt-oss", "Phi", "Granite 4.2", "SmolLM", "OLMo", "Falcon", "Nemotron", "MiniMax",
-    "Hunyuan", "LFM", "EXAONE", "Command / Aya", "Ministral 3", "Devstral", "Muse Glimmer", "DeepSeek V4",
+    "Hunyuan", "LFM", "EXAONE", "Command / Aya", "Ministral 3", "Devstral", "Muse Glimmer",
+    "DeepSeek V4",
 }  # fmt: skip
 
 
@@ -72,9 +73,11 @@ def test_parameters_follow_from_the_shape(catalog: Catalog) -> None:
         if not model.shape.is_complete or weights is None:
             partial.append(model.name)
             continue
-        # The Hub counts a tied output twice for some models; the publisher rounds. One must agree.
+        # The Hub counts a tied output twice for some models, vision and heads that guess ahead for
+        # others; the publisher rounds. One must agree.
         stated = [count for count in (model.weights_count, model.parameters) if count]
-        nearest = min(abs(weights / count - 1) for count in stated)
+        counted = (weights, weights + (model.shape.beside_weights or 0))
+        nearest = min(abs(own / count - 1) for count in stated for own in counted)
         assert nearest <= 0.03, (model.name, weights, stated)
     assert len(partial) == PARTIAL_ALLOWED, partial
 

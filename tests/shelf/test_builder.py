@@ -9,7 +9,7 @@ import json
 import pytest
 
 from openshelf import wording
-from openshelf.catalog.entries import Catalog, CatalogModel, Languages
+from openshelf.catalog.entries import Catalog, CatalogModel, CatalogShape, Languages
 from openshelf.catalog.loader import load_catalog
 from openshelf.errors import UsageError
 from openshelf.fit.verdict import FitVerdict
@@ -128,16 +128,17 @@ def test_what_does_not_fit_says_by_how_much_and_what_to_do(catalog: Catalog) -> 
     assert row.nearest.variant.quant == "IQ2_M"
     missing = row.nearest.reasons[0]
     assert missing.code == "shelf_misses_by"
-    assert missing.data["missing_bytes"] > 200 * 2**30
+    assert missing.data["missing_bytes"] > 180 * 2**30
     assert [remedy.code for remedy in row.nearest.fit.remedies][-1] == "fit_run_on_server"
 
 
 def test_unknown_memory_rules_are_never_shown_as_exact(catalog: Catalog) -> None:
     for variant in shown_variants(shelf_on("Strix Halo", catalog)):
         codes = {reason.code for reason in variant.reasons}
-        is_plain = variant.variant.model.shape.attention == "full"
-        assert variant.fit.known_architecture == is_plain
-        assert is_plain or codes & {"fit_upper_bound", "shelf_memory_unknown"}
+        shape = variant.variant.model.shape
+        is_known = variant.fit.known_architecture
+        assert not is_known or shape.attention == "full" or shape.keys, variant.variant.model.name
+        assert is_known or codes & {"fit_upper_bound", "shelf_memory_unknown"}
 
 
 def test_a_longer_context_never_makes_more_families_fit(catalog: Catalog) -> None:
@@ -291,7 +292,14 @@ def only(catalog: Catalog, family: str, **changes: object) -> Catalog:
     ("changes", "code"),
     [
         ({"gguf_repos": ()}, "shelf_no_gguf_known"),
-        ({"weights_count": None, "parameters": None}, "shelf_no_size_known"),
+        (
+            {
+                "weights_count": None,
+                "parameters": None,
+                "shape": CatalogShape("deepseek2", *([None] * 6)),
+            },
+            "shelf_no_size_known",
+        ),
     ],
 )
 def test_a_family_without_anything_to_install_says_why(
