@@ -277,6 +277,7 @@ def test_a_card_without_an_end_is_cut_with_a_mark(qtbot: QtBot, themed_app: obje
 
 def test_the_keyboard_scrolls_and_reaches_links(open_card: OpenCard, qtbot: QtBot) -> None:
     panel = open_card(FakeCards(EXAMPLE_CARD * 4))
+    qtbot.waitUntil(lambda: panel.view.verticalScrollBar().maximum() > 0)
     panel.focus_content()
     assert panel.view.hasFocus()
     qtbot.keyClick(panel.view, Qt.Key.Key_PageDown)
