@@ -20,7 +20,8 @@ from openshelf.errors import OpenshelfError
 from openshelf.reasons import Reason
 
 _TABLES = (
-    "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "command_line",
+    "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "answers",
+    "command_line",
 )  # fmt: skip
 
 

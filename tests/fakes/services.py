@@ -26,6 +26,7 @@ from openshelf.services import Services
 from openshelf.settings import Settings, check_settings
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
+from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
     COMMIT,
     LICENSES,
@@ -303,6 +304,7 @@ def fake_services(
         detect_machine=lambda cancel, report: found,
         engine_facts=lambda known: known,
         catalog=example_catalog,
+        read_card=FakeCards().card,
         shelf=example_shelf,
         gate=Gate(LICENSES, Policy(), FakeRecords()),
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
