@@ -62,7 +62,7 @@ _QUANT = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""Unsloth's and AtomicChat's dynamic recipes (UD, AD) belong to the label; AD may name two types."""
+"""The dynamic recipes UD (Unsloth) and AD (AtomicChat) are part of the label; AD may name two."""
 _MIXED = re.compile(r"(?<![A-Za-z0-9])(?:W\d)?I?Q[1-9](?:K|XXS|XS)(?![A-Za-z0-9])", re.IGNORECASE)
 """Labels of mixtures glued together (IQ2XXS-w2Q2K-…): what else they name is one part only."""
 _SHORT = re.compile(r"(?<![^\W_])I?Q[1-8](?![^\W_])", re.IGNORECASE)

@@ -6,8 +6,9 @@ milliseconds, so that a slider can ask for all of them at once.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,8 +22,17 @@ from openshelf.hardware.facts import Machine
 from openshelf.library.headers import HubFiles
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
+from openshelf.shelf.recipes import Recipe
 from openshelf.shelf.rows import QualityKept
 from openshelf.tasks import CancelToken, Report
+
+
+class PackagerKind(enum.StrEnum):
+    """Who made a build: the model's own publisher, somebody whose habits we know, or anybody."""
+
+    PUBLISHER = "publisher"
+    KNOWN = "known"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -58,15 +68,20 @@ class Build:
     """Its files on the Hub, with sizes and hashes."""
     path: Path | None = None
     """Its first file on this machine."""
+    shards: int = 1
+    last_modified: str | None = None
+    """When the repository changed last (ISO 8601), as the Hub says."""
+    recipe: Recipe = field(default_factory=Recipe)
 
     @property
     def has_header(self) -> bool:
         return self.shape is not None and self.shape.source == "header"
 
     @property
-    def has_imatrix(self) -> bool:
-        """Quantized with an importance matrix, as far as the packager is known to do that."""
-        return self.packager.has_imatrix
+    def packager_kind(self) -> PackagerKind:
+        if self.is_publisher:
+            return PackagerKind.PUBLISHER
+        return PackagerKind.KNOWN if self.packager.is_known else PackagerKind.OTHER
 
 
 @dataclass(frozen=True)
@@ -137,8 +152,12 @@ class BuildRow:
             "packager": build.packager.name,
             "packager_is_publisher": build.is_publisher,
             "packager_is_known": build.packager.is_known,
-            "imatrix": build.has_imatrix,
+            "packager_kind": build.packager_kind.value,
+            "imatrix": build.recipe.imatrix,
+            "recipe": build.recipe.as_json(),
+            "shards": build.shards,
             "downloads": build.downloads,
+            "last_modified": build.last_modified,
             "installed": build.installed_id,
             "local": build.is_local,
             "fit": self.fit.as_json(build.target) if self.fit else None,
@@ -254,5 +273,20 @@ def standing(build: Build) -> float:
 
 
 def in_order(builds: Sequence[Build]) -> tuple[Build, ...]:
-    """The largest first; of one size the packager of higher standing first."""
-    return tuple(sorted(builds, key=lambda build: (-build.size_bytes, -standing(build))))
+    """Grouped by quantization, the largest group first; in a group the packager of higher standing
+    first, then by downloads. Files that name no quantization are groups of their own."""
+    largest: dict[str, int] = {}
+    for build in builds:
+        group = _group(build)
+        largest[group] = max(largest.get(group, 0), build.size_bytes)
+
+    def order(build: Build) -> tuple[object, ...]:
+        group = _group(build)
+        place = (-standing(build), -(build.downloads or 0), -build.size_bytes)
+        return (-largest[group], group, not build.is_publisher, *place)
+
+    return tuple(sorted(builds, key=order))
+
+
+def _group(build: Build) -> str:
+    return build.quant or build.target

@@ -20,6 +20,8 @@ TEMPLATES: dict[str, str] = {
     "models_hub_rate_limited": "The Hub asks to wait: until then, sizes and builds are those to expect.",
     "models_repo_not_found": "{repo} is not on the Hub any more.",
     "models_repo_gated": "{repo} can be seen only by people whom its publisher let in.",
+    "models_more_packagers": "{count} more packagers on the Hub have builds of it, which fewer people take.",
+    "models_other_names": "{count} repositories on the Hub name it as their base and are called something else: they are left out.",
     "models_header_offline": "Offline: no file's header could be read, so its memory is not known yet.",
     "models_header_network": "The Hub did not answer: no file's header could be read, so its memory is not known yet.",
     "models_header_rate_limited": "The Hub asks to wait before a file's header can be read; until then its memory is not known.",
