@@ -133,7 +133,7 @@ class Question:
     def effective(self) -> tuple[FitRequest, tuple[Reason, ...]]:
         """The request as it can be carried out, and what had to change. Raises UsageError."""
         check_request(self.request)
-        return _effective_request(self.shape, self.request)
+        return effective_request(self.shape, self.request)
 
 
 def fit_on(
@@ -226,7 +226,7 @@ def check_request(request: FitRequest) -> None:
         raise UsageError(detail="layers, experts and shares cannot be negative")
 
 
-def _effective_request(
+def effective_request(
     shape: ModelShape, request: FitRequest
 ) -> tuple[FitRequest, tuple[Reason, ...]]:
     """The request as it can be carried out, and what had to change."""

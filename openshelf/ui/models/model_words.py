@@ -165,8 +165,8 @@ def packager_details(build: Build) -> str:
     lines = [plain(build.repo)]
     if not build.packager.is_known and not build.is_publisher:
         lines.append(_tr("Openshelf knows nothing of this packager."))
-    if build.has_imatrix:
-        lines.append(_tr("Usually quantized with an importance matrix."))
+    if build.packager.has_imatrix and build.recipe.imatrix is None:
+        lines.append(_tr("Usually quantized with an importance matrix; not stated here."))
     return "\n".join(lines)
 
 
