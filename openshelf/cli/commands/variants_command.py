@@ -14,7 +14,6 @@ from openshelf.shelf.builds import BuildRow, BuildTable, fit_builds
 from openshelf.shelf.recipes import Recipe
 from openshelf.units import format_bytes, format_tokens
 
-
 _COLUMNS = (
     "VARIANT", "BITS", "SIZE", "FIT", "TOKENS/S", "KEPT", "RECIPE", "PACKAGED BY", "DOWNLOADS",
     "CHANGED", "TARGET",
