@@ -102,7 +102,7 @@ def _stranger(hit: SearchHit, base: tuple[Family, CatalogModel] | None) -> Catal
     return CatalogModel(
         id=f"hub:{repo.id}",
         name=repo.id,
-        label=repo.id.rpartition("/")[2].removesuffix("-GGUF"),
+        label=_size_label(weights),
         hub_repo=repo.id,
         gguf_repos=(repo.id,),
         shape=_shape(repo, weights, None if base is None else base[1]),
@@ -116,6 +116,13 @@ def _stranger(hit: SearchHit, base: tuple[Family, CatalogModel] | None) -> Catal
         release_date=None,
         source="the Hub's list; not reviewed",
     )
+
+
+def _size_label(weights: int | None) -> str:
+    """`14.8B`, `135M`; empty where nobody counted."""
+    if not weights:
+        return ""
+    return f"{weights / 1e9:.1f}B" if weights >= 1e9 else f"{weights / 1e6:.0f}M"
 
 
 def _shape(repo: Repo, weights: int | None, base: CatalogModel | None) -> CatalogShape:

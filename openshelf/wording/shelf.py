@@ -18,8 +18,8 @@ TEMPLATES: dict[str, str] = {
     "search_hub_offline": "Offline: only the catalog was searched.",
     "search_hub_network": "The Hub did not answer: only the catalog was searched.",
     "search_hub_rate_limited": "The Hub asks to wait {seconds} seconds: only the catalog was searched.",
-    "search_packaged": "Packaged by {owner}, {count} downloads.",
-    "search_not_reviewed": "Found on the Hub and not reviewed: {repo}, {count} downloads.",
+    "search_packaged": "Packaged by {owner}, {count:,} downloads.",
+    "search_not_reviewed": "Found on the Hub and not reviewed: {repo}, {count:,} downloads.",
     # all builds of one model
     "models_hub_offline": "Offline: sizes and builds are those to expect, and not the Hub's own listing.",
     "models_hub_network": "The Hub did not answer: sizes and builds are those to expect, and not its own listing.",

@@ -33,7 +33,7 @@ def example_hub_row(
         shape=CatalogShape("llama", *([None] * 6)), parameters=9_000_000_000,
         active_parameters=None, weights_count=9_000_000_000, license=licenses[0],
         languages=Languages(None), modalities=(), capabilities=(), release_date=None,
-        label=name.removesuffix("-GGUF"),
+        label="9.0B",
     )  # fmt: skip
     family = Family(f"hub:{repo}", name.removesuffix("-GGUF"), owner, None, (model,))
     variant = Variant(

@@ -88,7 +88,7 @@ class ShelfFilters(QWidget):
         self._chips = QWidget()
         flow = FlowLayout(self._chips, spacing=8)
         self.fits: FilterChip[bool] = FilterChip(
-            self.tr("Show"), [(False, self.tr("everything")), (True, self.tr("what fits"))]
+            self.tr("Fits"), [(False, self.tr("any")), (True, self.tr("this machine"))]
         )
         self._by_name = self._make_chips()
         self.use, self.language, self.license, self.origin = list(self._by_name.values())[:4]
@@ -107,7 +107,7 @@ class ShelfFilters(QWidget):
         """By the fields of ShelfQuestion, in the order of FILTERS."""
         titles = (
             self.tr("Use"), self.tr("Language"), self.tr("License"), self.tr("Origin"),
-            self.tr("Can do"), self.tr("Works with"), self.tr("Packaged by"),
+            self.tr("Can do"), self.tr("Input"), self.tr("Packager"),
         )  # fmt: skip
         chips: dict[str, FilterChip[str | None]] = {}
         for name, title in zip(FILTERS, titles, strict=True):

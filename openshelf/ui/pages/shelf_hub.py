@@ -169,7 +169,7 @@ class HubResults(QWidget):
         if found > shown:
             text = self.tr("The {count} that most people take; type more of a name for others.")
             return text.format(count=shown)
-        return self.tr("By downloads. Sizes are expected; nobody here reviewed these.")
+        return self.tr("Most downloaded first; sizes are expected ones.")
 
     def _left(self, rows: tuple[HubRow, ...]) -> list[HubRow]:
         return [row for row in rows if not (row.is_known and row.row.family.id in self._above)]
