@@ -288,7 +288,7 @@ def _weights(
 def _rearranged(shape: ModelShape, placement: Placement, part: Part, layers: range) -> int:
     """What the CPU's weights take more because they are rearranged: where AMX is used by what they
     grow, and the table of a tied output layer, which is then kept twice."""
-    if not part.has_input:
+    if not part.has_input or not can_rearrange(shape, placement.cpu_features):
         return 0
     is_growing = has_amx(placement.cpu_features)
     size = sum(shape.layer_grown[layers.start : layers.stop]) if is_growing else 0
@@ -301,6 +301,11 @@ def _rearranged(shape: ModelShape, placement: Placement, part: Part, layers: ran
     if shape.n_vocab % rows:
         return size
     return size + shape.table_bytes + (shape.table_grown if is_growing else 0)
+
+
+def can_rearrange(shape: ModelShape, cpu_features: tuple[str, ...]) -> bool:
+    """Whether the engine survives it: for AMX it sets aside too little for stacked matrices."""
+    return not (shape.has_stacked_matrices and has_amx(cpu_features))
 
 
 def _has_shared(shape: ModelShape, layers: range) -> bool:

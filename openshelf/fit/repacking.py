@@ -43,6 +43,13 @@ def has_amx(features: tuple[str, ...]) -> bool:
     return set(features) >= _AMX_FEATURES
 
 
+def is_stacked(type_name: str, shape: tuple[int, ...]) -> bool:
+    """Whether llama.cpp aborts where AMX is used: it sets aside room for the first matrix only."""
+    if type_name not in _AMX or type_name == "F16" or len(shape) < 3 or shape[2] == 1:
+        return False
+    return shape[1] % _AMX[type_name] == 0
+
+
 def grown_bytes(type_name: str, shape: tuple[int, ...]) -> int:
     """What a matrix of weights takes more where it is rearranged for AMX."""
     if type_name not in _AMX_GROWTH or len(shape) != 2 or shape[1] % _AMX[type_name]:

@@ -129,6 +129,8 @@ class ModelShape:
     of the output layer's own weights and of the table where it is tied."""
     output_grown: int = 0
     table_grown: int = 0
+    has_stacked_matrices: bool = False
+    """Some weights besides experts are three-dimensional and of a type that AMX rearranges."""
     projector: Projector | None = None
     """Of a file beside the model's own."""
 
@@ -203,6 +205,7 @@ def shape_from_header(header: Header) -> ModelShape:
         table_grown=grown_bytes(table.type_name, table.shape) if table else 0,
         layer_grown=parts.grown,
         output_grown=parts.output_grown,
+        has_stacked_matrices=parts.has_stacked,
         output_bytes=parts.output,
         tied_output="output.weight" not in names,
         context_length=header.get("context_length"),

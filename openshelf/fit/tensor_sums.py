@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from openshelf.fit.repacking import grown_bytes
+from openshelf.fit.repacking import grown_bytes, is_stacked
 from openshelf.gguf.tensors import TensorInfo
 
 _LAYER = re.compile(r"blk\.(\d+)\.")
@@ -20,13 +20,15 @@ _BUFFER_ALIGNMENT = 32
 class TensorSums:
     """Bytes per layer, and of those the experts'; of inputs, output and what every device holds.
 
-    `grown` and `output_grown` are what layers and output take more where a processor has AMX.
+    `grown` and `output_grown` are what layers and output take more where a processor has AMX;
+    `has_stacked` is repacking.is_stacked of any that is no expert.
     """
 
     layers: tuple[int, ...]
     experts: tuple[int, ...]
     grown: tuple[int, ...] = ()
     output_grown: int = 0
+    has_stacked: bool = False
     inputs: int = 0
     output: int = 0
     shared: int = 0
@@ -57,6 +59,8 @@ def sum_tensors(
             grown[int(match[1])] += grown_bytes(tensor.type_name, tensor.shape)
             if _EXPERTS.match(tensor.name):
                 experts[int(match[1])] += size
+            elif is_stacked(tensor.type_name, tensor.shape):
+                parts.has_stacked = True
         elif match and skips_appended:
             continue
         elif base in _EVERY_DEVICE:
