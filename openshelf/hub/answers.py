@@ -41,7 +41,8 @@ def _hit(info: ModelInfo) -> SearchHit:
         commit = check_commit(info.sha or "")
     except UnsafeName:
         commit = ""
-    paths = (sibling.rfilename for sibling in (info.siblings or ())[:_MOST_LISTED_FILES])
+    siblings: Any = info.siblings or ()
+    paths = [sibling.rfilename for sibling in siblings[:_MOST_LISTED_FILES]]
     files = tuple(RepoFile(path, 0, None) for path in paths if isinstance(path, str))
     licenses = [tag.removeprefix("license:") for tag in _tags(info) if tag.startswith("license:")]
     return SearchHit(_repo(info, commit, files), info.likes, licenses[0] if licenses else None)

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 _MAX_HITS = 100
-_LISTED = [
-    "cardData", "downloads", "gated", "gguf", "lastModified", "likes", "sha", "siblings", "tags",
-]  # fmt: skip
-"""What a list is asked for besides the ids: all that it can tell of a repository."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +75,15 @@ class HubClient:
 
         def ask() -> tuple[SearchHit, ...]:
             found = self._api().list_models(
-                search=search, filter=tags, sort="downloads", limit=limit, expand=_LISTED
-            )
+                search=search,
+                filter=tags,
+                sort="downloads",
+                limit=limit,
+                expand=[
+                    "cardData", "downloads", "gated", "gguf", "lastModified", "likes", "sha",
+                    "siblings", "tags",
+                ],
+            )  # fmt: skip
             return hits_of(found)
 
         return call_library(self._route, purpose, ask)

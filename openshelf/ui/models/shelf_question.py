@@ -54,8 +54,8 @@ def _known_packagers(models: Iterable[CatalogModel]) -> tuple[str, ...]:
     return tuple(packager.account for packager in known)
 
 
-def kept_filters(settings: Settings) -> dict[str, str | None]:
-    """The filters that were set the last time, by the fields of ShelfQuestion."""
+def kept_filters(settings: Settings) -> dict[str, Any]:
+    """The filters that were set the last time (None where not), by the fields of ShelfQuestion."""
     kept = {name: settings.filters.get(name) for name in FILTERS}
     return {name: value if isinstance(value, str) else None for name, value in kept.items()}
 

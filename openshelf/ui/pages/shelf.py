@@ -281,7 +281,10 @@ class ShelfPage(Page):
         return False
 
     def _on_controls_changed(self, question: ShelfQuestion) -> None:
-        chosen = {"context_length": question.context_length, "prefer": question.prefer}
+        chosen: dict[str, Any] = {
+            "context_length": question.context_length,
+            "prefer": question.prefer,
+        }
         self._question = replace(self._question, **chosen)
         self._keep(**chosen)
         self._ask()

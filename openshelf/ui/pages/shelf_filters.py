@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -95,7 +96,8 @@ class ShelfFilters(QWidget):
         self.capability, self.modality, self.packager = list(self._by_name.values())[4:]
         self.clear_button = LinkButton(self.tr("Clear filters"), small=True)
         self.clear_button.clicked.connect(self.clear)
-        for part in (self.fits, *self._by_name.values(), self.clear_button):
+        parts: list[QWidget] = [self.fits, *self._by_name.values(), self.clear_button]
+        for part in parts:
             flow.addWidget(part)
         self._legend = self._make_legend()
         self._grid.addWidget(self._chips, 0, 0)
@@ -121,7 +123,8 @@ class ShelfFilters(QWidget):
 
     @property
     def question(self) -> ShelfQuestion:
-        return ShelfQuestion(**{name: chip.value for name, chip in self._by_name.items()})
+        values: dict[str, Any] = {name: chip.value for name, chip in self._by_name.items()}
+        return ShelfQuestion(**values)
 
     @property
     def is_any_set(self) -> bool:
