@@ -16,7 +16,7 @@ from openshelf.catalog.entries import CatalogModel, Family
 from openshelf.catalog.packagers import Packager
 from openshelf.fit.expected import shape_of_sibling
 from openshelf.fit.memory import FitRequest, ModelShape
-from openshelf.fit.recommend import Candidate, rank
+from openshelf.fit.recommend import Candidate, Ranked, rank
 from openshelf.fit.scores import Precision, Score
 from openshelf.fit.verdict import Fit, fit_on
 from openshelf.hardware.facts import Machine
@@ -251,8 +251,19 @@ def fit_builds(
             continue
         fit = fits[build.target]
         rows.append(BuildRow(build, fit, place.reasons, place.score, place.hidden))
-    best = ranked[0].candidate if ranked and ranked[0].candidate.fit.verdict.fits else None
-    return BuildTable(tuple(rows), None if best is None else str(best.key))
+    return BuildTable(tuple(rows), _recommended(listing, ranked))
+
+
+def _recommended(listing: ModelListing, ranked: Sequence[Ranked]) -> str | None:
+    """The best that fits; a build of somebody we know nothing of only where there is no other."""
+    fitting = [str(place.candidate.key) for place in ranked if place.candidate.fit.verdict.fits]
+    strangers = {
+        build.target
+        for build in listing.builds
+        if build.packager_kind is PackagerKind.OTHER and not build.is_local
+    }
+    known = [target for target in fitting if target not in strangers]
+    return next(iter(known or fitting), None)
 
 
 def _candidate(build: Build, fit: Fit) -> Candidate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,20 @@ def test_a_popular_model_has_more_packagers_than_are_shown(
     assert len({build.repo for build in shown}) == 8
     assert more.data == {"count": 32 - 8}
     assert "user29/Qwen3-14B-GGUF" in by_repo(listing), "those that most people take"
+
+
+def test_a_strangers_build_is_recommended_only_where_there_is_no_other(
+    market: LoopbackHub, make_list: Callable[..., List]
+) -> None:
+    add(market, "zoe/Qwen3-14B-GGUF", {"q-Q5_K_M.gguf": 10.5}, downloads=9_000_000)
+    listing = make_list()("Qwen3 14B")
+    table = fit_builds(listing, LAPTOP, FitRequest(), "quality")
+    best = table.row(table.recommended or "")
+    assert best is not None
+    assert best.build.packager_kind is not PackagerKind.OTHER
+    alone = tuple(b for b in listing.builds if b.packager_kind is PackagerKind.OTHER)
+    table = fit_builds(replace(listing, builds=alone), LAPTOP, FitRequest(), "quality")
+    assert table.recommended is not None
 
 
 def test_rows_tell_packager_date_and_recipe(
