@@ -23,6 +23,8 @@ _MOST_OPENED = 4
 """Repositories of the tree, besides the known ones, whose files are asked for."""
 _MOST_LISTED = 8
 """Repositories of the tree that are shown without being asked for."""
+INFORMATIVE = ("models_more_packagers", "models_other_names")
+"""Codes of notes that tell of no failure."""
 _SILENT = ("models_hub_offline", "models_hub_network", "models_hub_rate_limited")
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from openshelf.catalog.entries import Catalog
-from openshelf.errors import NetworkFailure, Offline
+from openshelf.errors import NetworkFailure, Offline, UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.entries import SearchHit
+from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.licenses.claims import RepoClaims
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
@@ -106,10 +107,11 @@ class Search:
         rows = tuple(row for row in shelf.rows if matches_text(row.family, question.text))
         answer = SearchAnswer(question.text, replace(shelf, rows=rows, starters=()))
         cancel.raise_if_cancelled()
-        if len(question.text.strip()) < LEAST_LETTERS:
+        words = words_for_hub(question.text)
+        if len(words) < LEAST_LETTERS:
             return answer
         try:
-            hits = self.client().search(question.text.strip(), question.limit)
+            hits = self.client().search(words, question.limit)
         except (Offline, NetworkFailure) as error:
             waiting = getattr(error, "retry_after_seconds", None)
             data = {} if waiting is None else {"seconds": round(waiting)}
@@ -146,6 +148,18 @@ class Search:
         stock = Stock(key, {found.model.id: prospects} if prospects else {})
         row = build_row(found.family, Bench(machine, question, parts, stock))
         return _with_origin(row, found) if keeps_row(row, question) else None
+
+
+def words_for_hub(text: str) -> str:
+    """What of `text` the Hub is asked for: of a pasted address or command line the repository, of
+    a path on this machine nothing."""
+    try:
+        target = parse_target(text)
+    except UsageError:
+        return text.strip()
+    if target.kind is TargetKind.PATH:
+        return ""
+    return target.repo if target.kind is TargetKind.HUB else text.strip()
 
 
 def _is_by(found: Found, packager: str | None) -> bool:

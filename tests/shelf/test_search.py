@@ -24,7 +24,13 @@ from openshelf.shelf.builder import build_shelf
 from openshelf.shelf.decisions import CatalogDecisions, commercial_use
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.rows import Shelf, ShelfQuestion
-from openshelf.shelf.search import HubRow, Search, SearchAnswer, SearchQuestion
+from openshelf.shelf.search import (
+    HubRow,
+    Search,
+    SearchAnswer,
+    SearchQuestion,
+    words_for_hub,
+)
 from openshelf.tasks import CancelToken
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.fakes.services import FakeRecords
@@ -210,6 +216,23 @@ def test_one_letter_asks_nobody(hub: LoopbackHub, make_search: Any) -> None:
     answer = make_search()("q")
     assert answer.shelf.rows
     assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (" qwen3 ", "qwen3"),
+        ("llama 3", "llama 3"),
+        ("https://huggingface.co/eve/Zeta-GGUF", "eve/Zeta-GGUF"),
+        ("llama-server -hf eve/Zeta-GGUF:Q4_K_M", "eve/Zeta-GGUF"),
+        ("~/models/secret.gguf", ""),
+        ("/home/ada/my models/x.gguf", ""),
+        (r"C:\models\x.gguf", ""),
+        ("", ""),
+    ],
+)
+def test_paths_stay_here_and_addresses_become_names(text: str, words: str) -> None:
+    assert words_for_hub(text) == words
 
 
 def test_claims_reach_the_gate(hub: LoopbackHub) -> None:

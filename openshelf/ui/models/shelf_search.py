@@ -16,18 +16,17 @@ from openshelf.tasks import CancelToken, Report, Work
 
 @dataclass(frozen=True)
 class Searched:
-    """`number` tells a late answer from the last one."""
+    """An answer, and the licenses that its cards name."""
 
-    number: int
     answer: SearchAnswer
     licenses: Mapping[str, License]
 
 
 def search_hub(
-    services: Services, machine: Machine, question: ShelfQuestion, text: str, number: int
+    services: Services, machine: Machine, question: ShelfQuestion, text: str
 ) -> Work[Searched]:
     def work(cancel: CancelToken, report: Report) -> Searched:
         answer = services.search(machine, SearchQuestion(text, question), cancel)
-        return Searched(number, answer, load_licenses())
+        return Searched(answer, load_licenses())
 
     return work

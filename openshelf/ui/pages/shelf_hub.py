@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -114,15 +115,18 @@ class HubResults(QWidget):
         self.notice.hide()
         if self._searched is None:
             self._show_state(self.tr("Searching the Hub…"))
-        work = search_hub(self._services, self._machine, self._question, self._text, self._number)
-        self._task = self._bridge.submit("search", work, on_outcome=self._on_outcome)
+        work = search_hub(self._services, self._machine, self._question, self._text)
+        then = partial(self._on_outcome, self._number)
+        self._task = self._bridge.submit("search", work, on_outcome=then)
 
-    def _on_outcome(self, outcome: Outcome[Searched]) -> None:
+    def _on_outcome(self, number: int, outcome: Outcome[Searched]) -> None:
+        if number != self._number:
+            return
+        self._task = None
         match outcome:
-            case Succeeded(searched) if searched.number == self._number:
-                self._task = None
+            case Succeeded(searched):
                 self._show_searched(searched)
-            case Failed(error) if self._text:
+            case Failed(error):
                 self._show_problem(error_text(error), error_details(error))
             case _:
                 pass
