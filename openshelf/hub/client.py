@@ -80,8 +80,8 @@ class HubClient:
                 sort="downloads",
                 limit=limit,
                 expand=[
-                    "cardData", "downloads", "gated", "gguf", "lastModified", "likes", "sha",
-                    "siblings", "tags",
+                    "cardData", "downloads", "gated", "gguf", "lastModified", "likes",
+                    "pipeline_tag", "sha", "siblings", "tags",
                 ],
             )  # fmt: skip
             return hits_of(found)

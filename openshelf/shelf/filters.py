@@ -68,16 +68,21 @@ def repos_of(model: CatalogModel, packager: str) -> tuple[str, ...]:
 def of_packager(catalog: Catalog, packager: str) -> Catalog:
     """The catalog as if nobody else made files."""
     families = (
-        replace(
-            family,
-            models=tuple(
-                replace(model, gguf_repos=repos_of(model, packager), gguf_evidence=())
-                for model in family.models
-            ),
-        )
+        replace(family, models=tuple(_by(model, packager) for model in family.models))
         for family in catalog.families
     )
     return replace(catalog, families=tuple(families))
+
+
+def _by(model: CatalogModel, packager: str) -> CatalogModel:
+    wanted = repos_of(model, packager)
+    kept = [(repo, quants) for repo, quants in model.builds_known if repo in wanted]
+    return replace(
+        model,
+        gguf_repos=tuple(repo for repo, _ in kept),
+        gguf_quants=tuple(quants for _, quants in kept),
+        gguf_evidence=(),
+    )
 
 
 def matches_text(family: Family, text: str) -> bool:

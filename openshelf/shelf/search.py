@@ -141,7 +141,9 @@ class Search:
         if not _is_by(found, question.packager):
             return None
         kept = replace(question, packager=None)
-        if not keeps_family(found.family, kept) or not keeps_model(found.model, kept, parts):
+        # Of a stranger's abilities nobody told more than its task.
+        told = found.model if found.is_known else replace(found.model, capabilities=())
+        if not keeps_family(found.family, kept) or not keeps_model(told, kept, parts):
             return None
         prospects = prospects_for(variants_in(found), parts, question.request)
         key = StockKey(question.request, parts.installed, parts.local)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from openshelf.catalog.entries import Catalog, CatalogModel, CatalogShape, Family, Languages
+from openshelf.catalog.entries import (
+    CHAT,
+    EMBEDDING,
+    Catalog,
+    CatalogModel,
+    CatalogShape,
+    Family,
+    Languages,
+)
 from openshelf.catalog.packagers import load_packagers
 from openshelf.catalog.quants import expected_file_bytes
 from openshelf.hub.entries import Repo, SearchHit
@@ -20,6 +28,16 @@ _MOST_LAYERS = 80
 _LARGEST_VOCABULARY = 262_144
 _WEIGHTS_PER_LAYER_AND_WIDTH = 12
 """Times the width squared: attention and feed-forward part of a plain layer."""
+_NOT_FOR_CHAT = {
+    "feature-extraction": EMBEDDING,
+    "sentence-similarity": EMBEDDING,
+    "text-ranking": "ranking",
+    "automatic-speech-recognition": "speech-recognition",
+    "text-to-speech": "speech",
+    "text-to-image": "images",
+    "text-to-video": "video",
+}
+"""Tasks of the Hub whose models answer nobody."""
 _SAME_WEIGHTS = 1.03
 """Files of one architecture whose counts differ by less have one shape."""
 
@@ -112,10 +130,16 @@ def _stranger(hit: SearchHit, base: tuple[Family, CatalogModel] | None) -> Catal
         license=hit.license or "",
         languages=Languages(None),
         modalities=(),
-        capabilities=(),
+        capabilities=(_ability(repo),),
         release_date=None,
         source="the Hub's list; not reviewed",
     )
+
+
+def _ability(repo: Repo) -> str:
+    """What the Hub's task says; chat where it says nothing of use, as for most GGUF files."""
+    task = repo.card.get("pipeline_tag")
+    return _NOT_FOR_CHAT.get(task, CHAT) if isinstance(task, str) else CHAT
 
 
 def _size_label(weights: int | None) -> str:

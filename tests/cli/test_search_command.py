@@ -49,7 +49,7 @@ def test_a_search_asks_catalog_and_hub(run: Run) -> None:
         found = told(run("search", "qwen3", *MACHINE, "--json", endpoint=hub.endpoint))
         table = run("search", "qwen3", *MACHINE, endpoint=hub.endpoint).stdout
     assert found["query"] == "qwen3"
-    assert found["families"][0]["family"] == "Qwen3"
+    assert "Qwen3" in {row["family"] for row in found["families"]}
     (stranger,) = found["hub"]
     assert stranger["repo"] == "eve/Qwen3-Wild-GGUF"
     assert stranger["recommended"]["fit"]["verdict"].startswith("fits")
