@@ -25,6 +25,8 @@ from tests.fakes.example_search import FakeSearch, example_hub_row
 from tests.fakes.services import FakeSettingsStore, fake_services
 
 MakePage = Callable[..., ShelfPage]
+PATIENCE = 30_000
+"""Milliseconds, where threads share the machine with others."""
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def make_page(
         qtbot.addWidget(page)
         page.show()
         page.set_machine(example_machine())
-        qtbot.waitUntil(lambda: page._answer is not None)
+        qtbot.waitUntil(lambda: page._answer is not None, timeout=PATIENCE)
         return page
 
     yield make
@@ -143,7 +145,7 @@ def test_late_answers_are_dropped(make_page: MakePage, qtbot: QtBot, search: Fak
     done: list[str] = []
 
     def find(machine: Machine, question: SearchQuestion, cancel: CancelToken) -> SearchAnswer:
-        gates[question.text].wait(10)
+        gates[question.text].wait(60)
         done.append(question.text)
         answer = search(machine, question, CancelToken())
         repo = f"eve/{question.text}-GGUF"
@@ -151,17 +153,21 @@ def test_late_answers_are_dropped(make_page: MakePage, qtbot: QtBot, search: Fak
         return replace(answer, hub=(row,))
 
     runner = PoolTaskRunner()
-    page = make_page(runner=runner, search=find)
-    qtbot.waitUntil(lambda: bool(page.cards))
-    type_words(page, "slow")
-    qtbot.waitUntil(lambda: not page.hub._timer.isActive())
-    type_words(page, "quick")
-    qtbot.waitUntil(lambda: not page.hub._timer.isActive())
-    gates["quick"].set()
-    qtbot.waitUntil(lambda: names(page) == ["quick"])
-    gates["slow"].set()
-    qtbot.waitUntil(lambda: "slow" in done)
-    runner.close()
+    try:
+        page = make_page(runner=runner, search=find)
+        qtbot.waitUntil(lambda: bool(page.cards), timeout=PATIENCE)
+        type_words(page, "slow")
+        qtbot.waitUntil(lambda: not page.hub._timer.isActive(), timeout=PATIENCE)
+        type_words(page, "quick")
+        qtbot.waitUntil(lambda: not page.hub._timer.isActive(), timeout=PATIENCE)
+        gates["quick"].set()
+        qtbot.waitUntil(lambda: names(page) == ["quick"], timeout=PATIENCE)
+        gates["slow"].set()
+        qtbot.waitUntil(lambda: "slow" in done, timeout=PATIENCE)
+    finally:
+        for gate in gates.values():
+            gate.set()
+        runner.close()
     QApplication.processEvents()
     assert names(page) == ["quick"]
 
