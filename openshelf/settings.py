@@ -43,6 +43,8 @@ class Settings:
     kv_type: str = "f16"
     hardware: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Values of the hardware set by hand: part, field, value (hardware/overrides.py)."""
+    filters: dict[str, Any] = field(default_factory=dict)
+    """Filters of the Shelf that are set: names of ShelfQuestion's fields, with their values."""
     unknown: dict[str, Any] = field(default_factory=dict)
 
 
@@ -66,6 +68,12 @@ def _overrides(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(part, dict) for part in value.values())
 
 
+def _filters(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(chosen, bool) or (_text(chosen) and chosen != "") for chosen in value.values()
+    )
+
+
 _RULES: dict[str, Callable[[Any], bool]] = {
     "version": _count(1, 1_000_000),
     "theme": _one_of(*THEMES),
@@ -77,6 +85,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "prefer": _one_of("speed", "balance", "quality"),
     "kv_type": _one_of("f16", "q8_0", "q4_0"),
     "hardware": _overrides,
+    "filters": _filters,
 }
 
 
