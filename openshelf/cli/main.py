@@ -25,7 +25,8 @@ COMMANDS = {
     "list": "what is installed",
     "remove": "delete an installed model's files",
     "chat": "one answer with --prompt, a conversation without",
-    "acceptances": "list the acceptance log, or verify it",
+    "policy": "the rules in force, what they say of a model, and exceptions from them",
+    "acceptances": "what was accepted: list, verify, export, revoke, names",
 }
 
 

@@ -107,7 +107,10 @@ class Offers:
         paths = shard_paths(path)
         files = self._hashed(paths, cancel, report)
         claims = RepoClaims(
-            id=path.name, gguf=read_license_claims(header), files=tuple(p.name for p in paths)
+            id=path.name,
+            commit=files[0].sha256[:40],
+            gguf=read_license_claims(header),
+            files=tuple(p.name for p in paths),
         )
         license = self._resolve(claims, self._fetch_if_possible(cancel))
         name = str(header.metadata.get("general.name") or path.stem)

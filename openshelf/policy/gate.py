@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
 
 from openshelf.errors import LicenseNotAccepted, NeedsReview, PolicyBlocked
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
@@ -12,6 +13,8 @@ from openshelf.licenses.license import License
 from openshelf.policy.organization import Policy
 from openshelf.policy.rules import decide
 from openshelf.policy.verdict import Decision
+from openshelf.policy.waiver import Waiver
+from openshelf.policy.waiving import apply_waivers, waiver_from_record
 
 
 class AcceptanceRecords(Protocol):
@@ -20,6 +23,14 @@ class AcceptanceRecords(Protocol):
     def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
         """Id of the record that covers these files, None where there is none."""
         ...
+
+    def waivers(self) -> tuple[Mapping[str, Any], ...]:
+        """The records of waivers that were not taken back."""
+        ...
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 class Gate:
@@ -32,15 +43,31 @@ class Gate:
         records: AcceptanceRecords,
         *,
         what_if: bool = False,
+        today: Callable[[], date] = _today,
     ) -> None:
         self._licenses = licenses
         self.policy = policy
         self._records = records
         self._what_if = what_if
+        self.today = today
 
     def decide(self, license: EffectiveLicense) -> Decision:
-        """What this license means for the organization of the policy."""
-        return decide(license, self._licenses, self.policy, what_if=self._what_if)
+        """What this license means for the organization of the policy, waivers counted."""
+        found = decide(license, self._licenses, self.policy, what_if=self._what_if)
+        if found.verdict not in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW):
+            return found
+        return apply_waivers(found, self.waivers(), self.today())
+
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Those that count: the policy file's, and the log's unless the policy is managed.
+
+        Who may write the log may not write a managed policy, and nothing loosens that one.
+        """
+        in_file = self.policy.rules.waivers
+        if self.policy.managed:
+            return in_file
+        logged = (waiver_from_record(record) for record in self._records.waivers())
+        return (*in_file, *(waiver for waiver in logged if waiver is not None))
 
     def check(self, decision: Decision, *, target: str) -> Decision:
         """The decision under today's policy, where that lets a person go on to accept.

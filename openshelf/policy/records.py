@@ -86,9 +86,14 @@ def build_record(
         "hub_gate": context.hub_gate or {"gated": False, "accepted_on_hub": "unknown"},
         "method": form.method,
         "app_version": context.app_version,
-        "waiver": None,
+        "waiver": _waivers(decision),
         "supersedes": context.supersedes,
     }
+
+
+def _waivers(decision: Decision) -> list[dict[str, Any]] | None:
+    """The waivers that the decision rests on."""
+    return [waived.as_json() for waived in decision.waived] or None
 
 
 def stated_facts(organization: Organization) -> dict[str, Any]:

@@ -274,6 +274,9 @@ class FakeRecords:
     def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
         return None
 
+    def waivers(self) -> tuple[Mapping[str, Any], ...]:
+        return ()
+
 
 def fake_paths(folder: Path) -> Paths:
     return Paths(*(folder / name for name in ("config", "data", "cache", "logs", "models")))

@@ -18,6 +18,9 @@ class NoRecords:
     def find_acceptance(self, repo, commit, files) -> None:
         return None
 
+    def waivers(self):
+        return ()
+
 
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:

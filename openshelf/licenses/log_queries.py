@@ -1,0 +1,123 @@
+"""What stands in the records of the acceptance log: which still hold, and whose names they carry.
+
+Records may hold anything: whoever can write the file can write what he likes into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from openshelf.licenses.clearance import ClearedFile
+
+Record = dict[str, Any]
+REVOKED = "revoked"
+WAIVED = "waiver"
+ERASED = "names_erased"
+_NO_ACCEPTANCE = (REVOKED, WAIVED, ERASED)
+
+
+def in_force(records: Sequence[Record], *, waivers: bool = False) -> Iterator[Record]:
+    """Acceptances (or waivers) that nobody took back, the newest first.
+
+    A revocation counts for what stands before it.
+    """
+    revoked: set[str] = set()
+    for record in reversed(records):
+        method = record.get("method")
+        if method == REVOKED:
+            revoked.add(str(record.get("supersedes")))
+        elif str(record.get("record_id")) in revoked:
+            continue
+        elif (method == WAIVED) if waivers else (method not in _NO_ACCEPTANCE):
+            yield record
+
+
+def covers(
+    record: Record, repo: str, commit: str, wanted: set[tuple[str, str, int]]
+) -> bool:
+    """Whether an acceptance names all these files: path, sha256, size in bytes."""
+    model = table_of(record, "model")
+    if (model.get("repo"), model.get("commit")) != (repo, commit) or not wanted:
+        return False
+    return wanted <= {(file.get("path"), file.get("sha256"), file.get("size"))
+                      for file in files_of(record)}  # fmt: skip
+
+
+def files_of(record: Record) -> list[Record]:
+    files = table_of(record, "model").get("files")
+    return [file for file in (files if isinstance(files, list) else []) if isinstance(file, dict)]
+
+
+def table_of(record: Record, key: str) -> Record:
+    value = record.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def wanted_files(files: Iterable[ClearedFile]) -> set[tuple[str, str, int]]:
+    return {(file.path, file.sha256, file.size_bytes) for file in files}
+
+
+@dataclass(frozen=True)
+class Person:
+    """One name that the log holds, and the records that carry it."""
+
+    name: str
+    record_ids: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    os_users: tuple[str, ...] = ()
+    notes: int = field(default=0)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "records": list(self.record_ids),
+            "roles": list(self.roles),
+            "os_users": list(self.os_users),
+            "notes": self.notes,
+        }
+
+
+def people_in(records: Iterable[Record]) -> tuple[Person, ...]:
+    """Everyone whose name is kept, by name; a note without a name belongs to the name ""."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        name = display_of(record)
+        if name or record.get("note"):
+            found.setdefault(name.casefold(), []).append(record)
+    return tuple(_person(mine) for _, mine in sorted(found.items()))
+
+
+def _person(records: list[Record]) -> Person:
+    people = [table_of(record, "accepted_by") for record in records]
+    return Person(
+        name=display_of(records[0]),
+        record_ids=tuple(str(record.get("record_id")) for record in records),
+        roles=_distinct(str(person.get("role") or "") for person in people),
+        os_users=_distinct(str(person.get("os_user") or "") for person in people),
+        notes=sum(bool(record.get("note")) for record in records),
+    )
+
+
+def of_person(records: Iterable[Record], name: str) -> tuple[Record, ...]:
+    """The records that carry this display name or user name, ignoring case."""
+    wanted = name.strip().casefold()
+    return tuple(
+        record
+        for record in records
+        if wanted
+        in (display_of(record).casefold(), str(_os_user(record)).casefold())
+    )  # fmt: skip
+
+
+def display_of(record: Record) -> str:
+    return str(table_of(record, "accepted_by").get("display") or "")
+
+
+def _os_user(record: Record) -> object:
+    return table_of(record, "accepted_by").get("os_user") or ""
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in texts if text))
