@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Organization
@@ -58,7 +58,7 @@ class Findings:
 
     def add(self, verdict: Verdict, reason: PolicyReason) -> None:
         if reason not in self.reasons:
-            self.reasons.append(reason)
+            self.reasons.append(replace(reason, verdict=verdict))
         self.raise_to(verdict)
 
     def lacks(self, *facts: str) -> None:

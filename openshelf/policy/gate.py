@@ -38,6 +38,10 @@ class Gate:
         self._records = records
         self._what_if = what_if
 
+    def adopt(self, policy: Policy) -> None:
+        """Decide under another policy from now on; clearances under the old one are stale."""
+        self.policy = policy
+
     def decide(self, license: EffectiveLicense) -> Decision:
         """What this license means for the organization of the policy."""
         return decide(license, self._licenses, self.policy, what_if=self._what_if)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from openshelf.licenses.clearance import Verdict
@@ -15,7 +15,8 @@ class PolicyReason:
     """`license` is an id, or policy, resolver, none; `fact` is the name of the fact used.
 
     `ref` is what the command line shows; `clause` the license's clause alone, `value` the fact's
-    value and `source` the file that states it.
+    value and `source` the file that states it. `verdict` is what this reason alone leads to, None
+    where nobody said.
     """
 
     code: str
@@ -25,6 +26,7 @@ class PolicyReason:
     clause: str = ""
     value: str = ""
     source: str = ""
+    verdict: Verdict | None = field(default=None, compare=False)
 
     def as_json(self) -> dict[str, Any]:
         return {
