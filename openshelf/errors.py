@@ -89,11 +89,15 @@ class BadOverride(UsageError):
 
 @dataclass(eq=False)
 class BadPolicy(UsageError):
-    """`why` is unreadable, not_toml, unknown_key, wrong_type or not_a_region; `key` is dotted."""
+    """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type or not_a_region.
+
+    `key` is dotted; `line` counts from 1 and is 0 where it is not known.
+    """
 
     path: str = ""
     key: str = ""
     why: str = ""
+    line: int = 0
 
 
 @dataclass(eq=False)

@@ -15,7 +15,8 @@ Record = dict[str, Any]
 REVOKED = "revoked"
 WAIVED = "waiver"
 ERASED = "names_erased"
-_NO_ACCEPTANCE = (REVOKED, WAIVED, ERASED)
+NO_ACCEPTANCE = (REVOKED, WAIVED, ERASED)
+"""`method` of records that nobody accepted anything with."""
 
 
 def in_force(records: Sequence[Record], *, waivers: bool = False) -> Iterator[Record]:
@@ -30,7 +31,7 @@ def in_force(records: Sequence[Record], *, waivers: bool = False) -> Iterator[Re
             revoked.add(str(record.get("supersedes")))
         elif str(record.get("record_id")) in revoked:
             continue
-        elif (method == WAIVED) if waivers else (method not in _NO_ACCEPTANCE):
+        elif (method == WAIVED) if waivers else (method not in NO_ACCEPTANCE):
             yield record
 
 

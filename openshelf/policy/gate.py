@@ -51,6 +51,10 @@ class Gate:
         self._what_if = what_if
         self.today = today
 
+    def adopt(self, policy: Policy) -> None:
+        """Decide under another policy from now on; clearances under the old one are stale."""
+        self.policy = policy
+
     def decide(self, license: EffectiveLicense) -> Decision:
         """What this license means for the organization of the policy, waivers counted."""
         found = decide(license, self._licenses, self.policy, what_if=self._what_if)

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from openshelf.errors import BadPolicy
 from openshelf.paths import Paths
+from openshelf.policy.toml_lines import line_of_key, place_of_error
 from openshelf.policy.waiver import Waiver, waivers_from_table
 
 
@@ -84,6 +85,21 @@ class Policy:
         return ", ".join(self.origins.get(key, ())) or self.source
 
 
+@dataclass(frozen=True)
+class FoundPolicies:
+    """The machine-wide policy and the person's own; None where there is none."""
+
+    managed: Policy | None
+    own: Policy | None
+
+    @property
+    def in_force(self) -> Policy:
+        """Beside a machine-wide policy the other one only adds rules."""
+        if self.managed is None:
+            return self.own or Policy()
+        return self.managed if self.own is None else tighten(self.managed, self.own)
+
+
 def find_policy(
     paths: Paths,
     environment: Mapping[str, str] | None = None,
@@ -91,21 +107,42 @@ def find_policy(
 ) -> Policy:
     """The policy of this machine and person; Policy() with everything unknown where there is none.
 
-    The machine-wide file comes first, then the one that OPENSHELF_POLICY names, then the person's
-    own. Beside a managed policy the other one only adds rules. Raises BadPolicy naming the key.
+    Raises BadPolicy naming the key.
+    """
+    return find_policies(paths, environment, managed_file).in_force
+
+
+def find_policies(
+    paths: Paths,
+    environment: Mapping[str, str] | None = None,
+    managed_file: Path | None = None,
+) -> FoundPolicies:
+    """The machine-wide file, and the one that OPENSHELF_POLICY names or else the person's own.
+
+    Raises BadPolicy naming the key.
     """
     environment = os.environ if environment is None else environment
     machine_wide = managed_policy_file(environment) if managed_file is None else managed_file
-    named = environment.get("OPENSHELF_POLICY", "")
+    named = named_policy_file(environment)
     own: Policy | None = None
-    if named:
-        own = load_policy(Path(named).expanduser())
+    if named is not None:
+        own = load_policy(named)
     elif paths.policy_file.is_file():
         own = load_policy(paths.policy_file)
-    if not machine_wide.is_file():
-        return own or Policy()
-    managed = replace(load_policy(machine_wide), managed=_is_write_protected(machine_wide))
-    return managed if own is None else tighten(managed, own)
+    return FoundPolicies(load_managed(machine_wide), own)
+
+
+def load_managed(path: Path) -> Policy | None:
+    """The machine-wide policy, None where there is none. Raises BadPolicy naming the key."""
+    if not path.is_file():
+        return None
+    return replace(load_policy(path), managed=_is_write_protected(path))
+
+
+def named_policy_file(environment: Mapping[str, str]) -> Path | None:
+    """The file that OPENSHELF_POLICY names, None where it names none."""
+    named = environment.get("OPENSHELF_POLICY", "")
+    return Path(named).expanduser() if named else None
 
 
 def closed_policy(source: str) -> Policy:
@@ -159,20 +196,31 @@ def _origins_of_both(managed: Policy, other: Policy) -> dict[str, tuple[str, ...
 
 
 def load_policy(path: Path) -> Policy:
-    """Read one policy file. Raises BadPolicy naming the key that is wrong."""
+    """Read one policy file. Raises BadPolicy naming the key that is wrong, and its line."""
     try:
         raw = path.read_bytes()
-        table = tomllib.loads(raw.decode("utf-8"))
     except OSError as error:
         raise BadPolicy(path=str(path), why="unreadable", detail=error.strerror or "") from error
-    except ValueError as error:
-        raise BadPolicy(path=str(path), why="not_toml", detail=str(error)) from error
-    policy = policy_from_table(table, str(path))
+    return policy_from_bytes(raw, str(path))
+
+
+def policy_from_bytes(raw: bytes, source: str) -> Policy:
+    """The policy in the content of a file. Raises BadPolicy naming key and line."""
+    try:
+        text = raw.decode("utf-8")
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        line, detail = place_of_error(error, raw)
+        raise BadPolicy(path=source, why="not_toml", detail=detail, line=line) from error
+    try:
+        policy = policy_from_table(table, source)
+    except BadPolicy as error:
+        raise replace(error, line=line_of_key(text, error.key)) from error
     return replace(
         policy,
-        source=str(path),
+        source=source,
         sha256=hashlib.sha256(raw).hexdigest(),
-        origins={key: (str(path),) for key in _dotted_keys(table)},
+        origins={key: (source,) for key in _dotted_keys(table)},
     )
 
 

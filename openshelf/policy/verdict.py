@@ -15,7 +15,8 @@ class PolicyReason:
     """`license` is an id, or policy, resolver, none; `fact` is the name of the fact used.
 
     `ref` is what the command line shows; `clause` the license's clause alone, `value` the fact's
-    value and `source` the file that states it. `verdict` is what this reason alone leads to.
+    value and `source` the file that states it. `verdict` is what this reason alone leads to, None
+    where nobody said.
     """
 
     code: str

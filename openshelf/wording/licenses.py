@@ -26,7 +26,7 @@ _REASONS = {
     "on_the_line": "Your figure stands exactly on a line of {license} that can be read both ways ({ref}).",
     "region_excluded": "{license} gives no rights where you are ({ref}: {fact:fact}).",
     "outputs_prohibited": "{license} forbids training other models on outputs, which your policy says you do ({ref}).",
-    "fact_missing": "{license} depends on a fact about you that is not known: {fact:fact}.",
+    "fact_missing": "{license} depends on a fact about you that is not known{clause:clause}: {fact:fact}.",
     "unknown_license": "Nobody can say what the license asks ({license}). Read its text first.",
     "unsure_fact": "A fact of {license} that decides here could not be confirmed in its text ({ref}).",
     "policy.allow_only": "{license} is not on your policy’s list of allowed licenses.",
@@ -102,7 +102,57 @@ _SHEET = {
     "relation_base": "base model",
 }
 
+_CHECKS = {
+    "check_lineage": "Where the model comes from",
+    "check_license": "Which license it is",
+    "check_commercial": "Commercial use",
+    "check_scale": "Your size",
+    "check_region": "Your region",
+    "check_outputs": "Training on its outputs",
+    "check_allow_only": "Licenses your team allows",
+    "check_deny_classes": "Classes of licenses your team denies",
+    "check_deny_vendor_regions": "Regions of the vendors",
+    "check_require_osi": "OSI-approved license",
+    "check_require_license_text": "License text was read",
+    "check_strict_labels": "Clean license labels",
+    "check_ok": "allowed",
+    "check_ok_scale": "no limit reached",
+    "check_ok_region": "allowed",
+    "check_ok_allow_only": "on the list",
+    "check_ok_deny_classes": "not denied",
+    "check_ok_deny_vendor_regions": "not denied",
+    "check_ok_require_osi": "yes",
+    "check_ok_require_license_text": "yes",
+    "check_ok_strict_labels": "yes",
+}
+
+_PREVIEW = {
+    "nothing_asked": "{license} asks nothing of an organization like yours.",
+    "duties_apply": "{license} asks something of you ({ref}).",
+    "duties_may_apply": "{license} may ask something of you: facts are missing ({ref}).",
+}
+
+_REVIEW = {
+    "review_title": "Request for a review: {target}",
+    "review_asked": "Asked by {name} at {at}",
+    "review_model": "Repository {repo}, commit {commit}",
+    "review_policy": "Policy {name}, sha256 {sha256}",
+    "review_note": "Note: {note}",
+    "review_verdict": "Verdict",
+    "review_why": "What was checked",
+    "review_licenses": "Licenses that apply",
+    "review_expression": "As an SPDX expression: {expression}",
+    "review_lineage": "Where the model comes from",
+    "review_duties": "What the licenses ask",
+    "review_facts": "What the policy says about the organization",
+    "review_missing": "What nobody has stated yet",
+    "review_files": "Files",
+    "review_notes": "Please note",
+    "review_not_advice": "Summary by Openshelf; the license texts prevail; this is not legal advice.",
+}
+
 _FACTS = {
+    "fact_name": "name of the organization",
     "fact_domicile": "where the organization has its seat",
     "fact_use_regions": "where the model is used",
     "fact_commercial": "whether use is commercial",
@@ -158,6 +208,9 @@ TEMPLATES: dict[str, str] = {
     **_REASONS,
     **_FLAGS,
     **_SHEET,
+    **_CHECKS,
+    **_PREVIEW,
+    **_REVIEW,
     **_FACTS,
     **_TRIGGERS,
     **_LOG,
