@@ -147,6 +147,11 @@ class AcceptanceLog:
         entries = self.names.entries()
         return tuple(self.names.opened(record, entries) for record in self._chained())
 
+    def lines(self) -> tuple[str, ...]:
+        """The finished lines as they stand in the file, for an export."""
+        finished = split_lines(self._content()).finished
+        return tuple(line.decode("utf-8", "replace") for line in finished)
+
     def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
         """Id of the newest acceptance that covers all these files and was not revoked.
 

@@ -22,9 +22,19 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def export_json(records: Sequence[Mapping[str, Any]], report: VerifyReport, at: str) -> str:
-    """One object: when, head and state of the whole log, the records as they are kept."""
+def export_json(
+    records: Sequence[Mapping[str, Any]],
+    report: VerifyReport,
+    at: str,
+    lines: Sequence[str] = (),
+) -> str:
+    """One object: when, head and state of the whole log, the records with their names.
+
+    `lines` are those of the log, byte for byte, so that the chain can be checked without us.
+    """
     exported = {"exported_at": at, "log": _log(report), "records": list(records)}
+    if lines:
+        exported["lines"] = list(lines)
     return json.dumps(exported, ensure_ascii=False, indent=2) + "\n"
 
 

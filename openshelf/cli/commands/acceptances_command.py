@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
-from openshelf.cli.output import Output
+from openshelf.cli.output import Output, write_output
 from openshelf.errors import UsageError
 from openshelf.library.evidence import os_user_name
+from openshelf.library.store import now_utc
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.chain import VerifyReport
 from openshelf.licenses.log_queries import of_person
+from openshelf.policy.log_export import export_csv, export_json
 from openshelf.reasons import Reason
 from openshelf.services import Services
 
@@ -108,6 +112,29 @@ def _revoke(arguments: argparse.Namespace, services: Services, output: Output) -
     return 0
 
 
+def _export(arguments: argparse.Namespace, services: Services, output: Output) -> int:
+    """A .csv file as a table, everything else as JSON; each ends with the head of the log."""
+    log = services.acceptances
+    records, report = _chosen(arguments, services), log.verify()
+    path = Path(arguments.output).expanduser() if arguments.output else None
+    if path is not None and path.suffix.casefold() == ".csv":
+        text = export_csv(records, report, now_utc())
+    else:
+        lines = () if arguments.person else log.lines()
+        text = export_json(records, report, now_utc(), lines)
+    if report.problem is not None:
+        output.note(_problem(report))
+    if path is None:
+        sys.stdout.write(text)
+        return 0
+    write_output(path, text.encode())
+    output.result(
+        {"path": str(path), "records": len(records), "head_sha256": report.head_sha256}
+    )
+    output.line(f"{len(records)} records written to {path}. Head of the log: {report.head_sha256}")
+    return 0
+
+
 def _people(arguments: argparse.Namespace, services: Services, output: Output) -> int:
     people = services.acceptances.people()
     output.result({"people": [person.as_json() for person in people]})
@@ -140,6 +167,7 @@ def _erase(arguments: argparse.Namespace, services: Services, output: Output) ->
 _ACTS: dict[str, Callable[[argparse.Namespace, Services, Output], int]] = {
     "list": _list,
     "verify": _verify,
+    "export": _export,
     "revoke": _revoke,
     "people": _people,
     "erase": _erase,

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
@@ -46,7 +47,49 @@ def run(
         return _waive(arguments, services, output, interrupts)
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
-    return _check_target(arguments, services, output, interrupts)
+    if arguments.target:
+        return _check_target(arguments, services, output, interrupts)
+    return _check_shelf(arguments, services, output)
+
+
+def _check_shelf(arguments: argparse.Namespace, services: Services, output: Output) -> int:
+    """The catalog under the policy; a family counts by the model of it that comes off best."""
+    policy = services.gate.policy
+    found = services.preview_policy(policy)
+    output.result(
+        {
+            "policy": {"name": policy.name, "source": policy.source, "sha256": policy.sha256},
+            "what_if": bool(arguments.policy),
+            "families": {verdict.value: count for verdict, count in found.families.items()},
+            "models": {verdict.value: count for verdict, count in found.models.items()},
+            "groups": [
+                {
+                    "verdict": group.verdict.value,
+                    "reason": group.reason.as_json(),
+                    "models": list(group.models),
+                }
+                for group in found.groups
+            ],
+            "facts_missing": dict(found.waiting),
+        }
+    )
+    output.table(
+        ("VERDICT", "FAMILIES", "MODELS"),
+        [
+            (wording.template(f"verdict_short_{verdict.value}"), str(count), str(found.models[verdict]))
+            for verdict, count in found.families.items()
+        ],
+    )
+    for group in found.groups:
+        if group.verdict in _STOPS:
+            output.line()
+            output.line(
+                f"{wording.template(f'verdict_short_{group.verdict.value}')}: "
+                f"{wording.sentence(group.reason.as_reason())} [{group.reason.ref}]"
+            )
+            output.line(f"  {', '.join(group.models)}")
+    stops = any(found.families.get(verdict) for verdict in _STOPS)
+    return PolicyBlocked.exit_code if arguments.enforce and stops else 0
 
 
 def _show(services: Services, output: Output) -> int:
