@@ -38,6 +38,7 @@ from openshelf.library.offers import OfferParts
 from openshelf.library.starter import Starter, find_starter
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
 from openshelf.network import EgressLog, NetworkWishes, options_from
 from openshelf.paths import Paths
@@ -70,6 +71,10 @@ class LibraryLike(Protocol):
 
     def remove(self, model_id: str) -> int:
         """Delete exactly the files in the manifest; returns the bytes freed."""
+        ...
+
+    def effective_license(self, model_id: str) -> EffectiveLicense:
+        """The license as it was when the model was installed. Raises NotFound."""
         ...
 
 

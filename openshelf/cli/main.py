@@ -26,6 +26,7 @@ COMMANDS = {
     "remove": "delete an installed model's files",
     "chat": "one answer with --prompt, a conversation without",
     "policy": "the rules in force, what they say of a model, and exceptions from them",
+    "bom": "everything that is installed as a CycloneDX document",
     "acceptances": "what was accepted: list, verify, export, revoke, names",
 }
 

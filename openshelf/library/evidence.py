@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 from dataclasses import replace
 
 from openshelf import __version__
@@ -13,7 +14,10 @@ from openshelf.licenses.facts import licenses_sha256
 from openshelf.licenses.log_queries import WAIVED
 from openshelf.policy.gate import Gate
 from openshelf.policy.records import AcceptedModel, RecordContext, build_record
+from openshelf.policy.verdict import Decision
 from openshelf.policy.waiving import WaiverRequest, waiver_part
+
+log = logging.getLogger(__name__)
 
 
 def os_user_name() -> str:
@@ -31,6 +35,14 @@ def record_context(offer: InstallOffer) -> RecordContext:
         hub_gate={"gated": offer.gated, "accepted_on_hub": "unknown"},
         catalog={"version": __version__, "sha256": licenses_sha256()},
     )
+
+
+def keep_texts(acceptances: AcceptanceLog, decision: Decision) -> None:
+    """Keep the texts that are accepted, as far as the disk lets us: their hashes are in the log."""
+    try:
+        acceptances.texts.keep(decision.license.texts)
+    except OSError as error:
+        log.warning("license texts cannot be kept: %s", error.strerror or type(error).__name__)
 
 
 def record_waiver(

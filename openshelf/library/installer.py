@@ -10,7 +10,7 @@ from openshelf.hub.cache_layout import place_of
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
 from openshelf.hub.targets import TargetKind, parse_target
-from openshelf.library.evidence import record_context
+from openshelf.library.evidence import keep_texts, record_context
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
@@ -67,6 +67,7 @@ class Installer:
         decision = gate.check(offer.decision, target=offer.target)
         model = AcceptedModel(offer.repo, offer.commit, offer.cleared_files)
         record = build_record(model, decision, form, gate.policy, record_context(offer))
+        keep_texts(self._parts.acceptances, decision)
         self._parts.acceptances.append(record)
         return self.clear(offer)
 

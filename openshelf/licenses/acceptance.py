@@ -43,6 +43,7 @@ from openshelf.licenses.log_queries import (
     wanted_files,
 )
 from openshelf.licenses.person_names import PersonNames
+from openshelf.licenses.text_store import TextStore
 
 __all__ = ["AcceptanceForm", "AcceptanceLog", "VerifyReport"]
 
@@ -84,6 +85,11 @@ class AcceptanceLog:
     @property
     def names(self) -> PersonNames:
         return PersonNames(self.path.with_name(f"{self.path.stem}-names.jsonl"))
+
+    @property
+    def texts(self) -> TextStore:
+        """The license texts that were accepted."""
+        return TextStore(self.path.with_name(f"{self.path.stem}-texts"))
 
     def append(self, record: dict[str, Any]) -> str:
         """Add a record (without v, record_id, prev_sha256, at) durably; returns its id.

@@ -35,6 +35,11 @@ def in_force(records: Sequence[Record], *, waivers: bool = False) -> Iterator[Re
             yield record
 
 
+def revoked_in(records: Iterable[Record]) -> frozenset[str]:
+    """Ids of the records that were taken back."""
+    return frozenset(str(r.get("supersedes")) for r in records if r.get("method") == REVOKED)
+
+
 def covers(
     record: Record, repo: str, commit: str, wanted: set[tuple[str, str, int]]
 ) -> bool:
@@ -107,17 +112,16 @@ def of_person(records: Iterable[Record], name: str) -> tuple[Record, ...]:
     return tuple(
         record
         for record in records
-        if wanted
-        in (display_of(record).casefold(), str(_os_user(record)).casefold())
-    )  # fmt: skip
+        if wanted and wanted in (display_of(record).casefold(), _os_user(record).casefold())
+    )
 
 
 def display_of(record: Record) -> str:
     return str(table_of(record, "accepted_by").get("display") or "")
 
 
-def _os_user(record: Record) -> object:
-    return table_of(record, "accepted_by").get("os_user") or ""
+def _os_user(record: Record) -> str:
+    return str(table_of(record, "accepted_by").get("os_user") or "")
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
@@ -31,6 +32,7 @@ from tests.fakes.example_data import (
     LICENSES,
     SHA256,
     example_catalog,
+    example_license,
     example_machine,
     example_offer,
     example_shelf,
@@ -186,6 +188,9 @@ class FakeLibrary:
             if model_id in model.id:
                 return model
         raise NotFound("id", model_id)
+
+    def effective_license(self, model_id: str) -> EffectiveLicense:
+        return example_license(*self.find(model_id).license_ids)
 
     def remove(self, model_id: str) -> int:
         model = self.find(model_id)
