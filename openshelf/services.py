@@ -27,6 +27,8 @@ from openshelf.hardware.facts import Machine
 from openshelf.hardware.overrides import with_overrides, without_overrides
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
+from openshelf.hub.tokens import TokenStore
+from openshelf.keychain import SystemKeychain
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.downloads import DownloadsLike
 from openshelf.library.fitting import Fitting, TargetFit, TargetQuestion
@@ -118,6 +120,8 @@ class Services:
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
+    tokens: TokenStore
+    """Access tokens by Hub; may wait for the keychain."""
     policies: PoliciesLike
     """The policy in force and the person's own file."""
     preview_policy: Callable[[Policy], PolicyPreview]
@@ -171,6 +175,7 @@ class _Wiring:
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = cache(load_catalog)
         self.policies = PolicyStore(paths)
+        self.tokens = TokenStore(paths.tokens_file, SystemKeychain())
         self.preview = cache(lambda: ShelfPreview(self.catalog(), self.licenses))
         self._context_length = context_length
         self._client: HubClient | None = None
@@ -232,6 +237,7 @@ class _Wiring:
             ),
             with_policy=partial(self._with_policy, gate, store),
             policies=self.policies,
+            tokens=self.tokens,
             preview_policy=lambda draft: self.preview().under(draft),
         )
 
@@ -315,6 +321,7 @@ class _Wiring:
                 endpoint=settings.hub_endpoint,
                 ca_file=settings.ca_file,
                 bytes_per_second=settings.download_limit,
+                token_for=self.tokens.token_for,
             ),
         )
         with self._client_lock:

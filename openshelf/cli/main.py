@@ -24,6 +24,8 @@ COMMANDS = {
     "install": "gate, space, download, verify, register",
     "list": "what is installed",
     "remove": "delete an installed model's files",
+    "login": "keep an access token for a Hub, read from stdin",
+    "logout": "forget the access token of a Hub",
     "chat": "one answer with --prompt, a conversation without",
     "policy": "the rules in force, what they say of a model, and exceptions from them",
     "bom": "everything that is installed as a CycloneDX document",

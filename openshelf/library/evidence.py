@@ -66,7 +66,9 @@ def record_waiver(
         raise UsageError(f"{request.until.isoformat()} is over already")
     part = waiver_part(today, request)
     if not part["reasons"]:
-        raise UsageError(f"Nothing that is meant stops {offer.target}, so there is nothing to waive")
+        raise UsageError(
+            f"Nothing that is meant stops {offer.target}, so there is nothing to waive"
+        )
     model = AcceptedModel(offer.repo, offer.commit, ())
     approver = replace(form, role="approver")
     record = build_record(model, today, approver, gate.policy, record_context(offer))

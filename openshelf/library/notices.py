@@ -45,7 +45,9 @@ def notice_files(
         content = text.text or (read(text.sha256) if text.sha256 else None)
         if content is None:
             rows.append(_missing_row(text))
-            missing.append(f"{text.license}:{text.kind}" if text.kind != "license" else text.license)
+            missing.append(
+                f"{text.license}:{text.kind}" if text.kind != "license" else text.license
+            )
             continue
         name = _file_name(text, ids)
         files[name] = content

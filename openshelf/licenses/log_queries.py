@@ -40,9 +40,7 @@ def revoked_in(records: Iterable[Record]) -> frozenset[str]:
     return frozenset(str(r.get("supersedes")) for r in records if r.get("method") == REVOKED)
 
 
-def covers(
-    record: Record, repo: str, commit: str, wanted: set[tuple[str, str, int]]
-) -> bool:
+def covers(record: Record, repo: str, commit: str, wanted: set[tuple[str, str, int]]) -> bool:
     """Whether an acceptance names all these files: path, sha256, size in bytes."""
     model = table_of(record, "model")
     if (model.get("repo"), model.get("commit")) != (repo, commit) or not wanted:

@@ -14,7 +14,7 @@ _SETTINGS = ("offline_only", "allow_remote_hosts", "keep_chats_days")
 
 
 def policy_in_force(policy: Policy, waivers: Iterable[Waiver], today: date) -> dict[str, Any]:
-    """The answer of `policy show --json` (docs/cli.md). `waivers` are those that the gate counts."""
+    """The answer of `policy show --json` (docs/cli.md). `waivers` are those that count."""
     return {
         "name": policy.name,
         "exists": policy.exists,

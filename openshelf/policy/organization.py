@@ -220,7 +220,7 @@ def policy_from_bytes(raw: bytes, source: str) -> Policy:
         policy,
         source=source,
         sha256=hashlib.sha256(raw).hexdigest(),
-        origins={key: (source,) for key in _dotted_keys(table)},
+        origins=dict.fromkeys(_dotted_keys(table), (source,)),
     )
 
 

@@ -126,9 +126,7 @@ def test_a_waiver_from_its_making_to_its_end(run: Commands) -> None:
 
 @pytest.mark.model
 @pytest.mark.usefixtures("starter_model")
-def test_what_was_accepted_is_shown_taken_back_and_forgotten(
-    run: Commands, tmp_path: Path
-) -> None:
+def test_what_was_accepted_is_shown_taken_back_and_forgotten(run: Commands, tmp_path: Path) -> None:
     installed = run("install", STARTER, "--accept", "--accept-as", "Ada", "--note", "ticket 1")
     (person,) = run("acceptances", "people")["people"]
     assert (person["name"], person["notes"]) == ("Ada", 1)

@@ -13,6 +13,8 @@ from openshelf.chat.session import LiveAnswer, ModelInMemory
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
+from openshelf.hub.tokens import TokenStore
+from openshelf.keychain import NoKeychain
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.fitting import TargetFit
 from openshelf.library.install import InstallOffer
@@ -315,6 +317,7 @@ def fake_services(
         gate=Gate(LICENSES, Policy(), FakeRecords()),
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),
+        tokens=TokenStore(paths.tokens_file, NoKeychain()),
         downloads=FakeDownloads(library),
         library=library,
         chats=FakeChats(),

@@ -278,9 +278,7 @@ for number in range(int(sys.argv[3])):
 """
 
 
-def appending(
-    log: AcceptanceLog, count: int, repo: str, name: str = ""
-) -> subprocess.Popen[bytes]:
+def appending(log: AcceptanceLog, count: int, repo: str, name: str = "") -> subprocess.Popen[bytes]:
     places = (str(log.path), str(log.head_file))
     return subprocess.Popen(
         [sys.executable, "-c", _APPENDING, *places, str(count), repo, name],

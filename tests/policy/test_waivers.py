@@ -52,9 +52,7 @@ def record_of(gate: Gate, license_: EffectiveLicense) -> dict[str, object]:
     )
 
 
-def waive(
-    log: AcceptanceLog, license_: EffectiveLicense | None = None, **request: str
-) -> str:
+def waive(log: AcceptanceLog, license_: EffectiveLicense | None = None, **request: str) -> str:
     license_ = license_ or under()
     gate = gate_of(log)
     part = waiver_part(gate.decide(license_), WaiverRequest(LATER, **request))

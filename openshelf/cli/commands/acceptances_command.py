@@ -128,9 +128,7 @@ def _export(arguments: argparse.Namespace, services: Services, output: Output) -
         sys.stdout.write(text)
         return 0
     write_output(path, text.encode())
-    output.result(
-        {"path": str(path), "records": len(records), "head_sha256": report.head_sha256}
-    )
+    output.result({"path": str(path), "records": len(records), "head_sha256": report.head_sha256})
     output.line(f"{len(records)} records written to {path}. Head of the log: {report.head_sha256}")
     return 0
 

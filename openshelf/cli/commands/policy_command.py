@@ -76,7 +76,11 @@ def _check_shelf(arguments: argparse.Namespace, services: Services, output: Outp
     output.table(
         ("VERDICT", "FAMILIES", "MODELS"),
         [
-            (wording.template(f"verdict_short_{verdict.value}"), str(count), str(found.models[verdict]))
+            (
+                wording.template(f"verdict_short_{verdict.value}"),
+                str(count),
+                str(found.models[verdict]),
+            )
             for verdict, count in found.families.items()
         ],
     )
