@@ -66,8 +66,9 @@ def options_from(
 ) -> NetworkOptions:
     """Options from HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN and the proxy variables.
 
-    HF_TOKEN goes to the default Hub only, and comes there before a stored token. Nothing is refused
-    here, so that the app starts whatever is written there; `check_endpoint` refuses it on first use.
+    HF_TOKEN goes to the default Hub only, and comes there before a stored token. Nothing is
+    refused here, so that the app starts whatever is written there; `check_endpoint` refuses it on
+    first use.
     """
     wishes = wishes or NetworkWishes()
     endpoint = (environment.get("HF_ENDPOINT") or wishes.endpoint or DEFAULT_ENDPOINT).rstrip("/")

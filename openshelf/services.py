@@ -39,6 +39,7 @@ from openshelf.library.installer import Installer
 from openshelf.library.offers import OfferParts
 from openshelf.library.starter import Starter, find_starter
 from openshelf.library.store import Library
+from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
@@ -102,6 +103,8 @@ class Services:
     catalog: Callable[[], Catalog]
     shelf: Callable[[Machine, ShelfQuestion], Shelf]
     gate: Gate
+    check_update: Callable[[InstalledModel, CancelToken, Report], UpdateReport]
+    """What an installed model's repository has now, terms first."""
     acceptances: AcceptanceLog
     installer: InstallerLike
     downloads: DownloadsLike
@@ -220,6 +223,7 @@ class _Wiring:
             catalog=self.catalog,
             shelf=partial(self._shelf, decisions),
             gate=gate,
+            check_update=installer.check_update,
             acceptances=self.acceptances,
             installer=installer,
             downloads=downloads,

@@ -17,6 +17,7 @@ from openshelf.library.offers import OfferParts, Offers, find_installed, free_by
 from openshelf.library.placing import check_source, place_copy
 from openshelf.library.starter import find_starter
 from openshelf.library.store import now_utc
+from openshelf.library.updates import UpdateReport, report_update
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile
 from openshelf.policy.records import AcceptedModel, build_record
@@ -57,6 +58,17 @@ class Installer:
         if starter is not None and starter.is_meant_by(wanted):
             return self._offers.of_starter(starter, wanted)
         return self._offers.of_hub(wanted, cancel, report)
+
+    def check_update(
+        self, model: InstalledModel, cancel: CancelToken, report: Report
+    ) -> UpdateReport:
+        """What the model's repository has now, terms first; fetches no file of a model.
+
+        Raises NotFound, GatedModel, Offline, NetworkFailure.
+        """
+        offer = self._offers.of_update(model, cancel, report)
+        license = self._parts.library.effective_license(model.id)
+        return report_update(model, license, offer, self._parts.acceptances.texts.read, self.clear)
 
     def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
         """Write the acceptance and hand out the clearance.

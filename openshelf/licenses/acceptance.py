@@ -31,14 +31,17 @@ from openshelf.licenses.chain import (
     write_head,
 )
 from openshelf.licenses.clearance import ClearedFile
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.file_lock import locked
 from openshelf.licenses.log_queries import (
     ERASED,
     REVOKED,
     Person,
     covers,
+    flags_of,
     in_force,
     people_in,
+    same_terms,
     table_of,
     wanted_files,
 )
@@ -158,14 +161,29 @@ class AcceptanceLog:
         finished = split_lines(self._content()).finished
         return tuple(line.decode("utf-8", "replace") for line in finished)
 
-    def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
+    def find_acceptance(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
+    ) -> str | None:
         """Id of the newest acceptance that covers all these files and was not revoked.
 
-        Only the unbroken part of the chain counts: a line that was slipped in allows nothing.
+        With `flag` only one that was given knowing of it. Only the unbroken part of the chain
+        counts: a line that was slipped in allows nothing.
         """
         wanted = wanted_files(files)
-        found = (r for r in in_force(self._trusted()) if covers(r, repo, commit, wanted))
+        found = (
+            record
+            for record in in_force(self._trusted())
+            if covers(record, repo, commit, wanted) and (not flag or flag in flags_of(record))
+        )
         return next((str(record.get("record_id")) for record in found), None)
+
+    def same_terms(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], license: EffectiveLicense
+    ) -> tuple[dict[str, Any], ...]:
+        """Acceptances of other commits for files of these names under the very same terms."""
+        paths = frozenset(file.path for file in files)
+        found = in_force(self._trusted())
+        return tuple(r for r in found if same_terms(r, repo, commit, paths, license))
 
     def earlier(self, repo: str) -> tuple[dict[str, Any], ...]:
         """Acceptances of any commit of a repository, newest first; revoked ones left out."""

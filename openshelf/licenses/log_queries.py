@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openshelf.licenses.clearance import ClearedFile
+from openshelf.licenses.effective import EffectiveLicense
 
 Record = dict[str, Any]
 REVOKED = "revoked"
@@ -47,6 +48,45 @@ def covers(record: Record, repo: str, commit: str, wanted: set[tuple[str, str, i
         return False
     return wanted <= {(file.get("path"), file.get("sha256"), file.get("size"))
                       for file in files_of(record)}  # fmt: skip
+
+
+def same_terms(
+    record: Record, repo: str, commit: str, paths: frozenset[str], license: EffectiveLicense
+) -> bool:
+    """Whether an acceptance of another commit was for files of these names under the same terms.
+
+    All texts must have been read both times: what was not read cannot be the same.
+    """
+    model, effective = table_of(record, "model"), table_of(record, "effective")
+    if model.get("repo") != repo or model.get("commit") == commit or not paths:
+        return False
+    accepted = {(t.get("license"), t.get("sha256")) for t in _texts_of(record)}
+    now = {(t.license, t.sha256) for t in license.texts if t.kind == "license"}
+    return (
+        paths <= {str(file.get("path")) for file in files_of(record)}
+        and now == accepted
+        and all(sha256 for _, sha256 in now)
+        and set(license.effective) == _strings(effective.get("ids"))
+        and set(license.disputed) == _strings(effective.get("disputed"))
+        and set(license.flags) <= flags_of(record)
+    )
+
+
+def _texts_of(record: Record) -> list[Record]:
+    texts = record.get("texts")
+    return [
+        text
+        for text in (texts if isinstance(texts, list) else [])
+        if isinstance(text, dict) and text.get("kind") == "license"
+    ]
+
+
+def _strings(value: object) -> set[str]:
+    return {str(entry) for entry in value} if isinstance(value, list) else set()
+
+
+def flags_of(record: Record) -> set[str]:
+    return _strings(table_of(record, "effective").get("flags"))
 
 
 def files_of(record: Record) -> list[Record]:

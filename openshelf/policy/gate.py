@@ -11,17 +11,28 @@ from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.license import License
 from openshelf.policy.organization import Policy
+from openshelf.policy.records import asks_nothing_new
 from openshelf.policy.rules import decide
 from openshelf.policy.verdict import Decision
 from openshelf.policy.waiver import Waiver
 from openshelf.policy.waiving import apply_waivers, waiver_from_record
 
+CHANGED = "license_changed"
+
 
 class AcceptanceRecords(Protocol):
     """What the gate needs of licenses/acceptance.py."""
 
-    def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
-        """Id of the record that covers these files, None where there is none."""
+    def find_acceptance(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
+    ) -> str | None:
+        """Id of the record that covers these files (and knew of this flag), None without one."""
+        ...
+
+    def same_terms(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], license: EffectiveLicense
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Acceptances of other commits for files of these names under the very same terms."""
         ...
 
     def waivers(self) -> tuple[Mapping[str, Any], ...]:
@@ -99,10 +110,11 @@ class Gate:
         """The clearance for these files.
 
         Raises PolicyBlocked, NeedsReview (only with a policy file) or LicenseNotAccepted where no
-        record covers them. What counts is today's policy, not the one of `decision`.
+        record covers them, nor the same files of another commit under the same texts. What counts
+        is today's policy, not the one of `decision`.
         """
         today = self.check(decision, target=target)
-        record_id = self._records.find_acceptance(repo, commit, files) if files else None
+        record_id = self._record_of(today, repo, commit, files) if files else None
         if record_id is None:
             raise LicenseNotAccepted(target, today.license.effective)
         return Clearance(
@@ -113,3 +125,17 @@ class Gate:
             record_id=record_id,
             policy_sha256=self.policy.sha256,
         )
+
+    def _record_of(
+        self, decision: Decision, repo: str, commit: str, files: tuple[ClearedFile, ...]
+    ) -> str | None:
+        """The acceptance of these files, else one of an older commit that asks nothing new.
+
+        Terms that changed since are accepted by a record that says so, under any commit.
+        """
+        changed = CHANGED if CHANGED in decision.license.flags else ""
+        exact = self._records.find_acceptance(repo, commit, files, changed)
+        if exact is not None:
+            return exact
+        older = self._records.same_terms(repo, commit, files, decision.license)
+        return next((str(r.get("record_id")) for r in older if asks_nothing_new(decision, r)), None)

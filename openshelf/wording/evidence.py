@@ -1,4 +1,4 @@
-"""Sentences of the files that are written beside an exported model."""
+"""Sentences of the files beside an exported model, and of updates."""
 
 from __future__ import annotations
 
@@ -15,4 +15,12 @@ TEMPLATES: dict[str, str] = {
     "notice_text_nowhere": "{license}: no text is known; ask whoever published the model",
     "notice_upstream": "Where a repository above carries a NOTICE file of its own, pass that on as well.",
     "notice_note": "Written by Openshelf {version} from its summary of the licenses; the license texts prevail; not legal advice.",
+    # library/updates.py
+    "update_current": "nothing new",
+    "update_terms_changed": "the same files, but under other terms",
+    "update_newer": "there is a newer commit",
+    "update_gate_accepted": "What was accepted covers it.",
+    "update_gate_ask": "Its terms have to be accepted first.",
+    "update_gate_needs_review": "Your policy asks for a review first.",
+    "update_gate_blocked": "Your policy or its license does not allow it.",
 }

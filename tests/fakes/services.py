@@ -278,8 +278,13 @@ class FakeChats:
 
 
 class FakeRecords:
-    def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
+    def find_acceptance(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
+    ) -> str | None:
         return None
+
+    def same_terms(self, *_: object) -> tuple[Mapping[str, Any], ...]:
+        return ()
 
     def waivers(self) -> tuple[Mapping[str, Any], ...]:
         return ()
