@@ -137,6 +137,7 @@ def model_parameters(plan: Plan, devices: Devices) -> tuple[Any, list[object]]:
     alive: list[object] = []
     params.n_gpu_layers = plan.n_gpu_layers
     params.load_mode = lib.LLAMA_LOAD_MODE_MMAP if plan.use_mmap else lib.LLAMA_LOAD_MODE_NONE
+    params.use_extra_bufts = plan.use_extra_buffers
     if plan.n_gpu_layers == 0 or plan.devices:
         # An empty list where nothing goes to a GPU: otherwise a GPU build takes its work buffers
         # there all the same.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,15 @@ import pytest
 from openshelf.engine.process import Engine
 from openshelf.engine.protocol import DeviceBytes, Plan
 from openshelf.fit.memory import FitRequest, ModelShape, Placement, estimate, shape_from_header
-from openshelf.fit.repacking import repacked_types
+from openshelf.fit.repacking import grown_bytes, has_amx, repacked_types
 from openshelf.fit.verdict import fit_on
 from openshelf.gguf.header import read_header
 from openshelf.gguf.shadow import shadow_file
 from openshelf.hardware.cpu import probe_cpu
+from openshelf.hardware.facts import Cpu
 from openshelf.hardware.sources import Sources
 from tests.fit.generated import KINDS, write_generated
-from tests.fit.machines import machine, nvidia
+from tests.fit.machines import machine, nvidia, shape_of
 from tests.fit.recipes import LAYERED
 
 FEATURES = probe_cpu(Sources()).features
@@ -54,7 +56,9 @@ def test_a_tied_table_is_kept_twice_where_it_is_rearranged(
 ) -> None:
     shape, _, truth = compare(engine, LAYERED[name].write(tmp_path / name))
     if shape.tied_output and shape.table_type in repacked_types(FEATURES):
-        assert truth.weights_bytes == shape.weights_bytes + shape.table_bytes
+        grown = sum(shape.layer_grown) + shape.output_grown + shape.table_grown
+        twice = shape.weights_bytes + shape.table_bytes
+        assert truth.weights_bytes == twice + (grown if has_amx(FEATURES) else 0)
 
 
 def test_what_each_processor_rearranges() -> None:
@@ -63,6 +67,26 @@ def test_what_each_processor_rearranges() -> None:
     assert repacked_types(("AVX2", "AVX-512"))["Q2_K"] == 8
     assert repacked_types(("NEON",)) == {}
     assert repacked_types(("NEON", "DotProd"))["Q6_K"] == 8
+    amx = ("AVX2", "AVX-512", "AVX-512 VNNI", "AMX INT8")
+    assert repacked_types(amx)["Q6_K"] == repacked_types(amx)["F16"] == 32
+    assert has_amx(amx)
+    assert not has_amx(("AVX2", "AMX INT8"))
+
+
+@pytest.mark.parametrize(
+    ("type_name", "shape", "grown"),
+    [
+        ("Q8_0", (4096, 1024), 4096 // 32 * 4 * 1024),
+        ("Q4_K", (4096, 1024), 4096 // 256 * 4 * 1024),
+        ("IQ4_XS", (4096, 1024), 4096 // 256 * 2 * 1024),
+        ("Q6_K", (4096, 1024), 0),
+        ("Q4_K", (4096, 1000), 0),
+        ("Q4_K", (4096, 1024, 8), 0),
+        ("Q8_0", (4096,), 0),
+    ],
+)
+def test_what_grows_for_amx(type_name: str, shape: tuple[int, ...], grown: int) -> None:
+    assert grown_bytes(type_name, shape) == grown
 
 
 def test_appended_layers_leave_none_on_the_cpu(tmp_path: Path) -> None:
@@ -95,3 +119,18 @@ def test_every_architecture(engine: Engine, tmp_path: Path, *, is_tied: bool) ->
             ), path.name
         path.unlink()
     assert compared > 100
+
+
+def test_amx_is_kept_off_stacked_matrices() -> None:
+    """llama.cpp aborts on them there, so such a model is loaded as it lies in its file."""
+    features = ("AVX2", "AVX-512", "AVX-512 VNNI", "AMX INT8")
+    latent = shape_of("dsv2-lite")
+    assert latent.has_stacked_matrices
+    (plain,) = estimate(latent, FitRequest(), Placement(cpu_features=features))
+    assert plain.weights_bytes == latent.weights_bytes
+    for shape, is_loaded_as_it_lies in ((latent, True), (shape_of("llama3.1-8b"), False)):
+        for cpu, is_amx in ((features, True), (("AVX2",), False)):
+            here = replace(machine(64, 60), cpu=Cpu("test", 8, 16, cpu))
+            plan = fit_on(shape, here, FitRequest()).plan
+            assert plan is not None
+            assert plan.use_extra_buffers is not (is_loaded_as_it_lies and is_amx)
