@@ -192,6 +192,8 @@ _TRIGGERS = {
 
 _LOG = {
     "log_whole": "The log is whole: {records} records, head {head_sha256}.",
+    "log_whole_short": "The log is whole: {records} records, each follows from the one before.",
+    "log_names": "The log holds names: who accepted, with their notes. They are kept beside the chain, so that they can be erased without breaking it. An “approver” is what somebody said of themselves.",
     "log_not_a_record": "Line {line} of the log is not a record.",
     "log_not_canonical": "Line {line} of the log was rewritten.",
     "log_wrong_link": "Line {line} of the log does not follow from the line before it: something was changed, removed or moved.",

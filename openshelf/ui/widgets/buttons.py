@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent
+from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenu, QPushButton, QSizePolicy
 from typing_extensions import override
 
@@ -180,6 +180,18 @@ class SegmentedControl(QFrame, Generic[V]):
         """Show `value` as chosen; a value that is no option changes nothing."""
         if value in self._values:
             self._group.button(self._values.index(value)).setChecked(True)
+
+    def focus_chosen(self) -> None:
+        """Put the keyboard on the choice that is on."""
+        button = self._group.checkedButton()
+        if button is not None:
+            button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        # A style sheet gives a widget back the font that it had when it was first polished.
+        self._on_toggled()
+        super().showEvent(event)
 
     def _on_toggled(self) -> None:
         for segment in self._group.buttons():
