@@ -27,6 +27,8 @@ from openshelf.hardware.facts import Machine
 from openshelf.hardware.overrides import with_overrides, without_overrides
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
+from openshelf.hub.tokens import TokenStore
+from openshelf.keychain import SystemKeychain
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.downloads import DownloadsLike
 from openshelf.library.fitting import Fitting, TargetFit, TargetQuestion
@@ -37,7 +39,9 @@ from openshelf.library.installer import Installer
 from openshelf.library.offers import OfferParts
 from openshelf.library.starter import Starter, find_starter
 from openshelf.library.store import Library
+from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceLog
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
 from openshelf.network import EgressLog, NetworkWishes, options_from
 from openshelf.paths import Paths
@@ -72,6 +76,10 @@ class LibraryLike(Protocol):
         """Delete exactly the files in the manifest; returns the bytes freed."""
         ...
 
+    def effective_license(self, model_id: str) -> EffectiveLicense:
+        """The license as it was when the model was installed. Raises NotFound."""
+        ...
+
 
 class SettingsStoreLike(Protocol):
     announcer: Announcer[Settings]
@@ -95,6 +103,8 @@ class Services:
     catalog: Callable[[], Catalog]
     shelf: Callable[[Machine, ShelfQuestion], Shelf]
     gate: Gate
+    check_update: Callable[[InstalledModel, CancelToken, Report], UpdateReport]
+    """What an installed model's repository has now, terms first."""
     acceptances: AcceptanceLog
     installer: InstallerLike
     downloads: DownloadsLike
@@ -113,6 +123,8 @@ class Services:
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
+    tokens: TokenStore
+    """Access tokens by Hub; may wait for the keychain."""
     policies: PoliciesLike
     """The policy in force and the person's own file."""
     preview_policy: Callable[[Policy], PolicyPreview]
@@ -166,6 +178,7 @@ class _Wiring:
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = cache(load_catalog)
         self.policies = PolicyStore(paths)
+        self.tokens = TokenStore(paths.tokens_file, SystemKeychain())
         self.preview = cache(lambda: ShelfPreview(self.catalog(), self.licenses))
         self._context_length = context_length
         self._client: HubClient | None = None
@@ -210,6 +223,7 @@ class _Wiring:
             catalog=self.catalog,
             shelf=partial(self._shelf, decisions),
             gate=gate,
+            check_update=installer.check_update,
             acceptances=self.acceptances,
             installer=installer,
             downloads=downloads,
@@ -227,6 +241,7 @@ class _Wiring:
             ),
             with_policy=partial(self._with_policy, gate, store),
             policies=self.policies,
+            tokens=self.tokens,
             preview_policy=lambda draft: self.preview().under(draft),
         )
 
@@ -310,6 +325,7 @@ class _Wiring:
                 endpoint=settings.hub_endpoint,
                 ca_file=settings.ca_file,
                 bytes_per_second=settings.download_limit,
+                token_for=self.tokens.token_for,
             ),
         )
         with self._client_lock:

@@ -10,7 +10,7 @@ from typing import Any
 
 from openshelf.catalog.entries import Catalog
 from openshelf.catalog.packagers import load_packagers
-from openshelf.errors import NetworkFailure, Offline, UnsafeName
+from openshelf.errors import NetworkFailure, NotFound, Offline, UnsafeName
 from openshelf.gguf.claims import read_license_claims
 from openshelf.gguf.names import parse_name
 from openshelf.gguf.split import read_model, shard_paths
@@ -75,7 +75,7 @@ class Offers:
         variant = find_variant(repo, quant=target.quant, file=target.file, choose=parts.choose)
         files = _download_files(repo, variant, client.options.host)
         license = self._resolve(claims_of(client, repo), _watched(fetch_claims(client), cancel))
-        license = self._marked(license, repo.id, repo.commit)
+        license = self._marked(license, repo.id)
         there = sum(part_bytes(parts.models, file) for file in files)
         offer = self._offer(
             target.text, license, repo=repo.id, commit=repo.commit, files=files,
@@ -83,6 +83,18 @@ class Offers:
             resumed_from_bytes=there, gated=repo.gated, is_main=target.revision is None,
         )  # fmt: skip
         return self._with_installed(offer)
+
+    def of_update(self, model: InstalledModel, cancel: CancelToken, report: Report) -> InstallOffer:
+        """The same build as its repository has it now.
+
+        Raises NotFound (also for what never came from the Hub), GatedModel, Offline,
+        NetworkFailure.
+        """
+        if model.repo == LOCAL:
+            raise NotFound("update", model.id)
+        path = model.first_file.path
+        target = Target(f"{model.repo}/{path}", TargetKind.HUB, repo=model.repo, file=path)
+        return self.of_hub(target, cancel, report)
 
     def of_starter(self, starter: Starter, target: Target) -> InstallOffer:
         """The starter model; asks nobody."""
@@ -107,7 +119,10 @@ class Offers:
         paths = shard_paths(path)
         files = self._hashed(paths, cancel, report)
         claims = RepoClaims(
-            id=path.name, gguf=read_license_claims(header), files=tuple(p.name for p in paths)
+            id=path.name,
+            commit=files[0].sha256[:40],
+            gguf=read_license_claims(header),
+            files=tuple(p.name for p in paths),
         )
         license = self._resolve(claims, self._fetch_if_possible(cancel))
         name = str(header.metadata.get("general.name") or path.stem)
@@ -185,13 +200,13 @@ class Offers:
         }
         return resolve(claims, fetch, {**packaged, **known, **shipped_overrides()})
 
-    def _marked(self, license: EffectiveLicense, repo: str, commit: str) -> EffectiveLicense:
-        """With a flag where other terms were accepted for an earlier commit of the repository."""
+    def _marked(self, license: EffectiveLicense, repo: str) -> EffectiveLicense:
+        """With a flag where other terms were accepted for the repository; those of a base model may
+        change under the same commit."""
         for record in self._parts.acceptances.earlier(repo)[:1]:
-            if record.get("model", {}).get("commit") != commit:
-                texts = [t for t in record.get("texts", ()) if t.get("kind") == "license"]
-                ids = record.get("effective", {}).get("ids", ())
-                return mark_changed(license, ids, [str(t.get("sha256", "")) for t in texts])
+            texts = [t for t in record.get("texts", ()) if t.get("kind") == "license"]
+            ids = record.get("effective", {}).get("ids", ())
+            return mark_changed(license, ids, [str(t.get("sha256", "")) for t in texts])
         return license
 
     def _fetch_if_possible(self, cancel: CancelToken) -> Fetch:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from openshelf.licenses.chain import VerifyReport
+from openshelf.licenses.log_queries import NO_ACCEPTANCE
 
 COLUMNS = (
     "at", "by", "os_user", "role", "on_behalf_of", "kind", "repo", "commit", "files", "licenses",
@@ -21,9 +22,19 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def export_json(records: Sequence[Mapping[str, Any]], report: VerifyReport, at: str) -> str:
-    """One object: when, head and state of the whole log, the records as they are kept."""
+def export_json(
+    records: Sequence[Mapping[str, Any]],
+    report: VerifyReport,
+    at: str,
+    lines: Sequence[str] = (),
+) -> str:
+    """One object: when, head and state of the whole log, the records with their names.
+
+    `lines` are those of the log, byte for byte, so that the chain can be checked without us.
+    """
     exported = {"exported_at": at, "log": _log(report), "records": list(records)}
+    if lines:
+        exported["lines"] = list(lines)
     return json.dumps(exported, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -70,12 +81,9 @@ def record_row(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def record_kind(record: Mapping[str, Any]) -> str:
-    """acceptance, revoked, waiver or whatever else the record says it is."""
-    kind = record.get("kind")
-    if isinstance(kind, str) and kind:
-        return kind
+    """acceptance, or what the record is instead: revoked, waiver, names_erased."""
     method = record.get("method")
-    return method if method in ("revoked", "waiver", "review") else "acceptance"
+    return str(method) if method in NO_ACCEPTANCE else "acceptance"
 
 
 def persons(records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from openshelf.errors import BadPolicy
 from openshelf.paths import Paths
 from openshelf.policy.toml_lines import line_of_key, place_of_error
+from openshelf.policy.waiver import Waiver, waivers_from_table
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Rules:
     require_osi: bool = False
     require_license_text: bool = False
     strict_labels: bool = False
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,16 @@ class Policy:
     offline_only: bool = False
     allow_remote_hosts: tuple[str, ...] | None = None
     keep_chats_days: int | None = None
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """Dotted key of a fact or rule → the files that state it."""
 
     @property
     def exists(self) -> bool:
         return bool(self.sha256)
+
+    def source_of(self, key: str) -> str:
+        """The files that state a fact or a rule (`rules.allow_only`), for showing."""
+        return ", ".join(self.origins.get(key, ())) or self.source
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,7 @@ def tighten(managed: Policy, other: Policy) -> Policy:
         require_osi=first.require_osi or second.require_osi,
         require_license_text=first.require_license_text or second.require_license_text,
         strict_labels=first.strict_labels or second.strict_labels,
+        waivers=first.waivers,  # another file's would loosen it
     )
     joined = hashlib.sha256(f"{managed.sha256}+{other.sha256}".encode()).hexdigest()
     return replace(
@@ -171,7 +180,19 @@ def tighten(managed: Policy, other: Policy) -> Policy:
         offline_only=managed.offline_only or other.offline_only,
         allow_remote_hosts=_both(managed.allow_remote_hosts, other.allow_remote_hosts),
         keep_chats_days=_shorter(managed.keep_chats_days, other.keep_chats_days),
+        origins=_origins_of_both(managed, other),
     )
+
+
+def _origins_of_both(managed: Policy, other: Policy) -> dict[str, tuple[str, ...]]:
+    """Facts come from the managed file alone; a rule from each file that states it."""
+    added = {
+        key: files
+        for key, files in other.origins.items()
+        if key not in ("name", "rules.waivers") and not key.startswith("organization.")
+    }
+    keys = dict.fromkeys((*managed.origins, *added))
+    return {key: (*managed.origins.get(key, ()), *added.get(key, ())) for key in keys}
 
 
 def load_policy(path: Path) -> Policy:
@@ -195,7 +216,20 @@ def policy_from_bytes(raw: bytes, source: str) -> Policy:
         policy = policy_from_table(table, source)
     except BadPolicy as error:
         raise replace(error, line=line_of_key(text, error.key)) from error
-    return replace(policy, source=source, sha256=hashlib.sha256(raw).hexdigest())
+    return replace(
+        policy,
+        source=source,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        origins=dict.fromkeys(_dotted_keys(table), (source,)),
+    )
+
+
+def _dotted_keys(table: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in table.items():
+        if key in ("organization", "rules") and isinstance(value, Mapping):
+            yield from (f"{key}.{inner}" for inner in value)
+        else:
+            yield key
 
 
 def policy_from_table(table: Mapping[str, Any], source: str = "") -> Policy:
@@ -206,7 +240,9 @@ def policy_from_table(table: Mapping[str, Any], source: str = "") -> Policy:
     organization = Organization(
         **reader.values(Organization, reader.table(table, "organization"), "organization.")
     )
-    rules = Rules(**reader.values(Rules, reader.table(table, "rules"), "rules."))
+    stated = dict(reader.table(table, "rules"))
+    waivers = waivers_from_table(stated.pop("waivers", []), source)
+    rules = Rules(**reader.values(Rules, stated, "rules."), waivers=waivers)
     return Policy(organization=organization, rules=rules, **values)
 
 

@@ -15,7 +15,7 @@ _TABLES = {"organization": Organization, "rules": Rules}
 
 
 def policy_table(policy: Policy, base: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """`base`, the table of the file as it is, with the values of `policy`.
+    """`base`, the table of the file as it is (its waivers too), with the values of `policy`.
 
     What is unknown or as without the file is left out; keys of `base` that no field of a policy
     has are kept as they are.
@@ -26,7 +26,8 @@ def policy_table(policy: Policy, base: Mapping[str, Any] | None = None) -> dict[
         part = getattr(policy, name)
         before = kept.get(name)
         before = before if isinstance(before, Mapping) else {}
-        inside = _merged(before, {f.name: getattr(part, f.name) for f in fields(kind)}, kind)
+        values = {f.name: getattr(part, f.name) for f in fields(kind) if f.name != "waivers"}
+        inside = _merged(before, values, kind)
         table.pop(name, None)
         if inside:
             table[name] = inside

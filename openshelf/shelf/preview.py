@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from openshelf.catalog.entries import Catalog
 from openshelf.licenses.clearance import ClearedFile, Verdict
@@ -59,8 +60,16 @@ class PolicyPreview:
 
 
 class _Nothing:
-    def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
+    def find_acceptance(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
+    ) -> str | None:
         return None
+
+    def same_terms(self, *_: object) -> tuple[Mapping[str, Any], ...]:
+        return ()
+
+    def waivers(self) -> tuple[Mapping[str, Any], ...]:
+        return ()
 
 
 class ShelfPreview:

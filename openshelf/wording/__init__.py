@@ -21,7 +21,7 @@ from openshelf.errors import OpenshelfError
 from openshelf.reasons import Reason
 
 _TABLES = (
-    "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "command_line",
+    "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "command_line", "evidence",
 )  # fmt: skip
 
 

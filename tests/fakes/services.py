@@ -15,12 +15,15 @@ from openshelf.chat.session import LiveAnswer, ModelInMemory
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
+from openshelf.hub.tokens import TokenStore
+from openshelf.keychain import NoKeychain
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.fitting import TargetFit
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
@@ -36,6 +39,7 @@ from tests.fakes.example_data import (
     LICENSES,
     SHA256,
     example_catalog,
+    example_license,
     example_machine,
     example_offer,
     example_shelf,
@@ -192,6 +196,9 @@ class FakeLibrary:
                 return model
         raise NotFound("id", model_id)
 
+    def effective_license(self, model_id: str) -> EffectiveLicense:
+        return example_license(*self.find(model_id).license_ids)
+
     def remove(self, model_id: str) -> int:
         model = self.find(model_id)
         self.models.remove(model)
@@ -297,8 +304,16 @@ def example_preview(policy: Policy) -> PolicyPreview:
 
 
 class FakeRecords:
-    def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
+    def find_acceptance(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
+    ) -> str | None:
         return None
+
+    def same_terms(self, *_: object) -> tuple[Mapping[str, Any], ...]:
+        return ()
+
+    def waivers(self) -> tuple[Mapping[str, Any], ...]:
+        return ()
 
 
 def fake_paths(folder: Path) -> Paths:
@@ -333,6 +348,7 @@ def fake_services(
         gate=Gate(LICENSES, Policy(), FakeRecords()),
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),
+        tokens=TokenStore(paths.tokens_file, NoKeychain()),
         downloads=FakeDownloads(library),
         library=library,
         chats=FakeChats(),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from openshelf.library.evidence import os_user_name
 from openshelf.library.install import InstallOffer
-from openshelf.library.installer import os_user_name
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Policy
 from openshelf.policy.verdict import PolicyReason
