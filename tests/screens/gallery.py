@@ -26,6 +26,7 @@ from tests.fakes.example_data import example_machine, example_offer, plain_machi
 from tests.fakes.services import FakeInstaller, fake_services, installed_model
 from tests.screens.clipping import clipped_texts
 from tests.screens.model_scenes import MODEL_SCENES
+from tests.screens.model_tab_scenes import MODEL_TAB_SCENES
 from tests.screens.policy_scenes import POLICY_SCENES
 from tests.screens.room_scenes import ROOM_SCENES
 
@@ -154,6 +155,7 @@ SCENES = (
     *(Scene(*parts) for parts in ROOM_SCENES),
     *(Scene(*parts) for parts in MODEL_SCENES),
     *(Scene(*parts) for parts in POLICY_SCENES),
+    *(Scene(*parts) for parts in MODEL_TAB_SCENES),
 )
 
 

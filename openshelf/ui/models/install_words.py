@@ -6,8 +6,8 @@ from datetime import date
 
 from PySide6.QtCore import QCoreApplication
 
-from openshelf.library.install import InstallOffer
 from openshelf.licenses.clearance import Verdict
+from openshelf.policy.verdict import Decision
 from openshelf.ui.models.shelf_words import ChipText
 from openshelf.ui.sentences import words
 from openshelf.ui.theme.kinds import ChipKind
@@ -37,9 +37,8 @@ _KINDS = {
 }
 
 
-def verdict_words(offer: InstallOffer, today: date) -> ChipText:
+def verdict_words(decision: Decision, today: date) -> ChipText:
     """The chip in the sheet's head: never yes or no, and by whose word as of when."""
-    decision = offer.decision
     code = f"verdict_{decision.verdict.value}"
     if not decision.policy_sha256:
         code += "_no_policy"

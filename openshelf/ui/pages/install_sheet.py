@@ -156,7 +156,7 @@ class InstallSheet(Overlay):
 
     def _show_verdict(self, offer: InstallOffer) -> None:
         today = datetime.now(UTC).date()
-        verdict = verdict_words(offer, today)
+        verdict = verdict_words(offer.decision, today)
         self.verdict.show_as(verdict.text, verdict.kind)
         self.verdict.show()
         self.as_of.setText(self.tr("as of {date}").format(date=today.isoformat()))

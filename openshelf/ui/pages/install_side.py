@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from openshelf.library.evidence import os_user_name
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Policy
-from openshelf.policy.verdict import PolicyReason
-from openshelf.reasons import Reason
-from openshelf.ui.sentences import reason_sentence, words
+from openshelf.ui.pages.decision_part import PolicyPart
+from openshelf.ui.sentences import words
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (
     Button,
-    Chip,
-    ChipKind,
     ElidedLabel,
     InlineNotice,
     KeyValueRow,
@@ -28,9 +25,6 @@ from openshelf.ui.widgets import (
     TickBox,
 )
 from openshelf.units import format_bytes
-
-_SOURCES = ("policy", "resolver", "none")
-"""What a reason names where it comes from no license."""
 
 
 class ConsentPanel(ScrollPage):
@@ -46,7 +40,7 @@ class ConsentPanel(ScrollPage):
         self._policy = policy
         self._add_download()
         self.body.addSpacing(12)
-        self._add_policy()
+        self.body.addWidget(PolicyPart(offer.decision, policy))
         self.body.addSpacing(12)
         self.problem = InlineNotice()
         self._consent = QWidget()
@@ -116,25 +110,6 @@ class ConsentPanel(ScrollPage):
             self.commit.setToolTip(f"{offer.repo}\n{offer.commit}")
             self.body.addWidget(KeyValueRow(self.tr("Commit"), self.commit))
 
-    def _add_policy(self) -> None:
-        decision = self._offer.decision
-        title = self._policy.name or self.tr("Your policy")
-        self.body.addWidget(SectionLabel(title))
-        if not self._policy.exists:
-            none = self.tr("No policy file is set; the licenses alone speak.")
-            self.body.addWidget(TextLabel(none, TextRole.SMALL, "muted", wrap=True))
-        for reason in decision.reasons:
-            self.body.addWidget(_PolicyRow(reason, decision.verdict))
-        if self._policy.exists and not decision.reasons:
-            chip = Chip(self.tr("allowed"), ChipKind.GOOD)
-            self.body.addWidget(KeyValueRow(self.tr("Rules that object: none"), chip))
-        if decision.facts_missing:
-            facts = "; ".join(words(f"fact_{name}") for name in decision.facts_missing)
-            text = self.tr("Not known about you: {facts}").format(facts=facts)
-            self.body.addWidget(TextLabel(text, TextRole.TINY, "faint", wrap=True))
-        rest = words("verdict_not_assessed")
-        self.body.addWidget(TextLabel(rest, TextRole.TINY, "faint", wrap=True))
-
     def _fill_consent(self) -> None:
         column = QVBoxLayout(self._consent)
         column.setContentsMargins(0, 0, 0, 0)
@@ -197,22 +172,3 @@ class ConsentPanel(ScrollPage):
         self.tick.toggled.connect(self.accept.setEnabled)
         self.accept.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.cancelled)
-
-
-class _PolicyRow(QWidget):
-    """One reason of the verdict, with the license and clause it comes from."""
-
-    def __init__(self, reason: PolicyReason, verdict: Verdict) -> None:
-        super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 2, 0, 2)
-        row.setSpacing(8)
-        data = {"license": reason.license, "ref": reason.ref, "fact": reason.fact}
-        text = reason_sentence(Reason(reason.code, data))
-        row.addWidget(TextLabel(text, TextRole.SMALL, wrap=True), 1)
-        kinds = {Verdict.BLOCKED: ChipKind.BAD, Verdict.NEEDS_REVIEW: ChipKind.WARNING}
-        if reason.license in _SOURCES:
-            return
-        chip = Chip(reason.license, kinds.get(verdict, ChipKind.NEUTRAL))
-        chip.setToolTip(reason.ref)
-        row.addWidget(chip, 0, Qt.AlignmentFlag.AlignTop)

@@ -130,8 +130,8 @@ class FullText(QWidget):
         if text is None or text.text is None:
             self._add_absent(text.url if text is not None else "")
             return
-        row = QHBoxLayout()
-        row.setSpacing(12)
+        line = QWidget()
+        row = FlowLayout(line, spacing=12)
         size = format_bytes(text.bytes)
         self.opener = LinkButton(self.tr("Read the full text ({size})").format(size=size))
         name = self.tr("Read the full text of {license}").format(license=head.name)
@@ -144,8 +144,7 @@ class FullText(QWidget):
             label = TextLabel(facts, TextRole.CODE, "faint")
             label.setToolTip(text.sha256)
             row.addWidget(label)
-        row.addStretch(1)
-        self._column.addLayout(row)
+        self._column.addWidget(line)
 
     @property
     def sha256(self) -> str:

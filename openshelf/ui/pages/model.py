@@ -13,6 +13,7 @@ from openshelf.errors import OpenshelfError
 from openshelf.hardware.facts import Machine
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.license import License
+from openshelf.policy.verdict import Decision
 from openshelf.services import Services
 from openshelf.shelf.builds import ModelListing
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
@@ -20,8 +21,8 @@ from openshelf.ui.models.hardware_facts import read_profiles
 from openshelf.ui.models.machine_facts import decides_alike, without_our_model
 from openshelf.ui.models.model_lookup import Looked, look_up, with_installed
 from openshelf.ui.pages.model_header import ModelHeader, ModelTab
-from openshelf.ui.pages.model_obligations import ObligationsPanel
 from openshelf.ui.pages.model_states import LoadingPanel
+from openshelf.ui.pages.model_tabs import FactTabs
 from openshelf.ui.pages.model_variants import VariantsPanel
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
@@ -57,11 +58,11 @@ class ModelPage(Page):
         column.setSpacing(0)
         self.header = ModelHeader()
         self.variants = VariantsPanel(self._services, self._bridge)
-        self.obligations = ObligationsPanel()
+        self.tabs = FactTabs(self._services, self._bridge)
         self._loading = LoadingPanel()
         self.empty = EmptyState("", "", self.tr("Try again"))
         self._stack = QStackedWidget()
-        for part in (self._loading, self.variants, self.obligations, self.empty):
+        for part in (self._loading, self.variants, self.tabs, self.empty):
             self._stack.addWidget(part)
         column.addWidget(self.header)
         column.addWidget(self._stack, 1)
@@ -70,6 +71,7 @@ class ModelPage(Page):
     def _connect(self) -> None:
         self.header.back_pressed.connect(self._on_back)
         self.header.tab_changed.connect(self._on_tab)
+        self.tabs.license_found.connect(self._on_license_found)
         self.header.size_chosen.connect(self.show_model)
         self.variants.install_pressed.connect(self.install_requested)
         self.variants.chat_pressed.connect(self.chat_requested)
@@ -88,6 +90,7 @@ class ModelPage(Page):
         self._text = text
         self.header.show_waiting(text)
         self.variants.clear()
+        self.tabs.clear()
         self._look_up()
 
     @override
@@ -101,6 +104,8 @@ class ModelPage(Page):
     def focus_content(self) -> None:
         if self._stack.currentWidget() is self.variants:
             self.variants.table.setFocus()
+        elif self._stack.currentWidget() is self.tabs:
+            self.tabs.focus_content()
         else:
             self.header.back.setFocus()
 
@@ -134,25 +139,32 @@ class ModelPage(Page):
             return
         self._listing, self._licenses = looked.listing, looked.licenses
         self.header.show_listing(looked.listing, looked.licenses)
-        if not looked.listing.builds:
-            self._show_no_builds(looked.listing)
-            return
-        self.variants.show_listing(looked.listing)
         self.header.tabs.choose(ModelTab.VARIANTS)
+        self.tabs.clear()
+        self.tabs.show_listing(looked.listing, looked.licenses)
+        if looked.listing.builds:
+            self.variants.show_listing(looked.listing)
         self._show(ModelTab.VARIANTS)
         if self.isVisible():
             self.focus_content()
 
     def _show(self, tab: ModelTab) -> None:
-        decision = self._listing.decision if self._listing is not None else None
-        if tab is ModelTab.OBLIGATIONS and decision is not None:
-            self.obligations.show_decision(decision, self._licenses)
-            self._stack.setCurrentWidget(self.obligations)
-        else:
+        if self._listing is None:
+            return
+        if tab is not ModelTab.VARIANTS:
+            self._stack.setCurrentWidget(self.tabs)
+            self.tabs.show_tab(tab, self.variants.chosen_row, self.variants.reckoned)
+        elif self._listing.builds:
             self._stack.setCurrentWidget(self.variants)
+        else:
+            self._show_no_builds(self._listing)
 
     def _on_tab(self, tab: ModelTab) -> None:
         self._show(tab)
+
+    def _on_license_found(self, decision: Decision) -> None:
+        if self._listing is not None:
+            self.header.show_listing(self._listing, self._licenses, decision)
 
     def _on_back(self) -> None:
         self.place_requested.emit(Place.SHELF)
