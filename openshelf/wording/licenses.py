@@ -116,6 +116,7 @@ _CHECKS = {
     "check_require_license_text": "License text was read",
     "check_strict_labels": "Clean license labels",
     "check_ok": "allowed",
+    "check_not_listed": "not on the list",
     "check_ok_scale": "no limit reached",
     "check_ok_region": "allowed",
     "check_ok_allow_only": "on the list",
@@ -148,6 +149,7 @@ _REVIEW = {
     "review_missing": "What nobody has stated yet",
     "review_files": "Files",
     "review_notes": "Please note",
+    "review_note_sheet": "The request is a text file with the terms, the reasons and the facts. It is only written to this disk; send it to whoever decides.",
     "review_not_advice": "Summary by Openshelf; the license texts prevail; this is not legal advice.",
 }
 

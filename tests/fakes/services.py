@@ -21,6 +21,7 @@ from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.fitting import TargetFit
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.licenses.effective import EffectiveLicense
@@ -316,6 +317,10 @@ class FakeRecords:
         return ()
 
 
+def _no_update(model: InstalledModel, cancel: CancelToken, report: Report) -> UpdateReport:
+    raise NotFound("update", model.id)
+
+
 def fake_paths(folder: Path) -> Paths:
     return Paths(*(folder / name for name in ("config", "data", "cache", "logs", "models")))
 
@@ -339,13 +344,14 @@ def fake_services(
     found = machine or example_machine()
     services = Services(
         paths=paths,
-        settings=FakeSettingsStore(),
+        settings=FakeSettingsStore(Settings(used_for="myself")),
         runner=runner or InlineTaskRunner(),
         detect_machine=lambda cancel, report: found,
         engine_facts=lambda known: known,
         catalog=example_catalog,
         shelf=example_shelf,
         gate=Gate(LICENSES, Policy(), FakeRecords()),
+        check_update=_no_update,
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),
         tokens=TokenStore(paths.tokens_file, NoKeychain()),

@@ -183,4 +183,6 @@ def _head_line(head: LicenseHead) -> QWidget:
     flow = FlowLayout(line, spacing=8)
     flow.addWidget(TextLabel(head.name, TextRole.HEADING))
     flow.addWidget(Chip(head.badge.text, head.badge.kind))
+    # Apart on purpose: an approved license says nothing about how open the model is.
+    flow.addWidget(Chip(words("badge_osaid")))
     return line

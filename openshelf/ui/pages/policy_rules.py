@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit
 
 from openshelf.licenses.license import License
-from openshelf.policy.organization import Policy, Rules
+from openshelf.policy.organization import Policy
 from openshelf.ui.models.policy_form import NotUnderstood, parse_count, parse_regions
 from openshelf.ui.models.policy_words import class_words, classes_of, listed, rule_words
 from openshelf.ui.theme.fonts import TextRole
@@ -188,23 +188,27 @@ class RulesCard(Card):
 
     def _entered(self, regions: tuple[str, ...], days: int | None) -> Policy:
         above = self._managed
-        flags = {
-            name: self.ticks[name].isChecked() and not getattr(above.rules, name) for name in _FLAGS
-        }
         hosts = tuple(part.strip() for part in self.hosts.text().split(",") if part.strip())
         return replace(
             self._base,
             name=" ".join(self.name.text().split()),
-            rules=Rules(
+            rules=replace(
+                self._base.rules,
                 allow_only=self.allowed.values if self.only_listed.isChecked() else None,
                 deny_classes=self.denied.values,
                 deny_vendor_regions=regions,
-                **flags,
+                require_osi=self._is_own("require_osi"),
+                require_license_text=self._is_own("require_license_text"),
+                strict_labels=self._is_own("strict_labels"),
             ),
             offline_only=self.ticks["offline_only"].isChecked() and not above.offline_only,
             allow_remote_hosts=hosts or None,
             keep_chats_days=days,
         )
+
+    def _is_own(self, name: str) -> bool:
+        """Ticked by the person; what the machine's policy demands is not theirs to write."""
+        return self.ticks[name].isChecked() and not getattr(self._managed.rules, name)
 
 
 def _set(tick: TickBox, *, checked: bool) -> None:
