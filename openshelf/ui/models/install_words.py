@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication
 
 from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.facts import load_licenses
+from openshelf.licenses.license import NO_LICENSE
 from openshelf.policy.checks import Check
 from openshelf.policy.review_request import reason_with_name
 from openshelf.policy.verdict import Decision, WaivedReason
@@ -66,7 +67,9 @@ def check_chip(check: Check) -> ChipText:
 def check_sentences(check: Check) -> list[str]:
     """Why a question was not simply answered with yes; licenses by their names."""
     names = {id_: entry.name for id_, entry in load_licenses().items()}
-    return [reason_sentence(reason_with_name(reason, names)) for reason in check.reasons]
+    # That nobody declared a license stands under the lineage already.
+    told = [reason for reason in check.reasons if reason.license != NO_LICENSE]
+    return [reason_sentence(reason_with_name(reason, names)) for reason in told]
 
 
 def waived_sentence(waived: WaivedReason) -> str:

@@ -11,6 +11,7 @@ from openshelf.library.install import InstallOffer
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Policy
 from openshelf.policy.review_request import is_possible
+from openshelf.ui.models.model_words import breakable
 from openshelf.ui.pages.decision_part import PolicyPart
 from openshelf.ui.sentences import words
 from openshelf.ui.theme.fonts import TextRole
@@ -74,7 +75,12 @@ class ConsentPanel(ScrollPage):
         """Why this cannot be accepted here; "" where it can."""
         offer = self._offer
         if offer.decision.verdict is Verdict.BLOCKED:
-            return self.tr("This model is blocked, so it cannot be installed here.")
+            if not self._policy.exists:
+                return self.tr("The license rules this out, so it cannot be installed here.")
+            return self.tr(
+                "This is blocked. Only an approver’s waiver, with a reason and a last day, lets "
+                "it through."
+            )
         if offer.decision.verdict is Verdict.NEEDS_REVIEW and self._policy.exists:
             return self.tr("Your policy asks for a review before anyone installs this.")
         if offer.left_bytes > offer.free_bytes:
@@ -113,10 +119,13 @@ class ConsentPanel(ScrollPage):
         self.gate = InlineNotice()
         text = self.tr(
             "The publisher asks for a form on the Hub first, with your own account. Openshelf "
-            "neither fills it in nor accepts anything for you: {url}"
+            "neither fills it in nor accepts anything for you."
         )
-        self.gate.show_message(text.format(url=self._offer.page_url), NoticeLevel.WARNING)
+        self.gate.show_message(text, NoticeLevel.WARNING)
         self.body.addWidget(self.gate)
+        address = TextLabel(breakable(self._offer.page_url), TextRole.CODE, "muted", wrap=True)
+        address.setAccessibleName(self._offer.page_url)
+        self.body.addWidget(address)
         self.page_button = Button(self.tr("Open the page"))
         self.page_button.setToolTip(self._offer.page_url)
         self.page_button.setEnabled(bool(self._offer.page_url))
@@ -208,7 +217,8 @@ class ConsentPanel(ScrollPage):
         self.note_field.setPlaceholderText(optional)
         self.note_field.setAccessibleName(note)
         self.note_field.setMaxLength(500)
-        self.cancel = Button(self.tr("Cancel"))
+        leaves = self.why_not and not self.asks_for_review
+        self.cancel = Button(self.tr("Close") if leaves else self.tr("Cancel"))
         self.accept = PrimaryButton(self.tr("Accept and install"))
         self.accept.setEnabled(False)
         self.ask = PrimaryButton(self.tr("Ask for review…"))

@@ -144,9 +144,9 @@ class DraftPanel(QWidget):
         state = self._state
         own = state.own or Policy()
         facts = state.managed if state.managed is not None else own
-        self.facts.show_organization(
-            facts.organization, locked=state.managed is not None or not state.editable
-        )
+        locked = state.managed is not None or not state.editable
+        self.facts.show_organization(facts.organization, locked=locked)
+        self.preview.fillable = not locked
         self.rules.show_policy(own, state.managed, editable=state.editable)
         self._show_source()
         self._show_buttons()

@@ -31,6 +31,7 @@ from openshelf.ui.models.log_table import (
     read_log,
     record_details,
 )
+from openshelf.ui.models.model_words import breakable
 from openshelf.ui.sentences import error_details, error_text, words
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
@@ -226,13 +227,6 @@ class RecordPanel(Card):
             grid.addWidget(shown, row, 1)
         self._scroll.body.insertWidget(0, self._holder)
         self._holder.show()
-
-
-def breakable(text: str) -> str:
-    """With places at which a long hash or path may go on in the next line."""
-    return " ".join(
-        "\u200b".join(word[at : at + 16] for at in range(0, len(word), 16)) for word in text.split()
-    )
 
 
 def write_export(

@@ -124,7 +124,8 @@ class MissingRow(QWidget):
         self.link.clicked.connect(self._on_clicked)
         row.addWidget(self.link, 0, Qt.AlignmentFlag.AlignTop)
 
-    def show_models(self, models: int) -> None:
+    def show_models(self, models: int, *, fillable: bool) -> None:
+        self.link.setVisible(fillable)
         words = self.tr("%n model(s)", "", models)
         self._text.setText(f"{fact_question(self._name)} ({words})")
 
@@ -139,6 +140,8 @@ class PreviewCard(Card):
 
     def __init__(self, licenses: Mapping[str, License]) -> None:
         super().__init__(margin=18, spacing=6)
+        self.fillable = True
+        """Whether the facts can be filled in here."""
         self.setAccessibleName(self.tr("What this would allow"))
         self.body.addWidget(TextLabel(self.tr("What this would allow"), TextRole.HEADING))
         self.state = TextLabel(
@@ -203,7 +206,7 @@ class PreviewCard(Card):
         for name in names:
             row = self._missing.row(name)
             if row is not None:
-                row.show_models(waiting[name])
+                row.show_models(waiting[name], fillable=self.fillable)
         self._missing_title.setVisible(bool(names))
 
     def _make_missing(self, name: Hashable) -> MissingRow:

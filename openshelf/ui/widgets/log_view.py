@@ -28,7 +28,14 @@ _SHARES = {
     LogColumn.LICENSES: 17,
     LogColumn.VERDICT: 22,
 }
-"""Of the width, in percent."""
+_SHARES_NARROW = {
+    LogColumn.WHEN: 16,
+    LogColumn.WHO: 23,
+    LogColumn.MODEL: 34,
+    LogColumn.VERDICT: 27,
+}
+"""Of the width, in percent. Where it is narrow, the licenses stand only in the record."""
+_NARROW = 560
 
 
 class LogHeader(QHeaderView):
@@ -125,8 +132,11 @@ class LogView(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         room, header = self.viewport().width(), self.horizontalHeader()
+        is_narrow = room < _NARROW
+        self.setColumnHidden(LogColumn.LICENSES, is_narrow)
+        shares = _SHARES_NARROW if is_narrow else _SHARES
         left = room
-        for column, share in _SHARES.items():
+        for column, share in shares.items():
             width = left if column is LogColumn.VERDICT else room * share // 100
             header.resizeSection(column, width)
             left -= width
