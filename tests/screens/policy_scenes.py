@@ -61,7 +61,7 @@ def _open_reasons(window: MainWindow, services: Services) -> None:
     """Two reasons opened, the form at its end."""
     page = _page(window)
     for section in page.draft.preview.sections.values():
-        for row in section.reasons.rows[:1]:
+        for row in section.rows[:1]:
             row.opener.click()
     _settle()
     bar = page.draft.form.verticalScrollBar()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.license import License
+from openshelf.policy.verdict import PolicyReason
 from openshelf.shelf.preview import FINEST_FIRST, PolicyPreview, ReasonGroup
 from openshelf.ui.models.policy_words import (
     KINDS,
@@ -34,18 +35,19 @@ from openshelf.ui.widgets import (
 from openshelf.ui.widgets.keyed_rows import KeyedRows
 
 WORST_FIRST = tuple(reversed(FINEST_FIRST))
+_FIRST_REASONS = 5
 
 
 class ReasonRow(QWidget):
     """A sentence with its clause; the models that it is about come when it is opened."""
 
-    def __init__(self, group: ReasonGroup, sentence: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 3, 0, 5)
         column.setSpacing(2)
-        column.addWidget(TextLabel(sentence, TextRole.SMALL, wrap=True))
-        self._sentence = sentence
+        self.sentence = TextLabel("", TextRole.SMALL, wrap=True)
+        column.addWidget(self.sentence)
         self.opener = LinkButton("", small=True)
         self.opener.setCheckable(True)
         self.opener.toggled.connect(self._on_toggled)
@@ -53,18 +55,29 @@ class ReasonRow(QWidget):
         self.models.hide()
         column.addWidget(self.opener)
         column.addWidget(self.models)
-        self.show_group(group)
+        self._group: ReasonGroup | None = None
 
-    def show_group(self, group: ReasonGroup) -> None:
-        self.models.setText(listed(group.models))
-        self._count = len(group.models)
-        self._show_opener()
+    @property
+    def reason(self) -> PolicyReason | None:
+        return self._group.reason if self._group is not None else None
+
+    def show_group(self, group: ReasonGroup, licenses: Mapping[str, License]) -> None:
+        """Another reason than before begins closed."""
+        if group.reason != self.reason:
+            self.opener.setChecked(False)
+            self.sentence.setText(preview_sentence(group.reason, licenses))
+        if group != self._group:
+            self._group = group
+            self.models.setText(listed(group.models))
+            self._show_opener()
+        self.show()
 
     def _show_opener(self) -> None:
         mark = "▾" if self.opener.isChecked() else "▸"
-        text = self.tr("%n model(s)", "", self._count)
+        count = len(self._group.models) if self._group is not None else 0
+        text = self.tr("%n model(s)", "", count)
         self.opener.setText(f"{mark} {text}")
-        self.opener.setAccessibleName(f"{text}: {self._sentence}")
+        self.opener.setAccessibleName(f"{text}: {self.sentence.text()}")
 
     def _on_toggled(self, is_open: bool) -> None:  # noqa: FBT001
         self.models.setVisible(is_open)
@@ -72,11 +85,16 @@ class ReasonRow(QWidget):
 
 
 class VerdictSection(QWidget):
-    """One verdict: how many families and models, and each reason."""
+    """One verdict: how many models, and the reasons; the first few until all are asked for.
+
+    Rows are kept and given another reason: making one takes far longer than filling it.
+    """
 
     def __init__(self, verdict: Verdict, licenses: Mapping[str, License]) -> None:
         super().__init__()
-        self._verdict, self._licenses = verdict, licenses
+        self._licenses = licenses
+        self._groups: tuple[ReasonGroup, ...] = ()
+        self._rows: list[ReasonRow] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 6, 0, 0)
         column.setSpacing(4)
@@ -87,23 +105,53 @@ class VerdictSection(QWidget):
         head.addWidget(self.models)
         head.addStretch(1)
         column.addLayout(head)
-        self.reasons: KeyedRows[ReasonRow] = KeyedRows()
-        column.addWidget(self.reasons)
+        self._column = QVBoxLayout()
+        self._column.setSpacing(0)
+        column.addLayout(self._column)
+        self.more = LinkButton("", small=True)
+        self.more.setCheckable(True)
+        self.more.toggled.connect(self._on_more)
+        self.more.hide()
+        column.addWidget(self.more)
+
+    @property
+    def rows(self) -> tuple[ReasonRow, ...]:
+        """Those that are shown, from top to bottom."""
+        return tuple(row for row in self._rows if not row.isHidden())
 
     def show_groups(self, groups: tuple[ReasonGroup, ...], models: int) -> None:
         self.models.setText(self.tr("%n model(s)", "", models))
-        by_key = {group.reason: group for group in groups}
-
-        def make(key: Hashable) -> ReasonRow:
-            group = next(g for reason, g in by_key.items() if reason == key)
-            return ReasonRow(group, preview_sentence(group.reason, self._licenses))
-
-        self.reasons.set_keys(list(by_key), make)
-        for reason, group in by_key.items():
-            row = self.reasons.row(reason)
-            if row is not None:
-                row.show_group(group)
+        self._groups = groups
+        self._show_rows()
         self.setVisible(models > 0)
+
+    def _show_rows(self) -> None:
+        most = len(self._groups) if self.more.isChecked() else _FIRST_REASONS
+        shown = self._groups[:most]
+        kept = {row.reason: row for row in self.rows}
+        free = [row for row in self._rows if row.reason not in {g.reason for g in shown}]
+        for at, group in enumerate(shown):
+            row = kept.get(group.reason) or (free.pop() if free else self._make_row())
+            if self._column.indexOf(row) != at:
+                self._column.removeWidget(row)
+                self._column.insertWidget(at, row)
+            row.show_group(group, self._licenses)
+        for row in free:
+            row.hide()
+        left = len(self._groups) - _FIRST_REASONS
+        self.more.setVisible(left > 0)
+        hidden = self.tr("Show %n more reason(s)", "", max(0, left))
+        self.more.setText(self.tr("Show fewer") if self.more.isChecked() else hidden)
+        self.more.setAccessibleName(self.more.text())
+
+    def _make_row(self) -> ReasonRow:
+        row = ReasonRow()
+        self._rows.append(row)
+        self._column.addWidget(row)
+        return row
+
+    def _on_more(self) -> None:
+        self._show_rows()
 
 
 class MissingRow(QWidget):
@@ -160,6 +208,11 @@ class PreviewCard(Card):
         self.body.addWidget(self._missing)
         self._missing_title.hide()
         self.body.addWidget(Divider())
+        self._preview: PolicyPreview | None = None
+        self._waiting_sections: list[Verdict] = []
+        self._next = QTimer(self)
+        self._next.setSingleShot(True)
+        self._next.timeout.connect(self._show_next)
         self.sections: dict[Verdict, VerdictSection] = {}
         for verdict in WORST_FIRST:
             section = VerdictSection(verdict, licenses)
@@ -196,9 +249,18 @@ class PreviewCard(Card):
             note = f"{note} {also}"
         self.state.setText(note)
         self._show_missing(preview.waiting)
-        for verdict, section in self.sections.items():
-            groups = tuple(group for group in preview.groups if group.verdict is verdict)
-            section.show_groups(groups, preview.models[verdict])
+        self._waiting_sections = list(WORST_FIRST)
+        self._preview = preview
+        self._show_next()
+
+    def _show_next(self) -> None:
+        """One verdict at a time, so that typing never waits for all of them."""
+        if not self._waiting_sections or self._preview is None:
+            return
+        verdict = self._waiting_sections.pop(0)
+        groups = tuple(group for group in self._preview.groups if group.verdict is verdict)
+        self.sections[verdict].show_groups(groups, self._preview.models[verdict])
+        self._next.start(0)
 
     def _show_missing(self, waiting: Mapping[str, int]) -> None:
         names = sorted(waiting, key=lambda name: -waiting[name])
