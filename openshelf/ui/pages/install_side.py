@@ -121,8 +121,8 @@ class ConsentPanel(ScrollPage):
             "The publisher asks for a form on the Hub first, with your own account. Openshelf "
             "neither fills it in nor accepts anything for you."
         )
-        self.gate.show_message(text, NoticeLevel.WARNING)
         self.body.addWidget(self.gate)
+        self.gate.show_message(text, NoticeLevel.WARNING)
         address = TextLabel(breakable(self._offer.page_url), TextRole.CODE, "muted", wrap=True)
         address.setAccessibleName(self._offer.page_url)
         self.body.addWidget(address)
@@ -167,10 +167,10 @@ class ConsentPanel(ScrollPage):
         is_blocked = self._offer.decision.verdict is Verdict.BLOCKED
         if refusal:
             level = NoticeLevel.BAD if is_blocked else NoticeLevel.WARNING
-            column.addWidget(_notice(refusal, level))
+            self._add_notice(column, refusal, level)
         elif self._offer.decision.verdict is Verdict.NEEDS_REVIEW:
             text = self.tr("Nobody reviewed these terms yet. The record will say so.")
-            column.addWidget(_notice(text, NoticeLevel.WARNING))
+            self._add_notice(column, text, NoticeLevel.WARNING)
         if not refusal:
             column.addWidget(self.tick)
         if not refusal or self.asks_for_review:
@@ -190,6 +190,12 @@ class ConsentPanel(ScrollPage):
         if last is not None:
             kept = words("review_note_sheet" if self.asks_for_review else "acceptance_note")
             column.addWidget(TextLabel(kept, TextRole.TINY, "faint", wrap=True))
+
+    def _add_notice(self, column: QVBoxLayout, text: str, level: NoticeLevel) -> None:
+        # Put into its place first: shown without a parent it would be a window of its own.
+        notice = InlineNotice()
+        column.addWidget(notice)
+        notice.show_message(text, level)
 
     @property
     def _last_button(self) -> Button | None:
@@ -236,9 +242,3 @@ class ConsentPanel(ScrollPage):
         self.accept.clicked.connect(self.accepted)
         self.ask.clicked.connect(self.review_pressed)
         self.cancel.clicked.connect(self.cancelled)
-
-
-def _notice(text: str, level: NoticeLevel) -> InlineNotice:
-    notice = InlineNotice()
-    notice.show_message(text, level)
-    return notice
