@@ -171,6 +171,27 @@ def test_a_value_that_makes_no_sense_is_said_and_not_saved(
     assert draft.save_button.isEnabled()
 
 
+def test_the_keyboard_goes_down_the_form(
+    window: MainWindow, qtbot: QtBot, themed_app: QApplication
+) -> None:
+    draft = draft_of(window, qtbot)
+    window.resize(1360, 2400)
+    qtbot.wait(30)
+    first = draft.facts.rows["name"].field
+    assert first is not None
+    first.setFocus()
+    tops, names = [], []
+    while (focus := QApplication.focusWidget()) is not None and draft.form.isAncestorOf(focus):
+        tops.append(focus.mapTo(draft.form, focus.rect().center()).y())
+        names.append(focus.accessibleName())
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    assert tops == sorted(tops)
+    assert all(names)
+    for words in ("Is the use commercial?: Unknown", "Only licenses approved by OSI",
+                  "Delete chats after so many days"):  # fmt: skip
+        assert words in names
+
+
 def test_changes_can_be_undone(make_window: MakeWindow, saved: Services, qtbot: QtBot) -> None:
     draft = draft_of(make_window(saved), qtbot)
     answer(draft, qtbot, "commercial", "Unknown")

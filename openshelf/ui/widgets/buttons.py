@@ -194,8 +194,15 @@ class SegmentedControl(QFrame, Generic[V]):
         super().showEvent(event)
 
     def _on_toggled(self) -> None:
+        is_any_on = self._group.checkedButton() is not None
         for segment in self._group.buttons():
-            segment.setFont(font(TextRole.STRONG if segment.isChecked() else TextRole.BODY))
+            is_on = segment.isChecked()
+            segment.setFont(font(TextRole.STRONG if is_on else TextRole.BODY))
+            # Tab comes to the choice that is on; Qt sees to that only after a click.
+            takes_tab = is_on or not is_any_on
+            segment.setFocusPolicy(
+                Qt.FocusPolicy.StrongFocus if takes_tab else Qt.FocusPolicy.ClickFocus
+            )
 
     def _on_clicked(self, _: int) -> None:
         self.value_changed.emit(self.value)
