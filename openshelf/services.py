@@ -56,6 +56,7 @@ from openshelf.shelf.decisions import CatalogDecisions, commercial_use
 from openshelf.shelf.listing import Models
 from openshelf.shelf.parts import LocalVariant, ShelfParts
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
+from openshelf.shelf.prospects import Stock, StockKey
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, PoolTaskRunner, Report, TaskRunner, no_report
 
@@ -181,6 +182,7 @@ class _Wiring:
         self.tokens = TokenStore(paths.tokens_file, SystemKeychain())
         self.preview = cache(lambda: ShelfPreview(self.catalog(), self.licenses))
         self._context_length = context_length
+        self._last_stock: Stock | None = None
         self._client: HubClient | None = None
         self._client_lock = threading.Lock()
 
@@ -313,7 +315,15 @@ class _Wiring:
             local=local,
             commercial_use=lambda decision: commercial_use(decision, self.licenses),
         )
-        return build_shelf(machine, question, self.catalog(), parts)
+        return build_shelf(machine, question, self.catalog(), parts, self._stock(parts, question))
+
+    def _stock(self, parts: ShelfParts, question: ShelfQuestion) -> Stock:
+        """The last one is kept: what the window asks mostly differs in machine and filters."""
+        key = StockKey(question.request, parts.installed, parts.local)
+        kept = self._last_stock
+        if kept is None or kept.key != key:
+            self._last_stock = kept = Stock.of(self.catalog(), parts, question.request)
+        return kept
 
     def _client_under(self, gate: Gate) -> HubClient:
         """One client as long as the options stay what they are."""

@@ -29,6 +29,7 @@ class Plan:
     `context_length`, `batch` and `ubatch` are in tokens; `n_gpu_layers` counts the output layer as
     llama.cpp does (0 = all on the CPU); `devices` are the engine's names of the GPUs that they go
     to, empty for all it has; `tensor_split` has a share for each, empty for llama.cpp's own.
+    Without `use_extra_buffers` the CPU's weights stay as they are in the file.
     `needed_bytes` per pool (gpu id or "ram") is what the verdict reckoned with.
     """
 
@@ -45,6 +46,7 @@ class Plan:
     experts_on_cpu: int = 0
     n_threads: int | None = None
     use_mmap: bool = True
+    use_extra_buffers: bool = True
     needed_bytes: dict[str, int] = field(default_factory=dict)
 
 
@@ -166,8 +168,11 @@ class Device:
 
 @dataclass(frozen=True)
 class Devices(Event):
+    """`has_extra_buffers` is False where the CPU's rearranged weights do not work here."""
+
     engine_version: str
     devices: tuple[Device, ...]
+    has_extra_buffers: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openshelf.catalog.entries import CatalogModel, Family
+from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
 from openshelf.policy.verdict import Decision
@@ -93,6 +94,7 @@ class ShelfRow:
             "family": self.family.name,
             "publisher": self.family.publisher,
             "origin": self.family.origin,
+            "kind": self.family.kind,
             "recommended": self.recommended.as_json() if self.recommended else None,
             "nearest": self.nearest.as_json() if self.nearest else None,
             "alternatives": [variant.as_json() for variant in self.alternatives],
@@ -141,3 +143,9 @@ class ShelfQuestion:
     all_variants: bool = False
     use: str | None = None
     """`commercial`: only what its license is known to allow in business, with conditions or not."""
+
+    @property
+    def request(self) -> FitRequest:
+        return FitRequest(
+            context_length=self.context_length, kv_type_k=self.kv_type, kv_type_v=self.kv_type
+        )
