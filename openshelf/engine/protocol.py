@@ -168,8 +168,11 @@ class Device:
 
 @dataclass(frozen=True)
 class Devices(Event):
+    """`has_extra_buffers` is False where the CPU's rearranged weights do not work here."""
+
     engine_version: str
     devices: tuple[Device, ...]
+    has_extra_buffers: bool = True
 
 
 @dataclass(frozen=True)

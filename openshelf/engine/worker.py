@@ -156,7 +156,9 @@ class Worker:
         match request:
             case ListDevices():
                 devices, _ = self._llama()
-                return Devices(request.id, devices.version(), devices.list())
+                from openshelf.engine.worker_selftest import extra_buffers_work
+
+                return Devices(request.id, devices.version(), devices.list(), extra_buffers_work())
             case Load():
                 return self._load(request, stop)
             case DryRun():

@@ -127,7 +127,14 @@ class Question:
     def room(self) -> Room:
         """Where it may go."""
         machine = self.machine
-        return Room(budgets(machine), usable_gpus(machine), machine.cpu.features)
+        features = machine.cpu.features if self.has_extra_buffers else ()
+        return Room(budgets(machine), usable_gpus(machine), features)
+
+    @property
+    def has_extra_buffers(self) -> bool:
+        """Whether the engine can rearrange weights for this CPU, as far as it was asked."""
+        engine = self.machine.engine
+        return engine is None or engine.has_extra_buffers
 
     @functools.cached_property
     def effective(self) -> tuple[FitRequest, tuple[Reason, ...]]:
@@ -286,6 +293,7 @@ def plan_of(placed: Placed, n_threads: int, question: Question) -> Plan:
         experts_on_cpu=request.experts_on_cpu,
         n_threads=n_threads,
         use_mmap=True,
-        use_extra_buffers=can_rearrange(question.shape, room.cpu_features),
+        use_extra_buffers=question.has_extra_buffers
+        and can_rearrange(question.shape, room.cpu_features),
         needed_bytes={pool: size for pool, size in placed.needed.items() if size},
     )

@@ -81,6 +81,7 @@ class Offers:
             target.text, license, repo=repo.id, commit=repo.commit, files=files,
             quant=variant.quant, source="hub", left_bytes=max(0, variant.size_bytes - there),
             resumed_from_bytes=there, gated=repo.gated, is_main=target.revision is None,
+            page_url=f"{client.options.endpoint}/{repo.id}",
         )  # fmt: skip
         return self._with_installed(offer)
 

@@ -73,14 +73,16 @@ def _asked(decision: Decision, policy: Policy, licenses: Mapping[str, License]) 
     facts, rules = policy.organization, policy.rules
     entries = [licenses[id_] for id_ in decision.license.effective if id_ in licenses]
     asked: dict[str, str] = {}
-    if facts.commercial:
+    if facts.commercial and all(_is_clear(entry) for entry in entries):
         asked["commercial"] = ""
-    if any(line.effect != "display_required" for entry in entries for line in entry.thresholds):
+    lines = [line for entry in entries for line in entry.thresholds]
+    is_sure = not any(entry.is_unsure("thresholds") for entry in entries)
+    if is_sure and any(line.effect != "display_required" for line in lines):
         asked["scale"] = ""
     multimodal = decision.license.multimodal
     if any(r.applies_to == "all" or multimodal for entry in entries for r in entry.regions):
         asked["region"] = facts.domicile or ""
-    if facts.trains_on_outputs:
+    if facts.trains_on_outputs and not any(entry.is_unsure("outputs") for entry in entries):
         asked["outputs"] = ""
     asked |= {
         name: ""
@@ -92,6 +94,12 @@ def _asked(decision: Decision, policy: Policy, licenses: Mapping[str, License]) 
     if rules.deny_vendor_regions:
         asked["deny_vendor_regions"] = ", ".join(decision.license.vendor_regions)
     return asked
+
+
+def _is_clear(entry: License) -> bool:
+    """Whether the license says about commercial use what could be confirmed."""
+    known = entry.commercial_use.value in ("yes", "conditional", "no")
+    return known and not entry.is_unsure("commercial_use")
 
 
 def _check_of(reason: PolicyReason) -> str:

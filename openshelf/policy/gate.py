@@ -113,6 +113,8 @@ class Gate:
         record covers them, nor the same files of another commit under the same texts. What counts
         is today's policy, not the one of `decision`.
         """
+        # Taken first: where another policy is adopted meanwhile, the slip is stale, not wrong.
+        policy_sha256 = self.policy.sha256
         today = self.check(decision, target=target)
         record_id = self._record_of(today, repo, commit, files) if files else None
         if record_id is None:
@@ -123,7 +125,7 @@ class Gate:
             files=files,
             verdict=today.verdict,
             record_id=record_id,
-            policy_sha256=self.policy.sha256,
+            policy_sha256=policy_sha256,
         )
 
     def _record_of(

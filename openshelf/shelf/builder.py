@@ -20,7 +20,14 @@ from openshelf.reasons import Reason
 from openshelf.shelf.filters import keeps_family, keeps_model
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock, prospects_for
-from openshelf.shelf.ranking import Bench, missing_model, rank_all, ranked_variant, variant_of
+from openshelf.shelf.ranking import (
+    Bench,
+    missing_model,
+    no_chat_model,
+    rank_all,
+    ranked_variant,
+    variant_of,
+)
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
 from openshelf.shelf.variants import local_variant
 
@@ -72,15 +79,18 @@ def _row_order(row: ShelfRow) -> tuple[object, ...]:
 
 
 def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -> ShelfRow:
-    prospects = bench.stock.of_models(models)
+    chats = tuple(model for model in models if model.is_for_chat)
+    if not chats:
+        return ShelfRow(family, None, None, note=no_chat_model(models))
+    prospects = bench.stock.of_models(chats)
     if not prospects:
-        left = dataclasses.replace(family, models=models)
+        left = dataclasses.replace(family, models=chats)
         return ShelfRow(family, None, None, note=missing_model(left))
     if bench.question.all_variants:
         first, *others = rank_all(prospects, bench)
     else:
         first = _best(prospects, bench)
-        others = _best_of_other_models(first, models, bench)
+        others = _best_of_other_models(first, chats, bench)
     alternatives = tuple(ranked_variant(other, bench) for other in others)
     if first.candidate.fit.verdict.fits:
         also = _also_runs(first, others)

@@ -21,7 +21,8 @@ from openshelf.errors import OpenshelfError
 from openshelf.reasons import Reason
 
 _TABLES = (
-    "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "command_line", "evidence",
+    "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "answers",
+    "command_line", "evidence",
 )  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from openshelf.shelf.builds import ModelListing
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.models.model_check import PAUSE_MILLISECONDS
 from openshelf.ui.pages.model import ModelPage
-from openshelf.ui.pages.model_header import ModelTab
 from openshelf.ui.places import Place
 from tests.fakes.example_data import example_machine, plain_machine
 from tests.fakes.example_models import expected_listing, hostile_listing
@@ -92,12 +91,6 @@ def _open_loading(window: MainWindow, services: Services) -> None:
     page._stack.setCurrentWidget(page._loading)
 
 
-def _open_obligations(window: MainWindow, services: Services) -> None:
-    page = _open_model(window, services)
-    page.header.tabs.choose(ModelTab.OBLIGATIONS)
-    page._on_tab(ModelTab.OBLIGATIONS)
-
-
 def _same(services: Services) -> Services:
     return services
 
@@ -122,7 +115,6 @@ MODEL_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("model-plain", _open_plain, _same),
     ("model-what-if", _open_what_if, _same),
     ("model-loading", _open_loading, _same),
-    ("model-obligations", _open_obligations, _same),
     ("model-hub-silent", _open, _with(found=expected_listing())),
     ("model-hostile", _open, _with(found=hostile_listing())),
     ("model-no-builds", _open, _with(found=_no_builds())),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -13,11 +14,14 @@ from pytestqt.qtbot import QtBot
 from openshelf.hardware.facts import Machine
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
+from openshelf.ui.pages.model import ModelPage
+from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
 from openshelf.ui.translation import install_translators
 from tests.fakes.example_data import example_machine
-from tests.fakes.services import fake_services
+from tests.fakes.example_models import FakeModels
+from tests.fakes.services import FakeInstaller, fake_services
 
 HERE = Path(__file__).parent
 
@@ -79,3 +83,33 @@ def make_window(
 @pytest.fixture
 def window(make_window: Callable[[Services], MainWindow], services: Services) -> MainWindow:
     return make_window(services)
+
+
+@pytest.fixture
+def installer() -> FakeInstaller:
+    return FakeInstaller()
+
+
+@pytest.fixture
+def models() -> FakeModels:
+    return FakeModels()
+
+
+@pytest.fixture
+def open_page(
+    tmp_path: Path,
+    make_window: Callable[..., MainWindow],
+    installer: FakeInstaller,
+    models: FakeModels,
+    qtbot: QtBot,
+) -> Callable[..., ModelPage]:
+    def make(**changes: Any) -> ModelPage:
+        changes = {"models": models, "installer": installer, **changes}
+        window = make_window(fake_services(tmp_path, changes=changes))
+        window.open_model("Qwen3-14B")
+        page = window.page(Place.MODEL)
+        assert isinstance(page, ModelPage)
+        qtbot.waitUntil(lambda: page.variants.chosen_row is not None)
+        return page
+
+    return make

@@ -20,7 +20,6 @@ from openshelf.ui.models.context_lengths import context_steps
 from openshelf.ui.models.model_table import BuildColumn
 from openshelf.ui.models.model_words import count_words, plain
 from openshelf.ui.pages.model import ModelPage
-from openshelf.ui.pages.model_header import ModelTab
 from openshelf.ui.pages.shelf import ShelfPage
 from openshelf.ui.places import Place
 from openshelf.ui.widgets import LinkButton, TextLabel
@@ -212,20 +211,6 @@ def test_the_page_without_a_model_leads_to_the_shelf(window: MainWindow) -> None
     assert page.empty.button is not None
     page.empty.button.click()
     assert window._stack.currentWidget() is window.page(Place.SHELF)
-
-
-def test_obligations_are_those_of_the_install_sheet(
-    open_model: Callable[[], ModelPage], models: FakeModels, qtbot: QtBot
-) -> None:
-    page = open_model()
-    page.header.tabs._group.button(1).click()
-    assert page.obligations.isVisible()
-    assert "Give every recipient a copy of the license text. §4(a)" in _texts(page)
-    page.header.tabs.choose(ModelTab.VARIANTS)
-    models.found = replace(models.found, decision=None, model=None, family=None)
-    page.show_model("someone/else")
-    qtbot.waitUntil(lambda: page.variants.isVisible())
-    assert not page.header.tabs.isVisible()
 
 
 def test_what_is_installed_can_be_chatted_with(

@@ -98,6 +98,13 @@ def plain(text: str) -> str:
     return "".join(mark for mark in text if unicodedata.category(mark) not in ("Cc", "Cf"))
 
 
+def breakable(text: str) -> str:
+    """With places at which a long hash, path or address may go on in the next line."""
+    return " ".join(
+        "\u200b".join(word[at : at + 16] for at in range(0, len(word), 16)) for word in text.split()
+    )
+
+
 def plain_tooltip(text: str) -> str:
     """Qt takes what looks like HTML for HTML in a tooltip, whoever wrote it."""
     if "<" not in text and "&" not in text:

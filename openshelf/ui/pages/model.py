@@ -13,6 +13,8 @@ from openshelf.errors import OpenshelfError
 from openshelf.hardware.facts import Machine
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.license import License
+from openshelf.policy.store import PolicyState
+from openshelf.policy.verdict import Decision
 from openshelf.services import Services
 from openshelf.shelf.builds import ModelListing
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
@@ -20,8 +22,8 @@ from openshelf.ui.models.hardware_facts import read_profiles
 from openshelf.ui.models.machine_facts import decides_alike, without_our_model
 from openshelf.ui.models.model_lookup import Looked, look_up, with_installed
 from openshelf.ui.pages.model_header import ModelHeader, ModelTab
-from openshelf.ui.pages.model_obligations import ObligationsPanel
 from openshelf.ui.pages.model_states import LoadingPanel
+from openshelf.ui.pages.model_tabs import FactTabs
 from openshelf.ui.pages.model_variants import VariantsPanel
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
@@ -38,6 +40,7 @@ class ModelPage(Page):
         self._services, self._bridge = services, bridge
         self._text = ""
         self._number = 0
+        self._is_stale = False
         self._task: Task | None = None
         self._machine: Machine | None = None
         self._listing: ModelListing | None = None
@@ -57,11 +60,11 @@ class ModelPage(Page):
         column.setSpacing(0)
         self.header = ModelHeader()
         self.variants = VariantsPanel(self._services, self._bridge)
-        self.obligations = ObligationsPanel()
+        self.tabs = FactTabs(self._services, self._bridge)
         self._loading = LoadingPanel()
         self.empty = EmptyState("", "", self.tr("Try again"))
         self._stack = QStackedWidget()
-        for part in (self._loading, self.variants, self.obligations, self.empty):
+        for part in (self._loading, self.variants, self.tabs, self.empty):
             self._stack.addWidget(part)
         column.addWidget(self.header)
         column.addWidget(self._stack, 1)
@@ -70,12 +73,14 @@ class ModelPage(Page):
     def _connect(self) -> None:
         self.header.back_pressed.connect(self._on_back)
         self.header.tab_changed.connect(self._on_tab)
+        self.tabs.license_found.connect(self._on_license_found)
         self.header.size_chosen.connect(self.show_model)
         self.variants.install_pressed.connect(self.install_requested)
         self.variants.chat_pressed.connect(self.chat_requested)
         self.variants.retry_pressed.connect(self._look_up)
         self.empty.acted.connect(self._look_up)
         self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+        self._bridge.listen(self._services.policies.announcer, self._on_policy_changed)
         for keys in (Qt.Key.Key_Escape, Qt.Modifier.ALT | Qt.Key.Key_Left):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -83,11 +88,12 @@ class ModelPage(Page):
 
     @override
     def show_model(self, text: str) -> None:
-        if text == self._text and self._listing is not None:
+        if text == self._text and self._listing is not None and not self._is_stale:
             return
         self._text = text
         self.header.show_waiting(text)
         self.variants.clear()
+        self.tabs.clear()
         self._look_up()
 
     @override
@@ -95,12 +101,16 @@ class ModelPage(Page):
         if not self._has_profiles:
             self._has_profiles = True
             self._bridge.submit("profiles", read_profiles, on_outcome=self._on_profiles)
+        if self._is_stale and self._text:
+            self._look_up()
         self.variants.try_again()
 
     @override
     def focus_content(self) -> None:
         if self._stack.currentWidget() is self.variants:
             self.variants.table.setFocus()
+        elif self._stack.currentWidget() is self.tabs:
+            self.tabs.focus_content()
         else:
             self.header.back.setFocus()
 
@@ -118,6 +128,7 @@ class ModelPage(Page):
         if self._task is not None:
             self._task.cancel()
         self._number += 1
+        self._is_stale = False
         self._listing = None
         self._stack.setCurrentWidget(self._loading)
         work = look_up(self._services, self._text, self._number)
@@ -134,25 +145,32 @@ class ModelPage(Page):
             return
         self._listing, self._licenses = looked.listing, looked.licenses
         self.header.show_listing(looked.listing, looked.licenses)
-        if not looked.listing.builds:
-            self._show_no_builds(looked.listing)
-            return
-        self.variants.show_listing(looked.listing)
         self.header.tabs.choose(ModelTab.VARIANTS)
+        self.tabs.clear()
+        self.tabs.show_listing(looked.listing, looked.licenses)
+        if looked.listing.builds:
+            self.variants.show_listing(looked.listing)
         self._show(ModelTab.VARIANTS)
         if self.isVisible():
             self.focus_content()
 
     def _show(self, tab: ModelTab) -> None:
-        decision = self._listing.decision if self._listing is not None else None
-        if tab is ModelTab.OBLIGATIONS and decision is not None:
-            self.obligations.show_decision(decision, self._licenses)
-            self._stack.setCurrentWidget(self.obligations)
-        else:
+        if self._listing is None:
+            return
+        if tab is not ModelTab.VARIANTS:
+            self._stack.setCurrentWidget(self.tabs)
+            self.tabs.show_tab(tab, self.variants.chosen_row, self.variants.reckoned)
+        elif self._listing.builds:
             self._stack.setCurrentWidget(self.variants)
+        else:
+            self._show_no_builds(self._listing)
 
     def _on_tab(self, tab: ModelTab) -> None:
         self._show(tab)
+
+    def _on_license_found(self, decision: Decision) -> None:
+        if self._listing is not None:
+            self.header.show_listing(self._listing, self._licenses, decision)
 
     def _on_back(self) -> None:
         self.place_requested.emit(Place.SHELF)
@@ -160,6 +178,11 @@ class ModelPage(Page):
     def _on_profiles(self, outcome: Outcome[tuple[Machine, ...]]) -> None:
         if isinstance(outcome, Succeeded):
             self.variants.controls.machine.chooser.set_machines(outcome.value)
+
+    def _on_policy_changed(self, state: PolicyState) -> None:
+        """Its verdicts are those of another policy: looked up again when somebody looks."""
+        self._is_stale = self._listing is not None
+        self.tabs.obligations.set_policy(state.policy)
 
     def _on_library_changed(self, installed: tuple[InstalledModel, ...]) -> None:
         if self._listing is not None:

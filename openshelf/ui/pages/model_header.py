@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication, QDate, QLocale, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from openshelf.licenses.license import License
+from openshelf.policy.verdict import Decision
 from openshelf.shelf.builds import ModelListing
 from openshelf.ui.models.model_words import plain
 from openshelf.ui.models.shelf_words import language_words, license_chip
@@ -30,6 +31,7 @@ from openshelf.units import format_tokens
 class ModelTab(enum.StrEnum):
     VARIANTS = "variants"
     OBLIGATIONS = "obligations"
+    QUESTIONS = "questions"
 
 
 class ModelHeader(QFrame):
@@ -62,6 +64,7 @@ class ModelHeader(QFrame):
         tabs = [
             (ModelTab.VARIANTS, self.tr("Variants")),
             (ModelTab.OBLIGATIONS, self.tr("Obligations")),
+            (ModelTab.QUESTIONS, self.tr("Four questions")),
         ]
         self.tabs: SegmentedControl[ModelTab] = SegmentedControl(
             self.tr("Show"), tabs, ModelTab.VARIANTS
@@ -78,18 +81,25 @@ class ModelHeader(QFrame):
         self.tabs.hide()
         self.sizes.hide()
 
-    def show_listing(self, listing: ModelListing, licenses: Mapping[str, License]) -> None:
+    def show_listing(
+        self,
+        listing: ModelListing,
+        licenses: Mapping[str, License],
+        decision: Decision | None = None,
+    ) -> None:
+        """`decision` is the Hub's word on the license; without one the catalog's stands."""
         self.title.setText(plain(listing.name))
         family = listing.family.name if listing.family is not None else ""
         self._family.setText(f"›  {family}" if family else "")
         chips = [Chip(text) for text in fact_words(listing)]
-        if listing.decision is not None:
-            license_words = license_chip(listing.decision, licenses)
+        decision = decision or listing.decision
+        if decision is not None:
+            license_words = license_chip(decision, licenses)
             chips.insert(0, Chip(license_words.text, license_words.kind))
-        elif listing.model is None:
+        if listing.model is None:
             chips.append(Chip(self.tr("not in the catalog"), ChipKind.WARNING))
         self._set_chips(chips)
-        self.tabs.setVisible(listing.decision is not None)
+        self.tabs.show()
         self._show_sizes(listing)
 
     def _show_sizes(self, listing: ModelListing) -> None:
@@ -130,7 +140,7 @@ def fact_words(listing: ModelListing) -> list[str]:
     facts = [_size_words(listing)]
     if listing.context_length is not None:
         facts.append(_tr("{length} context").format(length=format_tokens(listing.context_length)))
-    if model is not None and model.languages.count is not None:
+    if model is not None and (model.languages.count or model.languages.codes):
         facts.append(language_words(model.languages))
     if model is not None:
         facts.append(" · ".join([*model.capabilities, *model.modalities[1:]]))

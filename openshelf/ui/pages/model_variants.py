@@ -135,12 +135,20 @@ class VariantsPanel(ScrollPage):
         self._check.stop()
 
     @property
-    def _reckoned(self) -> Machine | None:
+    def chosen_row(self) -> BuildRow | None:
+        """The build that is marked in the table, on the machine that figures are for."""
+        chosen, answer = self.table.chosen, self._answer
+        if chosen is None or answer is None:
+            return None
+        return self._with_remedies(chosen, answer).row
+
+    @property
+    def reckoned(self) -> Machine | None:
         """The machine that figures are for."""
         return self.controls.choices.machine or self._machine
 
     def _ask(self) -> None:
-        machine, listing = self._reckoned, self._listing
+        machine, listing = self.reckoned, self._listing
         if machine is None or listing is None:
             return
         prefer = self._services.settings.current.prefer
@@ -148,7 +156,7 @@ class VariantsPanel(ScrollPage):
         self._fits.ask(FitQuestion(self._subject, listing, machine, request, prefer))
 
     def _on_choices(self, choices: ModelChoices) -> None:
-        if self._answer is not None and self._answer.question.machine is not self._reckoned:
+        if self._answer is not None and self._answer.question.machine is not self.reckoned:
             self._subject += 1
         self._ask()
 
