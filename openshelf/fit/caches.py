@@ -211,7 +211,8 @@ def recurrent_layers(header: Header, n_layers: int) -> tuple[bool, ...]:
     if architecture in INTERVAL_RECURRENT:
         flags = header.get("attention.recurrent_layers")
         if isinstance(flags, tuple):
-            return tuple(bool(flag) for flag in flags[:n_layers])
+            given = tuple(bool(flag) for flag in flags[:n_layers])
+            return given + (False,) * (n_layers - len(given))
         interval = number(header, "full_attention_interval", _DEFAULT_INTERVAL) or 1
         return tuple((layer + 1) % interval != 0 for layer in range(n_layers))
     if architecture in ZERO_HEADS_RECURRENT:
