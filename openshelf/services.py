@@ -25,6 +25,7 @@ from openshelf.fit.memory import FitRequest
 from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
 from openshelf.hardware.overrides import with_overrides, without_overrides
+from openshelf.hub.cards import Cards, ModelCard
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.hub.tokens import TokenStore
@@ -103,6 +104,8 @@ class Services:
     engine_facts: Callable[[Machine], Machine]
     """The same machine with what the engine can use; starts the worker, never raises."""
     catalog: Callable[[], Catalog]
+    read_card: Callable[[str, str, CancelToken], ModelCard]
+    """The model card of a repository at a commit ("" for the newest); hub/cards.py."""
     shelf: Callable[[Machine, ShelfQuestion], Shelf]
     gate: Gate
     check_update: Callable[[InstalledModel, CancelToken, Report], UpdateReport]
@@ -229,6 +232,7 @@ class _Wiring:
             detect_machine=self._detect,
             engine_facts=self._engine_facts,
             catalog=self.catalog,
+            read_card=Cards(client, self.paths.cache / "cards").card,
             shelf=partial(self._shelf, decisions),
             gate=gate,
             check_update=installer.check_update,

@@ -92,8 +92,19 @@ class HubClient:
         self._remember(repo_id, repo)
         return repo
 
-    def read_text(self, repo_id: str, commit: str, path: str, max_bytes: int) -> str:
-        """The first `max_bytes` of a small file. Raises NotFound, GatedModel."""
+    def read_text(
+        self,
+        repo_id: str,
+        commit: str,
+        path: str,
+        max_bytes: int,
+        *,
+        purpose: str = "license text",
+    ) -> str:
+        """The first `max_bytes` of a small file; `purpose` is for the log of what went out.
+
+        Raises NotFound, GatedModel.
+        """
         check_repo_id(repo_id)
         check_path(path)
 
@@ -114,7 +125,7 @@ class HubClient:
             return answer.content.decode("utf-8", "replace")
 
         return call_library(
-            self._route, "license text", ask, repo=f"{repo_id}/{path}", max_bytes=max_bytes
+            self._route, purpose, ask, repo=f"{repo_id}/{path}", max_bytes=max_bytes
         )
 
     def locate(self, file: DownloadFile) -> FileLocation:

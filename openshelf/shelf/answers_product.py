@@ -22,6 +22,7 @@ def product_answers(evidence: Evidence) -> tuple[Answer, ...]:
         _speed(evidence),
         _quality(evidence),
         _of_catalog(evidence, "openness", _openness),
+        *_tradeoffs(evidence),
         unknown("own_tasks", Reason("answer_own_tasks")),
     )
 
@@ -100,3 +101,18 @@ def _quality(evidence: Evidence) -> Answer:
     data = {"kept": build.quality.kept, "quant": build.quant or build.name}
     source = Reason("source_quality", {"basis": build.quality.basis})
     return Answer("quality", (Reason("answer_quality", data),), source, Mark.EXPECTED)
+
+
+def _tradeoffs(evidence: Evidence) -> tuple[Answer, ...]:
+    """The family's row of the trade-off table; opinions are marked as such."""
+    row = evidence.listing.family.tradeoffs if evidence.listing.family is not None else None
+    if row is None:
+        return ()
+    source = Reason("source_tradeoffs", {"source": row.source})
+    answers = []
+    for name in ("license", "strength", "weakness"):
+        mark = Mark.UNVERIFIED if name in row.unverified else Mark.KNOWN
+        mark = Mark.JUDGEMENT if name in row.judgement else mark
+        says = Reason("answer_tradeoff", {"text": getattr(row, name)})
+        answers.append(Answer(f"tradeoff_{name}", (says,), source, mark))
+    return tuple(answers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from openshelf.catalog.entries import Catalog
@@ -14,6 +15,7 @@ from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
 from openshelf.policy.rules import decide
 from openshelf.policy.verdict import Decision, PolicyReason
+from openshelf.policy.waiving import apply_waivers
 from openshelf.shelf.decisions import CatalogDecisions
 
 FINEST_FIRST = (
@@ -81,11 +83,16 @@ class ShelfPreview:
 
     def under(self, policy: Policy) -> PolicyPreview:
         """Pure, a few milliseconds for the whole catalog."""
-        judged = [
-            PreviewModel(family, name, decide(license, self._licenses, policy, what_if=True))
+        return summarize(
+            PreviewModel(family, name, self._decide(license, policy))
             for family, name, license in self._models
-        ]
-        return summarize(judged)
+        )
+
+    def _decide(self, license: EffectiveLicense, policy: Policy) -> Decision:
+        """With the waivers of the policy itself; those of the log belong to this machine."""
+        found = decide(license, self._licenses, policy, what_if=True)
+        waivers = policy.rules.waivers
+        return apply_waivers(found, waivers, datetime.now(UTC).date()) if waivers else found
 
 
 def summarize(judged: Iterable[PreviewModel]) -> PolicyPreview:

@@ -25,15 +25,7 @@ def reason_sentences(reasons: Sequence[Reason]) -> str:
 
 def error_text(error: BaseException) -> str:
     """What happened, why, what to do; the wording of `wording.error_sentence`, translated."""
-    if not isinstance(error, OpenshelfError):
-        template = QCoreApplication.translate(_CONTEXT, wording.TEMPLATES["unexpected"])
-        return wording.fill(template, {"name": type(error).__name__})
-    data = error.data()
-    for code in (f"{error.kind}.{data.get('why')}", error.kind):
-        if code in wording.TEMPLATES:
-            template = QCoreApplication.translate(_CONTEXT, wording.TEMPLATES[code])
-            return wording.fill(template, data)
-    return wording.error_sentence(error)
+    return reason_sentence(wording.reason_of(error))
 
 
 def error_details(error: BaseException) -> str:

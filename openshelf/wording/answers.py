@@ -54,6 +54,9 @@ _TOPICS = {
     "topic_speed": "Speed",
     "topic_quality": "Quality kept",
     "topic_openness": "Openness",
+    "topic_tradeoff_license": "License reality",
+    "topic_tradeoff_strength": "Strength",
+    "topic_tradeoff_weakness": "Weakness",
     "topic_own_tasks": "Your own work",
     "topic_branding": "Branding",
     "topic_redistribution": "Passing it on",
@@ -160,6 +163,7 @@ _PRODUCT = {
     "answer_speed": "{low:.1f} to {high:.1f} tok/s",
     "answer_quality": "{quant} makes the same choice as the unquantized model on about {kept:percent} of tokens.",
     "answer_quality_unmeasured": "Nobody measured this quantization in a comparable way.",
+    "answer_tradeoff": "{text}",
     "answer_own_tasks": "Nothing is measured for it. Try your own prompts in a chat.",
 }
 
@@ -187,6 +191,7 @@ _SOURCES = {
     "source_measured_here": "Measured here, in answers of this very file",
     "source_learned": "Estimated from what other models reached here",
     "source_bandwidth": "Estimated from the usual bandwidth of such a machine",
+    "source_tradeoffs": "Catalog: {source}",
     "source_quality": "Measured on {basis}, carried over by bits per weight",
 }
 

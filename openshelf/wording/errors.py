@@ -22,6 +22,7 @@ TEMPLATES: dict[str, str] = {
     "ClearanceRefused.wrong_file": "The file of {target} is not the one whose terms were accepted.",
     "GatedModel": "The publisher of {repo} asks for a form on the Hub first: open {url}.",
     "NotFound": "There is no {what} called {name}.",
+    "NotFound.card": "{name} has no model card (README.md).",
     "NotFound.id": "Nothing that is installed is called {name}; `openshelf list` shows what is.",
     "NotFound.id.candidates": "Several installed models match {name}: {candidates:list}. Write more of the id.",
     "NotFound.variant": "{name} holds no GGUF file that can be loaded.",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from openshelf.catalog.entries import CatalogModel, CatalogShape, Family, Languages
+from openshelf.catalog.entries import (
+    CatalogModel,
+    CatalogShape,
+    Family,
+    Languages,
+    Openness,
+    Tradeoffs,
+)
 from openshelf.catalog.packagers import Packager
 from openshelf.errors import OpenshelfError
 from openshelf.fit.expected import shape_from_catalog
@@ -22,6 +29,11 @@ PARAMETERS = 14_770_000_000
 SHAPE = CatalogShape(
     "qwen3", 40, 5120, 40, 8, 128, 151_936, context_length=40_960, n_ff=17_408,
     tied_embeddings=False, is_complete=True,
+)  # fmt: skip
+TRADEOFFS = Tradeoffs(
+    "Weights; training data not disclosed", "Apache-2.0",
+    "Breadth of sizes, thinking can be switched", "40k tokens of context without YaRN", "119",
+    "trade-off matrix of 2026-11-23", ("strength", "weakness"), ("openness", "license"),
 )  # fmt: skip
 _QWEN = Packager("Qwen", "Qwen", 90, False, ())
 _BARTOWSKI = Packager("bartowski", "bartowski", 80, True, ())
@@ -45,6 +57,8 @@ def example_model() -> CatalogModel:
         parameters=14_800_000_000, active_parameters=None, weights_count=PARAMETERS,
         license="apache-2.0", languages=Languages(119, ("en", "de")), modalities=("text",),
         capabilities=("reasoning", "tools"), release_date="2025-05-01", label="14B",
+        openness=Openness(True, "not disclosed", "inference/config only"),
+        unverified=("openness", "capabilities", "origin"),
     )  # fmt: skip
 
 
@@ -65,7 +79,9 @@ def example_build(
 
 def example_listing() -> ModelListing:
     model = example_model()
-    family = Family("qwen3", "Qwen3", "Alibaba", "CN", (model,))
+    family = Family(
+        "qwen3", "Qwen3", "Alibaba", "CN", (model,), reviewed="2026-11-23", tradeoffs=TRADEOFFS
+    )
     builds = in_order([example_build(*sample) for sample in _SAMPLES])
     return ModelListing(
         "Qwen3-14B", family, model, builds, example_decision(Verdict.ALLOWED, "apache-2.0")

@@ -35,6 +35,7 @@ from openshelf.settings import Settings, check_settings
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
+from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
     COMMIT,
     LICENSES,
@@ -349,6 +350,7 @@ def fake_services(
         detect_machine=lambda cancel, report: found,
         engine_facts=lambda known: known,
         catalog=example_catalog,
+        read_card=FakeCards().card,
         shelf=example_shelf,
         gate=Gate(LICENSES, Policy(), FakeRecords()),
         check_update=_no_update,

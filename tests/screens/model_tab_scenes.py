@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QApplication
 
-from openshelf.errors import NetworkFailure, Offline
+from openshelf.errors import NetworkFailure, NotFound, Offline
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Organization, Policy
@@ -16,6 +16,7 @@ from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.model import ModelPage
 from openshelf.ui.pages.model_header import ModelTab
 from openshelf.ui.places import Place
+from tests.fakes.example_cards import EXAMPLE_CARD, HOSTILE_CARD, FakeCards
 from tests.fakes.example_data import LICENSES, example_machine, example_offer
 from tests.fakes.example_models import FakeModels, example_listing
 from tests.fakes.services import FakeInstaller, FakeRecords
@@ -41,6 +42,15 @@ def _open(tab: ModelTab) -> Act:
         _settle()
 
     return act
+
+
+def _open_link(window: MainWindow, services: Services) -> None:
+    """A link of the card was pressed."""
+    _open(ModelTab.CARD)(window, services)
+    page = window.page(Place.MODEL)
+    assert isinstance(page, ModelPage)
+    page.tabs.card.view.link_pressed.emit("javascript:alert(1)")
+    _settle()
 
 
 def _offered(verdict: Verdict, *licenses: str, policy: Policy | None = None) -> Prepare:
@@ -74,6 +84,15 @@ def _failing(error: Exception) -> Prepare:
     return prepare
 
 
+def _card(text: str = EXAMPLE_CARD, error: Exception | None = None, **changes: object) -> Prepare:
+    def prepare(services: Services) -> Services:
+        cards = FakeCards(text, **changes)
+        cards.error = error  # type: ignore[assignment]
+        return replace(services, read_card=cards.card)
+
+    return prepare
+
+
 _TEAM = Policy(organization=Organization(name="Example GmbH"), name="Example policy", sha256="ab")
 _ALLOWED = _offered(Verdict.ALLOWED, "apache-2.0")
 _DUTIES = _offered(Verdict.ALLOWED_WITH_OBLIGATIONS, "llama3.2")
@@ -82,6 +101,8 @@ _BLOCKED = _offered(Verdict.BLOCKED, "llama3.2", policy=_TEAM)
 _UNKNOWN = _offered(Verdict.NEEDS_REVIEW, "unknown")
 _OFFLINE = _failing(Offline("huggingface.co"))
 _SILENT = _failing(NetworkFailure("huggingface.co", "timeout"))
+
+_KEPT = _card("# Short", is_kept=True, is_cut=True, total_bytes=10_000_000)
 
 MODEL_TAB_SCENES: tuple[tuple[str, Act, Prepare], ...] = (
     ("model-obligations", _open(ModelTab.OBLIGATIONS), _ALLOWED),
@@ -96,4 +117,9 @@ MODEL_TAB_SCENES: tuple[tuple[str, Act, Prepare], ...] = (
     ("model-questions-review", _open(ModelTab.QUESTIONS), _REVIEW),
     ("model-questions-offline", _open(ModelTab.QUESTIONS), _OFFLINE),
     ("model-questions-stranger", _open(ModelTab.QUESTIONS), _stranger(_UNKNOWN)),
+    ("model-card", _open(ModelTab.CARD), _card()),
+    ("model-card-hostile", _open_link, _card(HOSTILE_CARD)),
+    ("model-card-kept", _open(ModelTab.CARD), _KEPT),
+    ("model-card-offline", _open(ModelTab.CARD), _card(error=Offline("huggingface.co"))),
+    ("model-card-none", _open(ModelTab.CARD), _card(error=NotFound("card", "a/b"))),
 )

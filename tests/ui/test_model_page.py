@@ -107,13 +107,33 @@ def test_the_head_tells_what_is_known(open_page: Open, models: FakeModels) -> No
     page = open_page()
     chips = [chip.words for chip in page.header.findChildren(Chip)]
     assert chips == [
-        "apache-2.0", "14.8B parameters", "40K context", "119 languages", "reasoning · tools",
-        "Alibaba · CN", "May 2025",
+        "apache-2.0", "14.8B parameters", "40K context", "119 languages", "text only",
+        "reasoning · tools ?", "Alibaba · CN ?", "open weights ?", "May 2025",
     ]  # fmt: skip
+    names = {chip.words: chip for chip in page.header.findChildren(Chip)}
+    assert names["Alibaba · CN ?"].accessibleName() == "Alibaba · CN, not verified"
+    assert "nobody checked" in names["Alibaba · CN ?"].toolTip()
+    assert "Training data: not disclosed" in names["open weights ?"].toolTip()
+    assert "? not verified" in _texts(page)
     models.found = replace(models.found, family=None, model=None, decision=None)
     page.show_model("someone/else")
     chips = [chip.words for chip in page.header.findChildren(Chip) if chip.isVisible()]
     assert "apache-2.0" not in chips
+
+
+def test_trade_offs_say_what_is_an_opinion(open_page: Open) -> None:
+    page = open_page()
+    text = _texts(page)
+    for words in (
+        "Strength · judgement", "Breadth of sizes", "Weakness · judgement", "YaRN",
+        "What is open · not verified", "License reality · not verified",
+    ):  # fmt: skip
+        assert words in text, words
+    window = page.window()
+    window.resize(window.width(), 660)
+    assert not page.header.tradeoffs.isVisible()
+    window.resize(window.width(), 860)
+    assert page.header.tradeoffs.isVisible()
 
 
 def test_the_recommended_row_is_chosen_and_explained(open_page: Open) -> None:

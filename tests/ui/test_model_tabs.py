@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from openshelf.errors import NetworkFailure, Offline
@@ -20,7 +21,7 @@ from openshelf.ui.pages.model import ModelPage
 from openshelf.ui.pages.model_header import ModelTab
 from tests.fakes.example_data import LICENSES, example_offer
 from tests.fakes.services import FakeInstaller, FakeRecords
-from tests.ui.model_tabs import press, stranger, texts
+from tests.ui.model_tabs import focusable, press, spoken_name, stranger, texts
 
 BEST = "unsloth/Qwen3-14B-GGUF:UD-Q4_K_XL"
 Open = Callable[..., ModelPage]
@@ -166,3 +167,26 @@ def test_nobody_is_asked_for_a_tab_that_is_left(
     press(page, ModelTab.OBLIGATIONS)
     installer.gate.set()
     qtbot.waitUntil(lambda: "Llama 3.2 Community License" in texts(page))
+
+
+@pytest.mark.parametrize("tab", list(ModelTab))
+def test_everything_that_takes_the_keyboard_has_a_name(
+    open_page: Open, qtbot: QtBot, tab: ModelTab
+) -> None:
+    page = open_page()
+    press(page, tab)
+    qtbot.wait(30)
+    found = focusable(page)
+    assert found
+    assert [type(widget).__name__ for widget in found if not spoken_name(widget)] == []
+
+
+def test_the_keyboard_goes_from_tab_to_tab_and_back(open_page: Open, qtbot: QtBot) -> None:
+    page = open_page()
+    variants = page.header.tabs._group.button(0)
+    variants.setFocus()
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Right):
+        qtbot.keyClick(page.focusWidget() or variants, key)
+    assert page.tabs.card.isVisible()
+    qtbot.keyClick(page.header.tabs._group.button(3), Qt.Key.Key_Escape)
+    assert not page.isVisible()

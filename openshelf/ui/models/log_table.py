@@ -127,7 +127,11 @@ def cell_text(record: Record, column: LogColumn) -> str:
 
 def verdict_text(row: Mapping[str, str]) -> str:
     """The verdict of that day; for any other record than an acceptance what it is."""
-    kinds = {"revoked": _tr("taken back"), "waiver": _tr("waiver"), "review": _tr("review")}
+    kinds = {
+        "revoked": _tr("taken back"),
+        "waiver": _tr("waiver"),
+        "names_erased": _tr("names erased"),
+    }
     if row["kind"] != "acceptance":
         return kinds.get(row["kind"], plain(row["kind"]))
     known = {
@@ -155,6 +159,8 @@ def record_details(record: Record) -> list[tuple[str, str]]:
         (_tr("Licenses"), _inner(record, "effective", "expression") or row["licenses"]),
         (_tr("Verdict"), verdict_text(row)),
         (_tr("Reasons"), _reasons(record)),
+        (_tr("Waived until"), _inner(record, "waiver", "until")),
+        (_tr("Waived"), _reasons(_table(record, "waiver"))),
         (_tr("Texts"), _texts(record)),
         (_tr("Duties shown"), _duties(record)),
         (_tr("Facts stated"), _facts(record)),

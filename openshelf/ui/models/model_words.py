@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import html
+import re
 import unicodedata
 
 from PySide6.QtCore import QCoreApplication
@@ -98,11 +99,18 @@ def plain(text: str) -> str:
     return "".join(mark for mark in text if unicodedata.category(mark) not in ("Cc", "Cf"))
 
 
-def breakable(text: str) -> str:
-    """With places at which a long hash, path or address may go on in the next line."""
-    return " ".join(
-        "\u200b".join(word[at : at + 16] for at in range(0, len(word), 16)) for word in text.split()
-    )
+_LONG_WORD = re.compile(r"\S{25,}")
+_LONG_PART = re.compile(r"[^\s\-]{25,}")
+_PIECE = re.compile(r".{1,16}")
+
+
+def breakable(text: str, *, at_hyphens: bool = False) -> str:
+    """With places at which a long hash, path or address may go on in the next line.
+
+    `at_hyphens`: a name of words with hyphens breaks there by itself and stays as it is.
+    """
+    long = _LONG_PART if at_hyphens else _LONG_WORD
+    return long.sub(lambda word: "\u200b".join(_PIECE.findall(word[0])), text)
 
 
 def plain_tooltip(text: str) -> str:

@@ -17,7 +17,6 @@ from openshelf.ui.sentences import words
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (
     Button,
-    ElidedLabel,
     InlineNotice,
     KeyValueRow,
     NoticeLevel,
@@ -117,10 +116,9 @@ class ConsentPanel(ScrollPage):
     def _add_gate(self) -> None:
         """First of all: whoever has not filled in the publisher's form gets no file."""
         self.gate = InlineNotice()
-        text = self.tr(
-            "The publisher asks for a form on the Hub first, with your own account. Openshelf "
-            "neither fills it in nor accepts anything for you."
-        )
+        first = self.tr("The publisher asks for a form on the Hub first, with your own account.")
+        then = self.tr("Openshelf neither fills it in nor accepts anything for you.")
+        text = f"{first} {then}"
         self.body.addWidget(self.gate)
         self.gate.show_message(text, NoticeLevel.WARNING)
         address = TextLabel(breakable(self._offer.page_url), TextRole.CODE, "muted", wrap=True)
@@ -145,7 +143,7 @@ class ConsentPanel(ScrollPage):
             name = offer.files[0].path.rpartition("/")[2]
         else:
             name = self.tr("%n file(s)", "", len(offer.files))
-        self.body.addWidget(ElidedLabel(name, TextRole.CODE))
+        self.body.addWidget(TextLabel(breakable(name, at_hyphens=True), TextRole.CODE, wrap=True))
         self.body.addWidget(KeyValueRow(self.tr("Size"), format_bytes(offer.size_bytes)))
         if offer.resumed_from_bytes:
             kept = format_bytes(offer.resumed_from_bytes)

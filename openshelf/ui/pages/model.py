@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
@@ -30,6 +30,9 @@ from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import EmptyState
 from openshelf.ui.widgets.page import Page
+
+ROOM_FOR_TRADEOFFS = 720
+"""Pixels of height from which on the table can spare a row."""
 
 
 class ModelPage(Page):
@@ -113,6 +116,11 @@ class ModelPage(Page):
             self.tabs.focus_content()
         else:
             self.header.back.setFocus()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.header.tradeoffs.set_roomy(is_roomy=self.height() >= ROOM_FOR_TRADEOFFS)
 
     @override
     def set_machine(self, machine: Machine) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QCoreApplication, QDate, QLocale, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from openshelf.licenses.license import License
 from openshelf.policy.verdict import Decision
 from openshelf.shelf.builds import ModelListing
-from openshelf.ui.models.model_words import plain
-from openshelf.ui.models.shelf_words import language_words, license_chip
+from openshelf.ui.models.model_facts import (
+    HeaderFact,
+    TradeoffCell,
+    header_facts,
+    tradeoff_cells,
+    unverified_words,
+)
+from openshelf.ui.models.model_words import plain, plain_tooltip
+from openshelf.ui.models.shelf_words import license_chip
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets import (
@@ -25,13 +32,13 @@ from openshelf.ui.widgets import (
     SegmentedControl,
     TextLabel,
 )
-from openshelf.units import format_tokens
 
 
 class ModelTab(enum.StrEnum):
     VARIANTS = "variants"
     OBLIGATIONS = "obligations"
     QUESTIONS = "questions"
+    CARD = "card"
 
 
 class ModelHeader(QFrame):
@@ -45,9 +52,12 @@ class ModelHeader(QFrame):
         super().__init__()
         self.setProperty("kind", "header")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(PAGE_MARGIN, 10, PAGE_MARGIN, 10)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(PAGE_MARGIN, 10, PAGE_MARGIN, 10)
+        column.setSpacing(6)
+        row = QHBoxLayout()
         row.setSpacing(16)
+        column.addLayout(row)
         words = QVBoxLayout()
         words.setSpacing(3)
         words.addLayout(self._make_way())
@@ -56,8 +66,10 @@ class ModelHeader(QFrame):
         words.addWidget(self.title)
         self._chips = QWidget()
         self._flow = FlowLayout(self._chips, spacing=6)
-        words.addWidget(self._chips)
         row.addLayout(words, 1)
+        column.addWidget(self._chips)
+        self.tradeoffs = TradeoffRow()
+        column.addWidget(self.tradeoffs)
         self.sizes: FilterChip[str] = FilterChip(self.tr("Size"), [("", "")])
         self.sizes.value_changed.connect(self.size_chosen)
         row.addWidget(self.sizes, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -65,6 +77,7 @@ class ModelHeader(QFrame):
             (ModelTab.VARIANTS, self.tr("Variants")),
             (ModelTab.OBLIGATIONS, self.tr("Obligations")),
             (ModelTab.QUESTIONS, self.tr("Four questions")),
+            (ModelTab.CARD, self.tr("Model card")),
         ]
         self.tabs: SegmentedControl[ModelTab] = SegmentedControl(
             self.tr("Show"), tabs, ModelTab.VARIANTS
@@ -78,6 +91,7 @@ class ModelHeader(QFrame):
         self.title.setText(plain(name))
         self._family.setText("")
         self._set_chips([])
+        self.tradeoffs.show_cells([])
         self.tabs.hide()
         self.sizes.hide()
 
@@ -91,14 +105,20 @@ class ModelHeader(QFrame):
         self.title.setText(plain(listing.name))
         family = listing.family.name if listing.family is not None else ""
         self._family.setText(f"›  {family}" if family else "")
-        chips = [Chip(text) for text in fact_words(listing)]
         decision = decision or listing.decision
+        chips: list[QWidget] = []
         if decision is not None:
             license_words = license_chip(decision, licenses)
-            chips.insert(0, Chip(license_words.text, license_words.kind))
+            chips.append(Chip(license_words.text, license_words.kind))
+        facts = header_facts(listing)
+        chips += [_fact_chip(fact) for fact in facts]
         if listing.model is None:
             chips.append(Chip(self.tr("not in the catalog"), ChipKind.WARNING))
+        if any(fact.is_unverified for fact in facts):
+            legend = f"? {unverified_words()}"
+            chips.append(TextLabel(legend, TextRole.TINY, "faint"))
         self._set_chips(chips)
+        self.tradeoffs.show_cells(tradeoff_cells(listing.family))
         self.tabs.show()
         self._show_sizes(listing)
 
@@ -122,7 +142,7 @@ class ModelHeader(QFrame):
         way.addStretch(1)
         return way
 
-    def _set_chips(self, chips: list[Chip]) -> None:
+    def _set_chips(self, chips: Sequence[QWidget]) -> None:
         while (item := self._flow.takeAt(0)) is not None:
             old = item.widget()
             if old is not None:
@@ -134,50 +154,53 @@ class ModelHeader(QFrame):
         self._chips.updateGeometry()
 
 
-def fact_words(listing: ModelListing) -> list[str]:
-    """What is known of the model, shortest form first; what is not known is left out."""
-    model, family = listing.model, listing.family
-    facts = [_size_words(listing)]
-    if listing.context_length is not None:
-        facts.append(_tr("{length} context").format(length=format_tokens(listing.context_length)))
-    if model is not None and (model.languages.count or model.languages.codes):
-        facts.append(language_words(model.languages))
-    if model is not None:
-        facts.append(" · ".join([*model.capabilities, *model.modalities[1:]]))
-    if family is not None:
-        facts.append(" · ".join(part for part in (family.publisher, family.origin) if part))
-    if model is not None:
-        facts.append(_month(model.release_date))
-    return [plain(fact) for fact in facts if fact]
+class TradeoffRow(QWidget):
+    """What the catalog says of a family in a few words, each with how sure that is.
+
+    Hidden in a low window, where the table needs the room; Four questions has all of it too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName(self.tr("Trade-offs"))
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 2, 0, 0)
+        self._row.setSpacing(18)
+        self._is_roomy = True
+        self._has_cells = False
+        self.hide()
+
+    def set_roomy(self, *, is_roomy: bool) -> None:
+        self._is_roomy = is_roomy
+        self.setVisible(self._has_cells and is_roomy)
+
+    def show_cells(self, cells: Sequence[TradeoffCell]) -> None:
+        while (item := self._row.takeAt(0)) is not None:
+            old = item.widget()
+            if old is not None:
+                old.hide()
+                old.deleteLater()
+        for cell in cells:
+            self._row.addWidget(_make_cell(cell), 1)
+        self._has_cells = bool(cells)
+        self.set_roomy(is_roomy=self._is_roomy)
 
 
-def _size_words(listing: ModelListing) -> str:
-    model = listing.model
-    shapes = [build.shape for build in listing.builds if build.shape is not None]
-    count = model.parameters if model is not None else None
-    if count is None and shapes:
-        count = shapes[0].parameters
-    if count is None:
-        return ""
-    text = _tr("{count} parameters").format(count=_billions(count))
-    if model is not None and model.active_parameters:
-        active = _billions(model.active_parameters)
-        text = _tr("{count}, {active} active").format(count=_billions(count), active=active)
-    return text
+def _make_cell(cell: TradeoffCell) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(1)
+    caption = f"{cell.caption} · {cell.mark}" if cell.mark else cell.caption
+    column.addWidget(TextLabel(caption, TextRole.TINY, "faint", wrap=True))
+    column.addWidget(TextLabel(cell.text, TextRole.SMALL, "muted", wrap=True))
+    column.addStretch(1)
+    return holder
 
 
-def _billions(count: int) -> str:
-    return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M"
-
-
-def _month(date: str | None) -> str:
-    """`2025-05-01` → `May 2025`; a year alone stays one."""
-    parts = (date or "").split("-")
-    if len(parts) < 2:
-        return parts[0]
-    day = QDate.fromString("-".join([*parts[:2], "01"]), Qt.DateFormat.ISODate)
-    return QLocale().toString(day, "MMM yyyy") if day.isValid() else ""
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("ModelHeader", text)
+def _fact_chip(fact: HeaderFact) -> Chip:
+    chip = Chip(fact.shown)
+    chip.setAccessibleName(fact.spoken)
+    if fact.tooltip:
+        chip.setToolTip(plain_tooltip(fact.tooltip))
+    return chip

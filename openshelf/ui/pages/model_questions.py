@@ -26,18 +26,24 @@ _KINDS = {
 }
 
 
+Part = Question | tuple[Reason, ...]
+"""What a card is made of: a question, or what nobody assessed."""
+
+
 class QuestionsPanel(ScrollPage):
-    """`show_answers` replaces everything; where the person was stays in view."""
+    """`show_answers` replaces what changed, one card per turn of the event loop; where the person
+    was stays in view."""
 
     def __init__(self) -> None:
         super().__init__(top=14, spacing=14)
         self.setAccessibleName(self.tr("Four questions"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._answers: FourQuestions | None = None
-        self._release = QTimer(self)
-        self._release.setSingleShot(True)
-        self._release.setInterval(0)
-        self._release.timeout.connect(self._on_laid_out)
+        self._shown: list[tuple[Part, QWidget]] = []
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._on_turn)
         row = QHBoxLayout()
         row.setSpacing(16)
         about = self.tr(
@@ -48,32 +54,47 @@ class QuestionsPanel(ScrollPage):
         self._copy.clicked.connect(self._on_copy)
         row.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         self.body.addLayout(row)
-        self._cards = QWidget()
-        self.body.addWidget(self._cards)
+        self._cards = QVBoxLayout()
+        self._cards.setSpacing(14)
+        self.body.addLayout(self._cards)
         self.body.addStretch(1)
 
     def show_answers(self, answers: FourQuestions) -> None:
         if answers == self._answers:
             return
         self._answers = answers
-        # As high as it is until the new cards are laid out, so that the view does not jump.
-        self.widget().setMinimumHeight(self.widget().height())
-        self._release.start()
-        cards = QWidget()
-        column = QVBoxLayout(cards)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(14)
-        for question in answers.questions:
-            column.addWidget(QuestionCard(question))
-        column.addWidget(_NotAssessed(answers.not_assessed))
-        self.body.replaceWidget(self._cards, cards)
-        self._cards.hide()
-        self._cards.deleteLater()
-        self._cards = cards
         self._copy.setText(self.tr("Copy as text"))
+        # As high as it is until the new cards are laid out, so that the view does not jump.
+        content = self.widget()
+        if content is not None:
+            content.setMinimumHeight(content.height())
+        self._timer.start()
 
-    def _on_laid_out(self) -> None:
-        self.widget().setMinimumHeight(0)
+    def _on_turn(self) -> None:
+        if self._answers is None:
+            return
+        wanted: list[Part] = [*self._answers.questions, self._answers.not_assessed]
+        for at, part in enumerate(wanted):
+            if at >= len(self._shown) or self._shown[at][0] != part:
+                self._put(at, part)
+                self._timer.start()
+                return
+        content = self.widget()
+        if content is not None:
+            content.setMinimumHeight(0)
+
+    def _put(self, at: int, part: Part) -> None:
+        card = QuestionCard(part) if isinstance(part, Question) else _NotAssessed(part)
+        if at < len(self._shown):
+            old = self._shown[at][1]
+            self._cards.replaceWidget(old, card)
+            old.hide()
+            old.deleteLater()
+            self._shown[at] = (part, card)
+        else:
+            self._cards.addWidget(card)
+            self._shown.append((part, card))
+        card.show()
 
     def _on_copy(self) -> None:
         if self._answers is not None:

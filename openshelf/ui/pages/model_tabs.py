@@ -17,6 +17,7 @@ from openshelf.shelf.builds import BuildRow, ModelListing
 from openshelf.shelf.evidence import Evidence
 from openshelf.shelf.four_questions import answer_questions
 from openshelf.ui.models.model_terms import OfferLookup
+from openshelf.ui.pages.model_card import CardPanel
 from openshelf.ui.pages.model_header import ModelTab
 from openshelf.ui.pages.model_obligations import ObligationsPanel, TermsSubject
 from openshelf.ui.pages.model_questions import QuestionsPanel
@@ -38,7 +39,8 @@ class FactTabs(QStackedWidget):
         self.offers = OfferLookup(services.installer, bridge, self)
         self.obligations = ObligationsPanel(services.gate.policy)
         self.questions = QuestionsPanel()
-        for panel in (self.obligations, self.questions):
+        self.card = CardPanel(services, bridge)
+        for panel in (self.obligations, self.questions, self.card):
             self.addWidget(panel)
         self.offers.changed.connect(self._on_offers_changed)
         self.obligations.retry_pressed.connect(self._on_retry)
@@ -46,6 +48,7 @@ class FactTabs(QStackedWidget):
     def clear(self) -> None:
         """Another model is coming."""
         self.offers.forget()
+        self.card.clear()
         self._listing = self._row = self._tab = None
 
     def show_listing(self, listing: ModelListing, licenses: Mapping[str, License]) -> None:
@@ -57,20 +60,26 @@ class FactTabs(QStackedWidget):
     def show_tab(self, tab: ModelTab, row: BuildRow | None, machine: Machine | None) -> None:
         """`row` is the build that is chosen in the table, held against `machine`."""
         self._tab, self._row, self._machine = tab, row, machine
-        if self._target:
+        if self._target and tab is not ModelTab.CARD:
             self.offers.ask(self._target)
+        if tab is ModelTab.CARD and self._listing is not None:
+            self.card.show_listing(self._listing, None if row is None else row.build)
+            self.setCurrentWidget(self.card)
         self._show()
 
     def focus_content(self) -> None:
         if self._tab is ModelTab.OBLIGATIONS:
             self.obligations.focus_content()
-        else:
+        elif self._tab is ModelTab.QUESTIONS:
             self.questions.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.card.focus_content()
 
     @override
     def hideEvent(self, event: QHideEvent) -> None:
         """Nobody looks; only what the header waits for goes on."""
         super().hideEvent(event)
+        self.card.stop()
         if self._listing is not None and self._listing.decision is not None:
             self.offers.stop()
 

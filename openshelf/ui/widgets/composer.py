@@ -125,13 +125,25 @@ class Composer(Card):
 
 
 class LinkNotice(QFrame):
-    """Shows where a link leads before anything is opened."""
+    """Shows where a link leads before anything is opened.
+
+    `leads_out` and `leads_nowhere` (for what is no web address) stand above it; without them the
+    model is named as the author.
+    """
 
     open_requested = Signal(str)
     copy_requested = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, *, leads_out: str = "", leads_nowhere: str = ""
+    ) -> None:
         super().__init__(parent)
+        self._leads_out = leads_out or self.tr(
+            "The model wrote this link. It leads out of Openshelf, to:"
+        )
+        self._leads_nowhere = leads_nowhere or self.tr(
+            "The model wrote this link. It is no web address, so it is not opened:"
+        )
         self.setProperty("kind", "notice")
         self.setProperty("level", "warning")
         column = QVBoxLayout(self)
@@ -160,11 +172,7 @@ class LinkNotice(QFrame):
         self._address = address
         can_open = address.lower().startswith(("https://", "http://", "mailto:"))
         self._open.setVisible(can_open)
-        self._words.setText(
-            self.tr("The model wrote this link. It leads out of Openshelf, to:")
-            if can_open
-            else self.tr("The model wrote this link. It is no web address, so it is not opened:")
-        )
+        self._words.setText(self._leads_out if can_open else self._leads_nowhere)
         # Zero-width spaces let a long address break anywhere.
         self._address_label.setText("\u200b".join(address[:600]))
         self.show()

@@ -5,6 +5,8 @@ Links are announced and never followed; code blocks get a box, their language an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QGuiApplication,
@@ -78,6 +80,7 @@ class TextView(QTextBrowser):
         self._boxes: dict[int, QRectF] = {}
         self._boxes_for = (0, 0)
         self._placed = 0
+        self._is_changing = False
         self._connect()
 
     def _connect(self) -> None:
@@ -86,15 +89,20 @@ class TextView(QTextBrowser):
 
     def set_text(self, text: str) -> None:
         """Show `text` so far; a marked range stays marked."""
-        cursor = self.textCursor()
-        marked = (cursor.anchor(), cursor.position()) if cursor.hasSelection() else None
-        self.content.set_text(text)
-        self._after_change(marked)
+        self._change(lambda: self.content.set_text(text))
 
     def finish(self) -> None:
+        self._change(self.content.finish)
+
+    def _change(self, act: Callable[[], None]) -> None:
         cursor = self.textCursor()
         marked = (cursor.anchor(), cursor.position()) if cursor.hasSelection() else None
-        self.content.finish()
+        # In the middle of it the layout tells of places where nothing will be.
+        self._is_changing = True
+        try:
+            act()
+        finally:
+            self._is_changing = False
         self._after_change(marked)
 
     def _after_change(self, marked: tuple[int, int] | None) -> None:
@@ -133,8 +141,7 @@ class TextView(QTextBrowser):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
-            self.content.restyle()
-            self._after_change(None)
+            self._change(self.content.restyle)
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -210,8 +217,9 @@ class TextView(QTextBrowser):
             self.setFixedHeight(height)
 
     def _on_size_changed(self) -> None:
-        self._fit_height()
-        self._place_headers()
+        if not self._is_changing:
+            self._fit_height()
+            self._place_headers()
 
     def _on_anchor_clicked(self, url: QUrl) -> None:
         self.link_pressed.emit(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))
