@@ -99,7 +99,7 @@ def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -
 
 
 def _best(prospects: Sequence[Prospect], bench: Bench) -> Ranked:
-    best = bench.choice(prospects).best(bench.question.prefer)
+    best = bench.choice(prospects).ranked(bench.question.prefer)
     assert best is not None  # noqa: S101  there are prospects
     return best
 

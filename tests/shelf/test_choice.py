@@ -84,7 +84,7 @@ def test_the_choice_is_the_first_of_the_ranking(
             prospects = bench.stock.of_models(family.models)
             if not prospects:
                 continue
-            chosen, ranked = bench.choice(prospects).best(prefer), rank_all(prospects, bench)
+            chosen, ranked = bench.choice(prospects).ranked(prefer), rank_all(prospects, bench)
             assert chosen is not None
             assert _told(chosen) == _told(ranked[0]), (family.name, prefer)
 
