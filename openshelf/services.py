@@ -44,6 +44,7 @@ from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
+from openshelf.licenses.head_seal import HeadSeal
 from openshelf.network import EgressLog, NetworkWishes, options_from
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
@@ -175,14 +176,19 @@ class _Wiring:
         self.runner = runner
         self.settings = SettingsStore(paths.settings_file)
         self.licenses = load_licenses()
-        self.acceptances = AcceptanceLog(paths.acceptance_log, paths.data / "acceptances.head")
+        keychain = SystemKeychain()
+        self.acceptances = AcceptanceLog(
+            paths.acceptance_log,
+            paths.data / "acceptances.head",
+            HeadSeal(keychain, paths.acceptance_log),
+        )
         self.library = Library(paths.library_database, paths.models)
         self.engine = Engine()
         self.dry_runs = DryRuns(self.engine)
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = cache(load_catalog)
         self.policies = PolicyStore(paths)
-        self.tokens = TokenStore(paths.tokens_file, SystemKeychain())
+        self.tokens = TokenStore(paths.tokens_file, keychain)
         self.preview = cache(lambda: ShelfPreview(self.catalog(), self.licenses))
         self._context_length = context_length
         self._last_stock: Stock | None = None

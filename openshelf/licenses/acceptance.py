@@ -1,7 +1,8 @@
 """The log of acceptances: append-only JSON lines, each carrying the hash of the one before.
 
-Its head (count, last hash) lies in a file of its own. Whoever can rewrite log and head is not
-detected on this machine; every export therefore prints the head, to be kept elsewhere.
+Its head (count, last hash) lies in a file of its own, sealed under a key of the keychain where
+there is one. Whoever can rewrite log, head and keychain is not detected on this machine; every
+export therefore prints the head, to be kept elsewhere.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 import uuid
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from openshelf.licenses.chain import (
 from openshelf.licenses.clearance import ClearedFile
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.file_lock import locked
+from openshelf.licenses.head_seal import HeadSeal
 from openshelf.licenses.log_queries import (
     ERASED,
     REVOKED,
@@ -81,6 +83,7 @@ class AcceptanceLog:
 
     path: Path
     head_file: Path
+    seal: HeadSeal | None = field(default=None, compare=False)
     _remembered: _Remembered = field(
         default_factory=_Remembered, init=False, repr=False, compare=False
     )
@@ -124,8 +127,13 @@ class AcceptanceLog:
                 }
             )
             self._write(line, cut_at, needs_end=needs_end)
-            write_head(self.head_file, Head(head.count + 1, sha256_of(line)))
+            self._write_head(Head(head.count + 1, sha256_of(line)))
         return record_id
+
+    def _write_head(self, head: Head) -> None:
+        if self.seal is not None:
+            head = replace(head, mac=self.seal.seal(head, read_head(self.head_file)))
+        write_head(self.head_file, head)
 
     def _end(self) -> tuple[Head, int | None, bool]:
         """(head to go on from, where to cut a half line off, does the file lack a line's end)."""
@@ -246,7 +254,14 @@ class AcceptanceLog:
     def verify(self) -> VerifyReport:
         """Find any edit, deletion, reordering or truncation."""
         with self._locked():
-            return verify_chain(split_lines(self._content()), read_head(self.head_file))
+            head = read_head(self.head_file)
+            report = verify_chain(split_lines(self._content()), head)
+        if head is None or self.seal is None:
+            return report
+        try:
+            return replace(report, sealed=self.seal.state(head))
+        except ValueError:
+            return replace(report, problem=report.problem or "head_seal_wrong", sealed=False)
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self.path.with_name(f"{self.path.name}.lock"))

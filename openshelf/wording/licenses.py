@@ -213,7 +213,10 @@ _LOG = {
     "log_head_differs": "Line {line} of the log is not the record that was written there.",
     "log_unfinished_is_foreign": "Something that is no record stands at the end of the log, at line {line}.",
     "log_head_unreadable": "The file with the head of the log cannot be read.",
-    "log_limits": "Whoever can rewrite both the log and its head is not detected on this machine. Keep the head elsewhere.",
+    "log_head_seal_wrong": "The head of the log does not bear the seal of this machine's keychain: it was rewritten.",
+    "log_sealed": "The head bears the seal of this machine's keychain.",
+    "log_unsealed": "The head bears no seal of this machine's keychain, though there is a key: it was written while the keychain was closed, or by somebody else.",
+    "log_limits": "Whoever can rewrite the log, its head and the keychain's key is not detected on this machine. Keep the head elsewhere.",
 }
 
 TEMPLATES: dict[str, str] = {

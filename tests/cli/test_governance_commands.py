@@ -160,6 +160,10 @@ def test_what_was_accepted_is_shown_taken_back_and_forgotten(run: Commands, tmp_
     )
     path = tmp_path / "bom.json"
     assert run("bom", "--output", str(path)) == {"path": str(path), "models": 1}
+    draft = tmp_path / "draft.toml"
+    draft.write_text(RULES, encoding="utf-8")
+    (shown,) = run("policy", "check", "--policy", str(draft))["installed"]
+    assert (shown["id"], shown["verdict"]) == (installed["id"], "blocked")
     revoked = json.loads(path.read_text("utf-8"))["components"][0]["properties"]
     assert {"name": "openshelf:acceptance_revoked", "value": "true"} in revoked
 

@@ -86,10 +86,13 @@ def _verify(arguments: argparse.Namespace, services: Services, output: Output) -
             "problem": report.problem,
             "line": report.line,
             "unfinished_line": report.unfinished_line,
+            "sealed": report.sealed,
         }
     )
     facts = {"records": report.records, "head_sha256": report.head_sha256}
     output.line(wording.sentence(Reason("log_whole", facts)) if whole else _problem(report))
+    if report.sealed is not None:
+        output.line(wording.template("log_sealed" if report.sealed else "log_unsealed"))
     output.line(wording.template("log_limits"))
     return 0 if whole else 7
 

@@ -18,6 +18,7 @@ from openshelf.licenses.clearance import Verdict
 from openshelf.policy.in_force import policy_in_force
 from openshelf.policy.waiving import WaiverRequest
 from openshelf.services import Services
+from openshelf.shelf.preview import PolicyPreview
 from openshelf.tasks import no_report
 
 _STOPS = (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)
@@ -53,47 +54,71 @@ def run(
 
 
 def _check_shelf(arguments: argparse.Namespace, services: Services, output: Output) -> int:
-    """The catalog under the policy; a family counts by the model of it that comes off best."""
+    """The catalog and what is installed; a family counts by its model that comes off best."""
     policy = services.gate.policy
     found = services.preview_policy(policy)
+    installed = {
+        model.id: services.gate.decide(services.library.effective_license(model.id))
+        for model in services.library.installed()
+    }
     output.result(
         {
             "policy": {"name": policy.name, "source": policy.source, "sha256": policy.sha256},
             "what_if": bool(arguments.policy),
-            "families": {verdict.value: count for verdict, count in found.families.items()},
-            "models": {verdict.value: count for verdict, count in found.models.items()},
-            "groups": [
+            **_preview_json(found),
+            "installed": [
                 {
-                    "verdict": group.verdict.value,
-                    "reason": group.reason.as_json(),
-                    "models": list(group.models),
+                    "id": model_id,
+                    "verdict": decision.verdict.value,
+                    "reasons": [reason.as_json() for reason in decision.reasons],
                 }
-                for group in found.groups
+                for model_id, decision in installed.items()
             ],
-            "facts_missing": dict(found.waiting),
         }
     )
+    _print_preview(found, output)
+    for model_id, decision in installed.items():
+        output.line(f"installed: {model_id}: {_short(decision.verdict)}")
+    stops = any(found.families.get(verdict) for verdict in _STOPS) or any(
+        decision.verdict in _STOPS for decision in installed.values()
+    )
+    return PolicyBlocked.exit_code if arguments.enforce and stops else 0
+
+
+def _preview_json(found: PolicyPreview) -> dict[str, Any]:
+    return {
+        "families": {verdict.value: count for verdict, count in found.families.items()},
+        "models": {verdict.value: count for verdict, count in found.models.items()},
+        "groups": [
+            {
+                "verdict": group.verdict.value,
+                "reason": group.reason.as_json(),
+                "models": list(group.models),
+            }
+            for group in found.groups
+        ],
+        "facts_missing": dict(found.waiting),
+    }
+
+
+def _print_preview(found: PolicyPreview, output: Output) -> None:
     output.table(
         ("VERDICT", "FAMILIES", "MODELS"),
         [
-            (
-                wording.template(f"verdict_short_{verdict.value}"),
-                str(count),
-                str(found.models[verdict]),
-            )
+            (_short(verdict), str(count), str(found.models[verdict]))
             for verdict, count in found.families.items()
         ],
     )
     for group in found.groups:
         if group.verdict in _STOPS:
+            sentence = wording.sentence(group.reason.as_reason())
             output.line()
-            output.line(
-                f"{wording.template(f'verdict_short_{group.verdict.value}')}: "
-                f"{wording.sentence(group.reason.as_reason())} [{group.reason.ref}]"
-            )
+            output.line(f"{_short(group.verdict)}: {sentence} [{group.reason.ref}]")
             output.line(f"  {', '.join(group.models)}")
-    stops = any(found.families.get(verdict) for verdict in _STOPS)
-    return PolicyBlocked.exit_code if arguments.enforce and stops else 0
+
+
+def _short(verdict: Verdict) -> str:
+    return wording.template(f"verdict_short_{verdict.value}")
 
 
 def _show(services: Services, output: Output) -> int:
