@@ -84,6 +84,7 @@ _SHEET = {
     "when_later": "Later",
     "applies_yes": "applies to you",
     "applies_no": "does not apply to you",
+    "applies_by_facts": "applies by the facts that your policy states",
     "applies_not_by_facts": "does not apply by the facts that your policy states",
     "applies_unknown": "may apply: a fact is missing",
     "badge_osi": "OSI-approved license",

@@ -263,7 +263,7 @@ def test_the_engines_door_is_watched(watched: Watched, expected_logs: ExpectedLo
 WITHOUT_BYTES = {
     "paths", "settings", "runner", "detect_machine", "engine_facts", "catalog", "shelf", "gate",
     "acceptances", "close", "fit_target", "problems", "dry_run_target", "models", "policies",
-    "preview_policy", "tokens", "check_update",
+    "preview_policy", "tokens", "check_update", "read_card",
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
 WITH_BYTES = {"installer", "downloads", "library", "chats", "with_policy"}

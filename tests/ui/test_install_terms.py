@@ -107,6 +107,7 @@ def test_kimi_to_an_organization_above_the_line(open_sheet: OpenSheet) -> None:
     sheet = open_sheet(real_offer(KIMI, policy), policy)
     text = text_of(sheet)
     assert "more than 100 million monthly active users. (final paragraph)" in text
+    assert text.count("\napplies by the facts that your policy states") == 2
     assert "“Kimi K2”" in text
     assert "The maker of the base model tells which one is meant." in text
     assert "which the catalog does not know" not in text

@@ -17,6 +17,7 @@ from openshelf.ui.sentences import words
 from openshelf.ui.theme.kinds import ChipKind
 
 _BAD_KINDS = ("scale", "region", "outputs")
+_BY_FACTS = ("display", "name", "pass_on", "mark", "ask")
 
 
 @dataclass(frozen=True)
@@ -180,4 +181,10 @@ class _RowMaker:
             return ""
         if row.applies is False:
             return words("applies_not_by_facts")
-        return words("applies_unknown") if row.applies is None and self.has_facts else ""
+        if not self.has_facts:
+            return ""
+        if row.applies is None:
+            return words("applies_unknown")
+        # What holds for any use needs no fact.
+        is_by_facts = row.applies and row.kind in _BY_FACTS
+        return words("applies_by_facts") if is_by_facts else ""
