@@ -89,11 +89,15 @@ class BadOverride(UsageError):
 
 @dataclass(eq=False)
 class BadPolicy(UsageError):
-    """`why` is unreadable, not_toml, unknown_key, wrong_type or not_a_region; `key` is dotted."""
+    """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type or not_a_region.
+
+    `key` is dotted; `line` counts from 1 and is 0 where it is not known.
+    """
 
     path: str = ""
     key: str = ""
     why: str = ""
+    line: int = 0
 
 
 @dataclass(eq=False)
@@ -142,7 +146,7 @@ class GatedModel(OpenshelfError):
 
 @dataclass(eq=False)
 class NotFound(OpenshelfError):
-    """`what` is model, file, variant, id, machine, conversation or path."""
+    """`what` is model, file, variant, id, machine, conversation, record, person or path."""
 
     code: ClassVar[str] = "not_found"
     exit_code: ClassVar[int] = 4

@@ -12,7 +12,7 @@ import ipaddress
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -57,8 +57,8 @@ class NetworkWishes:
     endpoint: str = ""
     ca_file: str = ""
     bytes_per_second: int | None = None
-    stored_token: str | None = None
-    """For `endpoint` (or the default Hub) only; whoever passes it has checked that."""
+    token_for: Callable[[str], str | None] | None = None
+    """The token that was stored for a Hub's address; asked for the one in use and no other."""
 
 
 def options_from(
@@ -66,14 +66,15 @@ def options_from(
 ) -> NetworkOptions:
     """Options from HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN and the proxy variables.
 
-    HF_TOKEN goes to the default Hub only. Nothing is refused here, so that the app starts whatever
-    is written there; `check_endpoint` refuses it on first use.
+    HF_TOKEN goes to the default Hub only, and comes there before a stored token. Nothing is
+    refused here, so that the app starts whatever is written there; `check_endpoint` refuses it on
+    first use.
     """
     wishes = wishes or NetworkWishes()
     endpoint = (environment.get("HF_ENDPOINT") or wishes.endpoint or DEFAULT_ENDPOINT).rstrip("/")
-    token = wishes.stored_token if endpoint == (wishes.endpoint or DEFAULT_ENDPOINT) else None
-    if endpoint == DEFAULT_ENDPOINT:
-        token = environment.get("HF_TOKEN", "").strip() or token
+    token = environment.get("HF_TOKEN", "").strip() if endpoint == DEFAULT_ENDPOINT else ""
+    if not token and wishes.token_for is not None:
+        token = wishes.token_for(endpoint) or ""
     scheme = urlsplit(endpoint).scheme if "://" in endpoint else "https"
     no_proxy = _either(environment, "no_proxy") or ""
     return NetworkOptions(

@@ -40,6 +40,11 @@ class Paths:
         return self.config / "policy.toml"
 
     @property
+    def tokens_file(self) -> Path:
+        """Which Hubs have an access token; the tokens themselves where there is no keychain."""
+        return self.config / "tokens.json"
+
+    @property
     def library_database(self) -> Path:
         return self.data / "library.sqlite3"
 

@@ -20,7 +20,7 @@ from openshelf.chat.store import ConversationStore
 from openshelf.engine.devices import join_devices
 from openshelf.engine.dry_runs import DryRuns
 from openshelf.engine.process import Engine
-from openshelf.errors import BadPolicy, OpenshelfError
+from openshelf.errors import OpenshelfError
 from openshelf.fit.memory import FitRequest
 from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
@@ -28,6 +28,8 @@ from openshelf.hardware.overrides import with_overrides, without_overrides
 from openshelf.hub.cards import Cards, ModelCard
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
+from openshelf.hub.tokens import TokenStore
+from openshelf.keychain import SystemKeychain
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.downloads import DownloadsLike
 from openshelf.library.fitting import Fitting, TargetFit, TargetQuestion
@@ -38,18 +40,16 @@ from openshelf.library.installer import Installer
 from openshelf.library.offers import OfferParts
 from openshelf.library.starter import Starter, find_starter
 from openshelf.library.store import Library
+from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceLog
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
+from openshelf.licenses.head_seal import HeadSeal
 from openshelf.network import EgressLog, NetworkWishes, options_from
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
-from openshelf.policy.organization import (
-    Policy,
-    closed_policy,
-    find_policy,
-    load_policy,
-    tighten,
-)
+from openshelf.policy.organization import Policy, load_policy, tighten
+from openshelf.policy.store import PoliciesLike, PolicyState, PolicyStore
 from openshelf.reasons import Reason
 from openshelf.settings import Settings, SettingsStore
 from openshelf.shelf.builder import build_shelf
@@ -57,6 +57,7 @@ from openshelf.shelf.builds import ModelsLike
 from openshelf.shelf.decisions import CatalogDecisions, commercial_use
 from openshelf.shelf.listing import Models
 from openshelf.shelf.parts import LocalVariant, ShelfParts
+from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.prospects import Stock, StockKey
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.shelf.search import Search, SearchAnswer, SearchQuestion
@@ -77,6 +78,10 @@ class LibraryLike(Protocol):
 
     def remove(self, model_id: str) -> int:
         """Delete exactly the files in the manifest; returns the bytes freed."""
+        ...
+
+    def effective_license(self, model_id: str) -> EffectiveLicense:
+        """The license as it was when the model was installed. Raises NotFound."""
         ...
 
 
@@ -104,6 +109,8 @@ class Services:
     """The model card of a repository at a commit ("" for the newest); hub/cards.py."""
     shelf: Callable[[Machine, ShelfQuestion], Shelf]
     gate: Gate
+    check_update: Callable[[InstalledModel, CancelToken, Report], UpdateReport]
+    """What an installed model's repository has now, terms first."""
     acceptances: AcceptanceLog
     installer: InstallerLike
     downloads: DownloadsLike
@@ -124,6 +131,12 @@ class Services:
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
+    tokens: TokenStore
+    """Access tokens by Hub; may wait for the keychain."""
+    policies: PoliciesLike
+    """The policy in force and the person's own file."""
+    preview_policy: Callable[[Policy], PolicyPreview]
+    """What another policy would say to all models of the catalog; asks nobody."""
 
 
 def build_services(
@@ -142,17 +155,20 @@ def build_services(
     why; a command raises it instead (`is_strict`).
     """
     wiring = _Wiring(paths, runner or PoolTaskRunner(), context_length)
-    try:
-        policy = find_policy(paths)
-    except BadPolicy as error:
-        if is_strict:
-            raise
-        policy = closed_policy(error.path)
-        wiring.bad_policy = wording.reason_of(error)
+    state = wiring.policies.current
+    if state.problem is not None and is_strict:
+        raise state.problem
+    policy = state.policy
     store = ConversationStore(paths.chat_database if keep_chats else None)
     if policy.keep_chats_days is not None:
         store.delete_older_than(policy.keep_chats_days)
-    return wiring.services(policy, store)
+    services = wiring.services(policy, store)
+    wiring.policies.announcer.subscribe(partial(_adopt, services.gate))
+    return services
+
+
+def _adopt(gate: Gate, state: PolicyState) -> None:
+    gate.adopt(state.policy)
 
 
 class _Wiring:
@@ -163,13 +179,20 @@ class _Wiring:
         self.runner = runner
         self.settings = SettingsStore(paths.settings_file)
         self.licenses = load_licenses()
-        self.acceptances = AcceptanceLog(paths.acceptance_log, paths.data / "acceptances.head")
+        keychain = SystemKeychain()
+        self.acceptances = AcceptanceLog(
+            paths.acceptance_log,
+            paths.data / "acceptances.head",
+            HeadSeal(keychain, paths.acceptance_log),
+        )
         self.library = Library(paths.library_database, paths.models)
         self.engine = Engine()
         self.dry_runs = DryRuns(self.engine)
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = cache(load_catalog)
-        self.bad_policy: Reason | None = None
+        self.policies = PolicyStore(paths)
+        self.tokens = TokenStore(paths.tokens_file, keychain)
+        self.preview = cache(lambda: ShelfPreview(self.catalog(), self.licenses))
         self._context_length = context_length
         self._last_stock: Stock | None = None
         self._client: HubClient | None = None
@@ -179,7 +202,7 @@ class _Wiring:
         self, policy: Policy, store: ConversationStore, *, what_if: bool = False
     ) -> Services:
         gate = Gate(self.licenses, policy, self.acceptances, what_if=what_if)
-        client = partial(self._client_under, policy)
+        client = partial(self._client_under, gate)
         installer = Installer(
             OfferParts(
                 models=self.paths.models,
@@ -215,6 +238,7 @@ class _Wiring:
             read_card=Cards(client, self.paths.cache / "cards").card,
             shelf=partial(self._shelf, decisions),
             gate=gate,
+            check_update=installer.check_update,
             acceptances=self.acceptances,
             installer=installer,
             downloads=downloads,
@@ -237,7 +261,10 @@ class _Wiring:
                 shelf=partial(self._shelf, decisions),
                 decide=lambda claims: decisions().decide_claims(claims),
             ).find,
-            with_policy=partial(self._with_policy, policy, store),
+            with_policy=partial(self._with_policy, gate, store),
+            policies=self.policies,
+            tokens=self.tokens,
+            preview_policy=lambda draft: self.preview().under(draft),
         )
 
     def _opener(self, gate: Gate, installer: Installer) -> ModelOpener:
@@ -251,19 +278,19 @@ class _Wiring:
 
     def _with_policy(
         self,
-        policy: Policy,
+        gate: Gate,
         store: ConversationStore,
         path: Path,
         what_if: bool,  # noqa: FBT001  a Callable has no keywords
     ) -> Services:
         other = load_policy(path)
-        chosen = tighten(policy, other) if policy.managed else other
+        chosen = tighten(gate.policy, other) if gate.policy.managed else other
         return self.services(chosen, store, what_if=what_if)
 
     def _problems(self, store: ConversationStore) -> tuple[Reason, ...]:
-        settings = self.settings.problem
+        settings, policy = self.settings.problem, self.policies.current.problem
         found = (
-            self.bad_policy,
+            wording.reason_of(policy) if policy else None,
             wording.reason_of(settings) if settings else None,
             self.library.problem,
             *store.notes,
@@ -321,16 +348,17 @@ class _Wiring:
             self._last_stock = kept = Stock.of(self.catalog(), parts, question.request)
         return kept
 
-    def _client_under(self, policy: Policy) -> HubClient:
+    def _client_under(self, gate: Gate) -> HubClient:
         """One client as long as the options stay what they are."""
         settings = self.settings.current
         options = options_from(
             os.environ,
             NetworkWishes(
-                offline=settings.offline or policy.offline_only,
+                offline=settings.offline or gate.policy.offline_only,
                 endpoint=settings.hub_endpoint,
                 ca_file=settings.ca_file,
                 bytes_per_second=settings.download_limit,
+                token_for=self.tokens.token_for,
             ),
         )
         with self._client_lock:

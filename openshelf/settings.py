@@ -25,6 +25,7 @@ from openshelf.tasks import Announcer
 log = logging.getLogger(__name__)
 
 SETTINGS_VERSION = 1
+USED_FOR = ("myself", "organization")
 THEMES = ("system", "light", "dark", "high_contrast")
 
 
@@ -41,6 +42,8 @@ class Settings:
     context_length: int = 8192
     prefer: str = "balance"
     kv_type: str = "f16"
+    used_for: str = ""
+    """Who uses the models: `myself`, `organization`, "" before anybody said."""
     hardware: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Values of the hardware set by hand: part, field, value (hardware/overrides.py)."""
     filters: dict[str, Any] = field(default_factory=dict)
@@ -84,6 +87,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "context_length": _count(256, 1 << 24),
     "prefer": _one_of("speed", "balance", "quality"),
     "kv_type": _one_of("f16", "q8_0", "q4_0"),
+    "used_for": _one_of("", *USED_FOR),
     "hardware": _overrides,
     "filters": _filters,
 }

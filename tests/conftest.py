@@ -23,6 +23,8 @@ import pytest
 
 # Tests look at what was painted, never at this machine's screen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Nobody's keychain is touched: this one takes everything and keeps nothing.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 
 _FOREIGN_VARIABLES = (
     "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "OPENSHELF_POLICY",

@@ -27,6 +27,7 @@ from openshelf.network import (
 )
 
 TOKEN = "hf_abcdefghijklmnop"
+STORED = {"https://m.example": "own", DEFAULT_ENDPOINT: "stored"}
 
 
 def test_nothing_said() -> None:
@@ -50,12 +51,15 @@ def test_environment_wins_over_settings() -> None:
         ({"HF_TOKEN": TOKEN, "HF_ENDPOINT": DEFAULT_ENDPOINT + "/"}, NetworkWishes(), TOKEN),
         ({"HF_TOKEN": TOKEN, "HF_ENDPOINT": "https://m.example"}, NetworkWishes(), None),
         ({"HF_TOKEN": TOKEN}, NetworkWishes(endpoint="https://m.example"), None),
-        ({}, NetworkWishes(endpoint="https://m.example", stored_token="own"), "own"),
+        ({}, NetworkWishes(endpoint="https://m.example", token_for=STORED.get), "own"),
+        ({"HF_TOKEN": TOKEN}, NetworkWishes(token_for=STORED.get), TOKEN),
+        ({}, NetworkWishes(token_for=STORED.get), "stored"),
         (
             {"HF_ENDPOINT": "https://other.example"},
-            NetworkWishes(endpoint="https://m.example", stored_token="own"),
+            NetworkWishes(endpoint="https://m.example", token_for=STORED.get),
             None,
         ),
+        ({"HF_ENDPOINT": "https://m.example/"}, NetworkWishes(token_for=STORED.get), "own"),
         ({"HF_TOKEN": "  "}, NetworkWishes(), None),
     ],
 )

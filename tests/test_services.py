@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from openshelf.errors import BadPolicy, LicenseNotAccepted, PolicyBlocked
+from openshelf.errors import BadPolicy, LicenseNotAccepted, Offline, PolicyBlocked
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Verdict
 from openshelf.paths import Paths, find_paths
+from openshelf.policy.organization import Policy, Rules
 from openshelf.services import Services, build_services
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import CancelToken, InlineTaskRunner, no_report
@@ -106,3 +107,34 @@ def test_damaged_files_are_told_and_the_app_goes_on(
     assert any(code.startswith("CorruptSettings") for code in codes)
     assert services.library.installed() == ()
     assert services.chats.conversations() == ()
+
+
+def test_a_policy_that_is_saved_is_in_force_everywhere_at_once(
+    built: list[Services], paths: Paths
+) -> None:
+    services = build(built, paths)
+    machine = services.detect_machine(CancelToken(), no_report)
+
+    def verdicts() -> set[Verdict]:
+        rows = services.shelf(machine, ShelfQuestion()).rows
+        return {row.shown.decision.verdict for row in rows if row.shown is not None}
+
+    assert Verdict.BLOCKED not in verdicts()
+    services.policies.save(Policy(rules=Rules(allow_only=("mit",)), offline_only=True))
+    assert services.gate.policy.rules.allow_only == ("mit",)
+    assert Verdict.BLOCKED in verdicts()
+    with pytest.raises(Offline):
+        services.installer.prepare("a/b", CancelToken(), no_report)
+    services.policies.remove()
+    assert not services.gate.policy.exists
+    assert Verdict.BLOCKED not in verdicts()
+
+
+def test_another_policy_is_tried_out_without_being_in_force(
+    built: list[Services], paths: Paths
+) -> None:
+    services = build(built, paths)
+    preview = services.preview_policy(Policy(rules=Rules(allow_only=()), sha256="x"))
+    assert preview.models[Verdict.ALLOWED] == 0
+    assert preview.models[Verdict.BLOCKED] > 0
+    assert not services.gate.policy.exists

@@ -24,9 +24,14 @@ COMMANDS = {
     "license": "the effective license, its obligations and the verdict",
     "install": "gate, space, download, verify, register",
     "list": "what is installed",
+    "update": "what a newer commit would bring: its license first, then its files",
     "remove": "delete an installed model's files",
+    "login": "keep an access token for a Hub, read from stdin",
+    "logout": "forget the access token of a Hub",
     "chat": "one answer with --prompt, a conversation without",
-    "acceptances": "list the acceptance log, or verify it",
+    "policy": "the rules in force, what they say of a model, and exceptions from them",
+    "bom": "everything that is installed as a CycloneDX document",
+    "acceptances": "what was accepted: list, verify, export, revoke, names",
 }
 
 

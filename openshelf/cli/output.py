@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from openshelf import wording
-from openshelf.errors import OpenshelfError
+from openshelf.durable import replace_file
+from openshelf.errors import NotEnoughDisk, OpenshelfError, UsageError
 from openshelf.tasks import Progress
 from openshelf.units import format_bytes, format_duration, format_rate
 
@@ -86,6 +90,18 @@ class Output:
         if self._bar_shown:
             sys.stderr.write("\n")
             self._bar_shown = False
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """A file that a person named. Raises UsageError, NotEnoughDisk."""
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            free = shutil.disk_usage(path.parent).free
+            raise NotEnoughDisk(str(path), len(content), free) from error
+        reason = error.strerror or type(error).__name__
+        raise UsageError(f"{path} cannot be written: {reason}") from error
 
 
 def _bar(progress: Progress) -> str:

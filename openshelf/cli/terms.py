@@ -19,6 +19,9 @@ def print_decision(decision: Decision, output: Output) -> None:
     for reason in decision.reasons:
         sentence = wording.sentence(reason.as_reason())
         output.line(f"  {sentence} [{reason.license} {reason.clause or reason.ref}]")
+    for waived in decision.waived:
+        sentence = wording.sentence(waived.reason.as_reason())
+        output.line(f"  waived until {waived.until}: {sentence}")
     for flag in license.flags:
         output.line(f"  {wording.template(flag)}")
     for obligation in decision.obligations:

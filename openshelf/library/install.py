@@ -44,6 +44,8 @@ class InstallOffer:
     """Set where these very files are installed already."""
     gated: bool = False
     """The publisher asks for a form on the Hub."""
+    page_url: str = ""
+    """The repository's page on the Hub, "" for what did not come from there."""
     is_main: bool = False
     """The commit is where the branch main stands now."""
     source_paths: tuple[str, ...] = ()

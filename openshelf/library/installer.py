@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from openshelf import __version__
 from openshelf.errors import NotEnoughDisk
 from openshelf.hub.cache_layout import place_of
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
 from openshelf.hub.targets import TargetKind, parse_target
+from openshelf.library.evidence import keep_texts, record_context
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
 from openshelf.library.placing import check_source, place_copy
 from openshelf.library.starter import find_starter
 from openshelf.library.store import now_utc
+from openshelf.library.updates import UpdateReport, report_update
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile
-from openshelf.licenses.facts import licenses_sha256
-from openshelf.policy.records import AcceptedModel, RecordContext, build_record
+from openshelf.policy.records import AcceptedModel, build_record
 from openshelf.tasks import CancelToken, Progress, Report
 from openshelf.units import GIB
 
@@ -60,6 +59,17 @@ class Installer:
             return self._offers.of_starter(starter, wanted)
         return self._offers.of_hub(wanted, cancel, report)
 
+    def check_update(
+        self, model: InstalledModel, cancel: CancelToken, report: Report
+    ) -> UpdateReport:
+        """What the model's repository has now, terms first; fetches no file of a model.
+
+        Raises NotFound, GatedModel, Offline, NetworkFailure.
+        """
+        offer = self._offers.of_update(model, cancel, report)
+        license = self._parts.library.effective_license(model.id)
+        return report_update(model, license, offer, self._parts.acceptances.texts.read, self.clear)
+
     def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
         """Write the acceptance and hand out the clearance.
 
@@ -67,14 +77,9 @@ class Installer:
         """
         gate = self._parts.gate
         decision = gate.check(offer.decision, target=offer.target)
-        context = RecordContext(
-            app_version=__version__,
-            os_user=os_user_name(),
-            hub_gate={"gated": offer.gated, "accepted_on_hub": "unknown"},
-            catalog={"version": __version__, "sha256": licenses_sha256()},
-        )
         model = AcceptedModel(offer.repo, offer.commit, offer.cleared_files)
-        record = build_record(model, decision, form, gate.policy, context)
+        record = build_record(model, decision, form, gate.policy, record_context(offer))
+        keep_texts(self._parts.acceptances, decision)
         self._parts.acceptances.append(record)
         return self.clear(offer)
 
@@ -237,11 +242,3 @@ class Installer:
 
 def _installed_file(file: DownloadFile, location: Path) -> InstalledFile:
     return InstalledFile(file.path, str(location), file.size_bytes, file.sha256)
-
-
-def os_user_name() -> str:
-    """What the operating system calls this person; "" where it has no name for them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a user id without a name, as in some containers
-        return ""

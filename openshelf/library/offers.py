@@ -10,12 +10,12 @@ from typing import Any
 
 from openshelf.catalog.entries import Catalog
 from openshelf.catalog.packagers import load_packagers
-from openshelf.errors import NetworkFailure, Offline, UnsafeName
+from openshelf.errors import NetworkFailure, NotFound, UnsafeName
 from openshelf.gguf.claims import read_license_claims
 from openshelf.gguf.names import parse_name
 from openshelf.gguf.split import read_model, shard_paths
 from openshelf.hub.cache_layout import part_bytes
-from openshelf.hub.claims import claims_of, fetch_claims
+from openshelf.hub.claims import LineageReader
 from openshelf.hub.client import HubClient
 from openshelf.hub.entries import DownloadFile, Repo
 from openshelf.hub.names import check_path
@@ -27,7 +27,7 @@ from openshelf.library.installed import InstalledModel, KnowsInstalled
 from openshelf.library.starter import Starter, fetch_starter_claims, starter_claims
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
-from openshelf.licenses.ancestry import shipped_overrides
+from openshelf.licenses.ancestry import Overrides, shipped_overrides
 from openshelf.licenses.lineage import EffectiveLicense, Fetch, RepoClaims, mark_changed, resolve
 from openshelf.paths import nearest_existing
 from openshelf.policy.gate import Gate
@@ -74,15 +74,28 @@ class Offers:
         cancel.raise_if_cancelled()
         variant = find_variant(repo, quant=target.quant, file=target.file, choose=parts.choose)
         files = _download_files(repo, variant, client.options.host)
-        license = self._resolve(claims_of(client, repo), _watched(fetch_claims(client), cancel))
-        license = self._marked(license, repo.id, repo.commit)
+        license = self._resolve(*self._reader(cancel).read_repo(repo))
+        license = self._marked(license, repo.id)
         there = sum(part_bytes(parts.models, file) for file in files)
         offer = self._offer(
             target.text, license, repo=repo.id, commit=repo.commit, files=files,
             quant=variant.quant, source="hub", left_bytes=max(0, variant.size_bytes - there),
             resumed_from_bytes=there, gated=repo.gated, is_main=target.revision is None,
+            page_url=f"{client.options.endpoint}/{repo.id}",
         )  # fmt: skip
         return self._with_installed(offer)
+
+    def of_update(self, model: InstalledModel, cancel: CancelToken, report: Report) -> InstallOffer:
+        """The same build as its repository has it now.
+
+        Raises NotFound (also for what never came from the Hub), GatedModel, Offline,
+        NetworkFailure.
+        """
+        if model.repo == LOCAL:
+            raise NotFound("update", model.id)
+        path = model.first_file.path
+        target = Target(f"{model.repo}/{path}", TargetKind.HUB, repo=model.repo, file=path)
+        return self.of_hub(target, cancel, report)
 
     def of_starter(self, starter: Starter, target: Target) -> InstallOffer:
         """The starter model; asks nobody."""
@@ -107,9 +120,13 @@ class Offers:
         paths = shard_paths(path)
         files = self._hashed(paths, cancel, report)
         claims = RepoClaims(
-            id=path.name, gguf=read_license_claims(header), files=tuple(p.name for p in paths)
+            id=path.name,
+            commit=files[0].sha256[:40],
+            gguf=read_license_claims(header),
+            files=tuple(p.name for p in paths),
         )
-        license = self._resolve(claims, self._fetch_if_possible(cancel))
+        # The Hub where it answers, else "could not be read".
+        license = self._resolve(*self._reader(cancel, tolerant=True).read_above(claims))
         name = str(header.metadata.get("general.name") or path.stem)
         offer = self._offer(
             target.text, license, repo=LOCAL, commit=files[0].sha256[:40], files=files,
@@ -169,7 +186,15 @@ class Offers:
                 return replace(offer, installed_id=model.id, left_bytes=0)
         return offer
 
+    def _reader(self, cancel: CancelToken, *, tolerant: bool = False) -> LineageReader:
+        client, check = self._parts.client(), cancel.raise_if_cancelled
+        return LineageReader(client, self._overrides(), check, tolerant)
+
     def _resolve(self, claims: RepoClaims, fetch: Fetch) -> EffectiveLicense:
+        return resolve(claims, fetch, self._overrides())
+
+    def _overrides(self) -> Overrides:
+        """What our own data says of lineages, where cards are silent."""
         catalog = self._parts.catalog()
         known = {
             model.hub_repo.casefold(): model.lineage
@@ -183,29 +208,16 @@ class Offers:
             for model in family.models
             for repo in model.gguf_repos
         }
-        return resolve(claims, fetch, {**packaged, **known, **shipped_overrides()})
+        return {**packaged, **known, **shipped_overrides()}
 
-    def _marked(self, license: EffectiveLicense, repo: str, commit: str) -> EffectiveLicense:
-        """With a flag where other terms were accepted for an earlier commit of the repository."""
+    def _marked(self, license: EffectiveLicense, repo: str) -> EffectiveLicense:
+        """With a flag where other terms were accepted for the repository; those of a base model may
+        change under the same commit."""
         for record in self._parts.acceptances.earlier(repo)[:1]:
-            if record.get("model", {}).get("commit") != commit:
-                texts = [t for t in record.get("texts", ()) if t.get("kind") == "license"]
-                ids = record.get("effective", {}).get("ids", ())
-                return mark_changed(license, ids, [str(t.get("sha256", "")) for t in texts])
+            texts = [t for t in record.get("texts", ()) if t.get("kind") == "license"]
+            ids = record.get("effective", {}).get("ids", ())
+            return mark_changed(license, ids, [str(t.get("sha256", "")) for t in texts])
         return license
-
-    def _fetch_if_possible(self, cancel: CancelToken) -> Fetch:
-        """For files on disk: the Hub where it answers, else "could not be read"."""
-        fetch = fetch_claims(self._parts.client())
-
-        def try_fetch(repo: str) -> RepoClaims | None:
-            cancel.raise_if_cancelled()
-            try:
-                return fetch(repo)
-            except (Offline, NetworkFailure):
-                return None
-
-        return try_fetch
 
     def _hashed(
         self, paths: tuple[Path, ...], cancel: CancelToken, report: Report
@@ -259,14 +271,6 @@ def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[Downlo
             raise NetworkFailure(host, "no_checksum", file.path)
         files.append(DownloadFile(repo.id, repo.commit, file.path, file.size_bytes, file.sha256))
     return tuple(files)
-
-
-def _watched(fetch: Fetch, cancel: CancelToken) -> Fetch:
-    def watched(repo: str) -> RepoClaims | None:
-        cancel.raise_if_cancelled()
-        return fetch(repo)
-
-    return watched
 
 
 def _same_volume(path: Path, folder: Path) -> bool:

@@ -1,7 +1,8 @@
 """The log of acceptances: append-only JSON lines, each carrying the hash of the one before.
 
-Its head (count, last hash) lies in a file of its own. Whoever can rewrite log and head is not
-detected on this machine; every export therefore prints the head, to be kept elsewhere.
+Its head (count, last hash) lies in a file of its own, sealed under a key of the keychain where
+there is one. Whoever can rewrite log, head and keychain is not detected on this machine; every
+export therefore prints the head, to be kept elsewhere.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import errno
 import os
 import shutil
 import uuid
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,13 +32,27 @@ from openshelf.licenses.chain import (
     write_head,
 )
 from openshelf.licenses.clearance import ClearedFile
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.file_lock import locked
+from openshelf.licenses.head_seal import HeadSeal
+from openshelf.licenses.log_queries import (
+    ERASED,
+    REVOKED,
+    Person,
+    covers,
+    flags_of,
+    in_force,
+    people_in,
+    same_terms,
+    table_of,
+    wanted_files,
+)
 from openshelf.licenses.person_names import PersonNames
+from openshelf.licenses.text_store import TextStore
 
 __all__ = ["AcceptanceForm", "AcceptanceLog", "VerifyReport"]
 
 VERSION = 1
-REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,7 @@ class AcceptanceLog:
 
     path: Path
     head_file: Path
+    seal: HeadSeal | None = field(default=None, compare=False)
     _remembered: _Remembered = field(
         default_factory=_Remembered, init=False, repr=False, compare=False
     )
@@ -74,6 +91,11 @@ class AcceptanceLog:
     @property
     def names(self) -> PersonNames:
         return PersonNames(self.path.with_name(f"{self.path.stem}-names.jsonl"))
+
+    @property
+    def texts(self) -> TextStore:
+        """The license texts that were accepted."""
+        return TextStore(self.path.with_name(f"{self.path.stem}-texts"))
 
     def append(self, record: dict[str, Any]) -> str:
         """Add a record (without v, record_id, prev_sha256, at) durably; returns its id.
@@ -91,7 +113,7 @@ class AcceptanceLog:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         sealed, names = self.names.sealed(record)
         record_id = str(uuid.uuid4())
-        with locked(self.path.with_name(f"{self.path.name}.lock")):
+        with self._locked():
             if names is not None:
                 self.names.keep(record_id, names)
             head, cut_at, needs_end = self._end()
@@ -105,8 +127,13 @@ class AcceptanceLog:
                 }
             )
             self._write(line, cut_at, needs_end=needs_end)
-            write_head(self.head_file, Head(head.count + 1, sha256_of(line)))
+            self._write_head(Head(head.count + 1, sha256_of(line)))
         return record_id
+
+    def _write_head(self, head: Head) -> None:
+        if self.seal is not None:
+            head = replace(head, mac=self.seal.seal(head, read_head(self.head_file)))
+        write_head(self.head_file, head)
 
     def _end(self) -> tuple[Head, int | None, bool]:
         """(head to go on from, where to cut a half line off, does the file lack a line's end)."""
@@ -137,43 +164,64 @@ class AcceptanceLog:
         entries = self.names.entries()
         return tuple(self.names.opened(record, entries) for record in self._chained())
 
-    def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
+    def lines(self) -> tuple[str, ...]:
+        """The finished lines as they stand in the file, for an export."""
+        finished = split_lines(self._content()).finished
+        return tuple(line.decode("utf-8", "replace") for line in finished)
+
+    def find_acceptance(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
+    ) -> str | None:
         """Id of the newest acceptance that covers all these files and was not revoked.
 
-        Only the unbroken part of the chain counts: a line that was slipped in allows nothing.
+        With `flag` only one that was given knowing of it. Only the unbroken part of the chain
+        counts: a line that was slipped in allows nothing.
         """
-        wanted = {(file.path, file.sha256, file.size_bytes) for file in files}
-        revoked: set[str] = set()
-        for record in reversed(self._trusted()):
-            if record.get("method") == REVOKED:
-                revoked.add(str(record.get("supersedes")))
-                continue
-            record_id = str(record.get("record_id"))
-            if record_id not in revoked and _covers(record, repo, commit, wanted):
-                return record_id
-        return None
+        wanted = wanted_files(files)
+        found = (
+            record
+            for record in in_force(self._trusted())
+            if covers(record, repo, commit, wanted) and (not flag or flag in flags_of(record))
+        )
+        return next((str(record.get("record_id")) for record in found), None)
+
+    def same_terms(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], license: EffectiveLicense
+    ) -> tuple[dict[str, Any], ...]:
+        """Acceptances of other commits for files of these names under the very same terms."""
+        paths = frozenset(file.path for file in files)
+        found = in_force(self._trusted())
+        return tuple(r for r in found if same_terms(r, repo, commit, paths, license))
 
     def earlier(self, repo: str) -> tuple[dict[str, Any], ...]:
         """Acceptances of any commit of a repository, newest first; revoked ones left out."""
-        chained = self._chained()
-        revoked = {str(r.get("supersedes")) for r in chained if r.get("method") == REVOKED}
-        return tuple(
-            record
-            for record in reversed(chained)
-            if record.get("method") != REVOKED
-            and str(record.get("record_id")) not in revoked
-            and _table(record, "model").get("repo") == repo
-        )
+        records = in_force(self._trusted())
+        return tuple(r for r in records if table_of(r, "model").get("repo") == repo)
+
+    def waivers(self) -> tuple[dict[str, Any], ...]:
+        """The records of waivers that were not taken back, newest first; names left out.
+
+        None where the log was changed: what was cut off may have taken one back.
+        """
+        records, report = self._chained(), self._remembered.report
+        if report is None or report.problem is not None:
+            return ()
+        return tuple(in_force(records, waivers=True))
 
     def revoke(self, record_id: str, form: AcceptanceForm, os_user: str = "") -> str:
-        """Take an acceptance back; that is a record too. Returns its id, raises NotFound."""
-        found = [r for r in self._chained() if r.get("record_id") == record_id]
-        if not found or found[0].get("method") == REVOKED:
-            raise NotFound("id", record_id)
+        """Take an acceptance or a waiver back; that is a record too.
+
+        Returns its id. Raises NotFound, also for what was taken back already.
+        """
+        chained = self._chained()
+        held = (*in_force(chained), *in_force(chained, waivers=True))
+        found = next((r for r in held if r.get("record_id") == record_id), None)
+        if found is None:
+            raise NotFound("record", record_id)
         person = {"os_user": os_user, "display": form.display_name, "role": form.role}
         return self.append(
             {
-                **{key: found[0].get(key) for key in ("model", "effective", "verdict")},
+                **{key: found.get(key) for key in ("model", "effective", "verdict")},
                 "accepted_by": person,
                 "on_behalf_of": form.on_behalf_of,
                 "note": form.note,
@@ -182,10 +230,41 @@ class AcceptanceLog:
             }
         )
 
+    def people(self) -> tuple[Person, ...]:
+        """Whose names are kept, and in which records."""
+        return people_in(self.records())
+
+    def erase_names(self, name: str, os_user: str = "") -> tuple[str, ...]:
+        """Forget a display name and the notes beside it; the chain stays whole.
+
+        Returns the ids of the records, and says in the log that it was done. The name of the
+        account on this machine stays in the chain. Raises NotFound.
+        """
+        wanted = name.strip().casefold()
+        found = [person for person in self.people() if person.name.casefold() == wanted]
+        if not found:
+            raise NotFound("person", name)
+        ids = found[0].record_ids
+        with self._locked():
+            self.names.erase(set(ids))
+        person = {"os_user": os_user, "role": "member"}
+        self.append({"accepted_by": person, "method": ERASED, "erased": list(ids)})
+        return ids
+
     def verify(self) -> VerifyReport:
         """Find any edit, deletion, reordering or truncation."""
-        with locked(self.path.with_name(f"{self.path.name}.lock")):
-            return verify_chain(split_lines(self._content()), read_head(self.head_file))
+        with self._locked():
+            head = read_head(self.head_file)
+            report = verify_chain(split_lines(self._content()), head)
+        if head is None or self.seal is None:
+            return report
+        try:
+            return replace(report, sealed=self.seal.state(head))
+        except ValueError:
+            return replace(report, problem=report.problem or "head_seal_wrong", sealed=False)
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return locked(self.path.with_name(f"{self.path.name}.lock"))
 
     def _chained(self) -> tuple[dict[str, Any], ...]:
         try:
@@ -225,23 +304,3 @@ def _cannot_write(path: Path, error: OSError) -> OpenshelfError:
         return NotEnoughDisk(str(path), _RECORD_BYTES, shutil.disk_usage(path.parent).free)
     reason = error.strerror or type(error).__name__
     return UsageError(f"The acceptance log {path} cannot be written: {reason}")
-
-
-def _covers(
-    record: dict[str, Any], repo: str, commit: str, wanted: set[tuple[str, str, int]]
-) -> bool:
-    model = _table(record, "model")
-    if (model.get("repo"), model.get("commit")) != (repo, commit) or not wanted:
-        return False
-    files = model.get("files")
-    covered = {
-        (file.get("path"), file.get("sha256"), file.get("size"))
-        for file in (files if isinstance(files, list) else [])
-        if isinstance(file, dict)
-    }
-    return wanted <= covered
-
-
-def _table(record: dict[str, Any], key: str) -> dict[str, Any]:
-    value = record.get(key)
-    return value if isinstance(value, dict) else {}

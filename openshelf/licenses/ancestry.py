@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,8 @@ BASE = "base"
 
 Fetch = Callable[[str], RepoClaims | None]
 """Claims of a repository by id; None where it is missing or nobody may read it."""
+FetchAll = Callable[[Sequence[str]], Sequence[RepoClaims | None]]
+"""The same for several, in their order."""
 Overrides = Mapping[str, tuple[str, ...]]
 """Repository (lower case) → its base models, where the card is silent."""
 
@@ -58,8 +60,13 @@ class Ancestry:
                 waiting.extend(self.parents_of(parent))
 
 
-def walk(target: RepoClaims, fetch: Fetch, overrides: Overrides) -> Ancestry:
-    """Breadth first from `target`; faults of the chain are flags, never errors."""
+def walk(
+    target: RepoClaims, fetch: Fetch, overrides: Overrides, fetch_all: FetchAll | None = None
+) -> Ancestry:
+    """Breadth first from `target`; faults of the chain are flags, never errors.
+
+    With `fetch_all` each generation is asked for at once.
+    """
     ancestry = Ancestry(target.id)
     level: list[tuple[str, RepoClaims | None]] = [(target.id, target)]
     for depth in range(MAX_DEPTH + 1):
@@ -80,7 +87,8 @@ def walk(target: RepoClaims, fetch: Fetch, overrides: Overrides) -> Ancestry:
         if depth == MAX_DEPTH or room < len(wanted):
             _flag(ancestry, "unresolved_base")
             wanted = [] if depth == MAX_DEPTH else wanted[:room]
-        level = [(repo, fetch(repo)) for repo in wanted]
+        found = fetch_all(wanted) if fetch_all is not None else [fetch(repo) for repo in wanted]
+        level = list(zip(wanted, found, strict=True))
     if _has_cycle(ancestry):
         _flag(ancestry, "cycle")
     return ancestry

@@ -21,7 +21,8 @@ class VerifyReport:
     """`problem` is None where the log is whole, else a code; `line` counts from 1.
 
     Codes: not_a_record, not_canonical, wrong_link, fewer_than_head, more_than_head,
-    head_differs, unfinished_is_foreign, head_unreadable.
+    head_differs, unfinished_is_foreign, head_unreadable, head_seal_wrong. `sealed` says whether
+    the head bears an HMAC under a key of the keychain; None where there is no key.
     """
 
     records: int
@@ -29,14 +30,19 @@ class VerifyReport:
     problem: str | None = None
     line: int | None = None
     unfinished_line: bool = False
+    sealed: bool | None = None
 
 
 @dataclass(frozen=True)
 class Head:
-    """How many records there are and the hash of the last one; kept apart from the log."""
+    """How many records there are and the hash of the last one; kept apart from the log.
+
+    `mac` is the seal of head_seal.py, "" without one.
+    """
 
     count: int = 0
     sha256: str = ZERO
+    mac: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,10 +134,12 @@ def read_head(path: Path) -> Head | None:
     count, digest = table.get("count"), table.get("sha256")
     if type(count) is not int or count < 0 or not isinstance(digest, str) or len(digest) != 64:
         return None
-    return Head(count, digest)
+    mac = table.get("mac", "")
+    return Head(count, digest, mac) if isinstance(mac, str) and mac.isascii() else None
 
 
 def write_head(path: Path, head: Head) -> None:
     """Replace the head in one step, and have it on disk before returning."""
-    content = json.dumps({"count": head.count, "sha256": head.sha256}).encode()
+    table = {"count": head.count, "sha256": head.sha256}
+    content = json.dumps({**table, "mac": head.mac} if head.mac else table).encode()
     replace_file(path, content, is_private=True)

@@ -20,6 +20,7 @@ from openshelf.licenses.license import (
     Permission,
     RegionRestriction,
     Source,
+    TextPiece,
     Threshold,
     UsePolicy,
 )
@@ -111,6 +112,7 @@ def _ids(table: Mapping[str, Any], text: Mapping[str, Any]) -> LicenseIds:
         max_words=text.get("max_words"),
         sha256_known=tuple(text.get("sha256_known", ())),
         is_title_general=text.get("is_title_general", False),
+        pieces=tuple(TextPiece(**_tuples(piece)) for piece in text.get("piece", ())),
     )
 
 

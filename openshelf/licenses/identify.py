@@ -92,7 +92,8 @@ def identify(node: RepoClaims, index: LicenseIndex) -> Identified:
             witness, meanings = _merged(witness, meanings), ()
         if not witness and not meanings:
             witness = (UNKNOWN_LICENSE,)
-    flags = ["list_license"] if len(tags) > 1 or (not tags and len(header) > 1) else []
+    several = {claim.value.casefold() for claim in tags or header}
+    flags = ["list_license"] if len(several) > 1 else []
     inherits = name is not None and normalized_name(name.value) in _INHERITING
     found = _decide(node, index, _Evidence(claims, text, own, witness, flags, inherits=inherits))
     return replace(found, witness_meanings=meanings)
@@ -201,16 +202,17 @@ def _card_claims(
         if normalized_name(tag) not in _SAYS_NOTHING
     ]
     named = _named("name", name, index)
-    if (
-        not tags
-        and named is None
-        and not places
-        and node.card.get("license") in ("other", "unknown")
-    ):
+    if named is None and not places and _says_other(node):
         # `other` without a name or a known link: something was declared, nobody can say what,
         # except where a licensor's own repository is known to carry one license.
-        tags = [Claim("tag", "other", index.by_repository(node.id))]
+        tags.append(Claim("tag", "other", index.by_repository(node.id)))
     return (Claim("link", link, places) if places else None), named, tags
+
+
+def _says_other(node: RepoClaims) -> bool:
+    """Whether a card declares something that has no name, alone or beside a license."""
+    tags = strings_of(node.card.get("license"))
+    return any(normalized_name(tag) in ("other", "unknown") for tag in tags)
 
 
 def _header_claims(node: RepoClaims, index: LicenseIndex) -> list[Claim]:

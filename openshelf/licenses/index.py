@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE, License
+from openshelf.licenses.whole_text import is_whole
 
 _TITLE_ZONE = 2000
 """Characters at the start of a text in which its title has to stand."""
@@ -185,6 +186,8 @@ def _text_matches(entry: License, plain: str, *, is_head: bool) -> bool:
     if ids.max_words is not None and plain.count(" ") >= ids.max_words:
         return False
     if any(phrase in plain for phrase in ids.forbidden_phrases):
+        return False
+    if ids.pieces and not is_whole(ids.pieces, plain):
         return False
     head = plain[:_TITLE_ZONE]
     return any(title in head for title in ids.title_phrases) and all(

@@ -97,6 +97,19 @@ class UsePolicy:
 
 
 @dataclass(frozen=True)
+class TextPiece:
+    """A part of a known text, from its `first` words to its `last` ones. `sha256` are hashes over
+    its words (whole_text.words_of), none where a holder's name stands in it; then `max_words`.
+    """
+
+    first: str
+    last: str
+    sha256: tuple[str, ...] = ()
+    max_words: int | None = None
+    is_needed: bool = True
+
+
+@dataclass(frozen=True)
 class LicenseIds:
     """Every name under which a license occurs, and how its text is recognized.
 
@@ -128,6 +141,8 @@ class LicenseIds:
     repositories: tuple[str, ...] = ()
     variant_of: str | None = None
     is_title_general: bool = False
+    pieces: tuple[TextPiece, ...] = ()
+    """The whole text in pieces, for licenses that a rider would change (whole_text.py)."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Organization
@@ -21,6 +21,15 @@ EU = frozenset(
         *("IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"),
     )
 )
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of these; allowed where there is none."""
+    return max(verdicts, key=_ORDER.index, default=Verdict.ALLOWED)
+
+
+def _is_worse(one: Verdict, other: Verdict | None) -> bool:
+    return other is None or _ORDER.index(one) > _ORDER.index(other)
 
 
 def any_of(values: Iterable[bool | None]) -> bool | None:
@@ -47,18 +56,22 @@ class Findings:
     """The worst verdict so far, why, and which facts would have been needed."""
 
     organization: Organization
-    source: str = ""
+    source_of: Callable[[str], str] = lambda key: ""
+    """Dotted key of a fact or rule → the file that states it."""
     verdict: Verdict = Verdict.ALLOWED
     reasons: list[PolicyReason] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def raise_to(self, verdict: Verdict) -> None:
-        if _ORDER.index(verdict) > _ORDER.index(self.verdict):
+        if _is_worse(verdict, self.verdict):
             self.verdict = verdict
 
     def add(self, verdict: Verdict, reason: PolicyReason) -> None:
+        reason = replace(reason, verdict=verdict)
         if reason not in self.reasons:
             self.reasons.append(reason)
+        elif _is_worse(verdict, self.reasons[self.reasons.index(reason)].verdict):
+            self.reasons[self.reasons.index(reason)] = reason
         self.raise_to(verdict)
 
     def lacks(self, *facts: str) -> None:
@@ -92,7 +105,7 @@ class Findings:
             fact=fact,
             clause=clause,
             value="" if value is None else _written(value),
-            source=self.source if value is not None else "",
+            source=self.source_of(f"organization.{fact}") if value is not None else "",
         )
 
 

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
 
 from openshelf.errors import LicenseNotAccepted, NeedsReview, PolicyBlocked
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.license import License
 from openshelf.policy.organization import Policy
+from openshelf.policy.records import asks_nothing_new
 from openshelf.policy.rules import decide
 from openshelf.policy.verdict import Decision
+from openshelf.policy.waiver import Waiver
+from openshelf.policy.waiving import apply_waivers, waiver_from_record
+
+CHANGED = "license_changed"
 
 
 class AcceptanceRecords(Protocol):
     """What the gate needs of licenses/acceptance.py."""
 
-    def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
-        """Id of the record that covers these files, None where there is none."""
+    def find_acceptance(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
+    ) -> str | None:
+        """Id of the record that covers these files (and knew of this flag), None without one."""
         ...
+
+    def same_terms(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], license: EffectiveLicense
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Acceptances of other commits for files of these names under the very same terms."""
+        ...
+
+    def waivers(self) -> tuple[Mapping[str, Any], ...]:
+        """The records of waivers that were not taken back."""
+        ...
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 class Gate:
@@ -32,15 +54,35 @@ class Gate:
         records: AcceptanceRecords,
         *,
         what_if: bool = False,
+        today: Callable[[], date] = _today,
     ) -> None:
         self._licenses = licenses
         self.policy = policy
         self._records = records
         self._what_if = what_if
+        self.today = today
+
+    def adopt(self, policy: Policy) -> None:
+        """Decide under another policy from now on; clearances under the old one are stale."""
+        self.policy = policy
 
     def decide(self, license: EffectiveLicense) -> Decision:
-        """What this license means for the organization of the policy."""
-        return decide(license, self._licenses, self.policy, what_if=self._what_if)
+        """What this license means for the organization of the policy, waivers counted."""
+        found = decide(license, self._licenses, self.policy, what_if=self._what_if)
+        if found.verdict not in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW):
+            return found
+        return apply_waivers(found, self.waivers(), self.today())
+
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Those that count: the policy file's, and the log's unless the policy is managed.
+
+        Who may write the log may not write a managed policy, and nothing loosens that one.
+        """
+        in_file = self.policy.rules.waivers
+        if self.policy.managed:
+            return in_file
+        logged = (waiver_from_record(record) for record in self._records.waivers())
+        return (*in_file, *(waiver for waiver in logged if waiver is not None))
 
     def check(self, decision: Decision, *, target: str) -> Decision:
         """The decision under today's policy, where that lets a person go on to accept.
@@ -68,10 +110,13 @@ class Gate:
         """The clearance for these files.
 
         Raises PolicyBlocked, NeedsReview (only with a policy file) or LicenseNotAccepted where no
-        record covers them. What counts is today's policy, not the one of `decision`.
+        record covers them, nor the same files of another commit under the same texts. What counts
+        is today's policy, not the one of `decision`.
         """
+        # Taken first: where another policy is adopted meanwhile, the slip is stale, not wrong.
+        policy_sha256 = self.policy.sha256
         today = self.check(decision, target=target)
-        record_id = self._records.find_acceptance(repo, commit, files) if files else None
+        record_id = self._record_of(today, repo, commit, files) if files else None
         if record_id is None:
             raise LicenseNotAccepted(target, today.license.effective)
         return Clearance(
@@ -80,5 +125,19 @@ class Gate:
             files=files,
             verdict=today.verdict,
             record_id=record_id,
-            policy_sha256=self.policy.sha256,
+            policy_sha256=policy_sha256,
         )
+
+    def _record_of(
+        self, decision: Decision, repo: str, commit: str, files: tuple[ClearedFile, ...]
+    ) -> str | None:
+        """The acceptance of these files, else one of an older commit that asks nothing new.
+
+        Terms that changed since are accepted by a record that says so, under any commit.
+        """
+        changed = CHANGED if CHANGED in decision.license.flags else ""
+        exact = self._records.find_acceptance(repo, commit, files, changed)
+        if exact is not None:
+            return exact
+        older = self._records.same_terms(repo, commit, files, decision.license)
+        return next((str(r.get("record_id")) for r in older if asks_nothing_new(decision, r)), None)

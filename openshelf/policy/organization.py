@@ -10,13 +10,15 @@ import os
 import stat
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from openshelf.errors import BadPolicy
 from openshelf.paths import Paths
+from openshelf.policy.toml_lines import line_of_key, place_of_error
+from openshelf.policy.waiver import Waiver, waivers_from_table
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Rules:
     require_osi: bool = False
     require_license_text: bool = False
     strict_labels: bool = False
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,31 @@ class Policy:
     offline_only: bool = False
     allow_remote_hosts: tuple[str, ...] | None = None
     keep_chats_days: int | None = None
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """Dotted key of a fact or rule → the files that state it."""
 
     @property
     def exists(self) -> bool:
         return bool(self.sha256)
+
+    def source_of(self, key: str) -> str:
+        """The files that state a fact or a rule (`rules.allow_only`), for showing."""
+        return ", ".join(self.origins.get(key, ())) or self.source
+
+
+@dataclass(frozen=True)
+class FoundPolicies:
+    """The machine-wide policy and the person's own; None where there is none."""
+
+    managed: Policy | None
+    own: Policy | None
+
+    @property
+    def in_force(self) -> Policy:
+        """Beside a machine-wide policy the other one only adds rules."""
+        if self.managed is None:
+            return self.own or Policy()
+        return self.managed if self.own is None else tighten(self.managed, self.own)
 
 
 def find_policy(
@@ -83,21 +107,42 @@ def find_policy(
 ) -> Policy:
     """The policy of this machine and person; Policy() with everything unknown where there is none.
 
-    The machine-wide file comes first, then the one that OPENSHELF_POLICY names, then the person's
-    own. Beside a managed policy the other one only adds rules. Raises BadPolicy naming the key.
+    Raises BadPolicy naming the key.
+    """
+    return find_policies(paths, environment, managed_file).in_force
+
+
+def find_policies(
+    paths: Paths,
+    environment: Mapping[str, str] | None = None,
+    managed_file: Path | None = None,
+) -> FoundPolicies:
+    """The machine-wide file, and the one that OPENSHELF_POLICY names or else the person's own.
+
+    Raises BadPolicy naming the key.
     """
     environment = os.environ if environment is None else environment
     machine_wide = managed_policy_file(environment) if managed_file is None else managed_file
-    named = environment.get("OPENSHELF_POLICY", "")
+    named = named_policy_file(environment)
     own: Policy | None = None
-    if named:
-        own = load_policy(Path(named).expanduser())
+    if named is not None:
+        own = load_policy(named)
     elif paths.policy_file.is_file():
         own = load_policy(paths.policy_file)
-    if not machine_wide.is_file():
-        return own or Policy()
-    managed = replace(load_policy(machine_wide), managed=_is_write_protected(machine_wide))
-    return managed if own is None else tighten(managed, own)
+    return FoundPolicies(load_managed(machine_wide), own)
+
+
+def load_managed(path: Path) -> Policy | None:
+    """The machine-wide policy, None where there is none. Raises BadPolicy naming the key."""
+    if not path.is_file():
+        return None
+    return replace(load_policy(path), managed=_is_write_protected(path))
+
+
+def named_policy_file(environment: Mapping[str, str]) -> Path | None:
+    """The file that OPENSHELF_POLICY names, None where it names none."""
+    named = environment.get("OPENSHELF_POLICY", "")
+    return Path(named).expanduser() if named else None
 
 
 def closed_policy(source: str) -> Policy:
@@ -125,6 +170,7 @@ def tighten(managed: Policy, other: Policy) -> Policy:
         require_osi=first.require_osi or second.require_osi,
         require_license_text=first.require_license_text or second.require_license_text,
         strict_labels=first.strict_labels or second.strict_labels,
+        waivers=first.waivers,  # another file's would loosen it
     )
     joined = hashlib.sha256(f"{managed.sha256}+{other.sha256}".encode()).hexdigest()
     return replace(
@@ -134,23 +180,56 @@ def tighten(managed: Policy, other: Policy) -> Policy:
         offline_only=managed.offline_only or other.offline_only,
         allow_remote_hosts=_both(managed.allow_remote_hosts, other.allow_remote_hosts),
         keep_chats_days=_shorter(managed.keep_chats_days, other.keep_chats_days),
+        origins=_origins_of_both(managed, other),
     )
+
+
+def _origins_of_both(managed: Policy, other: Policy) -> dict[str, tuple[str, ...]]:
+    """Facts come from the managed file alone; a rule from each file that states it."""
+    added = {
+        key: files
+        for key, files in other.origins.items()
+        if key not in ("name", "rules.waivers") and not key.startswith("organization.")
+    }
+    keys = dict.fromkeys((*managed.origins, *added))
+    return {key: (*managed.origins.get(key, ()), *added.get(key, ())) for key in keys}
 
 
 def load_policy(path: Path) -> Policy:
-    """Read one policy file. Raises BadPolicy naming the key that is wrong."""
+    """Read one policy file. Raises BadPolicy naming the key that is wrong, and its line."""
     try:
         raw = path.read_bytes()
-        table = tomllib.loads(raw.decode("utf-8"))
     except OSError as error:
         raise BadPolicy(path=str(path), why="unreadable", detail=error.strerror or "") from error
-    except ValueError as error:
-        raise BadPolicy(path=str(path), why="not_toml", detail=str(error)) from error
+    return policy_from_bytes(raw, str(path))
+
+
+def policy_from_bytes(raw: bytes, source: str) -> Policy:
+    """The policy in the content of a file. Raises BadPolicy naming key and line."""
+    try:
+        text = raw.decode("utf-8")
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        line, detail = place_of_error(error, raw)
+        raise BadPolicy(path=source, why="not_toml", detail=detail, line=line) from error
+    try:
+        policy = policy_from_table(table, source)
+    except BadPolicy as error:
+        raise replace(error, line=line_of_key(text, error.key)) from error
     return replace(
-        policy_from_table(table, str(path)),
-        source=str(path),
+        policy,
+        source=source,
         sha256=hashlib.sha256(raw).hexdigest(),
+        origins=dict.fromkeys(_dotted_keys(table), (source,)),
     )
+
+
+def _dotted_keys(table: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in table.items():
+        if key in ("organization", "rules") and isinstance(value, Mapping):
+            yield from (f"{key}.{inner}" for inner in value)
+        else:
+            yield key
 
 
 def policy_from_table(table: Mapping[str, Any], source: str = "") -> Policy:
@@ -161,7 +240,9 @@ def policy_from_table(table: Mapping[str, Any], source: str = "") -> Policy:
     organization = Organization(
         **reader.values(Organization, reader.table(table, "organization"), "organization.")
     )
-    rules = Rules(**reader.values(Rules, reader.table(table, "rules"), "rules."))
+    stated = dict(reader.table(table, "rules"))
+    waivers = waivers_from_table(stated.pop("waivers", []), source)
+    rules = Rules(**reader.values(Rules, stated, "rules."), waivers=waivers)
     return Policy(organization=organization, rules=rules, **values)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,9 +87,30 @@ def build_record(
         "hub_gate": context.hub_gate or {"gated": False, "accepted_on_hub": "unknown"},
         "method": form.method,
         "app_version": context.app_version,
-        "waiver": None,
+        "waiver": _waivers(decision),
         "supersedes": context.supersedes,
     }
+
+
+def _waivers(decision: Decision) -> list[dict[str, Any]] | None:
+    """The waivers that the decision rests on."""
+    return [waived.as_json() for waived in decision.waived] or None
+
+
+def asks_nothing_new(decision: Decision, record: Mapping[str, Any]) -> bool:
+    """Whether everything that is owed and doubted now was shown at an earlier acceptance."""
+    shown, given = record.get("obligations_shown"), record.get("reasons")
+    if not isinstance(shown, list) or not isinstance(given, list):
+        return False
+    owed = {(duty.id, duty.license, duty.exact, duty.ref) for duty in decision.obligations}
+    doubted = {(r.code, r.license, r.ref) for r in decision.reasons}
+    return owed <= {_of(entry, "id", "license", "exact", "ref") for entry in shown} and (
+        doubted <= {_of(entry, "code", "license", "ref") for entry in given}
+    )
+
+
+def _of(entry: object, *keys: str) -> tuple[Any, ...]:
+    return tuple(entry.get(key) for key in keys) if isinstance(entry, Mapping) else ()
 
 
 def stated_facts(organization: Organization) -> dict[str, Any]:

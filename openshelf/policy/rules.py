@@ -43,7 +43,7 @@ def decide(
     what_if: bool = False,
 ) -> Decision:
     """What an effective license means under a policy. Pure, offline, well under a millisecond."""
-    findings = Findings(policy.organization, policy.source)
+    findings = Findings(policy.organization, policy.source_of)
     for flag in REVIEW_FLAGS:
         if flag in license.flags:
             findings.add(Verdict.NEEDS_REVIEW, PolicyReason(flag, "resolver", flag))
@@ -88,7 +88,7 @@ def _is_listed(id_: str, entry: License, allowed: tuple[str, ...]) -> bool:
 
 def _team_reason(rule: str, license_id: str, findings: Findings) -> PolicyReason:
     code = f"policy.{rule}"
-    return PolicyReason(code, license_id, code, source=findings.source)
+    return PolicyReason(code, license_id, code, source=findings.source_of(f"rules.{rule}"))
 
 
 def _check_vendors(
@@ -112,7 +112,7 @@ def _check_vendors(
             "policy",
             "deny_vendor_regions",
             value=", ".join(license.unknown_vendors),
-            source=findings.source,
+            source=findings.source_of("rules.deny_vendor_regions"),
         )
         findings.add(Verdict.NEEDS_REVIEW, reason)
 
@@ -123,7 +123,7 @@ def _vendor_reason(region: str, findings: Findings) -> PolicyReason:
         "policy",
         f"deny_vendor_regions:{region}",
         value=region,
-        source=findings.source,
+        source=findings.source_of("rules.deny_vendor_regions"),
     )
 
 
@@ -138,7 +138,8 @@ def _check_evidence(license: EffectiveLicense, rules: Rules, findings: Findings)
     if rules.strict_labels:
         for flag in LABEL_FLAGS:
             if flag in license.flags:
+                source = findings.source_of("rules.strict_labels")
                 reason = PolicyReason(
-                    "policy.strict_labels", "policy", flag, value=flag, source=findings.source
+                    "policy.strict_labels", "policy", flag, value=flag, source=source
                 )
                 findings.add(Verdict.NEEDS_REVIEW, reason)

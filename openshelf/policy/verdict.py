@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from openshelf.licenses.clearance import Verdict
@@ -15,7 +15,8 @@ class PolicyReason:
     """`license` is an id, or policy, resolver, none; `fact` is the name of the fact used.
 
     `ref` is what the command line shows; `clause` the license's clause alone, `value` the fact's
-    value and `source` the file that states it.
+    value and `source` the file that states it. `verdict` is what this reason alone leads to, None
+    where nobody said.
     """
 
     code: str
@@ -25,6 +26,7 @@ class PolicyReason:
     clause: str = ""
     value: str = ""
     source: str = ""
+    verdict: Verdict | None = field(default=None, compare=False)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -35,6 +37,7 @@ class PolicyReason:
             "clause": self.clause,
             "value": self.value,
             "source": self.source,
+            "verdict": self.verdict.value if self.verdict else None,
         }
 
     def as_reason(self) -> Reason:
@@ -67,8 +70,29 @@ class AppliedObligation:
 
 
 @dataclass(frozen=True)
+class WaivedReason:
+    """A reason that does not count, and the waiver that says so.
+
+    `record_id` is the waiver's record in the log, None for one that stands in the policy file
+    (`source`); `until` is the last day on which it holds, ISO 8601.
+    """
+
+    reason: PolicyReason
+    until: str
+    record_id: str | None = None
+    source: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        by = {"until": self.until, "record_id": self.record_id, "source": self.source}
+        return {**self.reason.as_json(), "waiver": by}
+
+
+@dataclass(frozen=True)
 class Decision:
-    """Everything that the install sheet shows and the acceptance records."""
+    """Everything that the install sheet shows and the acceptance records.
+
+    `verdict` and `reasons` are what is left beside the `waived` reasons.
+    """
 
     license: EffectiveLicense
     verdict: Verdict
@@ -78,6 +102,7 @@ class Decision:
     policy_name: str = ""
     policy_sha256: str = ""
     what_if: bool = False
+    waived: tuple[WaivedReason, ...] = ()
 
     def as_json(self, target: str) -> dict[str, Any]:
         """The shape of `license --json` (docs/cli.md)."""
@@ -99,6 +124,7 @@ class Decision:
             "obligations": [obligation.as_json() for obligation in self.obligations],
             "verdict": self.verdict.value,
             "reasons": [reason.as_json() for reason in self.reasons],
+            "waived": [waived.as_json() for waived in self.waived],
             "facts_missing": list(self.facts_missing),
             "what_if": self.what_if,
             "texts": [

@@ -14,18 +14,18 @@ from openshelf.policy.verdict import Decision
 
 @dataclass(frozen=True)
 class CatalogDecisions:
-    """Decisions for models of one catalog; each is worked out once.
+    """Decisions for models of one catalog; each is worked out once for a policy.
 
     The install sheet asks the Hub and may know better: a catalog's word is a claim like any other.
     """
 
     catalog: Catalog
     gate: Gate
-    _known: dict[tuple[str, str], Decision] = field(default_factory=dict)
+    _known: dict[tuple[str, str, str], Decision] = field(default_factory=dict)
 
     def decide(self, model: CatalogModel, gguf_repo: str) -> Decision:
         """For the files that `gguf_repo` makes of `model`."""
-        key = (model.id, gguf_repo)
+        key = (model.id, gguf_repo, self.gate.policy.sha256)
         if key not in self._known:
             self._known[key] = self.gate.decide(resolve(self._build(model, gguf_repo), self.claims))
         return self._known[key]

@@ -122,6 +122,7 @@ class MainWindow(QMainWindow):
             return
         sheet = InstallSheet(self._services, self._bridge, target, self._central)
         sheet.installed.connect(self._on_installed)
+        sheet.organization_chosen.connect(self._on_organization_chosen)
         sheet.closed.connect(self._on_sheet_closed)
         self._sheet = sheet
         sheet.open_sheet()
@@ -158,6 +159,10 @@ class MainWindow(QMainWindow):
         if self._sheet is not None:
             self._sheet.close_sheet()
         self.start_chat(model_id)
+
+    def _on_organization_chosen(self, target: str) -> None:
+        self.page(Place.POLICY).ask_about(target)
+        self.open_place(Place.POLICY)
 
     def _on_sheet_closed(self) -> None:
         self._sheet = None

@@ -11,6 +11,7 @@ class Place(enum.StrEnum):
     LIBRARY = "library"
     CHAT = "chat"
     HARDWARE = "hardware"
+    POLICY = "policy"
     SETTINGS = "settings"
     MODEL = "model"
     """One model; reached from the Shelf, and part of it."""
@@ -29,11 +30,12 @@ PAGES: dict[Place, PageAddress] = {
     Place.LIBRARY: PageAddress("openshelf.ui.pages.library", "LibraryPage"),
     Place.CHAT: PageAddress("openshelf.ui.pages.chat", "ChatPage"),
     Place.HARDWARE: PageAddress("openshelf.ui.pages.hardware", "HardwarePage"),
+    Place.POLICY: PageAddress("openshelf.ui.pages.policy", "PolicyPage"),
     Place.SETTINGS: PageAddress("openshelf.ui.pages.settings", "SettingsPage"),
     Place.MODEL: PageAddress("openshelf.ui.pages.model", "ModelPage"),
 }
 
-RAIL_ORDER = (Place.SHELF, Place.LIBRARY, Place.CHAT, Place.HARDWARE)
+RAIL_ORDER = (Place.SHELF, Place.LIBRARY, Place.CHAT, Place.HARDWARE, Place.POLICY)
 """Ctrl+1, Ctrl+2 … in this order; Settings stands at the foot."""
 
 PARENTS = {Place.MODEL: Place.SHELF}

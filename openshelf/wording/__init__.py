@@ -3,7 +3,8 @@
 One table per package, `code → template`. The window passes the template through its translation
 before it is filled; the command line fills the English. Fields take our own format words:
 `{size_bytes:bytes}` (7.3 GB), `:gib` (6.8 GiB), `:tokens` (8K), `:rate` (38 MB/s), `:duration`
-(3 min), `:percent` (0.97 → 97 %), `:list` (a, b and c), `:fact` (mau → monthly active users).
+(3 min), `:percent` (0.97 → 97 %), `:list` (a, b and c), `:fact` (mau → monthly active users),
+`:line` (12 → " (line 12)", 0 → ""), `:clause` (§2 → " (§2)", "" → "").
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from openshelf.reasons import Reason
 
 _TABLES = (
     "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "answers",
-    "command_line",
+    "command_line", "evidence",
 )  # fmt: skip
 
 
@@ -53,6 +54,10 @@ class _Formatter(string.Formatter):
             case "fact":
                 names = str(value).split("/")
                 return join_words([template(f"fact_{name}") for name in names])
+            case "line":
+                return f" (line {value})" if value else ""
+            case "clause":
+                return f" ({value})" if value else ""
             case "list":
                 return join_words([str(item) for item in value])
             case _:

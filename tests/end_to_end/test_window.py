@@ -74,6 +74,7 @@ def test_main_job_with_the_starter_and_no_network(
     assert person.sees("free on disk")
 
     person.click("Install", "SmolLM2 135M")
+    person.click("For myself")
     person.wait(lambda: person.sees("Before you install", "Apache License 2.0", "not legal advice"))
     person.click("I accept these terms")
     person.click("Accept and install")
@@ -107,6 +108,7 @@ def test_main_job_through_the_hub(
         monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
         person = start_app()
         person.window.open_install(f"{PACKAGED}:Q4_1")
+        person.click("For myself")
         person.wait(lambda: person.sees("Before you install", "Apache License 2.0"))
         hub.bytes_per_second = 20_000_000
         person.click("I accept these terms")
@@ -139,6 +141,7 @@ def test_killed_engine_is_told_in_the_conversation_and_the_next_message_works(
 ) -> None:
     person = start_app()
     person.click("Install", "SmolLM2 135M")
+    person.click("For myself")
     person.click("I accept these terms")
     person.click("Accept and install")
     person.wait(lambda: person.window.page(Place.CHAT).isVisible())

@@ -5,25 +5,34 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from openshelf.catalog.loader import load_catalog
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
 from openshelf.chat.session import LiveAnswer, ModelInMemory
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
+from openshelf.hub.tokens import TokenStore
+from openshelf.keychain import NoKeychain
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.fitting import TargetFit
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
+from openshelf.licenses.effective import EffectiveLicense
+from openshelf.licenses.facts import load_licenses
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
+from openshelf.policy.store import PolicyStore
 from openshelf.services import Services
 from openshelf.settings import Settings, check_settings
+from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
 from tests.fakes.example_cards import FakeCards
@@ -32,6 +41,7 @@ from tests.fakes.example_data import (
     LICENSES,
     SHA256,
     example_catalog,
+    example_license,
     example_machine,
     example_offer,
     example_shelf,
@@ -189,6 +199,9 @@ class FakeLibrary:
                 return model
         raise NotFound("id", model_id)
 
+    def effective_license(self, model_id: str) -> EffectiveLicense:
+        return example_license(*self.find(model_id).license_ids)
+
     def remove(self, model_id: str) -> int:
         model = self.find(model_id)
         self.models.remove(model)
@@ -272,9 +285,42 @@ class FakeChats:
         self.in_memory = None
 
 
+class FakePolicies(PolicyStore):
+    """The real store over a folder of the test; no environment, no machine-wide file."""
+
+    def __init__(self, paths: Paths, managed: str = "") -> None:
+        machine_wide = paths.config / "machine-wide.toml"
+        if managed:
+            machine_wide.parent.mkdir(parents=True, exist_ok=True)
+            machine_wide.write_text(managed, encoding="utf-8")
+        super().__init__(paths, {}, machine_wide)
+
+
+@cache
+def _shipped_preview() -> ShelfPreview:
+    return ShelfPreview(load_catalog(), load_licenses())
+
+
+def example_preview(policy: Policy) -> PolicyPreview:
+    """The shipped catalog under a policy, as the real service works it out."""
+    return _shipped_preview().under(policy)
+
+
 class FakeRecords:
-    def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
+    def find_acceptance(
+        self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
+    ) -> str | None:
         return None
+
+    def same_terms(self, *_: object) -> tuple[Mapping[str, Any], ...]:
+        return ()
+
+    def waivers(self) -> tuple[Mapping[str, Any], ...]:
+        return ()
+
+
+def _no_update(model: InstalledModel, cancel: CancelToken, report: Report) -> UpdateReport:
+    raise NotFound("update", model.id)
 
 
 def fake_paths(folder: Path) -> Paths:
@@ -300,7 +346,7 @@ def fake_services(
     found = machine or example_machine()
     services = Services(
         paths=paths,
-        settings=FakeSettingsStore(),
+        settings=FakeSettingsStore(Settings(used_for="myself")),
         runner=runner or InlineTaskRunner(),
         detect_machine=lambda cancel, report: found,
         engine_facts=lambda known: known,
@@ -308,8 +354,10 @@ def fake_services(
         read_card=FakeCards().card,
         shelf=example_shelf,
         gate=Gate(LICENSES, Policy(), FakeRecords()),
+        check_update=_no_update,
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),
+        tokens=TokenStore(paths.tokens_file, NoKeychain()),
         downloads=FakeDownloads(library),
         library=library,
         chats=FakeChats(),
@@ -320,5 +368,7 @@ def fake_services(
         models=FakeModels(),
         search=FakeSearch(),
         with_policy=lambda path, what_if: services,
+        policies=FakePolicies(paths),
+        preview_policy=example_preview,
     )
     return replace(services, **(changes or {}))

@@ -21,6 +21,8 @@ from openshelf.licenses import acceptance
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.chain import ZERO, canonical, sha256_of
 from openshelf.licenses.clearance import ClearedFile
+from openshelf.licenses.effective import LicenseText
+from openshelf.licenses.log_queries import ERASED, WAIVED, of_person
 
 COMMIT = "c" * 40
 FILE = ClearedFile("model-Q4_K_M.gguf", "a" * 64, 1234)
@@ -269,16 +271,17 @@ from pathlib import Path
 from openshelf.licenses.acceptance import AcceptanceLog
 log = AcceptanceLog(Path(sys.argv[1]), Path(sys.argv[2]))
 for number in range(int(sys.argv[3])):
-    log.append({"accepted_by": {"os_user": "x", "display": "", "role": "member"},
+    log.append({"accepted_by": {"os_user": "x", "display": sys.argv[5], "role": "member"},
                 "model": {"repo": sys.argv[4], "commit": "c", "files": []}, "n": number,
                 "filler": "y" * 4000})
     print(number, flush=True)
 """
 
 
-def appending(log: AcceptanceLog, count: int, repo: str) -> subprocess.Popen[bytes]:
+def appending(log: AcceptanceLog, count: int, repo: str, name: str = "") -> subprocess.Popen[bytes]:
+    places = (str(log.path), str(log.head_file))
     return subprocess.Popen(
-        [sys.executable, "-c", _APPENDING, str(log.path), str(log.head_file), str(count), repo],
+        [sys.executable, "-c", _APPENDING, *places, str(count), repo, name],
         stdout=subprocess.PIPE,
         cwd=Path(acceptance.__file__).parents[2],
     )
@@ -382,3 +385,81 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     log = AcceptanceLog(tmp_path / "file" / "log.jsonl", tmp_path / "head")
     with pytest.raises(UsageError, match="cannot be written"):
         log.append(record())
+
+
+def test_whose_names_are_kept(log: AcceptanceLog) -> None:
+    log.append(record(1))
+    log.append(record(1))
+    log.append({**record(2), "accepted_by": {"os_user": "bob", "display": "", "role": "member"}})
+    log.append({**record(3), "note": "", "accepted_by": {"os_user": "eve", "role": "approver"}})
+    unnamed, ada = log.people()
+    assert (unnamed.name, unnamed.notes, unnamed.os_users) == ("", 1, ("bob",))
+    assert (ada.name, len(ada.record_ids), ada.roles) == ("Ada 1", 2, ("member",))
+
+
+def test_erasing_a_person_leaves_the_chain_and_the_others(log: AcceptanceLog) -> None:
+    mine = [log.append(record(1)), log.append(record(1))]
+    log.append(record(2))
+    with pytest.raises(NotFound):
+        log.erase_names("Nobody")
+    assert log.erase_names("ADA 1", "ada") == tuple(mine)
+    assert [r["accepted_by"]["display"] for r in log.records()] == ["", "", "Ada 2", ""]
+    assert [r["note"] for r in log.records()] == ["", "", "ticket 2", ""]
+    assert b"Ada 1" not in log.names.path.read_bytes() + log.path.read_bytes()
+    assert log.records()[-1]["erased"] == mine
+    assert log.verify().problem is None
+    assert log.find_acceptance("owner/model-GGUF", COMMIT, (FILE,)) is not None
+
+
+def test_names_kept_at_the_same_time_are_not_lost(log: AcceptanceLog) -> None:
+    """Erasing rewrites the file in which another process may be about to keep a name."""
+    child = appending(log, 40, "a/other", "Bob")
+    assert child.stdout is not None
+    child.stdout.readline()
+    for number in range(10):
+        log.append(record(number))
+        log.erase_names(f"Ada {number}")
+    child.communicate(timeout=60)
+    assert [(p.name, len(p.record_ids)) for p in log.people()] == [("Bob", 40)]
+    assert log.verify().problem is None
+
+
+def test_records_of_one_person_by_name_or_account(log: AcceptanceLog) -> None:
+    log.append(record(1))
+    log.append({**record(2), "accepted_by": {"os_user": "bob", "display": "Bob B", "role": "x"}})
+    found = [len(of_person(log.records(), name)) for name in ("ada", "Ada 1", "bob b", "BOB", "")]
+    assert found == [1, 1, 1, 1, 0]
+
+
+def test_waivers_and_erasures_are_no_acceptances(log: AcceptanceLog) -> None:
+    for method in (WAIVED, ERASED):
+        log.append(record(method=method))
+    assert log.find_acceptance("owner/model-GGUF", COMMIT, (FILE,)) is None
+    assert log.earlier("owner/model-GGUF") == ()
+    (waiver,) = log.waivers()
+    log.revoke(waiver["record_id"], AcceptanceForm())
+    assert log.waivers() == ()
+    for entry in log.records():
+        with pytest.raises(NotFound):
+            log.revoke(entry["record_id"], AcceptanceForm())
+
+
+def test_an_acceptance_after_a_revocation_counts_again(log: AcceptanceLog) -> None:
+    log.revoke(log.append(record()), AcceptanceForm())
+    again = log.append(record())
+    assert log.find_acceptance("owner/model-GGUF", COMMIT, (FILE,)) == again
+
+
+def test_texts_are_kept_by_their_hash(log: AcceptanceLog) -> None:
+    words = "Some License\nDo as you like."
+    digest = sha256_of(words.encode())
+    text = LicenseText("x", "https://x", digest, len(words), words)
+    log.texts.keep([text, LicenseText("y", "", "", 0), LicenseText("z", "", "0" * 64, 1, "no")])
+    assert log.texts.read(digest) == words
+    assert log.texts.read("0" * 64) is None
+    place = log.texts.folder / f"{digest}.txt"
+    assert [path.name for path in log.texts.folder.iterdir()] == [place.name]
+    place.write_text("changed")
+    assert log.texts.read(digest) is None
+    for hostile in ("", "../../etc/passwd", "/" * 64, "x"):
+        assert log.texts.read(hostile) is None

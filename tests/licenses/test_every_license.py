@@ -100,15 +100,19 @@ def test_each_link(link: str, license_id: str) -> None:
 
 @pytest.mark.parametrize(
     ("title", "license_id"),
-    [(title, entry.id) for entry in KNOWN for title in entry.ids.title_phrases],
+    [
+        (title, entry.id)
+        for entry in KNOWN
+        for title in entry.ids.title_phrases
+        if not entry.ids.pieces  # test_identify.py has those whole: less than that is none of them
+    ],
 )
 def test_each_title_with_its_phrases(title: str, license_id: str) -> None:
     entry = LICENSES[license_id]
     text = f"# {title.upper()}\n\n" + "\n".join(entry.ids.required_phrases) + "\nOther words."
     assert license_id in INDEX.by_text(text)
     found = [id_ for id_ in INDEX.by_text(text) if id_ != license_id]
-    # The two BSD texts differ by one clause, which a bare title does not bring with it.
-    assert not found or {license_id, *found} == {"bsd-2-clause", "bsd-3-clause"}
+    assert not found
 
 
 TEXTS = {

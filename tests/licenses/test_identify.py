@@ -18,11 +18,47 @@ from openshelf.paths import apache_license_text
 
 LICENSES = load_licenses()
 APACHE = apache_license_text().read_text(encoding="utf-8")
-MIT = next(
-    path
-    for folder in sys.path
-    for path in Path(folder or ".").glob("pluggy-*.dist-info/licenses/LICENSE")
-).read_text(encoding="utf-8")
+
+
+def installed_text(pattern: str) -> str:
+    """A license text that came with a package."""
+    found = (path for folder in sys.path for path in Path(folder or ".").glob(pattern))
+    return next(found).read_text(encoding="utf-8")
+
+
+MIT = installed_text("pluggy-*.dist-info/licenses/LICENSE")
+UNLICENSE = """This is free and unencumbered software released into the public domain.
+
+Anyone is free to copy, modify, publish, use, compile, sell, or
+distribute this software, either in source code form or as a compiled
+binary, for any purpose, commercial or non-commercial, and by any
+means.
+
+In jurisdictions that recognize copyright laws, the author or authors
+of this software dedicate any and all copyright interest in the
+software to the public domain. We make this dedication for the benefit
+of the public at large and to the detriment of our heirs and
+successors. We intend this dedication to be an overt act of
+relinquishment in perpetuity of all present and future rights to this
+software under copyright law.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND,
+EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
+MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT.
+IN NO EVENT SHALL THE AUTHORS BE LIABLE FOR ANY CLAIM, DAMAGES OR
+OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE,
+ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
+OTHER DEALINGS IN THE SOFTWARE.
+
+For more information, please refer to <https://unlicense.org/>
+"""
+WHOLE = {
+    "mit": MIT,
+    "apache-2.0": APACHE,
+    "bsd-3-clause": installed_text("[Jj]inja2-*.dist-info/licenses/LICENSE*"),
+    "bsd-2-clause": installed_text("packaging-*.dist-info/licenses/LICENSE.BSD"),
+    "unlicense": UNLICENSE,
+}
 LLAMA = (
     "LLAMA 3.1 COMMUNITY LICENSE AGREEMENT\nLlama 3.1 Version Release Date: July 23, 2024\n"
     "“Llama Materials” means, collectively, Meta’s proprietary Llama 3.1 and Documentation.\n"
@@ -131,6 +167,57 @@ def test_a_rider_makes_it_another_license(text: str, tag: str) -> None:
 def test_a_short_rider_on_mit_is_seen() -> None:
     for rider in ("Modified MIT License\n", "For non-commercial use only.\n"):
         assert "unknown" in named({"license": "mit"}, license_text=rider + MIT).licenses
+
+
+@pytest.mark.parametrize(
+    "rider",
+    [
+        "No use by companies with more than 100 employees.",
+        "Additional restriction: no commercial use without permission.",
+        "For research purposes only.",
+        "Users shall display the name of this model.",
+        "Military use is forbidden.",
+    ],
+)
+@pytest.mark.parametrize("name", ["mit", "apache-2.0", "bsd-3-clause", "bsd-2-clause", "unlicense"])
+def test_one_sentence_beside_a_permissive_license_is_seen(name: str, rider: str) -> None:
+    plain = WHOLE[name]
+    assert named({"license": name}, license_text=plain).licenses == (name,)
+    assert named({}, license_text=f"Copyright (c) 2026 Some Lab, Inc.\n\n{plain}\n").flags == ()
+    texts = [f"{rider}\n\n{plain}", f"{plain}\n\n{rider}"]
+    if not name.startswith("bsd"):  # a holder's name stands in those, so only the length is known
+        middle = plain.index("\n\n", len(plain) // 2)
+        texts.append(f"{plain[:middle]}\n\n{rider}{plain[middle:]}")
+    for text in texts:
+        found = named({"license": name}, license_text=text)
+        assert set(found.licenses) == {"unknown", name}, text
+        assert "custom_text_mismatch" in found.flags
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("to deal in the Software without restriction", "to study the Software"),
+        ("free of charge", "free of charge for research"),
+        ("copies of the Software, and", "copies of the Software for private use, and"),
+    ],
+)
+def test_a_changed_word_makes_another_license_of_mit(was: str, now: str) -> None:
+    text = " ".join(MIT.split())
+    assert was in text
+    assert named({}, license_text=text.replace(was, now)).licenses == ("unknown",)
+
+
+def test_a_filled_in_appendix_is_still_apache() -> None:
+    filled = APACHE.replace("[yyyy] [name of copyright owner]", "2024 Alibaba Cloud")
+    assert named({}, license_text=filled).licenses == ("apache-2.0",)
+    without = APACHE.split("APPENDIX")[0]
+    assert named({}, license_text=without).licenses == ("apache-2.0",)
+
+
+def test_other_beside_a_license_is_one_that_nobody_knows() -> None:
+    assert set(named({"license": ["mit", "other"]}).licenses) == {"mit", "unknown"}
+    assert named({"license": ["mit", "MIT"]}).flags == ()
 
 
 def test_text_beats_the_tag_and_keeps_it() -> None:

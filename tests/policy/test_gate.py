@@ -187,3 +187,28 @@ def test_only_the_gate_makes_a_clearance() -> None:
             if isinstance(node, ast.Attribute) and node.attr in ("__new__", "_make"):
                 assert "Clearance" not in ast.unparse(node.value)
     assert makers == {"policy/gate.py"}
+
+
+def test_a_policy_adopted_meanwhile_makes_the_slip_stale(log: AcceptanceLog) -> None:
+    gate = gate_of(log)
+    decision = gate.decide(under("mit"))
+    accept(log, gate, decision)
+
+    class Adopting:
+        """Answers as the log does, and another policy comes in force at that moment."""
+
+        def find_acceptance(self, *asked: object) -> str | None:
+            gate.adopt(TEAM)
+            return log.find_acceptance(*asked)  # type: ignore[arg-type]
+
+        same_terms, waivers = log.same_terms, log.waivers
+
+    gate._records = Adopting()
+    slip = gate.clear(decision, REPO, COMMIT, FILES, target="x")
+    file = FILES[0]
+    with pytest.raises(ClearanceRefused) as caught:
+        slip.require(
+            repo=REPO, commit=COMMIT, path=file.path, size_bytes=file.size_bytes,
+            sha256=file.sha256, policy_sha256=gate.policy.sha256,
+        )  # fmt: skip
+    assert caught.value.why == "stale_policy"

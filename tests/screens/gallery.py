@@ -27,8 +27,10 @@ from openshelf.ui.translation import install_translators
 from tests.fakes.example_data import example_machine, example_offer, plain_machine
 from tests.fakes.services import FakeInstaller, fake_services, installed_model
 from tests.screens.clipping import clipped_texts
+from tests.screens.install_scenes import INSTALL_SCENES
 from tests.screens.model_scenes import MODEL_SCENES
 from tests.screens.model_tab_scenes import MODEL_TAB_SCENES
+from tests.screens.policy_scenes import POLICY_SCENES
 from tests.screens.room_scenes import ROOM_SCENES
 
 FULL = QSize(1360, 860)
@@ -178,8 +180,10 @@ SCENES = (
         lambda s: _installer(s, verdict=Verdict.BLOCKED, licenses=("llama3.2",)),
     ),
     Scene("install-offline", _open_sheet, _offline_installer),
+    *(Scene(*parts) for parts in INSTALL_SCENES),
     *(Scene(*parts) for parts in ROOM_SCENES),
     *(Scene(*parts) for parts in MODEL_SCENES),
+    *(Scene(*parts) for parts in POLICY_SCENES),
     *(Scene(*parts) for parts in MODEL_TAB_SCENES),
 )
 

@@ -15,8 +15,14 @@ from openshelf.shelf.decisions import CatalogDecisions, commercial_use
 
 
 class NoRecords:
-    def find_acceptance(self, repo, commit, files) -> None:
+    def find_acceptance(self, repo, commit, files, flag="") -> None:
         return None
+
+    def same_terms(self, *_):
+        return ()
+
+    def waivers(self):
+        return ()
 
 
 @pytest.fixture(scope="module")

@@ -1,34 +1,60 @@
-"""`openshelf acceptances list|verify`: what was accepted, and whether the log is whole."""
+"""`openshelf acceptances list|verify|export|revoke|people|erase`: the acceptance log."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
-from openshelf.cli.output import Output
+from openshelf.cli.output import Output, write_output
+from openshelf.errors import UsageError
+from openshelf.library.evidence import os_user_name
+from openshelf.library.store import now_utc
+from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.chain import VerifyReport
+from openshelf.licenses.log_queries import of_person
+from openshelf.policy.log_export import export_csv, export_json
+from openshelf.reasons import Reason
 from openshelf.services import Services
+
+_KINDS = {"revoked": "revocation", "waiver": "waiver", "names_erased": "names erased"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=("list", "verify"))
+    parser.add_argument("act", choices=tuple(_ACTS))
+    parser.add_argument("id", metavar="ID", nargs="?", help="revoke: a record, or its beginning")
+    parser.add_argument("--person", metavar="NAME", help="list, export, erase: only this name")
+    parser.add_argument("--output", metavar="FILE", help="export: where to, instead of stdout")
+    parser.add_argument("--accept-as", metavar="NAME", help="revoke: name for the record")
+    parser.add_argument("--note", default="", metavar="TEXT", help="revoke: why")
 
 
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
-    if arguments.act == "verify":
-        return _verify(services, output)
-    records = services.acceptances.records()
+    return _ACTS[arguments.act](arguments, services, output)
+
+
+def _list(arguments: argparse.Namespace, services: Services, output: Output) -> int:
+    records = _chosen(arguments, services)
     output.result({"records": list(records)})
     output.table(
-        ("AT", "BY", "MODEL", "LICENSES", "VERDICT"),
+        ("AT", "BY", "KIND", "MODEL", "LICENSES", "VERDICT", "RECORD"),
         [_cells(record) for record in records],
     )
     report = services.acceptances.verify()
     if report.problem is not None:
-        output.note(f"This log was changed ({report.problem} at line {report.line}).")
+        output.note(_problem(report))
     return 0
+
+
+def _chosen(arguments: argparse.Namespace, services: Services) -> tuple[dict[str, Any], ...]:
+    records = services.acceptances.records()
+    return of_person(records, arguments.person) if arguments.person else records
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
@@ -41,13 +67,15 @@ def _cells(record: dict[str, Any]) -> tuple[str, ...]:
     return (
         str(record.get("at", "")),
         inner("accepted_by", "display") or inner("accepted_by", "os_user"),
+        _KINDS.get(str(record.get("method")), "acceptance"),
         inner("model", "repo"),
         inner("effective", "expression"),
-        str(record.get("verdict", "")),
+        str(record.get("verdict") or ""),
+        str(record.get("record_id", ""))[:8],
     )
 
 
-def _verify(services: Services, output: Output) -> int:
+def _verify(arguments: argparse.Namespace, services: Services, output: Output) -> int:
     report = services.acceptances.verify()
     whole = report.problem is None
     output.result(
@@ -58,10 +86,90 @@ def _verify(services: Services, output: Output) -> int:
             "problem": report.problem,
             "line": report.line,
             "unfinished_line": report.unfinished_line,
+            "sealed": report.sealed,
         }
     )
-    if whole:
-        output.line(f"The log is whole: {report.records} records, head {report.head_sha256}.")
-    else:
-        output.line(f"The log was changed: {report.problem} at line {report.line}.")
+    facts = {"records": report.records, "head_sha256": report.head_sha256}
+    output.line(wording.sentence(Reason("log_whole", facts)) if whole else _problem(report))
+    if report.sealed is not None:
+        output.line(wording.template("log_sealed" if report.sealed else "log_unsealed"))
+    output.line(wording.template("log_limits"))
     return 0 if whole else 7
+
+
+def _problem(report: VerifyReport) -> str:
+    return wording.sentence(Reason(f"log_{report.problem}", {"line": report.line}))
+
+
+def _revoke(arguments: argparse.Namespace, services: Services, output: Output) -> int:
+    if not arguments.id:
+        raise UsageError("acceptances revoke needs the ID of a record")
+    log = services.acceptances
+    ids = [str(record.get("record_id")) for record in log.records()]
+    found = [id_ for id_ in ids if id_.startswith(arguments.id)]
+    record_id = found[0] if len(found) == 1 else arguments.id
+    form = AcceptanceForm(display_name=arguments.accept_as or "", note=arguments.note)
+    revocation = log.revoke(record_id, form, os_user_name())
+    output.result({"record_id": revocation, "revoked": record_id})
+    output.line(f"Taken back: {record_id}. That is record {revocation}.")
+    return 0
+
+
+def _export(arguments: argparse.Namespace, services: Services, output: Output) -> int:
+    """A .csv file as a table, everything else as JSON; each ends with the head of the log."""
+    log = services.acceptances
+    records, report = _chosen(arguments, services), log.verify()
+    path = Path(arguments.output).expanduser() if arguments.output else None
+    if path is not None and path.suffix.casefold() == ".csv":
+        text = export_csv(records, report, now_utc())
+    else:
+        lines = () if arguments.person else log.lines()
+        text = export_json(records, report, now_utc(), lines)
+    if report.problem is not None:
+        output.note(_problem(report))
+    if path is None:
+        sys.stdout.write(text)
+        return 0
+    write_output(path, text.encode())
+    output.result({"path": str(path), "records": len(records), "head_sha256": report.head_sha256})
+    output.line(f"{len(records)} records written to {path}. Head of the log: {report.head_sha256}")
+    return 0
+
+
+def _people(arguments: argparse.Namespace, services: Services, output: Output) -> int:
+    people = services.acceptances.people()
+    output.result({"people": [person.as_json() for person in people]})
+    output.table(
+        ("NAME", "RECORDS", "NOTES", "ROLES", "ACCOUNTS"),
+        [
+            (
+                person.name or "(a note without a name)",
+                str(len(person.record_ids)),
+                str(person.notes),
+                ", ".join(person.roles),
+                ", ".join(person.os_users),
+            )
+            for person in people
+        ],
+    )
+    return 0
+
+
+def _erase(arguments: argparse.Namespace, services: Services, output: Output) -> int:
+    if arguments.person is None:
+        raise UsageError("acceptances erase needs --person NAME")
+    ids = services.acceptances.erase_names(arguments.person, os_user_name())
+    output.result({"erased": list(ids)})
+    output.line(f"The name and its notes are erased from {len(ids)} records.")
+    output.line("The chain is whole; the name of the account on this machine stays in it.")
+    return 0
+
+
+_ACTS: dict[str, Callable[[argparse.Namespace, Services, Output], int]] = {
+    "list": _list,
+    "verify": _verify,
+    "export": _export,
+    "revoke": _revoke,
+    "people": _people,
+    "erase": _erase,
+}

@@ -7,10 +7,15 @@ from datetime import date
 from PySide6.QtCore import QCoreApplication
 
 from openshelf.licenses.clearance import Verdict
-from openshelf.policy.verdict import Decision
+from openshelf.licenses.facts import load_licenses
+from openshelf.licenses.license import NO_LICENSE
+from openshelf.policy.checks import Check
+from openshelf.policy.review_request import reason_with_name
+from openshelf.policy.verdict import Decision, WaivedReason
 from openshelf.ui.models.shelf_words import ChipText
-from openshelf.ui.sentences import words
+from openshelf.ui.sentences import reason_sentence, words
 from openshelf.ui.theme.kinds import ChipKind
+from openshelf.wording import TEMPLATES
 
 
 def _tr(text: str) -> str:
@@ -43,3 +48,39 @@ def verdict_words(decision: Decision, today: date) -> ChipText:
     if not decision.policy_sha256:
         code += "_no_policy"
     return ChipText(words(code, date=today.isoformat()), _KINDS[decision.verdict])
+
+
+def check_chip(check: Check) -> ChipText:
+    """The answer to a question, with what was looked at."""
+    if check.verdict is Verdict.ALLOWED:
+        text = words(f"check_ok_{check.code}") if _has_own_words(check) else words("check_ok")
+    elif check.code == "allow_only":
+        text = words("check_not_listed")
+    else:
+        text = words(f"verdict_short_{check.verdict.value}")
+    detail = check.detail if len(check.detail) <= _LONGEST_DETAIL else ""
+    kinds = {Verdict.BLOCKED: ChipKind.BAD, Verdict.NEEDS_REVIEW: ChipKind.WARNING}
+    shown = _tr("{detail}: {answer}").format(detail=detail, answer=text) if detail else text
+    return ChipText(shown, kinds.get(check.verdict, ChipKind.GOOD))
+
+
+def check_sentences(check: Check) -> list[str]:
+    """Why a question was not simply answered with yes; licenses by their names."""
+    names = {id_: entry.name for id_, entry in load_licenses().items()}
+    # That nobody declared a license stands under the lineage already.
+    told = [reason for reason in check.reasons if reason.license != NO_LICENSE]
+    return [reason_sentence(reason_with_name(reason, names)) for reason in told]
+
+
+def waived_sentence(waived: WaivedReason) -> str:
+    """A reason that does not count, and until when."""
+    names = {id_: entry.name for id_, entry in load_licenses().items()}
+    why = reason_sentence(reason_with_name(waived.reason, names))
+    return _tr("Waived until {day}: {reason}").format(day=waived.until, reason=why)
+
+
+_LONGEST_DETAIL = 10
+
+
+def _has_own_words(check: Check) -> bool:
+    return f"check_ok_{check.code}" in TEMPLATES

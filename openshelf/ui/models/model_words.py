@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import html
+import re
 import unicodedata
 
 from PySide6.QtCore import QCoreApplication, QDate, QLocale
@@ -97,6 +98,20 @@ def basis_details(basis: Basis) -> str:
 def plain(text: str) -> str:
     """`text` without control marks and marks that turn the direction: names come from strangers."""
     return "".join(mark for mark in text if unicodedata.category(mark) not in ("Cc", "Cf"))
+
+
+_LONG_WORD = re.compile(r"\S{25,}")
+_LONG_PART = re.compile(r"[^\s\-]{25,}")
+_PIECE = re.compile(r".{1,16}")
+
+
+def breakable(text: str, *, at_hyphens: bool = False) -> str:
+    """With places at which a long hash, path or address may go on in the next line.
+
+    `at_hyphens`: a name of words with hyphens breaks there by itself and stays as it is.
+    """
+    long = _LONG_PART if at_hyphens else _LONG_WORD
+    return long.sub(lambda word: "\u200b".join(_PIECE.findall(word[0])), text)
 
 
 def plain_tooltip(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from openshelf.licenses.license import License
+from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE, License
 from openshelf.licenses.lineage import LicenseText
 from openshelf.licenses.obligations import WHEN, SheetTerms, TermRow, sheet_terms
 from openshelf.policy.verdict import Decision
@@ -17,6 +17,7 @@ from openshelf.ui.sentences import words
 from openshelf.ui.theme.kinds import ChipKind
 
 _BAD_KINDS = ("scale", "region", "outputs")
+_BY_FACTS = ("display", "name", "pass_on", "mark", "ask")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class LicenseHead:
     is_known: bool
     text: LicenseText | None
     reviewed: str
+    use_policies: tuple[str, ...] = ()
+    """Addresses of the use policies that are part of it."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,20 @@ class ShownTerms:
     heads: tuple[LicenseHead, ...]
     groups: tuple[RowGroup, ...]
     warnings: tuple[str, ...]
+    unknown: str = ""
+    """What is said in place of rows where nobody knows the license."""
+
+    @property
+    def has_doubts(self) -> bool:
+        """Whether a row is marked as one that could not be confirmed."""
+        mark = words("badge_unsure")
+        return any(row.tag.text.endswith(mark) for group in self.groups for row in group.rows)
 
     @property
     def reviewed(self) -> str:
         """The oldest date at which one of the summaries was checked."""
-        return min((head.reviewed for head in self.heads if head.reviewed), default="")
+        known = (head.reviewed for head in self.heads if head.is_known and head.reviewed)
+        return min(known, default="")
 
 
 def build_terms(decision: Decision, licenses: Mapping[str, License]) -> ShownTerms:
@@ -70,19 +82,32 @@ def build_terms(decision: Decision, licenses: Mapping[str, License]) -> ShownTer
         licenses, effective, decision.obligations, multimodal=decision.license.multimodal
     )
     heads = tuple(_head_of(key, decision, licenses.get(key)) for key in effective)
-    warnings = [words(flag) for flag in decision.license.flags]
-    if decision.license.declared_names:
-        warnings.append(words("declared_as", names=decision.license.declared_names))
-    groups = _groups_of(terms, has_several=len(effective) > 1) if _knows_any(heads) else ()
-    return ShownTerms(heads, groups, tuple(warnings))
+    groups: tuple[RowGroup, ...] = ()
+    unknown = ""
+    if any(head.is_known for head in heads):
+        show = _RowMaker(len(effective) > 1, has_facts=bool(decision.policy_sha256))
+        groups = _groups_of(terms, show)
+    else:
+        unknown = words("license_none" if NO_LICENSE in effective else "license_unknown")
+    return ShownTerms(heads, groups, tuple(_warnings_of(decision)), unknown)
 
 
-def _knows_any(heads: tuple[LicenseHead, ...]) -> bool:
-    return any(head.is_known for head in heads)
+def _warnings_of(decision: Decision) -> list[str]:
+    """What the way to the license was like; a name that was settled is told as settled."""
+    license = decision.license
+    is_settled = UNKNOWN_LICENSE not in license.effective
+    warnings = []
+    for flag in license.flags:
+        settled = flag == "alias_collision" and is_settled
+        warnings.append(words("alias_collision_settled" if settled else flag))
+    if license.declared_names and not is_settled:
+        warnings.append(words("declared_as", names=license.declared_names))
+    return warnings
 
 
 def _head_of(key: str, decision: Decision, known: License | None) -> LicenseHead:
-    texts = [text for text in decision.license.texts if text.license == key]
+    own = [text for text in decision.license.texts if text.license == key]
+    texts = [text for text in own if text.kind == "license"]
     is_known = known is not None and known.license_class not in ("unknown", "none")
     approved = known.osi_approved if known is not None and is_known else None
     if approved is None:
@@ -98,14 +123,15 @@ def _head_of(key: str, decision: Decision, known: License | None) -> LicenseHead
         is_known=is_known,
         text=texts[0] if texts else None,
         reviewed=known.reviewed if known is not None else "",
+        use_policies=tuple(text.url for text in own if text.kind == "use_policy" and text.url),
     )
 
 
-def _groups_of(terms: SheetTerms, *, has_several: bool) -> tuple[RowGroup, ...]:
+def _groups_of(terms: SheetTerms, shown: _RowMaker) -> tuple[RowGroup, ...]:
     groups = []
     title = words("terms_must")
     for when in WHEN:
-        rows = tuple(_shown(row, has_several=has_several) for row in terms.must_when(when))
+        rows = tuple(shown.row(row) for row in terms.must_when(when))
         if when == "use" and not rows:
             groups.append(RowGroup(title, words("terms_nothing"), ()))
             title = ""
@@ -115,23 +141,50 @@ def _groups_of(terms: SheetTerms, *, has_several: bool) -> tuple[RowGroup, ...]:
             title = ""
     for title, part in (("terms_only_if", terms.only_if), ("terms_may", terms.may)):
         if part:
-            rows = tuple(_shown(row, has_several=has_several) for row in part)
-            groups.append(RowGroup(words(title), "", rows))
+            rows = tuple(shown.row(row) for row in part)
+            several = title == "terms_may" and shown.has_several
+            groups.append(RowGroup(words(title), words("terms_several") if several else "", rows))
     return tuple(groups)
 
 
-def _shown(row: TermRow, *, has_several: bool) -> ShownRow:
-    kind = ChipKind.WARNING
-    if row.kind == "allowed":
-        kind = ChipKind.GOOD
-    elif row.applies is False:
-        kind = ChipKind.NEUTRAL
-    elif row.kind in _BAD_KINDS:
-        kind = ChipKind.BAD
-    tag = words(f"term_{row.kind}") + (f" {words('badge_unsure')}" if row.is_unsure else "")
-    # A merged row names its licenses in its clause already.
-    is_named = ", " in row.license
-    ref = f"{row.license} {row.ref}" if has_several and not is_named else row.ref
-    # A duty for the end of the license is not for now, but it will be for everybody.
-    note = words("applies_no") if row.applies is False and row.when != "later" else ""
-    return ShownRow(ChipText(tag, kind), row.text, ref, row.exact, note)
+@dataclass(frozen=True)
+class _RowMaker:
+    """`has_several` licenses apply; `has_facts`: a policy states facts, so that "may" means one is
+    missing."""
+
+    has_several: bool
+    has_facts: bool
+
+    def row(self, row: TermRow) -> ShownRow:
+        kind = ChipKind.WARNING
+        if row.kind == "allowed":
+            kind = ChipKind.GOOD
+        elif row.applies is False:
+            kind = ChipKind.NEUTRAL
+        elif row.kind in _BAD_KINDS:
+            kind = ChipKind.BAD
+        tag = words(f"term_{row.kind}") + (f" {words('badge_unsure')}" if row.is_unsure else "")
+        return ShownRow(
+            ChipText(tag, kind), row.text, self._clause(row), row.exact, self._note(row)
+        )
+
+    def _clause(self, row: TermRow) -> str:
+        """A clause without a number stands in brackets, so that it is not read as a sentence."""
+        # A merged row names its licenses in its clause already.
+        is_named = ", " in row.license
+        ref = f"{row.license} {row.ref}" if self.has_several and not is_named else row.ref
+        return ref if not ref or "§" in ref else f"({ref})"
+
+    def _note(self, row: TermRow) -> str:
+        # A duty for the end of the license is not for now, but it will be for everybody.
+        if row.when == "later":
+            return ""
+        if row.applies is False:
+            return words("applies_not_by_facts")
+        if not self.has_facts:
+            return ""
+        if row.applies is None:
+            return words("applies_unknown")
+        # What holds for any use needs no fact.
+        is_by_facts = row.applies and row.kind in _BY_FACTS
+        return words("applies_by_facts") if is_by_facts else ""

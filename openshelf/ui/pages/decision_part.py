@@ -1,4 +1,4 @@
-"""What the policy says of a license and why: on the install sheet and on the Model screen."""
+"""What was asked of a license and what came out: on the install sheet and on the Model screen."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from openshelf.licenses.clearance import Verdict
+from openshelf.licenses.facts import load_licenses
+from openshelf.policy.checks import Check, checks_of
 from openshelf.policy.organization import Policy
-from openshelf.policy.verdict import Decision, PolicyReason
-from openshelf.ui.sentences import reason_sentence, words
+from openshelf.policy.verdict import Decision
+from openshelf.ui.models.install_words import check_chip, check_sentences, waived_sentence
+from openshelf.ui.sentences import words
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import Chip, ChipKind, KeyValueRow, SectionLabel, TextLabel
 
-_SOURCES = ("policy", "resolver", "none")
-"""What a reason names where it comes from no license."""
-
 
 class PolicyPart(QWidget):
-    """The reasons of a decision, the facts that were missing, and what nobody assessed."""
+    """Each question with its answer, the facts that were missing, and what nobody assessed."""
 
     def __init__(self, decision: Decision, policy: Policy) -> None:
         super().__init__()
@@ -28,11 +28,15 @@ class PolicyPart(QWidget):
         if not policy.exists:
             none = self.tr("No policy file is set; the licenses alone speak.")
             self.body.addWidget(TextLabel(none, TextRole.SMALL, "muted", wrap=True))
-        for reason in decision.reasons:
-            self.body.addWidget(_PolicyRow(reason, decision.verdict))
-        if policy.exists and not decision.reasons:
+        checks = checks_of(decision, policy, load_licenses())
+        for check in checks:
+            self.body.addWidget(CheckRow(check))
+        if policy.exists and not checks:
             chip = Chip(self.tr("allowed"), ChipKind.GOOD)
             self.body.addWidget(KeyValueRow(self.tr("Rules that object: none"), chip))
+        for waived in decision.waived:
+            text = waived_sentence(waived)
+            self.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
         if decision.facts_missing:
             facts = "; ".join(words(f"fact_{name}") for name in decision.facts_missing)
             text = self.tr("Not known about you: {facts}").format(facts=facts)
@@ -41,19 +45,22 @@ class PolicyPart(QWidget):
         self.body.addWidget(TextLabel(rest, TextRole.TINY, "faint", wrap=True))
 
 
-class _PolicyRow(QWidget):
-    """One reason of the verdict, with the license and clause it comes from."""
+class CheckRow(QWidget):
+    """A question at the left, its answer as a chip at the right, and below them why."""
 
-    def __init__(self, reason: PolicyReason, verdict: Verdict) -> None:
+    def __init__(self, check: Check) -> None:
         super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 2, 0, 2)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 2, 0, 2)
+        column.setSpacing(2)
+        row = QHBoxLayout()
         row.setSpacing(8)
-        text = reason_sentence(reason.as_reason())
-        row.addWidget(TextLabel(text, TextRole.SMALL, wrap=True), 1)
-        kinds = {Verdict.BLOCKED: ChipKind.BAD, Verdict.NEEDS_REVIEW: ChipKind.WARNING}
-        if reason.license in _SOURCES:
-            return
-        chip = Chip(reason.license, kinds.get(verdict, ChipKind.NEUTRAL))
-        chip.setToolTip(reason.ref)
-        row.addWidget(chip, 0, Qt.AlignmentFlag.AlignTop)
+        self.title = TextLabel(words(f"check_{check.code}"), TextRole.SMALL, wrap=True)
+        row.addWidget(self.title, 1)
+        answer = check_chip(check)
+        self.answer = Chip(answer.text, answer.kind)
+        row.addWidget(self.answer, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(row)
+        tone = "ink" if check.verdict is Verdict.BLOCKED else "muted"
+        for sentence in check_sentences(check):
+            column.addWidget(TextLabel(sentence, TextRole.TINY, tone, wrap=True))

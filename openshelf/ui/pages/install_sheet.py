@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from openshelf.errors import OpenshelfError
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
+from openshelf.library.review_requests import subject_of, write_request
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.facts import load_licenses
+from openshelf.policy.review_request import review_request
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Progress, Report, Succeeded, Task
 from openshelf.ui.models.install_words import phase_words, verdict_words
 from openshelf.ui.models.terms import ShownTerms, build_terms
 from openshelf.ui.pages.install_progress import DownloadPanel
+from openshelf.ui.pages.install_question import ORGANIZATION, UseQuestion
 from openshelf.ui.pages.install_side import ConsentPanel
 from openshelf.ui.pages.install_terms import TermsPanel
 from openshelf.ui.pages.install_waiting import WaitingPanel
@@ -31,7 +37,10 @@ from openshelf.ui.widgets import (
     NoticeLevel,
     TextLabel,
 )
+from openshelf.ui.widgets.file_dialogs import ask_where_to_save
 from openshelf.ui.widgets.overlay import Overlay
+
+log = logging.getLogger(__name__)
 
 SHEET_WIDTH = 1010
 SIDE_WIDTH = 331
@@ -40,6 +49,7 @@ _FRAME = 5
 
 
 class SheetState(enum.Enum):
+    ASKING = enum.auto()
     PREPARING = enum.auto()
     READING = enum.auto()
     ACCEPTING = enum.auto()
@@ -57,6 +67,8 @@ class InstallSheet(Overlay):
     """Opened for a target; emits `installed(id)` when the model is there and the sheet is open."""
 
     installed = Signal(str)
+    organization_chosen = Signal(str)
+    """With the target: the Policy screen comes first; the sheet is closed by then."""
 
     def __init__(self, services: Services, bridge: TaskBridge, target: str, host: QWidget) -> None:
         super().__init__(host, width=SHEET_WIDTH, name=self.tr("Install"))
@@ -72,7 +84,10 @@ class InstallSheet(Overlay):
             services.downloads.announcer, self._on_download, latest_by=_id_of
         )
         self.closed.connect(self._on_closed)
-        self._prepare()
+        if not services.settings.current.used_for and not services.gate.policy.exists:
+            self._ask_for_whom()
+        else:
+            self._prepare()
 
     def _build(self) -> None:
         column = QVBoxLayout(self.panel)
@@ -104,6 +119,38 @@ class InstallSheet(Overlay):
         self._waiting.retried.connect(self._prepare)
         column.addWidget(self._waiting, 1)
         self._column = column
+
+    def _ask_for_whom(self) -> None:
+        """Once, before the first install; a policy would have said it already."""
+        self.state = SheetState.ASKING
+        self._waiting.hide()
+        self.question = UseQuestion()
+        self.question.answered.connect(self._on_answered)
+        self.question.cancelled.connect(self.close_sheet)
+        self._column.addWidget(self.question, 1)
+
+    @override
+    def open_sheet(self) -> None:
+        super().open_sheet()
+        if self.state is SheetState.ASKING:
+            self.question.focus_first()
+
+    def _on_answered(self, answer: str) -> None:
+        settings = self._services.settings
+        try:
+            settings.save(replace(settings.current, used_for=answer))
+        except OpenshelfError as error:
+            # In force until the end all the same; the Settings page tells people.
+            log.info("for whom the models are is not kept: %s", error)
+        if answer == ORGANIZATION:
+            target = self._target
+            self.close_sheet()
+            self.organization_chosen.emit(target)
+            return
+        self.question.hide()
+        self._waiting.show()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._prepare()
 
     def _prepare(self) -> None:
         self.state = SheetState.PREPARING
@@ -152,7 +199,7 @@ class InstallSheet(Overlay):
         self._waiting.hide()
         self._add_body(prepared)
         self.fit_panel()
-        (self.side.cancel if self.side.why_not else self.side.tick).setFocus()
+        self.side.first_control.setFocus()
 
     def _show_verdict(self, offer: InstallOffer) -> None:
         today = datetime.now(UTC).date()
@@ -165,7 +212,7 @@ class InstallSheet(Overlay):
 
     @override
     def wanted_height(self, width: int) -> int:
-        if self.state in (SheetState.PREPARING, SheetState.FAILED):
+        if self.state in (SheetState.ASKING, SheetState.PREPARING, SheetState.FAILED):
             return max(240, super().wanted_height(width))
         head = self._column.itemAt(0)
         head_height = head.heightForWidth(width) if head is not None else 0
@@ -184,12 +231,39 @@ class InstallSheet(Overlay):
         self.side.setFixedWidth(SIDE_WIDTH)
         self.side.accepted.connect(self._on_accepted)
         self.side.cancelled.connect(self.close_sheet)
+        self.side.review_pressed.connect(self._on_review_pressed)
         row.addWidget(self.terms, 1)
         row.addWidget(Divider(vertical=True))
         row.addWidget(self.side)
         self._column.addWidget(body, 1)
         # The keyboard can only be put on what is shown.
         body.show()
+
+    def _on_review_pressed(self) -> None:
+        title, filters = self.tr("Save the request"), self.tr("Text (*.txt)")
+        ask_where_to_save(self, title, "review-request.txt", filters, self.save_request)
+
+    def save_request(self, path: str) -> None:
+        """Write the request for a review; sending it is the person's own business."""
+        offer = self._offer
+        if offer is None:
+            return
+        subject = subject_of(offer, self.side.display_name, self.side.note)
+        policy = self._services.gate.policy
+
+        def work(cancel: CancelToken, report: Report) -> str:
+            text = review_request(subject, offer.decision, policy, load_licenses())
+            return write_request(Path(path), text)
+
+        self._bridge.submit("review request", work, on_outcome=self._on_request_saved)
+
+    def _on_request_saved(self, outcome: Outcome[str]) -> None:
+        if isinstance(outcome, Succeeded):
+            text = self.tr("Written to {path}. Send it to whoever reviews for you.")
+            self.side.problem.show_message(text.format(path=outcome.value), NoticeLevel.GOOD)
+        elif isinstance(outcome, Failed):
+            self.side.problem.show_message(error_text(outcome.error), NoticeLevel.BAD)
+        self.fit_panel()
 
     def _on_accepted(self) -> None:
         offer = self._offer

@@ -6,11 +6,13 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
+from openshelf.licenses.license import NO_LICENSE
 from openshelf.ui.models.terms import LicenseHead, RowGroup, ShownRow, ShownTerms
 from openshelf.ui.sentences import words
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets import (
     Chip,
+    ChipKind,
     FlowLayout,
     LinkButton,
     ScrollPage,
@@ -41,21 +43,27 @@ class TermsPanel(ScrollPage):
             self.body.addWidget(_head_line(head))
         for warning in terms.warnings:
             self.body.addWidget(TextLabel(warning, TextRole.SMALL, "warning", wrap=True))
-        if not terms.groups:
-            unknown = self.tr(
-                "Openshelf does not know this license, so nobody can say here what it asks. "
-                "Read its text before you accept it."
-            )
-            self.body.addWidget(TextLabel(unknown, wrap=True))
+        if terms.unknown:
+            self.body.addWidget(TextLabel(terms.unknown, wrap=True))
         tags = [Chip(r.tag.text).sizeHint().width() for g in terms.groups for r in g.rows]
         for group in terms.groups:
             self._add_group(group, max(tags, default=0))
         for head in terms.heads:
+            if head.id == NO_LICENSE:
+                continue
             text = FullText(head)
             text.grown.connect(self.grown)
             self._texts.append(text)
             self.body.addWidget(text)
-        note = words("sheet_note", date=terms.reviewed or None)
+            for url in head.use_policies:
+                line = words("use_policy_at", url=url)
+                label = TextLabel(line, TextRole.SMALL, "muted", wrap=True, selectable=True)
+                self.body.addWidget(label)
+        note = words("sheet_note", date=terms.reviewed)
+        if not terms.reviewed:
+            note = words("sheet_note_unknown")
+        if terms.has_doubts:
+            note = f"{words('unsure_note')} {note}"
         self.body.addWidget(TextLabel(note, TextRole.TINY, "faint", wrap=True))
         self.body.addStretch(1)
 
@@ -85,7 +93,7 @@ class TermLine(QWidget):
         line.addWidget(holder, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout()
         column.setSpacing(3)
-        tone = "muted" if row.note else "ink"
+        tone = "muted" if row.tag.kind is ChipKind.NEUTRAL else "ink"
         column.addWidget(TextLabel(f"{row.text} {row.ref}".strip(), TextRole.BODY, tone, wrap=True))
         if row.note:
             column.addWidget(TextLabel(row.note, TextRole.SMALL, "faint", wrap=True))
@@ -183,4 +191,6 @@ def _head_line(head: LicenseHead) -> QWidget:
     flow = FlowLayout(line, spacing=8)
     flow.addWidget(TextLabel(head.name, TextRole.HEADING))
     flow.addWidget(Chip(head.badge.text, head.badge.kind))
+    # Apart on purpose: an approved license says nothing about how open the model is.
+    flow.addWidget(Chip(words("badge_osaid")))
     return line

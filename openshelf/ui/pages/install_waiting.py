@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QUrl, Signal
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
-from openshelf.errors import OpenshelfError
+from openshelf.errors import GatedModel, OpenshelfError
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import Button, InlineNotice, NoticeLevel, TextLabel
@@ -30,8 +31,13 @@ class WaitingPanel(QFrame):
         column.addStretch(1)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
+        self.open_page = Button(self.tr("Open the page"))
+        self.open_page.clicked.connect(self._on_open_page)
+        self.open_page.hide()
+        self._page_url = ""
         self.cancel = Button(self.tr("Cancel"))
         self.cancel.clicked.connect(self.cancelled)
+        buttons.addWidget(self.open_page)
         buttons.addWidget(self.cancel)
         column.addLayout(buttons)
 
@@ -39,6 +45,7 @@ class WaitingPanel(QFrame):
         self.phase.setText(text)
         self.phase.show()
         self.notice.hide()
+        self.open_page.hide()
         self.cancel.setText(self.tr("Cancel"))
 
     def show_error(self, error: BaseException) -> None:
@@ -50,3 +57,10 @@ class WaitingPanel(QFrame):
             details=error_details(error),
         )
         self.cancel.setText(self.tr("Close"))
+        # The form is the person's own to fill in: nothing is sent or accepted for them.
+        self._page_url = error.url if isinstance(error, GatedModel) else ""
+        self.open_page.setVisible(bool(self._page_url))
+        self.open_page.setToolTip(self._page_url)
+
+    def _on_open_page(self) -> None:
+        QDesktopServices.openUrl(QUrl(self._page_url))

@@ -13,6 +13,7 @@ from openshelf.errors import OpenshelfError
 from openshelf.hardware.facts import Machine
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.license import License
+from openshelf.policy.store import PolicyState
 from openshelf.policy.verdict import Decision
 from openshelf.services import Services
 from openshelf.shelf.builds import ModelListing
@@ -42,6 +43,7 @@ class ModelPage(Page):
         self._services, self._bridge = services, bridge
         self._text = ""
         self._number = 0
+        self._is_stale = False
         self._task: Task | None = None
         self._machine: Machine | None = None
         self._listing: ModelListing | None = None
@@ -81,6 +83,7 @@ class ModelPage(Page):
         self.variants.retry_pressed.connect(self._look_up)
         self.empty.acted.connect(self._look_up)
         self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+        self._bridge.listen(self._services.policies.announcer, self._on_policy_changed)
         for keys in (Qt.Key.Key_Escape, Qt.Modifier.ALT | Qt.Key.Key_Left):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -88,7 +91,7 @@ class ModelPage(Page):
 
     @override
     def show_model(self, text: str) -> None:
-        if text == self._text and self._listing is not None:
+        if text == self._text and self._listing is not None and not self._is_stale:
             return
         self._text = text
         self.header.show_waiting(text)
@@ -101,6 +104,8 @@ class ModelPage(Page):
         if not self._has_profiles:
             self._has_profiles = True
             self._bridge.submit("profiles", read_profiles, on_outcome=self._on_profiles)
+        if self._is_stale and self._text:
+            self._look_up()
         self.variants.try_again()
 
     @override
@@ -131,6 +136,7 @@ class ModelPage(Page):
         if self._task is not None:
             self._task.cancel()
         self._number += 1
+        self._is_stale = False
         self._listing = None
         self._stack.setCurrentWidget(self._loading)
         work = look_up(self._services, self._text, self._number)
@@ -180,6 +186,11 @@ class ModelPage(Page):
     def _on_profiles(self, outcome: Outcome[tuple[Machine, ...]]) -> None:
         if isinstance(outcome, Succeeded):
             self.variants.controls.machine.chooser.set_machines(outcome.value)
+
+    def _on_policy_changed(self, state: PolicyState) -> None:
+        """Its verdicts are those of another policy: looked up again when somebody looks."""
+        self._is_stale = self._listing is not None
+        self.tabs.obligations.set_policy(state.policy)
 
     def _on_library_changed(self, installed: tuple[InstalledModel, ...]) -> None:
         if self._listing is not None:

@@ -81,6 +81,10 @@ class ObligationsPanel(QWidget):
         self.notice.acted.connect(self.retry_pressed)
         self.empty.acted.connect(self.retry_pressed)
 
+    def set_policy(self, policy: Policy) -> None:
+        """What is shown next was decided under this one."""
+        self._policy = policy
+
     def focus_content(self) -> None:
         if self.terms is not None:
             self.terms.setFocus(Qt.FocusReason.OtherFocusReason)

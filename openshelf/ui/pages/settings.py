@@ -44,12 +44,30 @@ class SettingsPage(Page):
         scroll.setAccessibleName(self.tr("Settings"))
         self.problem = InlineNotice()
         scroll.body.addWidget(self.problem)
+        scroll.body.addWidget(self._make_use())
         scroll.body.addWidget(self._make_appearance())
         scroll.body.addWidget(self._make_network())
         scroll.body.addWidget(self._make_places())
         scroll.body.addStretch(1)
         column.addWidget(scroll, 1)
         bridge.listen(services.settings.announcer, self._on_settings_changed)
+
+    def _make_use(self) -> Card:
+        card = Card()
+        card.body.addWidget(TextLabel(self.tr("Use"), TextRole.HEADING))
+        options = [
+            ("", self.tr("Not said")),
+            ("myself", self.tr("Myself")),
+            ("organization", self.tr("An organization")),
+        ]
+        current = self._services.settings.current.used_for
+        name = self.tr("Models are for")
+        self.used_for: SegmentedControl[str] = SegmentedControl(name, options, current)
+        self.used_for.value_changed.connect(self._on_used_for)
+        card.body.addWidget(_line(name, self.used_for))
+        text = self.tr("Facts and rules of an organization stand on the Policy screen.")
+        card.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
+        return card
 
     def _make_appearance(self) -> Card:
         card = Card()
@@ -115,12 +133,16 @@ class SettingsPage(Page):
     def _on_theme(self, value: str) -> None:
         self._save(replace(self._services.settings.current, theme=value))
 
+    def _on_used_for(self, value: str) -> None:
+        self._save(replace(self._services.settings.current, used_for=value))
+
     def _on_offline(self, checked: bool) -> None:  # noqa: FBT001
         if checked != self._services.settings.current.offline:
             self._save(replace(self._services.settings.current, offline=checked))
 
     def _on_settings_changed(self, settings: Settings) -> None:
         self.theme.choose(settings.theme)
+        self.used_for.choose(settings.used_for)
         self.offline.setChecked(settings.offline)
 
 

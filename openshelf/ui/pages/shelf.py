@@ -153,6 +153,7 @@ class ShelfPage(Page):
         self._grow_timer.setSingleShot(True)
         self._grow_timer.timeout.connect(self._show_rows)
         self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+        self._bridge.listen(self._services.policies.announcer, self._on_library_changed)
 
     def _ask(self) -> None:
         if self._machine is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent
+from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenu, QPushButton, QSizePolicy
 from typing_extensions import override
 
@@ -181,9 +181,28 @@ class SegmentedControl(QFrame, Generic[V]):
         if value in self._values:
             self._group.button(self._values.index(value)).setChecked(True)
 
+    def focus_chosen(self) -> None:
+        """Put the keyboard on the choice that is on."""
+        button = self._group.checkedButton()
+        if button is not None:
+            button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        # A style sheet gives a widget back the font that it had when it was first polished.
+        self._on_toggled()
+        super().showEvent(event)
+
     def _on_toggled(self) -> None:
+        is_any_on = self._group.checkedButton() is not None
         for segment in self._group.buttons():
-            segment.setFont(font(TextRole.STRONG if segment.isChecked() else TextRole.BODY))
+            is_on = segment.isChecked()
+            segment.setFont(font(TextRole.STRONG if is_on else TextRole.BODY))
+            # Tab comes to the choice that is on; Qt sees to that only after a click.
+            takes_tab = is_on or not is_any_on
+            segment.setFocusPolicy(
+                Qt.FocusPolicy.StrongFocus if takes_tab else Qt.FocusPolicy.ClickFocus
+            )
 
     def _on_clicked(self, _: int) -> None:
         self.value_changed.emit(self.value)

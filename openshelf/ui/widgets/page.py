@@ -41,3 +41,6 @@ class Page(QWidget):
 
     def show_model(self, text: str) -> None:
         """Somebody asked for the variants of this model."""
+
+    def ask_about(self, target: str) -> None:
+        """Somebody wants to install this, and says first for whom."""

@@ -109,6 +109,7 @@ class NavigationRail(QFrame):
             Place.LIBRARY: self.tr("Library"),
             Place.CHAT: self.tr("Chat"),
             Place.HARDWARE: self.tr("Hardware"),
+            Place.POLICY: self.tr("Policy"),
             Place.SETTINGS: self.tr("Settings"),
         }
         button = RailButton(titles[place])

@@ -54,6 +54,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _handle(self) -> None:
         self.entry = self.hub.log(self.origin, self.command, self.path, dict(self.headers.items()))
         try:
+            if self.hub.latency_seconds:
+                self.hub.stopping.wait(self.hub.latency_seconds)
             self.respond(urlsplit(self.path))
         except OSError:
             self.entry.client_gone = True

@@ -58,6 +58,8 @@ class LoopbackHub:
         self.link_generation = 1
         self.bytes_per_second = 0
         """Speed of all bodies; 0 for as fast as it goes."""
+        self.latency_seconds = 0.0
+        """How long every answer of the Hub takes to begin."""
         self.stopping = threading.Event()
         self.connections: set[socket.socket] = set()
         self._lock = threading.Lock()

@@ -1,0 +1,43 @@
+"""`openshelf bom`: everything that is installed as a CycloneDX 1.6 document."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from openshelf.cli.interrupts import Interrupts
+from openshelf.cli.output import Output, write_output
+from openshelf.library.bom import BomContext, BomEntry, bom_json
+from openshelf.licenses.facts import load_licenses
+from openshelf.licenses.log_queries import revoked_in
+from openshelf.services import Services
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="FILE", help="instead of stdout")
+
+
+def run(
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
+) -> int:
+    """The document is JSON with and without `--json`."""
+    entries = []
+    for model in services.library.installed():
+        interrupts.token.raise_if_cancelled()
+        license = services.library.effective_license(model.id)
+        entries.append(BomEntry(model, license, services.gate.decide(license)))
+    log = services.acceptances
+    context = BomContext(
+        datetime.now(UTC), load_licenses(), log.verify(), revoked_in(log.records())
+    )
+    text = bom_json(entries, context)
+    if not arguments.output:
+        sys.stdout.write(text)
+        return 0
+    path = Path(arguments.output).expanduser()
+    write_output(path, text.encode())
+    output.result({"path": str(path), "models": len(entries)})
+    output.line(f"{len(entries)} models written to {path} (CycloneDX 1.6).")
+    return 0

@@ -1,0 +1,26 @@
+"""Sentences of the files beside an exported model, and of updates."""
+
+from __future__ import annotations
+
+TEMPLATES: dict[str, str] = {
+    "notice_head": "NOTICE for {name}",
+    "notice_origin": "Files of {repo}, commit {commit}.",
+    "notice_show": "To be shown by whoever offers or ships the model, where the clause says so",
+    "notice_owed": "What the licenses ask of whoever passes the model on",
+    "notice_lineage": "Made from",
+    "notice_files": "Files",
+    "notice_texts": "License texts",
+    "notice_text_at": "{license}: {file}, SHA-256 {sha256}",
+    "notice_text_missing": "{license}: the text is not at hand; get it from {url} and put it beside this file",
+    "notice_text_nowhere": "{license}: no text is known; ask whoever published the model",
+    "notice_upstream": "Where a repository above carries a NOTICE file of its own, pass that on as well.",
+    "notice_note": "Written by Openshelf {version} from its summary of the licenses; the license texts prevail; not legal advice.",
+    # library/updates.py
+    "update_current": "nothing new",
+    "update_terms_changed": "the same files, but under other terms",
+    "update_newer": "there is a newer commit",
+    "update_gate_accepted": "What was accepted covers it.",
+    "update_gate_ask": "Its terms have to be accepted first.",
+    "update_gate_needs_review": "Your policy asks for a review first.",
+    "update_gate_blocked": "Your policy or its license does not allow it.",
+}

@@ -1,0 +1,211 @@
+"""A changed license upstream is seen before anything is fetched; one that did not change is not
+asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from openshelf.cli.main import run_command
+from openshelf.errors import LicenseNotAccepted, NeedsReview, NotFound
+from openshelf.library.installed import InstalledModel
+from openshelf.library.updates import UpdateReport
+from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.changes import compare_terms
+from openshelf.licenses.effective import EffectiveLicense, LicenseText
+from openshelf.policy.organization import Policy
+from openshelf.tasks import CancelToken, no_report
+from tests.fakes.hub.loopback import LoopbackHub
+from tests.fakes.hub.repositories import FakeFile
+from tests.library.conftest import Home, OpenHome
+
+REPO, BASE = "ada/Small-GGUF", "meta-llama/Small"
+TERMS = (
+    "Llama 3.2 Community License Agreement\n\n1. The Llama Materials may be used.\n2. The end.\n"
+)
+CARD = {"license": "llama3.2", "base_model": BASE, "base_model_relation": "quantized"}
+NAME = "Small-Q4_K_M.gguf"
+
+
+def publish(hub: LoopbackHub, terms: str = TERMS, weights: bytes = b"GGUF 1", **card: str) -> None:
+    """The packager's repository and its base, as they are from now on."""
+    packaged = hub.repos.get(REPO.casefold()) or hub.add_repo(REPO, {NAME: b""}, card=CARD)
+    packaged.commit([FakeFile(NAME, weights), FakeFile("README.md", b"# hello")])
+    base = hub.repos.get(BASE.casefold()) or hub.add_repo(BASE, {"x": b""})
+    base.card = {"license": "llama3.2", **card}
+    base.commit([FakeFile("LICENSE", terms.encode())])
+
+
+def installed(hub: LoopbackHub, open_at: OpenHome) -> tuple[Home, InstalledModel]:
+    publish(hub)
+    home = open_at(endpoint=hub.endpoint)
+    return home, home.install(REPO)
+
+
+def update(home: Home, model: InstalledModel) -> UpdateReport:
+    return home.installer.check_update(model, CancelToken(), no_report)
+
+
+def test_nothing_new(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, model = installed(hub, open_at)
+    bodies = len(hub.bodies())
+    found = update(home, model)
+    assert (found.state, found.terms.is_changed, found.gate) == ("current", False, "accepted")
+    assert found.as_json()["download_bytes"] == 0
+    assert len(hub.bodies()) == bodies
+
+
+def test_a_text_that_changed_below_the_same_files(hub: LoopbackHub, open_at: OpenHome) -> None:
+    """The packager did nothing; the base model's license is another one now."""
+    home, model = installed(hub, open_at)
+    publish(hub, TERMS.replace("The end.", "Not for companies."))
+    bodies = len(hub.bodies())
+    found = update(home, model)
+    assert len(hub.bodies()) == bodies, "not a byte of a model before the terms"
+    assert (found.state, found.gate) == ("terms_changed", "ask")
+    (text,) = [text for text in found.terms.texts if text.is_changed]
+    assert (text.license, text.before != text.after) == ("llama3.2", True)
+    assert "-2. The end." in text.diff
+    assert "+2. Not for companies." in text.diff
+    assert "license_changed" in found.terms.flags_added
+    assert found.offer.decision.verdict.value == "needs_review"
+    with pytest.raises(NeedsReview):
+        home.under(Policy(sha256="1" * 64)).clear(found.offer)
+
+
+def test_asked_again_even_for_the_same_files(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, model = installed(hub, open_at)
+    publish(hub, TERMS.replace("The end.", "Not for companies."))
+    assert home.installer.clear_installed(model).record_id == model.record_id
+    home.library.remove(model.id)
+    offer = home.prepare(REPO)
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(offer)
+    again = home.installer.accept(offer, AcceptanceForm("Ada"))
+    assert again.record_id != model.record_id
+    offer = home.prepare(REPO)
+    assert "license_changed" not in offer.decision.license.flags
+    assert home.installer.clear(offer).record_id == again.record_id
+
+
+def test_another_license(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, model = installed(hub, open_at)
+    publish(hub, "NVIDIA Nemotron Open Model License\n", b"GGUF 2", license="mit")
+    found = update(home, model)
+    assert (found.state, found.gate, found.has_other_files) == ("newer", "ask", True)
+    assert found.terms.is_changed
+    assert "mit" in found.terms.added
+    answer = found.as_json()
+    assert list(answer).index("license") < list(answer).index("files")
+    assert answer["files"][0]["changed"] is True
+    assert answer["license"]["before"]["effective"] == ["llama3.2"]
+
+
+def test_a_new_commit_under_the_same_texts_is_covered(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, model = installed(hub, open_at)
+    publish(hub, weights=b"GGUF 2, a better one")
+    found = update(home, model)
+    assert (found.state, found.terms.is_changed, found.gate) == ("newer", False, "accepted")
+    newer = home.installer.install(
+        found.offer, home.installer.clear(found.offer), CancelToken(), no_report
+    )
+    assert newer.commit != model.commit
+    assert newer.record_id == model.record_id
+    assert home.installer.clear_installed(newer).record_id == model.record_id
+    home.parts.acceptances.revoke(str(model.record_id), AcceptanceForm())
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear_installed(newer)
+
+
+def test_other_files_of_the_repository_are_not_covered(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, _ = installed(hub, open_at)
+    hub.repos[REPO.casefold()].commit([FakeFile("Small-Q8_0.gguf", b"GGUF 8")])
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(home.prepare(f"{REPO}:Q8_0"))
+
+
+def test_a_text_that_was_never_read_is_not_the_same(hub: LoopbackHub, open_at: OpenHome) -> None:
+    hub.add_repo(REPO, {NAME: b"GGUF 1"}, card={"license": "mit"})
+    home = open_at(endpoint=hub.endpoint)
+    model = home.install(REPO)
+    hub.repos[REPO.casefold()].commit([FakeFile(NAME, b"GGUF 2")])
+    assert update(home, model).gate == "ask"
+
+
+def test_a_new_duty_asks_again(hub: LoopbackHub, open_at: OpenHome) -> None:
+    """The facts of a license may be known better by then."""
+    home, model = installed(hub, open_at)
+    publish(hub, weights=b"GGUF 2")
+    log = home.parts.acceptances
+    (record,) = log.records()
+    log.revoke(str(model.record_id), AcceptanceForm())
+    shown = [d for d in record["obligations_shown"] if d["id"] != "display_badge"]
+    log.append({**record, "obligations_shown": shown})
+    assert update(home, model).gate == "ask"
+
+
+def test_what_is_gone_and_what_was_never_there(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, model = installed(hub, open_at)
+    hub.repos[REPO.casefold()].commit([FakeFile("Other-Q8_0.gguf", b"GGUF")])
+    with pytest.raises(NotFound):
+        update(home, model)
+    with pytest.raises(NotFound) as caught:
+        update(home, replace(model, repo="local"))
+    assert caught.value.what == "update"
+
+
+def test_the_command_says_the_license_first(
+    hub: LoopbackHub, open_at: OpenHome, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    publish(hub)
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+    assert run_command(["install", REPO, "--accept", "--json"]) == 0
+    publish(hub, TERMS.replace("The end.", "Not for companies."), b"GGUF 2")
+    capsys.readouterr()
+    assert run_command(["update", "Small"]) == 0
+    text = capsys.readouterr().out
+    assert text.index("+2. Not for companies.") < text.index("commit ") < text.index(NAME)
+    assert run_command(["update", "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)["updates"]
+    assert (answer["state"], answer["license"]["changed"]) == ("newer", True)
+    hub.repos.clear()
+    assert run_command(["update", "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)["updates"]
+    assert (answer["state"], answer["error"]["code"]) == ("unknown", "not_found")
+    assert run_command(["update", "Small", "--json"]) == 4
+
+
+def text_of(words: str) -> LicenseText:
+    from openshelf.licenses.chain import sha256_of
+
+    return LicenseText("x", "https://x", sha256_of(words.encode()), len(words), words)
+
+
+def terms(*texts: LicenseText, ids: tuple[str, ...] = ("x",)) -> EffectiveLicense:
+    return EffectiveLicense(ids, "X", (), (), texts)
+
+
+def test_texts_side_by_side() -> None:
+    old, new = text_of("a\nb\n"), text_of("a\nc\n")
+    kept = {old.sha256: old.text}
+    found = compare_terms(terms(replace(old, text=None)), terms(new), kept.get)
+    assert found.is_changed
+    assert found.texts[0].diff == ("--- accepted", "+++ now", "@@ -1,2 +1,2 @@", " a", "-b", "+c")
+    unkept = compare_terms(terms(replace(old, text=None)), terms(new), lambda _: None)
+    assert unkept.is_changed
+    assert unkept.texts[0].diff == ()
+    unread = compare_terms(terms(replace(old, sha256="", text=None)), terms(new), kept.get)
+    assert not unread.is_changed
+    assert compare_terms(terms(old), terms(old), kept.get).is_changed is False
+    other = compare_terms(terms(old), terms(ids=("x", "y")), kept.get)
+    assert (other.added, other.removed, other.is_changed) == (("y",), (), True)
+
+
+def test_an_endless_text_is_compared_by_its_hash() -> None:
+    old, new = text_of("a\n" * 5000), text_of("b\n" * 5000)
+    found = compare_terms(terms(old), terms(new), lambda _: None)
+    assert (found.is_changed, found.texts[0].diff) == (True, ())
