@@ -132,6 +132,13 @@ class ProjectorDryRun(Request):
     use_gpu: bool = False
 
 
+@dataclass(frozen=True)
+class ListArchitectures(Request):
+    """Which of these values of `general.architecture` the engine build can load."""
+
+    names: tuple[str, ...]
+
+
 # --- answers ------------------------------------------------------------------------------------
 
 
@@ -168,6 +175,15 @@ class Device:
 class Devices(Event):
     engine_version: str
     devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True)
+class Architectures(Event):
+    """Every name asked for is in one of the two."""
+
+    engine_version: str
+    known: tuple[str, ...]
+    unknown: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -277,7 +293,7 @@ _MESSAGES: dict[str, type[Any]] = {
     for cls in (
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
-        DryRunResult, ProjectorDryRun, ProjectorLaidOut,
+        DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
     )
 }  # fmt: skip
 
