@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from openshelf.catalog.loader import load_catalog
 from openshelf.chat.opening import ModelOpener
 from openshelf.chat.session import Chats, ChatsLike
 from openshelf.chat.store import ConversationStore
+from openshelf.engine.architectures import EngineKnowledge, KnownArchitectures
+from openshelf.engine.build import find_engine
 from openshelf.engine.devices import join_devices
 from openshelf.engine.dry_runs import DryRuns
 from openshelf.engine.process import Engine
@@ -77,6 +79,15 @@ class LibraryLike(Protocol):
         ...
 
 
+class ArchitecturesLike(Protocol):
+    """What the window and the command line use of `engine.architectures.KnownArchitectures`."""
+
+    announcer: Announcer[EngineKnowledge]
+
+    def current(self) -> EngineKnowledge: ...
+    def ask(self, names: Iterable[str | None]) -> EngineKnowledge: ...
+
+
 class SettingsStoreLike(Protocol):
     announcer: Announcer[Settings]
 
@@ -114,6 +125,8 @@ class Services:
     """The same as the engine itself reckons it, without loading any weights."""
     models: ModelsLike
     """All builds of one model, and what each takes."""
+    architectures: ArchitecturesLike
+    """Which architectures the engine can load; to ask it takes a moment."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -160,6 +173,11 @@ class _Wiring:
         self.library = Library(paths.library_database, paths.models)
         self.engine = Engine()
         self.dry_runs = DryRuns(self.engine)
+        self.architectures = KnownArchitectures(
+            paths.cache / "engine" / "architectures.json",
+            self.dry_runs.architectures,
+            lambda: found.identity if (found := find_engine()) else "",
+        )
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = cache(load_catalog)
         self.bad_policy: Reason | None = None
@@ -180,6 +198,7 @@ class _Wiring:
                 gate=gate,
                 acceptances=self.acceptances,
                 library=self.library,
+                knows=self._knows,
             )
         )
         downloads = Downloads(
@@ -194,7 +213,7 @@ class _Wiring:
             )
         )
         headers = Headers(self.library, client, self.paths.cache)
-        fitting = Fitting(headers, self.catalog, self.dry_runs)
+        fitting = Fitting(headers, self.catalog, self.dry_runs, self._knows)
         decisions = cache(lambda: CatalogDecisions(self.catalog(), gate))
         chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self.library)
         return Services(
@@ -220,7 +239,9 @@ class _Wiring:
                 catalog=self.catalog,
                 decide=lambda model, repo: decisions().decide(model, repo),
                 engine=self.dry_runs,
+                knows=self._knows,
             ),
+            architectures=self.architectures,
             with_policy=partial(self._with_policy, policy, store),
         )
 
@@ -271,6 +292,9 @@ class _Wiring:
             note = Reason("engine_silent", {"detail": wording.error_sentence(error)})
             return replace(machine, notes=(*machine.notes, note))
 
+    def _knows(self, architecture: str | None) -> bool | None:
+        return self.architectures.ask([architecture]).knows(architecture)
+
     def _fit_request(self) -> FitRequest:
         settings = self.settings.current
         return FitRequest(
@@ -291,6 +315,7 @@ class _Wiring:
             installed=installed,
             local=local,
             commercial_use=lambda decision: commercial_use(decision, self.licenses),
+            engine=self.architectures.current(),
         )
         return build_shelf(machine, question, self.catalog(), parts)
 

@@ -175,6 +175,12 @@ class Catalog:
                     return family, model
         return None
 
+    @property
+    def architectures(self) -> frozenset[str]:
+        """Of all models, as `general.architecture` names them."""
+        found = (model.shape.architecture for family in self.families for model in family.models)
+        return frozenset(name for name in found if name)
+
     def find_base(self, repo: str) -> BaseModel | None:
         """What is known of a repository that is only a base of models on the shelf."""
         wanted = repo.casefold()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +17,19 @@ from openshelf.errors import OpenshelfError
 from openshelf.tasks import Announcer
 
 log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What an architecture may be called; headers of strangers bring other names too."""
+_AGAIN_SECONDS = 60.0
+"""An engine that could not be asked is left alone for this long."""
+
+
+Knows = Callable[[str | None], bool | None]
+"""Whether the engine can load an architecture; None where that cannot be told."""
+
+
+def nobody_knows(architecture: str | None) -> bool | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -30,10 +45,15 @@ class EngineKnowledge:
     failure: OpenshelfError | None = None
 
     def knows(self, architecture: str | None) -> bool | None:
-        """None where the engine was not asked for it."""
+        """None where the engine was not asked for it; False for what can be no name at all."""
+        if architecture and not _NAME.fullmatch(architecture):
+            return False
         if architecture in self.known:
             return True
         return False if architecture in self.unknown else None
+
+
+NOT_ASKED = EngineKnowledge()
 
 
 class KnownArchitectures:
@@ -47,11 +67,14 @@ class KnownArchitectures:
         file: Path,
         ask: Callable[[Sequence[str]], Architectures],
         identity: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.announcer: Announcer[EngineKnowledge] = Announcer()
         self._file = file
         self._ask = ask
         self._identity = identity
+        self._clock = clock
+        self._failed_at: float | None = None
         self._lock = threading.Lock()
         self._known: EngineKnowledge | None = None
 
@@ -70,7 +93,7 @@ class KnownArchitectures:
         with self._lock:
             before = self.current()
             wanted = sorted({name for name in names if name and before.knows(name) is None})
-            if not wanted:
+            if not wanted or self._has_just_failed():
                 return before
             now = self._asked(before, wanted)
             self._known = now
@@ -78,11 +101,16 @@ class KnownArchitectures:
             self.announcer.announce(now)
         return now
 
+    def _has_just_failed(self) -> bool:
+        at = self._failed_at
+        return at is not None and self._clock() - at < _AGAIN_SECONDS
+
     def _asked(self, before: EngineKnowledge, wanted: Sequence[str]) -> EngineKnowledge:
         try:
             answer = self._ask(wanted)
         except OpenshelfError as error:
-            log.warning("the engine did not say which architectures it knows: %s", error)
+            log.info("the engine did not say which architectures it knows: %s", error)
+            self._failed_at = self._clock()
             return replace(before, failure=error)
         now = EngineKnowledge(
             engine_version=answer.engine_version,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGE = "llama_cpp"
 _DISTRIBUTION = "llama-cpp-python"
 
 
@@ -26,10 +25,10 @@ class EngineFiles:
     identity: str
 
 
-def find_engine() -> EngineFiles | None:
+def find_engine(package: str = "llama_cpp") -> EngineFiles | None:
     """The build that a worker would load; None where there is none."""
     try:
-        spec = importlib.util.find_spec(_PACKAGE)
+        spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
         spec = None
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []

@@ -46,7 +46,8 @@ def _known(names: Iterable[str], stub: Path, log: Log) -> set[str]:
     params.n_gpu_layers = 0
     log.is_quiet = True
     try:
-        return {name for name in names if _NAME.fullmatch(name) and _is_known(name, stub, params, log)}
+        wellformed = [name for name in names if _NAME.fullmatch(name)]
+        return {name for name in wellformed if _is_known(name, stub, params, log)}
     finally:
         log.is_quiet = False
         log.clear()

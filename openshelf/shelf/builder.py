@@ -14,6 +14,7 @@ from openshelf.fit.recommend import Preference, Ranked
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
+from openshelf.shelf.engine_word import can_load
 from openshelf.shelf.filters import keeps_family, keeps_model
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.ranking import (
@@ -58,6 +59,7 @@ def build_shelf(
         rows=tuple(rows),
         starters=_starters(catalog, bench),
         catalog_as_of=catalog.as_of,
+        engine=parts.engine,
     )
 
 
@@ -70,23 +72,28 @@ def _row_order(row: ShelfRow) -> tuple[object, ...]:
 
 
 def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -> ShelfRow:
+    engine = bench.parts.engine
+    loadable = tuple(model for model in models if can_load(model, engine))
+    missing = tuple(model for model in models if not can_load(model, engine))
     fits = [
         fit
-        for model in models
-        if model.shape.architecture is not None
+        for model in loadable
         for fit in fit_variants(variants_of(family, model, bench.parts), bench)
     ]
     ranked = rank_variants(fits, bench.question.prefer)
     if not ranked:
-        left = dataclasses.replace(family, models=models)
-        return ShelfRow(family, None, None, note=missing_model(left))
+        left = dataclasses.replace(family, models=loadable or models)
+        note = missing_model(left, engine)
+        return ShelfRow(family, None, None, note=note, not_in_engine=missing)
     first = ranked[0]
     others = _alternatives(ranked, every=bench.question.all_variants)
     alternatives = tuple(ranked_variant(other, bench) for other in others)
     if first.candidate.fit.verdict.fits:
         also = _also_runs(first, others)
-        return ShelfRow(family, ranked_variant(first, bench, also), None, alternatives)
-    return ShelfRow(family, None, ranked_variant(first, bench), alternatives)
+        shown = ranked_variant(first, bench, also)
+        return ShelfRow(family, shown, None, alternatives, not_in_engine=missing)
+    shown = ranked_variant(first, bench)
+    return ShelfRow(family, None, shown, alternatives, not_in_engine=missing)
 
 
 def _alternatives(ranked: list[Ranked], *, every: bool) -> list[Ranked]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from openshelf.catalog.entries import CatalogModel, Family
 from openshelf.catalog.packagers import Packager
+from openshelf.fit.dryrun import not_in_engine
 from openshelf.fit.expected import shape_of_sibling
 from openshelf.fit.memory import FitRequest, ModelShape
 from openshelf.fit.recommend import Candidate, Score, rank
@@ -58,6 +59,8 @@ class Build:
     """Its files on the Hub, with sizes and hashes."""
     path: Path | None = None
     """Its first file on this machine."""
+    engine_knows: bool | None = None
+    """Whether the engine here can load its architecture; None where nobody could tell."""
 
     @property
     def has_header(self) -> bool:
@@ -141,6 +144,7 @@ class BuildRow:
             "downloads": build.downloads,
             "installed": build.installed_id,
             "local": build.is_local,
+            "engine_supports": build.engine_knows,
             "fit": self.fit.as_json(build.target) if self.fit else None,
             "quality": {"kept": build.quality.kept, "basis": build.quality.basis},
             "score": self.score.as_json() if self.score else None,
@@ -192,7 +196,8 @@ def fit_build(build: Build, machine: Machine, request: FitRequest) -> Fit | None
     if build.shape is None:
         return None
     measured = build.decode_tokens_per_second
-    return fit_on(build.shape, machine, request, measured_decode_per_second=measured)
+    fit = fit_on(build.shape, machine, request, measured_decode_per_second=measured)
+    return not_in_engine(fit) if build.engine_knows is False else fit
 
 
 def fit_builds(
@@ -219,6 +224,9 @@ def fit_builds(
         for build in listing.builds
         if build.shape is not None
     }
+    for build in listing.builds:
+        if build.engine_knows is False and build.target in fits:
+            fits[build.target] = not_in_engine(fits[build.target])
     ranked = rank(
         [_candidate(b, fits[b.target]) for b in listing.builds if b.target in fits], prefer
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from openshelf.catalog.entries import CatalogModel
+from openshelf.engine.architectures import NOT_ASKED, EngineKnowledge
 from openshelf.library.installed import InstalledModel
 from openshelf.policy.verdict import Decision
 
@@ -40,3 +41,4 @@ class ShelfParts:
     installed: tuple[InstalledModel, ...] = ()
     local: tuple[LocalVariant, ...] = ()
     commercial_use: Callable[[Decision], str] = _unknown_use
+    engine: EngineKnowledge = NOT_ASKED

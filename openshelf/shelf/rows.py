@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from openshelf.catalog.entries import CatalogModel, Family
+from openshelf.engine.architectures import NOT_ASKED, EngineKnowledge
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
+from openshelf.shelf.engine_word import NO_WORD, EngineWord
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class RankedVariant:
     installed_id: str | None = None
     score: dict[str, float] | None = None
     """The parts of its place in the ranking; comparable within one family and preference only."""
+    engine: EngineWord = NO_WORD
 
     def as_json(self) -> dict[str, Any]:
         variant = self.variant
@@ -68,6 +71,7 @@ class RankedVariant:
             "fit": self.fit.as_json(variant.target),
             "quality": {"kept": self.quality.kept, "basis": self.quality.basis},
             "score": self.score,
+            "engine": self.engine.as_json(),
             "reasons": [reason.as_json() for reason in self.reasons],
             "license": self.decision.as_json(variant.target),
         }
@@ -83,6 +87,8 @@ class ShelfRow:
     alternatives: tuple[RankedVariant, ...] = ()
     note: Reason | None = None
     """Why there is neither (no GGUF known, no shape known…)."""
+    not_in_engine: tuple[CatalogModel, ...] = ()
+    """Models of the family that the engine has no architecture for; never offered."""
 
     @property
     def shown(self) -> RankedVariant | None:
@@ -97,6 +103,7 @@ class ShelfRow:
             "nearest": self.nearest.as_json() if self.nearest else None,
             "alternatives": [variant.as_json() for variant in self.alternatives],
             "note": self.note.as_json() if self.note else None,
+            "not_in_engine": [model.name for model in self.not_in_engine],
         }
 
 
@@ -112,6 +119,7 @@ class Shelf:
     rows: tuple[ShelfRow, ...]
     starters: tuple[RankedVariant, ...] = ()
     catalog_as_of: str = ""
+    engine: EngineKnowledge = NOT_ASKED
 
     @property
     def fitting(self) -> int:
@@ -122,6 +130,10 @@ class Shelf:
             "machine": self.machine.name,
             "context_length": self.context_length,
             "catalog_as_of": self.catalog_as_of,
+            "engine": {
+                "version": self.engine.engine_version or None,
+                "asked": bool(self.engine.known or self.engine.unknown),
+            },
             "families": [row.as_json() for row in self.rows],
             "starters": [variant.as_json() for variant in self.starters],
         }

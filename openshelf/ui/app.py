@@ -17,6 +17,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
 from openshelf import __version__
+from openshelf.engine.architectures import EngineKnowledge
 from openshelf.errors import OpenshelfError
 from openshelf.hardware.facts import Machine
 from openshelf.logs import set_up_logging
@@ -152,6 +153,8 @@ class Desktop(QObject):
                 raise error
 
     def _on_first_painted(self) -> None:
+        if not self._arguments.is_probe:
+            self.bridge.submit("ask for architectures", self._learn_architectures)
         if is_traced():
             _print_startup_trace()
             self._app.exit()
@@ -173,6 +176,10 @@ class Desktop(QObject):
             return services.engine_facts(known)
 
         self.bridge.submit("ask the engine", work, on_outcome=on_outcome)
+
+    def _learn_architectures(self, cancel: CancelToken, report: Report) -> EngineKnowledge:
+        """Starts the engine only where this build of it was not asked before."""
+        return self._services.architectures.ask(self._services.catalog().architectures)
 
     def _on_engine(self, outcome: Outcome[Machine]) -> None:
         match outcome:

@@ -24,5 +24,7 @@ TEMPLATES: dict[str, str] = {
     "models_header_network": "The Hub did not answer: no file's header could be read, so its memory is not known yet.",
     "models_header_rate_limited": "The Hub asks to wait before a file's header can be read; until then its memory is not known.",
     "models_header_gated": "Its files are closed until the publisher lets you in, so its memory is not known yet.",
-    "shelf_not_in_engine": "llama.cpp has no architecture for {models:list}.",
+    "shelf_engine_lacks": "Not yet in this engine: {engine} does not know the architecture of {models:list}.",
+    "shelf_not_in_engine": "Not yet in this engine: as far as the catalog knows, llama.cpp has no architecture for {models:list}.",
+    "shelf_engine_not_asked": "The engine could not be asked, so that it can load this is the catalog's word.",
 }

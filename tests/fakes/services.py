@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
 from openshelf.chat.session import LiveAnswer, ModelInMemory
+from openshelf.engine.architectures import EngineKnowledge
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
@@ -270,6 +271,22 @@ class FakeChats:
         self.in_memory = None
 
 
+class FakeArchitectures:
+    """An engine that knows whatever it is asked for."""
+
+    def __init__(self) -> None:
+        self.announcer: Announcer[EngineKnowledge] = Announcer()
+        self.known = EngineKnowledge("llama.cpp 0.5.0")
+
+    def current(self) -> EngineKnowledge:
+        return self.known
+
+    def ask(self, names: Iterable[str | None]) -> EngineKnowledge:
+        self.known = replace(self.known, known=self.known.known | {name for name in names if name})
+        self.announcer.announce(self.known)
+        return self.known
+
+
 class FakeRecords:
     def find_acceptance(self, repo: str, commit: str, files: tuple[ClearedFile, ...]) -> str | None:
         return None
@@ -315,6 +332,7 @@ def fake_services(
         problems=lambda: (),
         dry_run_target=lambda question, asked, cancel: _example_fit(asked),
         models=FakeModels(),
+        architectures=FakeArchitectures(),
         with_policy=lambda path, what_if: services,
     )
     return replace(services, **(changes or {}))

@@ -42,6 +42,7 @@ def run(
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
     machine = chosen_machine(arguments.machine, services, interrupts.token)
+    services.architectures.ask(services.catalog().architectures)
     shelf = services.shelf(machine, question)
     output.result(shelf.as_json())
     _print(shelf, output, all_variants=arguments.all)

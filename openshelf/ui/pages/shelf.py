@@ -130,7 +130,8 @@ class ShelfPage(Page):
         self._grow_timer = QTimer(self)
         self._grow_timer.setSingleShot(True)
         self._grow_timer.timeout.connect(self._show_rows)
-        self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+        self._bridge.listen(self._services.library.announcer, self._on_facts_changed)
+        self._bridge.listen(self._services.architectures.announcer, self._on_facts_changed)
 
     def _ask(self) -> None:
         if self._machine is None:
@@ -284,7 +285,7 @@ class ShelfPage(Page):
         self.controls.search.clear()
         self.filters.clear()
 
-    def _on_library_changed(self, _: object) -> None:
+    def _on_facts_changed(self, _: object) -> None:
         if self.isVisible():
             self._ask()
         else:

@@ -70,6 +70,9 @@ class FakeRepo:
     access: set[str] = field(default_factory=set)
     downloads: int = 0
     likes: int = 0
+    created: str | None = "2026-10-01T10:00:00.000Z"
+    gguf: dict[str, Any] = field(default_factory=dict)
+    """What the Hub read in the header: architecture, total (weights), context_length."""
     fixed_commit: str | None = None
     """A commit id to use instead of the one that follows from the files."""
     commits: dict[str, dict[str, FakeFile]] = field(default_factory=dict)
@@ -102,14 +105,17 @@ class FakeRepo:
         return tags
 
     def as_json(self, commit: str, *, blobs: bool) -> dict[str, Any]:
+        facts: dict[str, Any] = {"gguf": self.gguf} if self.gguf else {}
+        if self.created is not None:
+            facts["createdAt"] = self.created
         return {
+            **facts,
             "_id": "x",
             "id": self.id,
             "modelId": self.id,
             "author": self.id.split("/")[0],
             "sha": commit,
             "lastModified": "2026-11-01T10:00:00.000Z",
-            "createdAt": "2026-10-01T10:00:00.000Z",
             "private": self.private,
             "gated": self.gated,
             "disabled": self.disabled,
