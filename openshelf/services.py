@@ -13,7 +13,9 @@ from typing import Protocol
 
 from openshelf import wording
 from openshelf.catalog.entries import Catalog
+from openshelf.catalog.found import FoundRepo
 from openshelf.catalog.loader import load_catalog
+from openshelf.catalog.refresh import CatalogRefresh, Freshness, Sources
 from openshelf.chat.opening import ModelOpener
 from openshelf.chat.session import Chats, ChatsLike
 from openshelf.chat.store import ConversationStore
@@ -27,6 +29,7 @@ from openshelf.fit.memory import FitRequest
 from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
 from openshelf.hardware.overrides import with_overrides, without_overrides
+from openshelf.hub.catalog_file import fetch_catalog_file
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.library.download_queue import Downloads, DownloadsParts
@@ -127,6 +130,8 @@ class Services:
     """All builds of one model, and what each takes."""
     architectures: ArchitecturesLike
     """Which architectures the engine can load; to ask it takes a moment."""
+    refresh_catalog: Callable[[CancelToken, Report], Freshness]
+    """Ask the Hub for what is new, at most once a day; `catalog` and `shelf` know it then."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -179,7 +184,7 @@ class _Wiring:
             lambda: found.identity if (found := find_engine()) else "",
         )
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
-        self.catalog = cache(load_catalog)
+        self.refresh = CatalogRefresh(paths.cache / "catalog", cache(load_catalog))
         self.bad_policy: Reason | None = None
         self._context_length = context_length
         self._client: HubClient | None = None
@@ -214,7 +219,16 @@ class _Wiring:
         )
         headers = Headers(self.library, client, self.paths.cache)
         fitting = Fitting(headers, self.catalog, self.dry_runs, self._knows)
-        decisions = cache(lambda: CatalogDecisions(self.catalog(), gate))
+        decided: dict[int, CatalogDecisions] = {}
+
+        def decisions() -> CatalogDecisions:
+            """Of the catalog as it is now; each decision is worked out once."""
+            catalog = self.catalog()
+            if id(catalog) not in decided:
+                decided.clear()
+                decided[id(catalog)] = CatalogDecisions(catalog, gate)
+            return decided[id(catalog)]
+
         chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self.library)
         return Services(
             paths=self.paths,
@@ -242,6 +256,7 @@ class _Wiring:
                 knows=self._knows,
             ),
             architectures=self.architectures,
+            refresh_catalog=partial(self._refresh_catalog, client),
             with_policy=partial(self._with_policy, policy, store),
         )
 
@@ -292,6 +307,28 @@ class _Wiring:
             note = Reason("engine_silent", {"detail": wording.error_sentence(error)})
             return replace(machine, notes=(*machine.notes, note))
 
+    def catalog(self) -> Catalog:
+        return self.refresh.catalog(*self._places())
+
+    def _places(self) -> tuple[str, str]:
+        """The Hub's host and the address that what was fetched is kept for."""
+        settings = self.settings.current
+        options = options_from(os.environ, NetworkWishes(endpoint=settings.hub_endpoint))
+        return options.host, settings.catalog_address
+
+    def _refresh_catalog(
+        self, client: Callable[[], HubClient], cancel: CancelToken, report: Report
+    ) -> Freshness:
+        hub, (host, address) = client(), self._places()
+        sources = Sources(
+            host=host,
+            newest_of=lambda account: [FoundRepo(**vars(r)) for r in hub.newest_of(account)],
+            fetch=partial(fetch_catalog_file, hub.options, egress=self.network.egress),
+            address=address,
+            offline=hub.options.offline,
+        )
+        return self.refresh.refresh(sources, cancel, report)
+
     def _knows(self, architecture: str | None) -> bool | None:
         return self.architectures.ask([architecture]).knows(architecture)
 
@@ -316,6 +353,7 @@ class _Wiring:
             local=local,
             commercial_use=lambda decision: commercial_use(decision, self.licenses),
             engine=self.architectures.current(),
+            freshness=self.refresh.freshness(*self._places()),
         )
         return build_shelf(machine, question, self.catalog(), parts)
 

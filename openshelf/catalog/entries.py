@@ -121,6 +121,8 @@ class CatalogModel:
     is_unsure: bool = False
     gguf_evidence: tuple[tuple[str, ...], ...] = ()
     """Per repository of `gguf_repos`: who says that it exists."""
+    is_new: bool = False
+    """Found on the Hub and reviewed by nobody: its license counts as unknown."""
 
     @property
     def file_weights(self) -> int | None:
@@ -152,6 +154,11 @@ class Family:
     order: int = 1000
     reviewed: str = ""
     bases: tuple[BaseModel, ...] = ()
+
+    @property
+    def is_new(self) -> bool:
+        """Found on the Hub and reviewed by nobody."""
+        return any(model.is_new for model in self.models)
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from openshelf.errors import NetworkFailure
 from openshelf.hub.entries import DownloadFile, Repo, RepoFile, SearchHit
 from openshelf.hub.library_calls import Route, call_library
 from openshelf.hub.names import check_commit, check_path, check_repo_id
+from openshelf.hub.newest import ListedRepo, listed_repos
 from openshelf.network import EgressLog, NetworkOptions
 
 if TYPE_CHECKING:
@@ -74,6 +75,21 @@ class HubClient:
             return tuple(_hit(info) for info in found)
 
         return call_library(self._route, "search", ask)
+
+    def newest_of(self, account: str, limit: int = _MAX_HITS) -> tuple[ListedRepo, ...]:
+        """The repositories with GGUF files of one account, the latest first. One request."""
+
+        def ask() -> tuple[ListedRepo, ...]:
+            found = self._api().list_models(
+                author=account,
+                filter="gguf",
+                sort="created_at",
+                limit=limit,
+                expand=["createdAt", "gguf", "tags"],
+            )
+            return listed_repos(found)
+
+        return call_library(self._route, "new models", ask)
 
     def repo(self, repo_id: str, revision: str | None = None) -> Repo:
         """One repository with all its files: one request, none where the commit is known already.

@@ -13,6 +13,7 @@ from openshelf.errors import UsageError
 from openshelf.fit.recommend import Preference, Ranked
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.facts import Machine
+from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
 from openshelf.shelf.engine_word import can_load
 from openshelf.shelf.filters import keeps_family, keeps_model
@@ -60,6 +61,7 @@ def build_shelf(
         starters=_starters(catalog, bench),
         catalog_as_of=catalog.as_of,
         engine=parts.engine,
+        freshness=parts.freshness,
     )
 
 
@@ -84,7 +86,8 @@ def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -
     if not ranked:
         left = dataclasses.replace(family, models=loadable or models)
         note = missing_model(left, engine)
-        return ShelfRow(family, None, None, note=note, not_in_engine=missing)
+        decision = _decision_of_new(family, bench)
+        return ShelfRow(family, None, None, note=note, not_in_engine=missing, decision=decision)
     first = ranked[0]
     others = _alternatives(ranked, every=bench.question.all_variants)
     alternatives = tuple(ranked_variant(other, bench) for other in others)
@@ -94,6 +97,13 @@ def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -
         return ShelfRow(family, shown, None, alternatives, not_in_engine=missing)
     shown = ranked_variant(first, bench)
     return ShelfRow(family, None, shown, alternatives, not_in_engine=missing)
+
+
+def _decision_of_new(family: Family, bench: Bench) -> Decision | None:
+    if not family.is_new:
+        return None
+    model = family.models[0]
+    return bench.parts.decide(model, (*model.gguf_repos, model.hub_repo)[0])
 
 
 def _alternatives(ranked: list[Ranked], *, every: bool) -> list[Ranked]:

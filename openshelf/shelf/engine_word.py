@@ -32,6 +32,8 @@ def engine_word(model: CatalogModel, engine: EngineKnowledge) -> EngineWord:
     knows = engine.knows(architecture)
     if knows is not None:
         return EngineWord(knows, ENGINE)
+    if model.is_new:
+        return NO_WORD
     return EngineWord(architecture is not None, CATALOG)
 
 

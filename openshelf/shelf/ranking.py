@@ -195,6 +195,8 @@ def missing_model(family: Family, engine: EngineKnowledge) -> Reason:
             data: dict[str, object] = {"models": names, "engine": engine.engine_version}
             return Reason("shelf_engine_lacks", data)
         return Reason("shelf_not_in_engine", {"models": names})
+    if family.is_new:
+        return Reason("shelf_new_not_reviewed", {"models": names})
     if not any(model.gguf_repos for model in models):
         return Reason("shelf_no_gguf_known", {"models": names})
     return Reason("shelf_no_size_known", {"models": names})

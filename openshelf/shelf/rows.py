@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from openshelf.catalog.entries import CatalogModel, Family
+from openshelf.catalog.refresh import NEVER_REFRESHED, Freshness
 from openshelf.engine.architectures import NOT_ASKED, EngineKnowledge
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
@@ -89,6 +91,8 @@ class ShelfRow:
     """Why there is neither (no GGUF known, no shape known…)."""
     not_in_engine: tuple[CatalogModel, ...] = ()
     """Models of the family that the engine has no architecture for; never offered."""
+    decision: Decision | None = None
+    """Of a family that is new: it has no variant whose decision could be told."""
 
     @property
     def shown(self) -> RankedVariant | None:
@@ -104,6 +108,10 @@ class ShelfRow:
             "alternatives": [variant.as_json() for variant in self.alternatives],
             "note": self.note.as_json() if self.note else None,
             "not_in_engine": [model.name for model in self.not_in_engine],
+            "new": self.family.is_new,
+            "license": self.decision.as_json(self.family.models[0].hub_repo)
+            if self.decision
+            else None,
         }
 
 
@@ -120,6 +128,7 @@ class Shelf:
     starters: tuple[RankedVariant, ...] = ()
     catalog_as_of: str = ""
     engine: EngineKnowledge = NOT_ASKED
+    freshness: Freshness = NEVER_REFRESHED
 
     @property
     def fitting(self) -> int:
@@ -130,6 +139,8 @@ class Shelf:
             "machine": self.machine.name,
             "context_length": self.context_length,
             "catalog_as_of": self.catalog_as_of,
+            "refreshed_at": _iso(self.freshness.refreshed_at),
+            "refresh_note": self.freshness.note.as_json() if self.freshness.note else None,
             "engine": {
                 "version": self.engine.engine_version or None,
                 "asked": bool(self.engine.known or self.engine.unknown),
@@ -137,6 +148,12 @@ class Shelf:
             "families": [row.as_json() for row in self.rows],
             "starters": [variant.as_json() for variant in self.starters],
         }
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)

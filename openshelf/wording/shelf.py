@@ -14,6 +14,14 @@ TEMPLATES: dict[str, str] = {
     "shelf_memory_unknown": "May run here: how much context memory the architecture {architecture} takes is not known yet; {needed_bytes:gib} at most.",
     "shelf_no_gguf_known": "No GGUF build of {models:list} is known.",
     "shelf_no_size_known": "The size of {models:list} is not known.",
+    "shelf_new_not_reviewed": "New on the Hub, and reviewed by nobody: {models:list}. Open it to see its builds, its size and its license.",
+    # how old the catalog is
+    "refresh_offline": "Offline: the Hub was not asked for new models.",
+    "refresh_failed": "{host} could not be asked for new models ({why}); what was known before is shown.",
+    "refresh_waiting": "{host} asks to wait {wait_seconds:duration} before it is asked for new models again.",
+    "refresh_smaller_list": "The Hub lists fewer models of {account} than before; the earlier list stays for a week.",
+    "refresh_smaller_catalog": "The catalog at the address in Settings has fewer models ({came}) than its last copy ({kept}), so that copy stays in use.",
+    "refresh_bad_catalog": "What {address} answered is no catalog ({detail}), so the last good copy stays in use.",
     # all builds of one model
     "models_hub_offline": "Offline: sizes and builds are those to expect, and not the Hub's own listing.",
     "models_hub_network": "The Hub did not answer: sizes and builds are those to expect, and not its own listing.",

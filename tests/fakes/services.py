@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from openshelf.catalog.refresh import NEVER_REFRESHED
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
 from openshelf.chat.session import LiveAnswer, ModelInMemory
 from openshelf.engine.architectures import EngineKnowledge
@@ -333,6 +334,7 @@ def fake_services(
         dry_run_target=lambda question, asked, cancel: _example_fit(asked),
         models=FakeModels(),
         architectures=FakeArchitectures(),
+        refresh_catalog=lambda cancel, report: NEVER_REFRESHED,
         with_policy=lambda path, what_if: services,
     )
     return replace(services, **(changes or {}))
