@@ -7,15 +7,13 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from openshelf import wording
 from openshelf.catalog.entries import Catalog
-from openshelf.catalog.found import FoundRepo
-from openshelf.catalog.loader import load_catalog
-from openshelf.catalog.refresh import CatalogRefresh, Freshness, Sources
+from openshelf.catalog.refresh import Freshness
 from openshelf.chat.opening import ModelOpener
 from openshelf.chat.session import Chats, ChatsLike
 from openshelf.chat.store import ConversationStore
@@ -29,7 +27,6 @@ from openshelf.fit.memory import FitRequest
 from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
 from openshelf.hardware.overrides import with_overrides, without_overrides
-from openshelf.hub.catalog_file import fetch_catalog_file
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.library.download_queue import Downloads, DownloadsParts
@@ -59,8 +56,10 @@ from openshelf.settings import Settings, SettingsStore
 from openshelf.shelf.builder import build_shelf
 from openshelf.shelf.builds import ModelsLike
 from openshelf.shelf.decisions import CatalogDecisions, commercial_use
+from openshelf.shelf.fresh_catalog import FreshCatalog
 from openshelf.shelf.listing import Models
 from openshelf.shelf.parts import LocalVariant, ShelfParts
+from openshelf.shelf.prospects import Stock, StockKey
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, PoolTaskRunner, Report, TaskRunner, no_report
 
@@ -184,9 +183,12 @@ class _Wiring:
             lambda: found.identity if (found := find_engine()) else "",
         )
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
-        self.refresh = CatalogRefresh(paths.cache / "catalog", cache(load_catalog))
+        self.catalog = FreshCatalog(
+            paths.cache / "catalog", lambda: self.settings.current, self.network.egress
+        )
         self.bad_policy: Reason | None = None
         self._context_length = context_length
+        self._last_stock: tuple[Catalog | None, Stock | None] = (None, None)
         self._client: HubClient | None = None
         self._client_lock = threading.Lock()
 
@@ -256,7 +258,7 @@ class _Wiring:
                 knows=self._knows,
             ),
             architectures=self.architectures,
-            refresh_catalog=partial(self._refresh_catalog, client),
+            refresh_catalog=partial(self.catalog.refresh, client),
             with_policy=partial(self._with_policy, policy, store),
         )
 
@@ -307,28 +309,6 @@ class _Wiring:
             note = Reason("engine_silent", {"detail": wording.error_sentence(error)})
             return replace(machine, notes=(*machine.notes, note))
 
-    def catalog(self) -> Catalog:
-        return self.refresh.catalog(*self._places())
-
-    def _places(self) -> tuple[str, str]:
-        """The Hub's host and the address that what was fetched is kept for."""
-        settings = self.settings.current
-        options = options_from(os.environ, NetworkWishes(endpoint=settings.hub_endpoint))
-        return options.host, settings.catalog_address
-
-    def _refresh_catalog(
-        self, client: Callable[[], HubClient], cancel: CancelToken, report: Report
-    ) -> Freshness:
-        hub, (host, address) = client(), self._places()
-        sources = Sources(
-            host=host,
-            newest_of=lambda account: [FoundRepo(**vars(r)) for r in hub.newest_of(account)],
-            fetch=partial(fetch_catalog_file, hub.options, egress=self.network.egress),
-            address=address,
-            offline=hub.options.offline,
-        )
-        return self.refresh.refresh(sources, cancel, report)
-
     def _knows(self, architecture: str | None) -> bool | None:
         return self.architectures.ask([architecture]).knows(architecture)
 
@@ -353,9 +333,20 @@ class _Wiring:
             local=local,
             commercial_use=lambda decision: commercial_use(decision, self.licenses),
             engine=self.architectures.current(),
-            freshness=self.refresh.freshness(*self._places()),
+            freshness=self.catalog.freshness(),
         )
-        return build_shelf(machine, question, self.catalog(), parts)
+        catalog = self.catalog()
+        stock = self._stock(catalog, parts, question)
+        return build_shelf(machine, question, catalog, parts, stock)
+
+    def _stock(self, catalog: Catalog, parts: ShelfParts, question: ShelfQuestion) -> Stock:
+        """The last one is kept: what the window asks mostly differs in machine and filters."""
+        key = StockKey(question.request, parts.installed, parts.local)
+        of, kept = self._last_stock
+        if of is not catalog or kept is None or kept.key != key:
+            kept = Stock.of(catalog, parts, question.request)
+            self._last_stock = (catalog, kept)
+        return kept
 
     def _client_under(self, policy: Policy) -> HubClient:
         """One client as long as the options stay what they are."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 
 MAX_CONTEXT = 1 << 27
+MAX_DIGITS = 15
+"""Files of some hundred terabytes; more digits are a slip."""
 
 
 def _is_number(text: str) -> bool:
     # isdigit alone lets superscripts through.
-    return text.isascii() and text.isdigit() and len(text) < 12
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
 
 
 def context_length(text: str) -> int:

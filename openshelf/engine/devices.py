@@ -39,15 +39,18 @@ def join_devices(machine: Machine, devices: Devices) -> Machine:
     left = list(gpu_devices)
     matches = _matches(machine.gpus, left)
     gpus = [_joined(gpu, matches.get(gpu.id), left, backends) for gpu in machine.gpus]
+    notes = () if devices.has_extra_buffers else (Reason("engine_plain_multiplication"),)
     return replace(
         machine,
         gpus=tuple(gpus),
+        notes=(*machine.notes, *notes),
         engine=EngineBuild(
             version=devices.engine_version,
             devices=tuple(
                 EngineDevice(d.name, d.description, d.type, d.total_bytes, d.free_bytes)
                 for d in devices.devices
             ),
+            has_extra_buffers=devices.has_extra_buffers,
         ),
     )
 

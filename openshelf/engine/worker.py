@@ -159,7 +159,9 @@ class Worker:
         match request:
             case ListDevices():
                 devices, _ = self._llama()
-                return Devices(request.id, devices.version(), devices.list())
+                from openshelf.engine.worker_selftest import extra_buffers_work
+
+                return Devices(request.id, devices.version(), devices.list(), extra_buffers_work())
             case ListArchitectures():
                 return self._architectures(request)
             case Load():

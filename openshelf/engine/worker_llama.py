@@ -20,6 +20,7 @@ from openshelf.engine.protocol import ChatMessage, Device, DeviceBytes, Plan
 from openshelf.engine.worker_failures import Refusal, classify, pools
 from openshelf.engine.worker_isolation import default_threads, resident_bytes
 from openshelf.engine.worker_memory import memory_of
+from openshelf.engine.worker_selftest import extra_buffers_work
 
 _DEBUG, _INFO, _WARN, _ERROR, _CONTINUED = 1, 2, 3, 4, 5
 _TYPES = {
@@ -139,6 +140,7 @@ def model_parameters(plan: Plan, devices: Devices) -> tuple[Any, list[object]]:
     alive: list[object] = []
     params.n_gpu_layers = plan.n_gpu_layers
     params.load_mode = lib.LLAMA_LOAD_MODE_MMAP if plan.use_mmap else lib.LLAMA_LOAD_MODE_NONE
+    params.use_extra_bufts = plan.use_extra_buffers and extra_buffers_work()
     if plan.n_gpu_layers == 0 or plan.devices:
         # An empty list where nothing goes to a GPU: otherwise a GPU build takes its work buffers
         # there all the same.

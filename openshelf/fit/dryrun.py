@@ -52,7 +52,7 @@ def dry_run(
     names = _gpu_names(question, placed)
     if names is None:
         return _with_note(answer(question, placed), "fit_dry_run_elsewhere")
-    plan = plan_of(placed, generation_threads(question.machine), question.room)
+    plan = plan_of(placed, generation_threads(question.machine), question)
     try:
         result = engine.dry_run(shadow, plan, cancel)
     except (CorruptModel, UnsupportedArchitecture, EngineDied, EngineFailed) as error:

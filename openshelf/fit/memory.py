@@ -16,7 +16,7 @@ from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.phases import Part, Step, layer_kinds
-from openshelf.fit.repacking import NO_OUTPUT_LAYER, repacked_types
+from openshelf.fit.repacking import NO_OUTPUT_LAYER, has_amx, repacked_types
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -188,7 +188,7 @@ def estimate(
                 kind="gpu" if device else "cpu",
                 pool=device.pool if device else placement.cpu_pool,
                 weights_bytes=_weights(shape, request, layers, part, spans[0].stop)
-                + _kept_twice(shape, placement, part),
+                + _rearranged(shape, placement, part, layers),
                 kv_cache_bytes=kv_cache_bytes(shape, request, layers),
                 compute_buffer_bytes=buffer(shape, step, part) if has_work else 0,
                 projector_bytes=projector_bytes if index == projector_at else 0,
@@ -285,13 +285,27 @@ def _weights(
     return size
 
 
-def _kept_twice(shape: ModelShape, placement: Placement, part: Part) -> int:
-    """The table of a tied output layer on the CPU, where that is rearranged."""
-    rows = repacked_types(placement.cpu_features).get(shape.table_type)
-    if rows is None or not (part.has_input and part.has_output and shape.tied_output):
+def _rearranged(shape: ModelShape, placement: Placement, part: Part, layers: range) -> int:
+    """What the CPU's weights take more because they are rearranged: where AMX is used by what they
+    grow, and the table of a tied output layer, which is then kept twice."""
+    if not part.has_input or not can_rearrange(shape, placement.cpu_features):
         return 0
-    is_layer = shape.architecture not in NO_OUTPUT_LAYER
-    return shape.table_bytes if is_layer and shape.n_vocab % rows == 0 else 0
+    is_growing = has_amx(placement.cpu_features)
+    size = sum(shape.layer_grown[layers.start : layers.stop]) if is_growing else 0
+    if not part.has_output:
+        return size
+    size += shape.output_grown if is_growing else 0
+    rows = repacked_types(placement.cpu_features).get(shape.table_type)
+    if rows is None or not shape.tied_output or shape.architecture in NO_OUTPUT_LAYER:
+        return size
+    if shape.n_vocab % rows:
+        return size
+    return size + shape.table_bytes + (shape.table_grown if is_growing else 0)
+
+
+def can_rearrange(shape: ModelShape, cpu_features: tuple[str, ...]) -> bool:
+    """Whether the engine survives it: for AMX it sets aside too little for stacked matrices."""
+    return not (shape.has_stacked_matrices and has_amx(cpu_features))
 
 
 def _has_shared(shape: ModelShape, layers: range) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from openshelf.fit.memory import (
@@ -52,46 +53,66 @@ def place(shape: ModelShape, request: FitRequest, room: Room) -> Placed:
     on_cpu = _try(shape, request, room, 0)
     if all(gpu.pool == RAM for gpu in room.gpus):
         # one memory: moving layers within it gains nothing, unless the GPU's own limit is at fault
-        return on_cpu if on_cpu.fits else _split(shape, request, room, on_cpu)
+        return on_cpu if on_cpu.fits else _split(shape, request, room, on_cpu, whole)
     if not request.experts_on_cpu and any(shape.expert_bytes):
-        moved = _move_experts(shape, request, room)
+        moved = _move_experts(shape, request, room, whole)
         if moved is not None:
             return moved
-    return _split(shape, request, room, on_cpu)
+    return _split(shape, request, room, on_cpu, whole)
 
 
-def _split(shape: ModelShape, request: FitRequest, room: Room, on_cpu: Placed) -> Placed:
+def _split(
+    shape: ModelShape, request: FitRequest, room: Room, on_cpu: Placed, whole: Placed
+) -> Placed:
     """As many layers on the GPUs as fit there; what is left must fit in RAM."""
-    low, high, best = 0, shape.placed_layers, on_cpu
-    while low < high:
-        middle = (low + high + 1) // 2
-        placed = _try(shape, request, room, middle)
+
+    def attempt(count: int) -> Placed:
+        return _try(shape, request, room, count)
+
+    return _last_that_fits(attempt, on_cpu, whole, shape.placed_layers + 1, room)
+
+
+def _move_experts(
+    shape: ModelShape, request: FitRequest, room: Room, whole: Placed
+) -> Placed | None:
+    """All layers on the GPUs, and the experts of as few as needed in RAM; None if that fails."""
+
+    def attempt(kept: int) -> Placed:
+        moved = dataclasses.replace(request, experts_on_cpu=shape.n_layers - kept)
+        return _try(shape, moved, room, shape.placed_layers + 1)
+
+    least = attempt(0)
+    if not least.gpus_fit:
+        return None
+    best = _last_that_fits(attempt, least, whole, shape.n_layers, room)
+    return best if best.fits else None
+
+
+def _last_that_fits(
+    attempt: Callable[[int], Placed], none: Placed, whole: Placed, too_many: int, room: Room
+) -> Placed:
+    """The placement of the largest count below `too_many` with which the GPUs hold what they get.
+
+    `none` is that of 0, `whole` the one with everything on them. What a GPU holds grows nearly in
+    step with the count, so that aiming at the limit takes three attempts where halving takes six.
+    """
+    low, high, best = 0, too_many, none
+    over_low, over_high = _excess(none, room), _excess(whole, room)
+    while high - low > 1:
+        part = -over_low / (over_high - over_low) if over_high > 0 >= over_low else 0.5
+        middle = min(max(low + int((high - low) * part), low + 1), high - 1)
+        placed = attempt(middle)
         if placed.gpus_fit:
-            low, best = middle, placed
+            low, over_low, best = middle, _excess(placed, room), placed
         else:
-            high = middle - 1
+            high, over_high = middle, _excess(placed, room)
     return best
 
 
-def _move_experts(shape: ModelShape, request: FitRequest, room: Room) -> Placed | None:
-    """All layers on the GPUs, and the experts of as few as needed in RAM; None if that fails."""
-
-    def attempt(count: int) -> Placed:
-        moved = dataclasses.replace(request, experts_on_cpu=count)
-        return _try(shape, moved, room, shape.placed_layers + 1)
-
-    low, high = 1, shape.n_layers
-    best = attempt(high)
-    if not best.gpus_fit:
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        placed = attempt(middle)
-        if placed.gpus_fit:
-            high, best = middle, placed
-        else:
-            low = middle + 1
-    return best if best.fits else None
+def _excess(placed: Placed, room: Room) -> int:
+    """Bytes that the fullest GPU lacks; negative where all have room left."""
+    held = [device.total_bytes for device in placed.devices[1:]] or [0] * len(room.gpus)
+    return max(size - gpu.limit_bytes for size, gpu in zip(held, room.gpus, strict=True))
 
 
 def _try(shape: ModelShape, request: FitRequest, room: Room, n_gpu_layers: int) -> Placed:

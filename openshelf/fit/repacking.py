@@ -1,7 +1,8 @@
 """Which weights llama.cpp's CPU backend rearranges for its fast multiplications, by processor.
 
 What is rearranged lies in a buffer of its own. An input embedding cannot be looked up there, so
-that one which is the output layer too is kept twice. Source: ggml-cpu/repack.cpp.
+that one which is the output layer too is kept twice. Most take as much room as before; for Intel's
+AMX some types grow by sums that are kept per block. Source: ggml-cpu/repack.cpp, amx/mmq.cpp.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from collections.abc import Mapping
 _AVX2 = {"Q4_0": 8, "Q4_K": 8, "IQ4_NL": 8, "MXFP4": 8}
 _AVX512 = {"Q2_K": 8}
 _ARM = {"Q4_0": 4, "Q4_K": 8, "Q5_K": 8, "Q6_K": 8, "IQ4_NL": 4, "MXFP4": 4, "Q8_0": 4}
+_AMX = dict.fromkeys(("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS", "F16"), 32)
+_AMX_FEATURES = {"AMX INT8", "AVX-512 VNNI"}
+_AMX_GROWTH = {"Q8_0": (32, 4), "Q4_K": (256, 4), "Q5_K": (256, 4), "IQ4_XS": (256, 2)}
+"""Elements of a block, and the bytes that each block grows by."""
 _ARM_FEATURES = {"DotProd", "I8MM"}
 NO_OUTPUT_LAYER = frozenset(
     {"bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert"}
@@ -29,4 +34,25 @@ def repacked_types(features: tuple[str, ...]) -> Mapping[str, int]:
     found = dict(_AVX2) if "AVX2" in features else {}
     if found and "AVX-512" in features:
         found |= _AVX512
+    if found and has_amx(features):
+        found |= _AMX
     return found or (_ARM if _ARM_FEATURES & set(features) else {})
+
+
+def has_amx(features: tuple[str, ...]) -> bool:
+    return set(features) >= _AMX_FEATURES
+
+
+def is_stacked(type_name: str, shape: tuple[int, ...]) -> bool:
+    """Whether llama.cpp aborts where AMX is used: it sets aside room for the first matrix only."""
+    if type_name not in _AMX or type_name == "F16" or len(shape) < 3 or shape[2] == 1:
+        return False
+    return shape[1] % _AMX[type_name] == 0
+
+
+def grown_bytes(type_name: str, shape: tuple[int, ...]) -> int:
+    """What a matrix of weights takes more where it is rearranged for AMX."""
+    if type_name not in _AMX_GROWTH or len(shape) != 2 or shape[1] % _AMX[type_name]:
+        return 0
+    block, growth = _AMX_GROWTH[type_name]
+    return shape[0] // block * growth * shape[1]

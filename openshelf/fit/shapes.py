@@ -26,6 +26,7 @@ from openshelf.fit.caches import (
     uniform_caches,
 )
 from openshelf.fit.projector import Projector
+from openshelf.fit.repacking import grown_bytes
 from openshelf.fit.tensor_sums import buffer_bytes, has_gate, sum_tensors, width_of
 from openshelf.gguf.header import Header
 
@@ -123,6 +124,13 @@ class ModelShape:
     """Of `embedding_bytes`, the table that a tied output layer uses as well."""
     table_type: str = ""
     """ggml's type of the table; empty where it is not known."""
+    layer_grown: tuple[int, ...] = ()
+    """Of each layer, what it takes more where a processor rearranges it for AMX; so the next two,
+    of the output layer's own weights and of the table where it is tied."""
+    output_grown: int = 0
+    table_grown: int = 0
+    has_stacked_matrices: bool = False
+    """Some weights besides experts are three-dimensional and of a type that AMX rearranges."""
     projector: Projector | None = None
     """Of a file beside the model's own."""
 
@@ -194,6 +202,10 @@ def shape_from_header(header: Header) -> ModelShape:
         embedding_bytes=parts.inputs,
         table_bytes=buffer_bytes(table) if table else 0,
         table_type=table.type_name if table else "",
+        table_grown=grown_bytes(table.type_name, table.shape) if table else 0,
+        layer_grown=parts.grown,
+        output_grown=parts.output_grown,
+        has_stacked_matrices=parts.has_stacked,
         output_bytes=parts.output,
         tied_output="output.weight" not in names,
         context_length=header.get("context_length"),

@@ -6,6 +6,7 @@ What a device reached in answers written here stands in place of what such devic
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ LEAST_READ_BYTES = 64_000_000
 BELIEVED_RUNS = 3
 """Fewer runs are not believed where they are far from what such devices reach."""
 FAR_AWAY = 2.0
+_LEAST_RATE = 1e-3
 NOMINAL_SLACK = 1.1
 """No device reads faster than its memory; what seems to was not reading."""
 
@@ -107,7 +109,7 @@ def estimate_speed(
     for device, least, most in zip(devices, empty, full, strict=True):
         if most == 0 and device.kind == "cpu":
             continue
-        rates = _rates(machine, device, plan.n_threads or 1)
+        rates = rates_of(machine, _gpu(machine, device), plan.n_threads or 1)
         if rates is None:
             return None
         learned.append(rates.learned)
@@ -139,6 +141,14 @@ def measured_speed(expected: Speed | None, decode_per_second: float) -> Speed:
     return Speed(decode=decode, prefill=prefill, basis="measured")
 
 
+def doublings_of(speed: Speed | None) -> float | None:
+    """The binary logarithm of the tokens per second to expect, between the range's ends."""
+    if speed is None:
+        return None
+    low, high = max(speed.decode.low, _LEAST_RATE), max(speed.decode.high, _LEAST_RATE)
+    return 0.5 * math.log2(low * high)
+
+
 def rate_reached(work: Workload, machine: Machine, run: Run) -> LearnedRate | None:
     """What the one device that did the work reached in `run`; None where it tells nothing.
 
@@ -157,7 +167,7 @@ def rate_reached(work: Workload, machine: Machine, run: Run) -> LearnedRate | No
     nominal = gpu.bandwidth_bytes_per_second if gpu else None
     if nominal and size / seconds > nominal * NOMINAL_SLACK:
         return None
-    key = _key(machine, device, work.plan.n_threads or 1)
+    key = _key(machine, gpu, work.plan.n_threads or 1)
     new = run.prompt_tokens - run.cached_tokens
     operations = work.operations(run.cached_tokens + new // 2) * run.prefill_per_second
     return dataclasses.replace(
@@ -168,10 +178,10 @@ def rate_reached(work: Workload, machine: Machine, run: Run) -> LearnedRate | No
     )
 
 
-def _rates(machine: Machine, device: DeviceMemory, n_threads: int) -> Rates | None:
-    gpu = _gpu(machine, device)
+def rates_of(machine: Machine, gpu: Gpu | None, n_threads: int) -> Rates | None:
+    """Of a GPU, or of the CPU with so many threads; None where nothing is known of a GPU."""
     usual = _cpu_rates(machine, n_threads) if gpu is None else _gpu_rates(gpu)
-    found = _learned(machine, _key(machine, device, n_threads))
+    found = _learned(machine, _key(machine, gpu, n_threads))
     if found is None or found.bytes_per_second is None:
         return usual
     if usual is None:
@@ -200,10 +210,9 @@ def _gpu(machine: Machine, device: DeviceMemory) -> Gpu | None:
     return next((gpu for gpu in machine.gpus if gpu.id == device.device), None)
 
 
-def _key(machine: Machine, device: DeviceMemory, n_threads: int) -> LearnedRate:
+def _key(machine: Machine, gpu: Gpu | None, n_threads: int) -> LearnedRate:
     """Whose rate it is: a GPU's by the backend that reaches it, a CPU's with so many threads."""
     version = machine.engine.version if machine.engine else ""
-    gpu = _gpu(machine, device)
     if gpu is None:
         return LearnedRate(machine.cpu.name, "cpu", version, n_threads)
     backend = gpu.reason.data.get("backend", "") if gpu.reason else ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from openshelf.fit.repacking import grown_bytes, is_stacked
 from openshelf.gguf.tensors import TensorInfo
 
 _LAYER = re.compile(r"blk\.(\d+)\.")
@@ -17,10 +18,17 @@ _BUFFER_ALIGNMENT = 32
 
 @dataclass
 class TensorSums:
-    """Bytes per layer, and of those the experts'; of inputs, output and what every device holds."""
+    """Bytes per layer, and of those the experts'; of inputs, output and what every device holds.
+
+    `grown` and `output_grown` are what layers and output take more where a processor has AMX;
+    `has_stacked` is repacking.is_stacked of any that is no expert.
+    """
 
     layers: tuple[int, ...]
     experts: tuple[int, ...]
+    grown: tuple[int, ...] = ()
+    output_grown: int = 0
+    has_stacked: bool = False
     inputs: int = 0
     output: int = 0
     shared: int = 0
@@ -40,7 +48,7 @@ def sum_tensors(
     tensors: Iterable[TensorInfo], n_layers: int, *, skips_appended: bool = False
 ) -> TensorSums:
     """`skips_appended`: layers behind the last, which predict further tokens, are not loaded."""
-    layers, experts = [0] * n_layers, [0] * n_layers
+    layers, experts, grown = [0] * n_layers, [0] * n_layers, [0] * n_layers
     parts = TensorSums((), ())
     for tensor in tensors:
         size = buffer_bytes(tensor)
@@ -48,8 +56,11 @@ def sum_tensors(
         base = tensor.name.partition(".")[0]
         if match and int(match[1]) < n_layers:
             layers[int(match[1])] += size
+            grown[int(match[1])] += grown_bytes(tensor.type_name, tensor.shape)
             if _EXPERTS.match(tensor.name):
                 experts[int(match[1])] += size
+            elif is_stacked(tensor.type_name, tensor.shape):
+                parts.has_stacked = True
         elif match and skips_appended:
             continue
         elif base in _EVERY_DEVICE:
@@ -58,7 +69,8 @@ def sum_tensors(
             parts.inputs += size
         else:
             parts.output += size
-    parts.layers, parts.experts = tuple(layers), tuple(experts)
+            parts.output_grown += grown_bytes(tensor.type_name, tensor.shape)
+    parts.layers, parts.experts, parts.grown = tuple(layers), tuple(experts), tuple(grown)
     return parts
 
 

@@ -11,7 +11,7 @@ from openshelf.engine.protocol import Plan
 from openshelf.errors import DoesNotFit, UsageError
 from openshelf.fit.explanation import FitVerdict as FitVerdict
 from openshelf.fit.explanation import explain
-from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_context
+from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, can_rearrange, round_context
 from openshelf.fit.placing import Placed, Room, place
 from openshelf.fit.pools import budgets, unused_gpus, usable_gpus
 from openshelf.fit.projector import Projector
@@ -127,13 +127,20 @@ class Question:
     def room(self) -> Room:
         """Where it may go."""
         machine = self.machine
-        return Room(budgets(machine), usable_gpus(machine), machine.cpu.features)
+        features = machine.cpu.features if self.has_extra_buffers else ()
+        return Room(budgets(machine), usable_gpus(machine), features)
+
+    @property
+    def has_extra_buffers(self) -> bool:
+        """Whether the engine can rearrange weights for this CPU, as far as it was asked."""
+        engine = self.machine.engine
+        return engine is None or engine.has_extra_buffers
 
     @functools.cached_property
     def effective(self) -> tuple[FitRequest, tuple[Reason, ...]]:
         """The request as it can be carried out, and what had to change. Raises UsageError."""
         check_request(self.request)
-        return _effective_request(self.shape, self.request)
+        return effective_request(self.shape, self.request)
 
 
 def fit_on(
@@ -166,7 +173,7 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
     effective, notes = question.effective
     judged = dataclasses.replace(shape, known=shape.known or is_dry_run)
     verdict = _verdict(judged, placed, room)
-    plan = plan_of(placed, generation_threads(machine), room)
+    plan = plan_of(placed, generation_threads(machine), question)
     speed = estimate_speed(shape, placed.devices, machine, plan)
     if question.measured_decode_per_second:
         speed = measured_speed(speed, question.measured_decode_per_second)
@@ -226,7 +233,7 @@ def check_request(request: FitRequest) -> None:
         raise UsageError(detail="layers, experts and shares cannot be negative")
 
 
-def _effective_request(
+def effective_request(
     shape: ModelShape, request: FitRequest
 ) -> tuple[FitRequest, tuple[Reason, ...]]:
     """The request as it can be carried out, and what had to change."""
@@ -268,9 +275,9 @@ def _only_a_bound(shape: ModelShape, placed: Placed, room: Room) -> bool:
     return place(dataclasses.replace(shape, projector=least), placed.request, room).fits
 
 
-def plan_of(placed: Placed, n_threads: int, room: Room) -> Plan:
+def plan_of(placed: Placed, n_threads: int, question: Question) -> Plan:
     """What a load of this placement does, whether it fits or not."""
-    request = placed.request
+    request, room = placed.request, question.room
     names = tuple(usable.gpu.engine_name for usable in room.gpus[: len(placed.devices) - 1])
     return Plan(
         context_length=round_context(request.context_length),
@@ -286,5 +293,7 @@ def plan_of(placed: Placed, n_threads: int, room: Room) -> Plan:
         experts_on_cpu=request.experts_on_cpu,
         n_threads=n_threads,
         use_mmap=True,
+        use_extra_buffers=question.has_extra_buffers
+        and can_rearrange(question.shape, room.cpu_features),
         needed_bytes={pool: size for pool, size in placed.needed.items() if size},
     )

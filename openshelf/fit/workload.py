@@ -38,7 +38,7 @@ class Workload:
             flash_attention=plan.flash_attention,
         )
         return tuple(
-            weights + self._kept(span, request)
+            weights + kept_bytes(self.shape, request, span)
             for weights, span in zip(self._weights, self._spans, strict=True)
         )
 
@@ -87,10 +87,12 @@ class Workload:
         experts += moved if is_cpu else -moved
         return size + experts * (shape.n_expert - shape.n_expert_used) // shape.n_expert
 
-    def _kept(self, span: range, request: FitRequest) -> int:
-        """llama.cpp reads its caches in whole steps of cells, and of a window what it holds."""
-        layers = range(span.start, min(span.stop, self.shape.n_layers))
-        if not layers:
-            return 0
-        state = self.shape.layer_caches.within(layers)[-1]
-        return kv_cache_bytes(self.shape, request, layers) + state
+
+def kept_bytes(shape: ModelShape, request: FitRequest, span: range) -> int:
+    """What a token reads of the `request.context_length` tokens before it: llama.cpp reads its
+    caches in whole steps of cells, and of a window what it holds."""
+    layers = range(span.start, min(span.stop, shape.n_layers))
+    if not layers:
+        return 0
+    state = shape.layer_caches.within(layers)[-1]
+    return kv_cache_bytes(shape, request, layers) + state

@@ -90,8 +90,11 @@ class EngineDevice:
 
 @dataclass(frozen=True)
 class EngineBuild:
+    """`has_extra_buffers` is False where the CPU cannot use weights that are rearranged for it."""
+
     version: str
     devices: tuple[EngineDevice, ...] = ()
+    has_extra_buffers: bool = True
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ class Machine:
             if self.engine is None
             else {
                 "version": self.engine.version,
+                "extra_buffers": self.engine.has_extra_buffers,
                 "devices": [
                     {
                         "name": device.name,

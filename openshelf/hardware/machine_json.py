@@ -148,7 +148,8 @@ def _engine(row: _Reader) -> EngineBuild:
         )
         for device in row.tables("devices")
     )
-    return EngineBuild(row.text("version", ""), devices)
+    has_extra_buffers = row.optional_flag("extra_buffers")
+    return EngineBuild(row.text("version", ""), devices, has_extra_buffers is not False)
 
 
 def _reason(row: _Reader) -> Reason:

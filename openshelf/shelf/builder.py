@@ -7,10 +7,13 @@ tables.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from openshelf.catalog.entries import Catalog, CatalogModel, Family
 from openshelf.errors import UsageError
-from openshelf.fit.recommend import Preference, Ranked
+from openshelf.fit.choice import Prospect
+from openshelf.fit.recommend import Ranked, in_order
+from openshelf.fit.scores import Preference, is_last_resort
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.facts import Machine
 from openshelf.policy.verdict import Decision
@@ -18,17 +21,10 @@ from openshelf.reasons import Reason
 from openshelf.shelf.engine_word import can_load
 from openshelf.shelf.filters import keeps_family, keeps_model
 from openshelf.shelf.parts import ShelfParts
-from openshelf.shelf.ranking import (
-    Bench,
-    fit_variant,
-    fit_variants,
-    missing_model,
-    rank_variants,
-    ranked_variant,
-    variant_of,
-)
+from openshelf.shelf.prospects import Stock, prospects_for
+from openshelf.shelf.ranking import Bench, missing_model, rank_all, ranked_variant, variant_of
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
-from openshelf.shelf.variants import local_variant, variants_of
+from openshelf.shelf.variants import local_variant
 
 _CRAWLING_PER_SECOND = 2.0
 """Tokens; a family whose best variant stays below this stands behind the others."""
@@ -37,15 +33,21 @@ _PAINFULLY_SLOW_PER_SECOND = 4.0
 
 
 def build_shelf(
-    machine: Machine, question: ShelfQuestion, catalog: Catalog, parts: ShelfParts
+    machine: Machine,
+    question: ShelfQuestion,
+    catalog: Catalog,
+    parts: ShelfParts,
+    stock: Stock | None = None,
 ) -> Shelf:
     """All rows that the question leaves, those with something that fits first.
 
+    `stock` are the catalog's prospects for this question's request, where they are at hand.
     Raises UsageError for a preference, context length or KV type that makes no sense.
     """
     if question.prefer not in list(Preference):
         raise UsageError(f"prefer is {question.prefer!r}, not one of {', '.join(Preference)}")
-    bench = Bench(machine, question, parts)
+    stock = stock or Stock.of(catalog, parts, question.request)
+    bench = Bench(machine, question, parts, stock)
     rows = []
     for family in catalog.families:
         if not keeps_family(family, question):
@@ -77,19 +79,17 @@ def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -
     engine = bench.parts.engine
     loadable = tuple(model for model in models if can_load(model, engine))
     missing = tuple(model for model in models if not can_load(model, engine))
-    fits = [
-        fit
-        for model in loadable
-        for fit in fit_variants(variants_of(family, model, bench.parts), bench)
-    ]
-    ranked = rank_variants(fits, bench.question.prefer)
-    if not ranked:
+    prospects = bench.stock.of_models(loadable)
+    if not prospects:
         left = dataclasses.replace(family, models=loadable or models)
         note = missing_model(left, engine)
         decision = _decision_of_new(family, bench)
         return ShelfRow(family, None, None, note=note, not_in_engine=missing, decision=decision)
-    first = ranked[0]
-    others = _alternatives(ranked, every=bench.question.all_variants)
+    if bench.question.all_variants:
+        first, *others = rank_all(prospects, bench)
+    else:
+        first = _best(prospects, bench)
+        others = _best_of_other_models(first, loadable, bench)
     alternatives = tuple(ranked_variant(other, bench) for other in others)
     if first.candidate.fit.verdict.fits:
         also = _also_runs(first, others)
@@ -106,35 +106,42 @@ def _decision_of_new(family: Family, bench: Bench) -> Decision | None:
     return bench.parts.decide(model, (*model.gguf_repos, model.hub_repo)[0])
 
 
-def _alternatives(ranked: list[Ranked], *, every: bool) -> list[Ranked]:
-    """Everything but the first; or the best of each other model, as long as it may run."""
-    if every:
-        return ranked[1:]
-    seen = {variant_of(ranked[0]).model.id}
-    chosen = []
-    for place in ranked[1:]:
-        variant, verdict = variant_of(place), place.candidate.fit.verdict
-        if variant.model.id in seen or verdict is FitVerdict.DOES_NOT_FIT:
-            continue
-        seen.add(variant.model.id)
-        chosen.append(place)
-    return chosen
+def _best(prospects: Sequence[Prospect], bench: Bench) -> Ranked:
+    best = bench.choice(prospects).best(bench.question.prefer)
+    assert best is not None  # noqa: S101  there are prospects
+    return best
+
+
+def _best_of_other_models(
+    first: Ranked, models: tuple[CatalogModel, ...], bench: Bench
+) -> list[Ranked]:
+    """Of each other model the best variant, as long as it may run; best first."""
+    own = variant_of(first).model.id
+    others = [bench.stock.of_models((model,)) for model in models if model.id != own]
+    places = [_best(prospects, bench) for prospects in others if prospects]
+    has_better = first.candidate.fit.verdict.fits and not is_last_resort(first.candidate.precision)
+    shown = [
+        dataclasses.replace(place, hidden=has_better and is_last_resort(place.candidate.precision))
+        for place in places
+        if place.candidate.fit.verdict is not FitVerdict.DOES_NOT_FIT
+    ]
+    return sorted(shown, key=in_order)
 
 
 def _also_runs(first: Ranked, others: list[Ranked]) -> tuple[Reason, ...]:
     """The largest model of the family that runs too, though it is not the first choice."""
-    size = first.candidate.parameters or 0
+    size = first.candidate.precision.parameters or 0
     larger = [
         other
         for other in others
         if other.candidate.fit.verdict.fits
         and not other.hidden
         and not _is_painfully_slow(other)
-        and (other.candidate.parameters or 0) > size
+        and (other.candidate.precision.parameters or 0) > size
     ]
     if not larger:
         return ()
-    best = max(larger, key=lambda other: other.candidate.parameters or 0)
+    best = max(larger, key=lambda other: other.candidate.precision.parameters or 0)
     model, tokens = variant_of(best).model, _tokens_per_second(best)
     data: dict[str, object] = {"model": model.label or model.name}
     if tokens is None:
@@ -160,6 +167,6 @@ def _starters(catalog: Catalog, bench: Bench) -> tuple[RankedVariant, ...]:
         if found is None:
             continue
         variant = local_variant(*found, local)
-        ranked = rank_variants([(variant, fit_variant(variant, bench))], bench.question.prefer)
-        starters.append(ranked_variant(ranked[0], bench))
+        (prospect,) = prospects_for([variant], bench.parts, bench.question.request)
+        starters.append(ranked_variant(rank_all([prospect], bench)[0], bench))
     return tuple(starters)

@@ -16,7 +16,8 @@ from openshelf.catalog.packagers import Packager
 from openshelf.fit.dryrun import not_in_engine
 from openshelf.fit.expected import shape_of_sibling
 from openshelf.fit.memory import FitRequest, ModelShape
-from openshelf.fit.recommend import Candidate, Score, rank
+from openshelf.fit.recommend import Candidate, rank
+from openshelf.fit.scores import Precision, Score
 from openshelf.fit.verdict import Fit, fit_on
 from openshelf.hardware.facts import Machine
 from openshelf.library.headers import HubFiles
@@ -247,10 +248,12 @@ def _candidate(build: Build, fit: Fit) -> Candidate:
     shape = build.shape
     return Candidate(
         key=build.target,
-        quant=build.quant or "",
-        parameters=shape.parameters if shape else None,
-        bits_per_weight=build.bits_per_weight,
-        quality=build.quality.kept,
+        precision=Precision(
+            quant=build.quant or "",
+            parameters=shape.parameters if shape else None,
+            bits_per_weight=build.bits_per_weight,
+            quality=build.quality.kept,
+        ),
         fit=fit,
         tiebreak=standing(build),
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from openshelf.catalog.entries import CatalogModel, Family
-from openshelf.catalog.packagers import load_packagers
 from openshelf.engine.architectures import EngineKnowledge
-from openshelf.fit.expected import shape_from_catalog
-from openshelf.fit.memory import FitRequest
-from openshelf.fit.quality import quality_kept
+from openshelf.fit.choice import Choice, Prospect
+from openshelf.fit.outlook import Ground
 from openshelf.fit.recommend import Candidate, Ranked, missing_bytes, rank
 from openshelf.fit.verdict import Fit, FitVerdict, fit_on
 from openshelf.hardware.facts import Machine
@@ -18,10 +17,9 @@ from openshelf.library.installed import InstalledModel
 from openshelf.reasons import Reason
 from openshelf.shelf.engine_word import ENGINE, EngineWord, engine_word
 from openshelf.shelf.parts import ShelfParts
-from openshelf.shelf.rows import QualityKept, RankedVariant, ShelfQuestion, Variant
-
-_LOCAL_BONUS = 1000.0
-"""Of equals, the one that needs no download."""
+from openshelf.shelf.prospects import Stock, bits_per_weight, quality_of, shape_of
+from openshelf.shelf.rows import RankedVariant, ShelfQuestion, Variant
+from openshelf.shelf.variants import installed_as
 
 
 @dataclass(frozen=True)
@@ -31,95 +29,63 @@ class Bench:
     machine: Machine
     question: ShelfQuestion
     parts: ShelfParts
+    stock: Stock
     fits: dict[tuple[object, ...], Fit] = field(default_factory=dict)
     """Fits worked out so far: distills and later releases share their base's shape."""
 
-    @property
-    def request(self) -> FitRequest:
-        kv_type = self.question.kv_type
-        return FitRequest(
-            context_length=self.question.context_length, kv_type_k=kv_type, kv_type_v=kv_type
-        )
+    @functools.cached_property
+    def ground(self) -> Ground:
+        return Ground.of(self.machine)
 
     def installed(self, variant: Variant) -> InstalledModel | None:
-        for model in self.parts.installed:
-            if (model.repo.casefold(), model.quant) == (variant.repo.casefold(), variant.quant):
-                return model
-        return None
+        return installed_as(variant, self.parts.installed)
+
+    def choice(self, prospects: Sequence[Prospect]) -> Choice:
+        """The best of these on this machine, for any preference."""
+        return Choice(prospects, self.ground, self._fit_of)
+
+    def _fit_of(self, prospect: Prospect) -> Fit:
+        return fit_variant(_variant(prospect.key), self)
 
 
-def fit_variant(variant: Variant, bench: Bench) -> Fit:
-    """The estimate for one variant, from the catalog's shape and the file's size."""
+def fit_variant(variant: Variant, bench: Bench, *, is_brief: bool = True) -> Fit:
+    """The estimate for one variant, from the catalog's shape and the file's size; `is_brief`
+    leaves out what would make it fit."""
     model = variant.model
     installed = bench.installed(variant)
     measured = installed.decode_tokens_per_second if installed else None
-    key = (model.shape, variant.size_bytes, model.file_weights, variant.quant, measured)
+    key = (model.shape, variant.size_bytes, model.file_weights, variant.quant, measured, is_brief)
     if key not in bench.fits:
-        shape = shape_from_catalog(
-            model.shape, variant.size_bytes, model.file_weights, variant.quant
-        )
         bench.fits[key] = fit_on(
-            shape, bench.machine, bench.request, measured_decode_per_second=measured
+            shape_of(variant),
+            bench.machine,
+            bench.question.request,
+            measured_decode_per_second=measured,
+            is_brief=is_brief,
         )
     return bench.fits[key]
 
 
-def fit_variants(variants: Sequence[Variant], bench: Bench) -> list[tuple[Variant, Fit]]:
-    """Fits of one model's variants (smallest first).
-
-    What is larger than one that does not fit does not fit either, and is left out unless every
-    variant is asked for.
-    """
-    fits = []
-    for variant in variants:
-        fit = fit_variant(variant, bench)
-        fits.append((variant, fit))
-        if fit.verdict is FitVerdict.DOES_NOT_FIT and not bench.question.all_variants:
-            break
-    return fits
-
-
-def rank_variants(fits: Iterable[tuple[Variant, Fit]], prefer: str) -> list[Ranked]:
-    """Best first; each candidate's `key` is its Variant."""
-    return rank([_candidate(variant, fit) for variant, fit in fits], prefer)
-
-
-def _candidate(variant: Variant, fit: Fit) -> Candidate:
-    model = variant.model
-    bits = _bits_per_weight(variant)
-    packager = load_packagers().of(variant.repo)
-    return Candidate(
-        key=variant,
-        quant=variant.quant,
-        parameters=model.parameters or model.weights_count,
-        bits_per_weight=bits,
-        quality=_quality(variant, bits).kept,
-        fit=fit,
-        tiebreak=packager.standing + (_LOCAL_BONUS if variant.is_local else 0.0),
-    )
-
-
-def _bits_per_weight(variant: Variant) -> float | None:
-    weights = variant.model.file_weights
-    return variant.size_bytes * 8 / weights if weights else None
-
-
-def _quality(variant: Variant, bits: float | None) -> QualityKept:
-    weights = variant.model.parameters or variant.model.file_weights
-    return QualityKept(*quality_kept(variant.quant, bits, weights))
+def rank_all(prospects: Sequence[Prospect], bench: Bench) -> list[Ranked]:
+    """Every variant with its fit, best first; each candidate's `key` is its Variant."""
+    candidates = [
+        Candidate(p.key, p.precision, fit_variant(_variant(p.key), bench), p.tiebreak)
+        for p in prospects
+    ]
+    return rank(candidates, bench.question.prefer)
 
 
 def ranked_variant(ranked: Ranked, bench: Bench, extra: Sequence[Reason] = ()) -> RankedVariant:
     """The row's own form of a ranked candidate: with its decision, reasons and install state."""
-    variant = variant_of(ranked)
+    variant, fit = variant_of(ranked), ranked.candidate.fit
     installed = bench.installed(variant)
     word = engine_word(variant.model, bench.parts.engine)
     return RankedVariant(
         variant=variant,
-        fit=ranked.candidate.fit,
-        quality=_quality(variant, _bits_per_weight(variant)),
+        fit=fit if fit.verdict.fits else fit_variant(variant, bench, is_brief=False),
+        quality=quality_of(variant, bits_per_weight(variant)),
         reasons=(
-            *place_reasons(ranked.candidate.fit, variant),
+            *place_reasons(fit, variant),
             *(extra or _rank_reason(ranked)),
             *_engine_reason(word, bench.parts.engine),
         ),
@@ -138,10 +104,13 @@ def _engine_reason(word: EngineWord, engine: EngineKnowledge) -> tuple[Reason, .
 
 
 def variant_of(ranked: Ranked) -> Variant:
-    variant = ranked.candidate.key
-    if not isinstance(variant, Variant):
-        raise TypeError(f"not a variant: {variant!r}")
-    return variant
+    return _variant(ranked.candidate.key)
+
+
+def _variant(key: object) -> Variant:
+    if not isinstance(key, Variant):
+        raise TypeError(f"not a variant: {key!r}")
+    return key
 
 
 def _rank_reason(ranked: Ranked) -> tuple[Reason, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from openshelf.catalog.entries import CatalogModel, Family
 from openshelf.catalog.refresh import NEVER_REFRESHED, Freshness
 from openshelf.engine.architectures import NOT_ASKED, EngineKnowledge
+from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
 from openshelf.policy.verdict import Decision
@@ -170,3 +171,9 @@ class ShelfQuestion:
     all_variants: bool = False
     use: str | None = None
     """`commercial`: only what its license is known to allow in business, with conditions or not."""
+
+    @property
+    def request(self) -> FitRequest:
+        return FitRequest(
+            context_length=self.context_length, kv_type_k=self.kv_type, kv_type_v=self.kv_type
+        )

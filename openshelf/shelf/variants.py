@@ -5,6 +5,7 @@ from __future__ import annotations
 from openshelf.catalog.entries import CatalogModel, Family
 from openshelf.catalog.packagers import load_packagers, usual_builds
 from openshelf.catalog.quants import expected_file_bytes
+from openshelf.library.installed import InstalledModel
 from openshelf.shelf.parts import LocalVariant, ShelfParts
 from openshelf.shelf.rows import Variant
 
@@ -34,6 +35,14 @@ def variants_of(family: Family, model: CatalogModel, parts: ShelfParts) -> list[
     ):
         found[variant.quant] = variant
     return sorted(found.values(), key=lambda variant: variant.size_bytes)
+
+
+def installed_as(variant: Variant, installed: tuple[InstalledModel, ...]) -> InstalledModel | None:
+    """The installed model that this variant is."""
+    for model in installed:
+        if (model.repo.casefold(), model.quant) == (variant.repo.casefold(), variant.quant):
+            return model
+    return None
 
 
 def local_variant(family: Family, model: CatalogModel, local: LocalVariant) -> Variant:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 TEMPLATES: dict[str, str] = {
+    "engine_plain_multiplication": (
+        "The processor names instructions (Intel AMX) that fail when the engine uses them, as in "
+        "some virtual machines. The engine does without; prompts are read more slowly."
+    ),
     "engine_silent": "The engine could not be asked what it can use. {detail}",
     # engine/devices.py
     "gpu_used_through": "The engine uses it through {backend} ({name}).",

@@ -143,7 +143,8 @@ def test_tokens_come_in_batches_and_stop_strings_end_an_answer(
         [QUESTION], sampling, CancelToken(), lambda text, count: batches.append((text, count))
     )
     assert sum(count for _, count in batches) == done.completion_tokens == 60
-    assert 4 <= len(batches) < 60
+    is_slow = done.decode_tokens_per_second < 1 / 0.03  # then every token is a batch of its own
+    assert 4 <= len(batches) < 60 or is_slow
     whole = "".join(text for text, _ in batches)
     word = whole.split()[12]
     stopped, done = ask(

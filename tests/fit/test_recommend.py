@@ -7,7 +7,8 @@ import pytest
 from openshelf.catalog.entries import CatalogShape
 from openshelf.fit.memory import FitRequest, shape_from_catalog
 from openshelf.fit.quality import quality_kept
-from openshelf.fit.recommend import Candidate, Ranked, crossover_bits, rank
+from openshelf.fit.recommend import Candidate, Ranked, rank
+from openshelf.fit.scores import Precision, crossover_bits
 from openshelf.fit.verdict import fit_on
 from openshelf.hardware.facts import Machine
 from tests.fit.machines import DESKTOP, LAPTOP, MAC, SMALL, machine
@@ -38,10 +39,7 @@ def candidate(billions: float, quant: str, on: Machine, tiebreak: float = 0.0) -
     shape = shape_from_catalog(SHAPES[billions], int(parameters * bits / 8), parameters, quant)
     return Candidate(
         key=(billions, quant),
-        quant=quant,
-        parameters=parameters,
-        bits_per_weight=bits,
-        quality=quality_kept(quant, bits, parameters)[0],
+        precision=Precision(quant, parameters, bits, quality_kept(quant, bits, parameters)[0]),
         fit=fit_on(shape, on, FitRequest()),
         tiebreak=tiebreak,
     )
@@ -68,7 +66,7 @@ def test_a_preference_moves_along_size_and_speed(on: Machine) -> None:
         first = ranked(on, prefer)[0].candidate
         assert first.fit.speed is not None
         speeds.append(first.fit.speed.decode.high)
-        sizes.append(first.parameters or 0)
+        sizes.append(first.precision.parameters or 0)
     assert speeds == sorted(speeds, reverse=True)
     assert sizes == sorted(sizes)
 
@@ -76,9 +74,10 @@ def test_a_preference_moves_along_size_and_speed(on: Machine) -> None:
 def test_last_resorts_hide_behind_anything_else_that_fits() -> None:
     places = ranked(LAPTOP, "quality")
     shown = [place for place in places if place.candidate.fit.verdict.fits and not place.hidden]
-    assert not any(p.candidate.quant.startswith("IQ1") for p in shown)
+    assert not any(p.candidate.precision.quant.startswith("IQ1") for p in shown)
     assert not any(
-        p.candidate.quant.startswith(("Q2", "IQ2")) and (p.candidate.parameters or 0) < 60e9
+        p.candidate.precision.quant.startswith(("Q2", "IQ2"))
+        and (p.candidate.precision.parameters or 0) < 60e9
         for p in shown
     )
     only = rank([candidate(14.8, "IQ1_M", machine(12, 9))])
@@ -108,7 +107,7 @@ def test_bigger_at_fewer_bits_wins_down_to_the_crossover() -> None:
 
 
 def test_unquantized_files_are_not_recommended_over_q8() -> None:
-    assert ranked(MAC, "quality", sizes=(8.2,))[0].candidate.quant != "F16"
+    assert ranked(MAC, "quality", sizes=(8.2,))[0].candidate.precision.quant != "F16"
 
 
 def test_a_laptop_gets_a_model_that_runs_on_its_gpu() -> None:
@@ -151,7 +150,7 @@ def test_nobody_waits_for_a_large_model_on_a_slow_processor() -> None:
     assert first.fit.speed.decode.high > 2
     assert first.key != (32.8, "Q4_K_M")
     patient = ranked(slow, "quality", sizes=(0.6, 4.0, 8.2, 14.8, 32.8))[0].candidate
-    assert (patient.parameters or 0) >= (first.parameters or 0)
+    assert (patient.precision.parameters or 0) >= (first.precision.parameters or 0)
 
 
 def test_a_model_that_is_too_slow_anyway_keeps_its_precision() -> None:

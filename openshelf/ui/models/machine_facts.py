@@ -8,7 +8,7 @@ from dataclasses import replace
 from openshelf.chat.interface import ModelInMemory
 from openshelf.hardware.facts import ByHand, Gpu, GpuKind, Machine
 
-_ENGINE_NOTE = "engine_silent"
+_ENGINE_NOTES = ("engine_silent", "engine_plain_multiplication")
 
 
 def with_engine_of(machine: Machine, known: Machine) -> Machine:
@@ -16,7 +16,7 @@ def with_engine_of(machine: Machine, known: Machine) -> Machine:
     if machine.engine is not None:
         return machine
     before = {gpu.id: gpu for gpu in known.gpus}
-    notes = tuple(note for note in known.notes if note.code == _ENGINE_NOTE)
+    notes = tuple(note for note in known.notes if note.code in _ENGINE_NOTES)
     return replace(
         machine,
         gpus=tuple(_with_engine(gpu, before.get(gpu.id)) for gpu in machine.gpus),

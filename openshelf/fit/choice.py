@@ -1,0 +1,199 @@
+"""Finds the best of many variants without working out the fit of each.
+
+Most are answered by their sums alone; where only a split can tell, `fit_on` is asked in the order
+of what they can reach at best, until none that is left can be better. The result is that of
+`recommend.rank` over all fits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from openshelf.fit.outlook import Ground, Outlook, Sums, look
+from openshelf.fit.recommend import (
+    Candidate,
+    Ranked,
+    distance,
+    largest_reason,
+    score_of,
+    why_first,
+)
+from openshelf.fit.scores import (
+    Precision,
+    Preference,
+    ability,
+    is_last_resort,
+    placement_score,
+    speed_score,
+)
+from openshelf.fit.verdict import Fit
+from openshelf.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A variant before its fit is known; `key` and `tiebreak` as in `Candidate`. Nothing here
+    depends on the machine."""
+
+    key: object
+    precision: Precision
+    sums: Sums
+    tiebreak: float
+    abilities: tuple[float, ...]
+    """By preference, in the order of `Preference`."""
+    is_last_resort: bool
+    is_measured: bool
+    """How fast it is was seen here, so that its sums do not tell."""
+
+    @classmethod
+    def of(
+        cls,
+        key: object,
+        precision: Precision,
+        sums: Sums,
+        tiebreak: float = 0.0,
+        *,
+        is_measured: bool = False,
+    ) -> Prospect:
+        return cls(
+            key=key,
+            precision=precision,
+            sums=sums,
+            tiebreak=tiebreak,
+            abilities=tuple(ability(precision, prefer) for prefer in Preference),
+            is_last_resort=is_last_resort(precision),
+            is_measured=is_measured,
+        )
+
+
+_INDEX = {prefer: index for index, prefer in enumerate(Preference)}
+
+
+class Choice:
+    """The variants of one family (or model) on one machine.
+
+    `fit_of` works out the full fit of a prospect; each is asked for once at most.
+    """
+
+    def __init__(
+        self, prospects: Sequence[Prospect], ground: Ground, fit_of: Callable[[Prospect], Fit]
+    ) -> None:
+        self._prospects = prospects
+        self._outlooks = [_outlook(prospect, ground) for prospect in prospects]
+        self._fit_of = fit_of
+        self._fits: dict[int, Fit] = {}
+
+    def best(self, prefer: str) -> Ranked | None:
+        """The first that `rank` names, with its reasons; where nothing fits, the nearest. None
+        without prospects. Raises ValueError for an unknown preference."""
+        preference = Preference(prefer)
+        for is_last in (False, True):
+            group = [i for i, p in enumerate(self._prospects) if p.is_last_resort is is_last]
+            index = self._first(group, preference)
+            if index is not None:
+                return self._ranked(index, preference)
+        return self._nearest(preference)
+
+    def _first(self, group: Iterable[int], prefer: Preference) -> int | None:
+        at = _INDEX[prefer]
+        reach = []
+        for index in group:
+            outlook = self._outlooks[index]
+            if outlook.fits is not False:
+                reach.append((self._total(index, outlook, at, prefer), index))
+        prospects = self._prospects
+        reach.sort(key=lambda pair: (-pair[0], -prospects[pair[1]].tiebreak, pair[1]))
+        best: tuple[float, float, int] | None = None
+        for total, index in reach:
+            if best is not None and total < -best[0]:
+                break
+            if self._outlooks[index].verdict is None:
+                candidate = self._candidate(index)
+                if not candidate.fit.verdict.fits:
+                    continue
+                total = score_of(candidate, prefer).total
+            place = (-total, -prospects[index].tiebreak, index)
+            best = place if best is None else min(best, place)
+        return None if best is None else best[2]
+
+    def _total(self, index: int, outlook: Outlook, at: int, prefer: Preference) -> float:
+        """The score, or what it does not exceed."""
+        prospect = self._prospects[index]
+        return (
+            prospect.abilities[at]
+            + speed_score(outlook.doublings, prospect.precision.bits_per_weight, prefer)
+            + placement_score(outlook.verdict, is_known=prospect.sums.is_known)
+        )
+
+    def _nearest(self, prefer: Preference) -> Ranked | None:
+        """Of each model the smallest misses by least."""
+        best: tuple[tuple[float, ...], int] | None = None
+        for index in self._smallest(range(len(self._prospects))):
+            far, missing = distance(self._fit(index))
+            place = ((far, missing, -self._prospects[index].tiebreak), index)
+            best = place if best is None else min(best, place)
+        return None if best is None else self._ranked(best[1], prefer)
+
+    def _fit(self, index: int) -> Fit:
+        if index not in self._fits:
+            self._fits[index] = self._fit_of(self._prospects[index])
+        return self._fits[index]
+
+    def _candidate(self, index: int) -> Candidate:
+        prospect = self._prospects[index]
+        return Candidate(prospect.key, prospect.precision, self._fit(index), prospect.tiebreak)
+
+    def _ranked(self, index: int, prefer: Preference) -> Ranked:
+        candidate = self._candidate(index)
+        reasons = self._reasons(index, candidate) if candidate.fit.verdict.fits else []
+        if self._prospects[index].is_last_resort:
+            data = {"quant": candidate.precision.quant}
+            reasons.append(Reason("rank_last_resort", data))
+        return Ranked(candidate, score_of(candidate, prefer), tuple(reasons))
+
+    def _reasons(self, first: int, candidate: Candidate) -> list[Reason]:
+        precision = candidate.precision
+        size, bits = precision.parameters or 0, precision.bits_per_weight or 0
+        by_size: dict[int, list[int]] = {}
+        for index, prospect in enumerate(self._prospects):
+            by_size.setdefault(prospect.precision.parameters or 0, []).append(index)
+        larger = [i for other, group in by_size.items() if other > size for i in group]
+        smaller = [i for other, group in by_size.items() if other < size for i in group]
+        reasons = []
+        if not self._any_fits(larger) and self._any_fits(smaller):
+            reasons.append(largest_reason(precision))
+        finer = [i for i in by_size[size] if (self._bits(i)) > bits]
+        coarser = [i for i in by_size[size] if (self._bits(i)) < bits]
+        is_finest = not self._any_fits(finer)
+        has_others = not is_finest or self._any_fits(coarser)
+        return reasons + why_first(candidate, has_precisions=has_others, is_finest=is_finest)
+
+    def _bits(self, index: int) -> float:
+        return self._prospects[index].precision.bits_per_weight or 0
+
+    def _any_fits(self, indexes: Iterable[int]) -> bool:
+        """What the sums tell comes first. Where the smallest of a model does not fit, none of its
+        variants does."""
+        unsure = []
+        for index in indexes:
+            if self._outlooks[index].fits:
+                return True
+            if self._outlooks[index].fits is None:
+                unsure.append(index)
+        return any(self._fit(index).verdict.fits for index in self._smallest(unsure))
+
+    def _smallest(self, indexes: Iterable[int]) -> list[int]:
+        """The smallest variant of each model among these."""
+        smallest: dict[int, int] = {}
+        for index in sorted(indexes, key=lambda i: (self._prospects[i].sums.weights, i)):
+            smallest.setdefault(id(self._prospects[index].sums.frame), index)
+        return list(smallest.values())
+
+
+def _outlook(prospect: Prospect, ground: Ground) -> Outlook:
+    outlook = look(prospect.sums, ground)
+    if prospect.is_measured and outlook.fits is not False:
+        return Outlook(None, math.inf, outlook.fits)
+    return outlook

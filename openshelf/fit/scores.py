@@ -1,0 +1,169 @@
+"""How good one variant is for a person: its ability, its speed and its place, in doublings.
+
+A score is the sum of three inspectable parts; the preference only changes their weights.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from openshelf.fit.verdict import FitVerdict
+
+
+class Preference(enum.StrEnum):
+    SPEED = "speed"
+    BALANCE = "balance"
+    QUALITY = "quality"
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a variant keeps of its model, whatever the machine.
+
+    `parameters` are the model's, `bits_per_weight` the file's size over them, `quality` the share
+    kept (fit/quality.py), all None where unknown. `native_bits` are those of the format that the
+    model was released in, where that is a quantized one: more bits than these keep no more.
+    """
+
+    quant: str
+    parameters: int | None
+    bits_per_weight: float | None
+    quality: float | None
+    native_bits: float | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """The parts of a score; larger is better. `ability` is in doublings of model size."""
+
+    ability: float
+    speed: float
+    placement: float
+
+    @property
+    def total(self) -> float:
+        return self.ability + self.speed + self.placement
+
+    def as_json(self) -> dict[str, Any]:
+        parts = {"ability": self.ability, "speed": self.speed, "placement": self.placement}
+        return {"total": round(self.total, 3)} | {k: round(v, 3) for k, v in parts.items()}
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """What a preference asks: weight of one doubling of speed, the speed that is enough, and how
+    much it minds what is slower than a person reads."""
+
+    speed: float
+    enough_per_second: float
+    low_bits: float
+    impatience: float
+
+
+_WEIGHTS = {
+    Preference.SPEED: _Weights(speed=1.6, enough_per_second=60.0, low_bits=1.0, impatience=1.0),
+    Preference.BALANCE: _Weights(speed=0.9, enough_per_second=15.0, low_bits=1.0, impatience=1.0),
+    Preference.QUALITY: _Weights(speed=0.4, enough_per_second=5.0, low_bits=1.5, impatience=0.1),
+}
+_READING_PER_SECOND = 2.5
+"""Tokens; below this an answer is awaited and no longer read as it comes."""
+_COMMON_BITS = 4.9
+_PLACEMENT = {FitVerdict.FITS_GPU: 0.0, FitVerdict.FITS_SPLIT: -0.4, FitVerdict.FITS_CPU: -0.4}
+_NOT_KNOWN = -0.3
+"""An upper bound that fits is a little less sure than a figure."""
+
+CROSSOVER = ((9e9, 4.2), (30e9, 3.0), (70e9, 2.5))
+"""(parameters, bits per weight): below the bits, a smaller model at more bits is better.
+
+Llama 3 70B beats 8B F16 down to IQ2_XS; 3 bits near 30B and Q4 below 9B are our reading of the
+same measurements.
+"""
+_HIDDEN_LABELS = ("IQ1", "Q1", "TQ1", "UD-IQ1", "UD-Q1")
+_HIDDEN_UNLESS_LARGE = ("IQ2", "Q2", "TQ2", "UD-IQ2", "UD-Q2")
+_LARGE = 60_000_000_000
+"""From this size on, two bits still beat the next smaller model."""
+_DOUBLINGS_LOST_AT_CROSSOVER = 1.2
+"""At the crossover a model is about as good as one a size class (x2.3) smaller."""
+_DOUBLINGS_PER_BIT_BELOW = 2.5
+_ENOUGH_BITS = 6.0
+"""More bits than this gain less than their speed costs."""
+_NO_GAIN_BITS = 8.5
+_GAIN_ABOVE = 0.04
+"""Doublings per bit between the two: Q8_0 is as good as F16."""
+_SAME_BITS = 0.97
+"""Files of one format differ by their tokenizers and norms."""
+
+
+def crossover_bits(parameters: int) -> float:
+    """Bits per weight below which a smaller model at more bits is better, by model size."""
+    sizes = [math.log(size) for size, _ in CROSSOVER]
+    bits = [value for _, value in CROSSOVER]
+    at = math.log(max(parameters, 1))
+    if at <= sizes[0]:
+        return bits[0]
+    for upper in range(1, len(sizes)):
+        if at <= sizes[upper]:
+            part = (at - sizes[upper - 1]) / (sizes[upper] - sizes[upper - 1])
+            return bits[upper - 1] + part * (bits[upper] - bits[upper - 1])
+    return bits[-1]
+
+
+def ability(precision: Precision, prefer: Preference) -> float:
+    """Doublings of model size, less what low precision costs in the same unit."""
+    low_bits = _WEIGHTS[prefer].low_bits
+    parameters = precision.parameters or 1_000_000_000
+    size = math.log2(parameters / 1e9)
+    bits = precision.bits_per_weight
+    native = precision.native_bits
+    if bits is None or (native is not None and bits >= native * _SAME_BITS):
+        return size
+    floor = crossover_bits(parameters)
+    if bits < floor:
+        lost = _DOUBLINGS_LOST_AT_CROSSOVER + _DOUBLINGS_PER_BIT_BELOW * (floor - bits)
+    elif bits < _ENOUGH_BITS:
+        # falls off quickly at first: most of the loss lies in the last bit before the crossover
+        part = (_ENOUGH_BITS - bits) / (_ENOUGH_BITS - floor)
+        lost = _DOUBLINGS_LOST_AT_CROSSOVER * part**3
+    else:
+        lost = -_GAIN_ABOVE * (min(bits, _NO_GAIN_BITS) - _ENOUGH_BITS)
+    lost = lost * low_bits if lost > 0 else lost
+    if precision.quality is not None:
+        lost += (1 - precision.quality) * low_bits
+    return size - lost
+
+
+def speed_score(
+    doublings: float | None, bits_per_weight: float | None, prefer: Preference
+) -> float:
+    """Doublings below the speed that is enough, negative; a little credit above it.
+
+    `doublings` is the binary logarithm of the tokens per second, None where unknown. What is slower
+    than reading is a fault of the model's size: it is judged at a common precision, so that nobody
+    gets three bits of a model that is too slow at any precision.
+    """
+    if doublings is None:
+        return 0.0
+    weights = _WEIGHTS[prefer]
+    above = doublings - math.log2(weights.enough_per_second)
+    at_common_bits = doublings + math.log2((bits_per_weight or _COMMON_BITS) / _COMMON_BITS)
+    below_reading = max(0.0, math.log2(_READING_PER_SECOND) - at_common_bits)
+    gained = weights.speed * (above if above < 0 else 0.1 * min(above, 3.0))
+    return gained - weights.impatience * below_reading**2
+
+
+def placement_score(verdict: FitVerdict | None, *, is_known: bool) -> float:
+    """What the place costs; the best place's where the verdict is not known."""
+    score = 0.0 if verdict is None else _PLACEMENT.get(verdict, 0.0)
+    return score if is_known else score + _NOT_KNOWN
+
+
+def is_last_resort(precision: Precision) -> bool:
+    """Whether so few bits are shown only where nothing else fits (IQ1, Q2)."""
+    label = precision.quant.upper()
+    if label.startswith(_HIDDEN_UNLESS_LARGE):
+        parameters, bits = precision.parameters or 0, precision.bits_per_weight or 0
+        return parameters < _LARGE or bits < crossover_bits(parameters)
+    return label.startswith(_HIDDEN_LABELS)
