@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from openshelf.catalog.entries import Catalog, Family
-from openshelf.catalog.found import FoundRepo, publishers_of, with_found
+from openshelf.catalog.found import FoundRepo, with_found
 from openshelf.catalog.kept import AccountList, KeptFile, KeptLists, Store
 from openshelf.catalog.loader import read_catalog_file
 from openshelf.catalog.packagers import load_packagers
@@ -227,9 +227,14 @@ def _is_about_one(error: OpenshelfError) -> bool:
 
 
 def accounts_of(catalog: Catalog) -> list[str]:
-    """Who is asked for: the publishers of the catalog's models, then the known packagers."""
-    names = [*publishers_of(catalog), *load_packagers().known]
-    return list(dict.fromkeys(name.casefold() for name in names))
+    """Who is asked for, as they write themselves: the publishers of the catalog's models, then
+    the known packagers."""
+    publishers = [m.hub_repo.partition("/")[0] for f in catalog.families for m in f.models]
+    packagers = [packager.account for packager in load_packagers().known.values()]
+    names: dict[str, str] = {}
+    for name in (*publishers, *packagers):
+        names.setdefault(name.casefold(), name)
+    return list(names.values())
 
 
 def with_families(catalog: Catalog, families: Sequence[Family]) -> Catalog:
