@@ -17,7 +17,6 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
 from openshelf import __version__
-from openshelf.engine.architectures import EngineKnowledge
 from openshelf.errors import OpenshelfError
 from openshelf.hardware.facts import Machine
 from openshelf.logs import set_up_logging
@@ -28,6 +27,7 @@ from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.crash_report import CrashReporter, build_report
 from openshelf.ui.interrupt import InterruptWatch
 from openshelf.ui.main_window import MainWindow
+from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
@@ -154,7 +154,7 @@ class Desktop(QObject):
 
     def _on_first_painted(self) -> None:
         if not self._arguments.is_probe:
-            self.bridge.submit("ask for architectures", self._learn_architectures)
+            self.window.page(Place.SHELF).catch_up()
         if is_traced():
             _print_startup_trace()
             self._app.exit()
@@ -176,10 +176,6 @@ class Desktop(QObject):
             return services.engine_facts(known)
 
         self.bridge.submit("ask the engine", work, on_outcome=on_outcome)
-
-    def _learn_architectures(self, cancel: CancelToken, report: Report) -> EngineKnowledge:
-        """Starts the engine only where this build of it was not asked before."""
-        return self._services.architectures.ask(self._services.catalog().architectures)
 
     def _on_engine(self, outcome: Outcome[Machine]) -> None:
         match outcome:

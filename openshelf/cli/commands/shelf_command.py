@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--license", metavar="ID")
     parser.add_argument("--origin", metavar="CC", help="ISO 3166 alpha-2")
     parser.add_argument("--policy", metavar="FILE", help="what if this were the policy")
+    parser.add_argument(
+        "--refresh", action="store_true", help="first ask the Hub what is new, once a day"
+    )
     parser.add_argument("--all", action="store_true", help="every variant with its score")
 
 
@@ -42,6 +45,8 @@ def run(
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
     machine = chosen_machine(arguments.machine, services, interrupts.token)
+    if arguments.refresh:
+        services.refresh_catalog(interrupts.token, output.report)
     services.architectures.ask(services.catalog().architectures)
     shelf = services.shelf(machine, question)
     output.result(shelf.as_json())
@@ -64,12 +69,22 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
     output.line(
         f"{shelf.fitting} of {len(shelf.rows)} families have a variant that fits at {context}."
     )
+    _print_age(shelf, output)
     for starter in shelf.starters:
         variant = starter.variant
         output.line(
             f"On this machine already: {variant.model.name} {variant.quant}. "
             f"openshelf install {variant.target} --accept"
         )
+
+
+def _print_age(shelf: Shelf, output: Output) -> None:
+    at = shelf.as_json()["refreshed_at"] or "never"
+    output.line(f"Catalog as of {shelf.catalog_as_of}; the Hub was last asked what is new: {at}.")
+    if shelf.freshness.note is not None:
+        output.line(wording.sentence(shelf.freshness.note))
+    if shelf.engine.failure is not None:
+        output.line(wording.template("shelf_engine_not_asked"))
 
 
 def _cells(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> tuple[str, ...]:

@@ -10,15 +10,18 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
+from openshelf.catalog.refresh import Freshness
 from openshelf.errors import OpenshelfError, UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.services import Services
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
+from openshelf.ui.models.catching_up import catch_up
 from openshelf.ui.models.machine_facts import decides_alike, without_our_model
 from openshelf.ui.models.shelf_question import ShelfAnswer, ask_shelf
 from openshelf.ui.models.shelf_words import budget_words, matches
+from openshelf.ui.pages.shelf_age import AgeLine
 from openshelf.ui.pages.shelf_card import FamilyCard
 from openshelf.ui.pages.shelf_filters import ShelfControls, ShelfFilters
 from openshelf.ui.pages.shelf_starter import SkeletonCard, StarterCard
@@ -44,6 +47,7 @@ class ShelfPage(Page):
         self._answer: ShelfAnswer | None = None
         self._number = 0
         self._task: Task | None = None
+        self._is_catching_up = False
         self._is_stale = False
         self._was_painted = False
         self._cards: list[FamilyCard] = []
@@ -92,6 +96,8 @@ class ShelfPage(Page):
         self._scroll = ScrollPage()
         self._scroll.setAccessibleName(self.tr("Families"))
         self._scroll.body.addWidget(self.filters)
+        self.age = AgeLine()
+        self._scroll.body.addWidget(self.age)
         self._scroll.body.addWidget(self.notice)
         self.starter = StarterCard()
         self.starter.hide()
@@ -125,6 +131,7 @@ class ShelfPage(Page):
         self.filters.fits_only_changed.connect(self._on_fits_only_changed)
         self.starter.install_pressed.connect(self.install_requested)
         self.notice.acted.connect(self._ask)
+        self.age.refresh_pressed.connect(self.catch_up)
         self._empty.acted.connect(self._on_clear)
         self._look_up.acted.connect(self._on_search_entered)
         self._grow_timer = QTimer(self)
@@ -142,6 +149,21 @@ class ShelfPage(Page):
         self._is_stale = False
         work = ask_shelf(self._services, self._machine, self._question, self._number)
         self._task = self._bridge.submit("shelf", work, on_outcome=self._on_answer)
+
+    @override
+    def catch_up(self) -> None:
+        if not self._is_catching_up:
+            self._is_catching_up = True
+            self.age.show_asking(is_asking=True)
+            work = catch_up(self._services)
+            self._bridge.submit("what is new", work, on_outcome=self._on_caught_up)
+
+    def _on_caught_up(self, outcome: Outcome[Freshness]) -> None:
+        self._is_catching_up = False
+        self.age.show_asking(is_asking=False)
+        if isinstance(outcome, Failed):
+            log.warning("what is new could not be found out: %s", outcome.error)
+        self._on_facts_changed(None)
 
     def _on_answer(self, outcome: Outcome[ShelfAnswer]) -> None:
         match outcome:
@@ -165,6 +187,7 @@ class ShelfPage(Page):
         self._hide_skeletons()
         self.filters.set_choices(answer.choices)
         self.controls.set_subtitle(self._summary(answer.shelf))
+        self.age.show_shelf(answer.shelf)
         starters = [s for s in answer.shelf.starters if s.installed_id is None]
         if starters:
             self.starter.show_starter(starters[0])

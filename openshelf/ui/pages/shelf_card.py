@@ -15,6 +15,7 @@ from openshelf.ui.models import shelf_words
 from openshelf.ui.pages.shelf_options import OptionsList
 from openshelf.ui.sentences import reason_sentence, reason_sentences
 from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets import (
     Card,
     Chip,
@@ -184,7 +185,16 @@ class FamilyCard(Card):
     def _show_nothing(self, row: ShelfRow) -> None:
         for part in (self._bar, self._license, self._verdict):
             part.hide()
-        self._variant.setText(self.tr("Nothing to show yet"))
+        if row.family.is_new:
+            self._license.show_as(self.tr("New, not reviewed"), ChipKind.ACCENT)
+            self._license.show()
+        if row.decision is not None:
+            chip = shelf_words.verdict_chip(row.decision)
+            self._verdict.show_as(chip.text, chip.kind)
+            self._verdict.show()
+        is_new = row.family.is_new
+        title = self.tr("Size not known yet") if is_new else self.tr("Nothing to show yet")
+        self._variant.setText(title)
         self._where.setText("")
         self._size.setText("")
         self._why.setText(reason_sentence(row.note) if row.note else "")
