@@ -1,4 +1,4 @@
-"""What the Hub lists, beside the reviewed catalog: whose it is, whether it is new, what it is of."""
+"""What the Hub lists, beside the reviewed catalog: whose it is, and whether it is new."""
 
 from __future__ import annotations
 

@@ -378,22 +378,26 @@ def _aged(freshness: Freshness, engine: EngineKnowledge | None = None) -> dict[s
     return {"shelf": shelf}
 
 
-def test_the_shelf_says_how_old_it_is(make_page: Callable[..., ShelfPage]) -> None:
-    text = make_page(**_aged(Freshness())).age.text.text()
+def _age_of(page: ShelfPage, qtbot: QtBot) -> str:
+    qtbot.waitUntil(lambda: bool(page.age.text.text()))
+    return page.age.text.text()
+
+
+def test_the_shelf_says_how_old_it_is(make_page: Callable[..., ShelfPage], qtbot: QtBot) -> None:
+    text = _age_of(make_page(**_aged(Freshness())), qtbot)
     assert "2026" in text
     assert "not asked for new models yet" in text
     assert "catalog’s word" in text
     engine = EngineKnowledge("llama.cpp 1", frozenset({"llama"}))
     note = Reason("refresh_waiting", {"host": "hub.example", "wait_seconds": 90})
-    page = make_page(**_aged(Freshness(1_790_000_000.0, note), engine))
-    text = page.age.text.text()
+    text = _age_of(make_page(**_aged(Freshness(1_790_000_000.0, note), engine)), qtbot)
     assert "Hub last asked" in text
     assert "hub.example asks to wait" in text
     assert "catalog’s word" not in text
 
 
 def test_refreshing_asks_the_engine_and_the_hub_and_shows_the_shelf_anew(
-    make_page: Callable[..., ShelfPage], asked: list[ShelfQuestion]
+    make_page: Callable[..., ShelfPage], asked: list[ShelfQuestion], qtbot: QtBot
 ) -> None:
     refreshed: list[str] = []
 
@@ -405,7 +409,7 @@ def test_refreshing_asks_the_engine_and_the_hub_and_shows_the_shelf_anew(
     before = len(asked)
     page.age.button.click()
     assert refreshed == ["asked"]
-    assert len(asked) > before
+    qtbot.waitUntil(lambda: len(asked) > before)
     assert page.age.button.isEnabled()
 
 
@@ -437,13 +441,14 @@ def test_a_new_family_has_its_mark_and_can_be_opened(
     model = replace(example_catalog().families[0].models[0], is_new=True, name="Novel-8B")
     family = replace(example_catalog().families[0], id="new:x", name="Novel", models=(model,))
     note = Reason("shelf_new_not_reviewed", {"models": ["Novel-8B"]})
-    decision = example_decision(Verdict.NEEDS_REVIEW)
+    decision = example_decision(Verdict.NEEDS_REVIEW, "unknown")
 
     def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
         row = ShelfRow(family, None, None, note=note, decision=decision)
         return replace(example_shelf(machine, question), rows=(row,))
 
     page = make_page(shelf=shelf)
+    qtbot.waitUntil(lambda: len(page.cards) == 1)
     (card,) = page.cards
     chips = [chip.text() for chip in card.findChildren(Chip) if chip.isVisible()]
     assert chips == ["New, not reviewed", "Needs review"]
