@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+
+CHAT = "chat"
+EMBEDDING = "embedding"
+Key = int | float | bool | tuple[int, ...]
+"""What a key of a header says; an array has one element per layer."""
 
 
 @dataclass(frozen=True)
@@ -10,9 +16,9 @@ class CatalogShape:
     """What the estimate needs to know of a model whose header is not at hand (counts, not bytes).
 
     `attention` is "full" for plain multi-head or grouped-query attention with a KV cache in every
-    layer, and "other" for everything else (sliding window, MLA, hybrid…). `is_complete` says that
-    the parameters follow from these counts (a test checks it); a partial shape is sized from the
-    stated count of weights.
+    layer, and "other" for everything else (sliding window, MLA, hybrid…), which `keys` describe.
+    `is_complete` says that the parameters follow from these counts and keys (a test checks it); a
+    partial shape is sized from the stated count of weights.
     """
 
     architecture: str | None
@@ -31,6 +37,13 @@ class CatalogShape:
     tied_embeddings: bool | None = None
     """True where the output layer shares the input embedding's weights."""
     is_complete: bool = False
+    keys: tuple[tuple[str, Key], ...] = ()
+    """What a GGUF's header of this model says besides: its keys without the architecture's name,
+    sorted (attention.sliding_window, ssm.state_size…); they go before the counts above."""
+    gguf_weights: int | None = None
+    """Weights that a GGUF of the text model holds, where the counts above do not tell."""
+    beside_weights: int | None = None
+    """Weights of the stated count that it does not hold: vision, speech, heads that guess ahead."""
 
     @property
     def embedding_weights(self) -> int | None:
@@ -60,6 +73,8 @@ class CatalogShape:
     @property
     def text_weights(self) -> int | None:
         """Weights that a GGUF of the text model holds: no vision tower, no untied copies."""
+        if self.gguf_weights is not None:
+            return self.gguf_weights
         layers, embedding = self.layer_weights, self.embedding_weights
         if layers is None or embedding is None or self.tied_embeddings is None:
             return None
@@ -117,12 +132,34 @@ class CatalogModel:
     notes: str | None = None
     attention_note: str | None = None
     hub_model_type: str | None = None
+    shape_source: str | None = None
+    """The repository whose counts stand in the shape, where it is not the model's own."""
     source: str = ""
     is_unsure: bool = False
     gguf_evidence: tuple[tuple[str, ...], ...] = ()
     """Per repository of `gguf_repos`: who says that it exists."""
     is_new: bool = False
     """Found on the Hub and reviewed by nobody: its license counts as unknown."""
+    gguf_quants: tuple[tuple[str, ...] | None, ...] = ()
+    """Per repository of `gguf_repos`: what to expect in it (nothing worth offering where empty);
+    None = what its packager usually makes."""
+    native_quant: str | None = None
+    """The quantization that the model was released in: making another one of it gains nothing."""
+
+    @property
+    def builds_known(self) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
+        """`gguf_repos`, each with its `gguf_quants`."""
+        quants = itertools.chain(self.gguf_quants, itertools.repeat(None))
+        return tuple(zip(self.gguf_repos, quants, strict=False))
+
+    @property
+    def is_for_chat(self) -> bool:
+        """False for what turns text into vectors, or speech into text, and answers nobody."""
+        return self.is_new or CHAT in self.capabilities
+
+    @property
+    def is_embedding(self) -> bool:
+        return EMBEDDING in self.capabilities
 
     @property
     def file_weights(self) -> int | None:
@@ -143,6 +180,23 @@ class BaseModel:
 
 
 @dataclass(frozen=True)
+class Tradeoffs:
+    """What a family gives and what it costs, in cells of a few words; None where nobody said.
+
+    `judgement` and `unverified` name the cells that are an opinion, and those that nobody checked.
+    """
+
+    openness: str
+    license: str
+    strength: str
+    weakness: str
+    languages: str | None
+    source: str
+    judgement: tuple[str, ...]
+    unverified: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Family:
     """`origin` is the publisher's country, ISO 3166 alpha-2, several joined by a slash."""
 
@@ -154,6 +208,12 @@ class Family:
     order: int = 1000
     reviewed: str = ""
     bases: tuple[BaseModel, ...] = ()
+    tradeoffs: Tradeoffs | None = None
+
+    @property
+    def kind(self) -> str:
+        """`embedding` where every model only turns text into vectors, else `chat`."""
+        return EMBEDDING if all(model.is_embedding for model in self.models) else CHAT
 
     @property
     def is_new(self) -> bool:

@@ -15,8 +15,10 @@ from openshelf.catalog.entries import (
     CatalogModel,
     CatalogShape,
     Family,
+    Key,
     Languages,
     Openness,
+    Tradeoffs,
 )
 from openshelf.catalog.fields import Table, read_table
 from openshelf.errors import CorruptCatalog
@@ -25,8 +27,15 @@ FILE_FORMAT = 1
 _FILE = Table(required={"format": int, "families": list}, optional={})
 _FAMILY = Table(
     required={"id": str, "name": str, "publisher": str, "reviewed": str, "models": list},
-    optional={"origin": str, "order": int, "bases": list},
+    optional={"origin": str, "order": int, "bases": list, "tradeoffs": dict},
 )
+_TRADEOFFS = Table(
+    required={
+        "openness": str, "license": str, "strength": str, "weakness": str, "source": str,
+        "judgement": [str], "unverified": [str],
+    },
+    optional={"languages": str},
+)  # fmt: skip
 _BASE = Table(
     required={"repo": str, "license": str, "source": str},
     optional={"origin": str, "verified": bool},
@@ -40,8 +49,8 @@ _MODEL = Table(
     optional={
         "parameters": int, "active_parameters": int, "weights_count": int, "license_note": str,
         "release_date": str, "languages": dict, "notes": str, "attention_note": str,
-        "source": str, "hub_model_type": str, "unsure": bool, "lineage": [str],
-        "lineage_source": str, "gguf": list,
+        "source": str, "shape_source": str, "native_quant": str, "hub_model_type": str,
+        "unsure": bool, "lineage": [str], "lineage_source": str, "gguf": list,
     },
 )  # fmt: skip
 _SHAPE = Table(
@@ -50,11 +59,12 @@ _SHAPE = Table(
         "architecture": str, "n_layers": int, "n_embd": int, "n_head": int, "n_head_kv": int,
         "head_dim": int, "n_vocab": int, "n_expert": int, "n_expert_used": int,
         "context_length": int, "n_ff": int, "expert_n_ff": int, "tied_embeddings": bool,
+        "gguf_weights": int, "beside_weights": int, "keys": dict,
     },
 )  # fmt: skip
 _LANGUAGES = Table(required={}, optional={"count": int, "codes": [str], "basis": str})
 _OPENNESS = Table(required={"weights": bool, "training_data": str, "code": str}, optional={})
-_GGUF = Table(required={"repo": str, "evidence": [str]}, optional={})
+_GGUF = Table(required={"repo": str, "evidence": [str]}, optional={"quants": [str]})
 
 
 def load_catalog(folder: Path | None = None) -> Catalog:
@@ -117,7 +127,15 @@ def _family(data: Mapping[str, Any]) -> Family:
         reviewed=row["reviewed"],
         models=tuple(_model(model, index) for index, model in enumerate(row["models"])),
         bases=tuple(_base(base, index) for index, base in enumerate(row.get("bases", ()))),
+        tradeoffs=_tradeoffs(row["tradeoffs"]) if "tradeoffs" in row else None,
     )
+
+
+def _tradeoffs(data: Any) -> Tradeoffs:
+    row = dict(read_table(data, _TRADEOFFS, "tradeoffs"))
+    for name in ("judgement", "unverified"):
+        row[name] = tuple(row[name])
+    return Tradeoffs(**{"languages": None, **row})
 
 
 def _base(data: Any, index: int) -> BaseModel:
@@ -139,6 +157,8 @@ def _model(data: Any, index: int) -> CatalogModel:
         hub_repo=row["hub_repo"],
         gguf_repos=tuple(entry["repo"] for entry in gguf),
         gguf_evidence=tuple(tuple(entry["evidence"]) for entry in gguf),
+        gguf_quants=tuple(tuple(entry["quants"]) if "quants" in entry else None for entry in gguf),
+        native_quant=row.get("native_quant"),
         shape=_shape(row["shape"], f"{where}.shape"),
         parameters=row.get("parameters"),
         active_parameters=row.get("active_parameters"),
@@ -156,6 +176,7 @@ def _model(data: Any, index: int) -> CatalogModel:
         notes=row.get("notes"),
         attention_note=row.get("attention_note"),
         hub_model_type=row.get("hub_model_type"),
+        shape_source=row.get("shape_source"),
         source=row.get("source", ""),
         is_unsure=row.get("unsure", False),
     )
@@ -166,10 +187,22 @@ def _shape(data: Any, where: str) -> CatalogShape:
     is_complete = row.pop("completeness") == "complete"
     counts = ("architecture", "n_layers", "n_embd", "n_head", "n_head_kv", "head_dim", "n_vocab")
     known = {name: row.pop(name, None) for name in counts}
-    shape = CatalogShape(**known, **row, is_complete=is_complete)
+    keys = _keys(row.pop("keys", {}), f"{where}.keys")
+    shape = CatalogShape(**known, **row, is_complete=is_complete, keys=keys)
     if is_complete and shape.text_weights is None:
         raise ValueError(f"{where} is called complete and lacks a count")
     return shape
+
+
+def _keys(data: Mapping[str, Any], where: str) -> tuple[tuple[str, Key], ...]:
+    """Keys of a header; numbers, and arrays of whole numbers with one for each layer."""
+    keys: dict[str, Key] = {}
+    for name, value in data.items():
+        is_array = isinstance(value, list) and all(type(item) in (int, bool) for item in value)
+        if not is_array and type(value) not in (int, float, bool):
+            raise ValueError(f"{where}.{name} is {value!r}, which is no key of a header")
+        keys[name] = tuple(int(item) for item in value) if is_array else value
+    return tuple(sorted(keys.items()))
 
 
 def _languages(data: Any, where: str) -> Languages:

@@ -61,15 +61,16 @@ def load_packagers(file: Path | None = None) -> Packagers:
 def usual_builds(model: CatalogModel) -> list[tuple[str, Packager, str]]:
     """(repository, packager, quantization) to expect of a model, each quantization once.
 
-    Of several packagers with one quantization the one of higher standing is named.
+    Of several packagers with one quantization the one of higher standing is named. What the catalog
+    says of a repository goes before what its packager usually makes.
     """
     packagers = load_packagers()
     by_standing = sorted(
-        ((packagers.of(repo), repo) for repo in model.gguf_repos),
-        key=lambda pair: -pair[0].standing,
+        ((packagers.of(repo), repo, quants) for repo, quants in model.builds_known),
+        key=lambda known: -known[0].standing,
     )
     builds: dict[str, tuple[str, Packager, str]] = {}
-    for packager, repo in by_standing:
-        for quant in packager.quants:
+    for packager, repo, quants in by_standing:
+        for quant in packager.quants if quants is None else quants:
             builds.setdefault(quant, (repo, packager, quant))
     return list(builds.values())

@@ -197,6 +197,8 @@ ZERO_HEADS_RECURRENT = frozenset(
     | {"kimi-linear"}
 )
 """A layer without heads of keys and values keeps a state."""
+LOOPED = frozenset({"nanbeige"})
+"""Their layers are run several times over."""
 NO_FEED_FORWARD_LAYERS = frozenset({"nemotron_h", "nemotron_h_moe"})
 """A layer is attention, state or feed-forward, one of the three."""
 
@@ -320,6 +322,7 @@ _WINDOW_ALLOWED = {
     "attention.key_length_swa",
     "attention.value_length_swa",
     "attention.head_count_kv",
+    "attention.head_count",
 }
 _OTHER_STATE = ("ssm.", "wkv.", "kda.", "shortconv.", "token_shift_count")
 _PER_LAYER = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")

@@ -17,6 +17,7 @@ from openshelf.fit.architectures import (
     BOTH_IN_EVERY_LAYER,
     EVERY_CACHE_WINDOWED,
     INTERVAL_RECURRENT,
+    LOOPED,
     NO_CACHE_ARCHITECTURES,
     NO_FEED_FORWARD_LAYERS,
     ZERO_HEADS_RECURRENT,
@@ -28,6 +29,8 @@ from openshelf.gguf.header import Header
 _STATE_BYTES = 4
 _DEFAULT_INTERVAL = 4
 _GEMMA3N_OWN_LAYERS = 20
+_MOST_LAYERS = 512
+"""llama.cpp has room for."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +91,21 @@ def read_caches(header: Header) -> LayerCaches:
         return uniform_caches(n_layers, 0, 0)
     rule = window_rule(header.architecture)
     window = read_window(header, rule) if rule else 0
-    windowed = _windowed(header, rule, n_layers) if rule and window else (False,) * n_layers
+    windowed = windowed_by_keys(header, rule, n_layers) if rule and window else (False,) * n_layers
     recurrent = recurrent_layers(header, n_layers)
     if header.architecture in EVERY_CACHE_WINDOWED:
         window = number(header, "attention.sliding_window")
         windowed = tuple(bool(window) and not is_recurrent for is_recurrent in recurrent)
     owned = _layers_of_their_own(header, n_layers)
+    lengths = [head_lengths(header, is_windowed=is_windowed) for is_windowed in (False, True)]
+    has_values = not is_latent(header)
     keys, values, places = [], [], []
     for layer, heads in enumerate(per_layer(header, "attention.head_count_kv", n_layers)):
         has_cache = owned[layer] and _has_attention(header, layer, recurrent)
         places.append(has_cache)
-        key, value = head_lengths(header, is_windowed=windowed[layer])
+        key, value = lengths[windowed[layer]]
         keys.append(heads * key if has_cache else 0)
-        values.append(heads * value if has_cache and not is_latent(header) else 0)
+        values.append(heads * value if has_cache and has_values else 0)
     state = _STATE_BYTES * state_elements(header)
     return LayerCaches(
         keys=tuple(keys),
@@ -112,9 +117,19 @@ def read_caches(header: Header) -> LayerCaches:
     )
 
 
-def trunk_layers(header: Header) -> int:
-    """Layers of the model proper; appended ones that predict further tokens are not run."""
+def own_layers(header: Header) -> int:
+    """Layers of the model proper that have weights; appended ones that predict further tokens are
+    not run."""
     return max(0, number(header, "block_count") - number(header, "nextn_predict_layers"))
+
+
+def trunk_layers(header: Header) -> int:
+    """Layers that are run: where they are in loops, each time with a cache of its own."""
+    layers = own_layers(header)
+    if header.architecture not in LOOPED:
+        return layers
+    looped = layers * max(1, number(header, "num_loops", 1))
+    return looped if looped <= _MOST_LAYERS else layers
 
 
 def is_latent(header: Header) -> bool:
@@ -171,7 +186,7 @@ def read_window(header: Header, rule: WindowRule) -> int:
     return number(header, "attention.sliding_window", rule.default)
 
 
-def _windowed(header: Header, rule: WindowRule, n_layers: int) -> tuple[bool, ...]:
+def windowed_by_keys(header: Header, rule: WindowRule, n_layers: int) -> tuple[bool, ...]:
     pattern = header.get("attention.sliding_window_pattern", rule.period)
     if isinstance(pattern, tuple):
         flags = tuple(bool(flag) for flag in pattern[:n_layers])
@@ -196,7 +211,8 @@ def recurrent_layers(header: Header, n_layers: int) -> tuple[bool, ...]:
     if architecture in INTERVAL_RECURRENT:
         flags = header.get("attention.recurrent_layers")
         if isinstance(flags, tuple):
-            return tuple(bool(flag) for flag in flags[:n_layers])
+            given = tuple(bool(flag) for flag in flags[:n_layers])
+            return given + (False,) * (n_layers - len(given))
         interval = number(header, "full_attention_interval", _DEFAULT_INTERVAL) or 1
         return tuple((layer + 1) % interval != 0 for layer in range(n_layers))
     if architecture in ZERO_HEADS_RECURRENT:
@@ -221,7 +237,8 @@ def _has_attention(header: Header, layer: int, recurrent: Sequence[bool]) -> boo
 
 def _layers_of_their_own(header: Header, n_layers: int) -> tuple[bool, ...]:
     """The last layers of some models use the cache of one before."""
-    own = number(header, "block_count") - number(header, "attention.shared_kv_layers")
+    shared = number(header, "attention.shared_kv_layers")
+    own = number(header, "block_count") - shared if shared else n_layers
     if header.architecture == "gemma3n":
         own = _GEMMA3N_OWN_LAYERS
     return tuple(layer < own for layer in range(n_layers))

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from openshelf.catalog.entries import CatalogShape
-from openshelf.fit.architectures import PLAIN_ARCHITECTURES, window_rule
-from openshelf.fit.caches import LayerCaches, windowed_layers
-from openshelf.fit.shapes import ModelShape
+from openshelf.catalog.quants import load_quants
+from openshelf.fit.expected_keys import (
+    expected_header,
+    has_gap,
+    keeps_states,
+    lacks_cache_keys,
+    lacks_graph_keys,
+)
+from openshelf.fit.expected_tensors import expected_facts
+from openshelf.fit.shapes import ModelShape, shape_from_parts
 
 _USUAL_EMBEDDING = 4096
 _USUAL_HEAD = 128
@@ -16,22 +23,8 @@ _WIDEST_FEED_FORWARD = 4
 """Times the embedding, where nothing says more."""
 _TIED_UP_TO_EMBEDDING = 3072
 """Models up to this width mostly use their input embedding as output too, wider ones do not."""
-_EXPERT_SHARE = 0.95
-"""Part of a mixture's layers that belongs to routed experts (0.94–0.98 in the headers at hand)."""
-
-
-@dataclass(frozen=True)
-class _Filled:
-    """A catalog row with its gaps filled from above."""
-
-    n_layers: int
-    n_embd: int
-    n_head: int
-    n_head_kv: int
-    head_length: int
-    n_vocab: int
-    is_tied: bool
-    is_complete: bool
+_STATE_PER_EMBEDDING = 4 * 512
+"""Bytes of a layer's state, more than any known (two widths of 256 numbers each)."""
 
 
 def shape_from_catalog(
@@ -39,43 +32,36 @@ def shape_from_catalog(
 ) -> ModelShape:
     """The expected shape of a variant whose header is not at hand (`source` is catalog).
 
-    `size_bytes` is the size of its files; `quant` tells unquantized files, whose norms and
-    embeddings weigh as much as the rest. A row with a gap, or with other attention than plain, is
-    not `known` and gets what is larger.
+    Caches and buffers are those of a header with the row's counts and keys; `size_bytes`, the size
+    of its files, is divided among the parts as `quant` usually does. A row with a gap, or without
+    a key that its architecture asks for, is not `known` and gets what is larger.
     """
-    filled = _fill(shape)
-    tables = 1 if filled.is_tied else 2
-    bits = size_bytes * 8 / parameters if parameters else 16.0
-    embedding = min(int(filled.n_vocab * filled.n_embd * bits / 8), size_bytes // (2 * tables))
-    per_layer = max(0, (size_bytes - tables * embedding) // filled.n_layers)
-    width = _feed_forward(filled, shape.n_expert or 0, parameters)
-    has_experts = bool(shape.n_expert)
-    return ModelShape(
-        architecture=shape.architecture or "",
-        known=filled.is_complete
-        and shape.attention == "full"
-        and shape.architecture in PLAIN_ARCHITECTURES,
-        n_layers=filled.n_layers,
-        n_embd=filled.n_embd,
-        n_head=filled.n_head,
-        n_head_kv=filled.n_head_kv,
-        key_length=filled.head_length,
-        value_length=filled.head_length,
-        n_ff=0 if has_experts else width,
-        n_vocab=filled.n_vocab,
-        n_expert=shape.n_expert or 0,
-        n_expert_used=shape.n_expert_used or 0,
-        layer_bytes=(per_layer,) * filled.n_layers,
-        embedding_bytes=embedding,
-        output_bytes=size_bytes - embedding - per_layer * filled.n_layers,
-        tied_output=filled.is_tied,
-        table_bytes=embedding,
-        context_length=shape.context_length,
-        parameters=parameters,
-        source="catalog",
-        expert_bytes=(int(per_layer * _EXPERT_SHARE),) * filled.n_layers if has_experts else (),
-        n_ff_expert=width if has_experts else 0,
-        caches=_fixed_window(shape.architecture or "", filled),
+    whole = expected_shape(shape, parameters)
+    bits = load_quants().get(quant.upper().removeprefix("UD-"))
+    if bits is None:
+        return _scaled(whole, size_bytes, (1.0, 1.0, 1.0))
+    output = bits.output / bits.layers
+    table = output if whole.tied_output else bits.embedding / bits.layers
+    return _scaled(whole, size_bytes, (table, bits.embedding / bits.layers, output))
+
+
+@functools.lru_cache(maxsize=4096)
+def expected_shape(row: CatalogShape, parameters: int | None) -> ModelShape:
+    """A row's shape with each weight as F16, all that its variants have in common."""
+    header = expected_header(_filled(row, parameters))
+    is_tied = _is_tied(row, header.get("embedding_length"))
+    facts = expected_facts(header, is_tied=is_tied)
+    shape = shape_from_parts(header, facts, source="catalog")
+    stated = expected_header(row)
+    is_bare = has_gap(stated) or lacks_cache_keys(row, stated)
+    state = _STATE_PER_EMBEDDING * shape.n_embd if is_bare and keeps_states(stated) else 0
+    return replace(
+        shape,
+        known=shape.known and not (is_bare or lacks_graph_keys(row, stated)),
+        caches=None if is_bare else shape.caches,
+        recurrent_bytes_per_layer=max(state, shape.recurrent_bytes_per_layer),
+        parameters=parameters or facts.parameters,
+        table_type="",
     )
 
 
@@ -85,72 +71,69 @@ def shape_of_sibling(shape: ModelShape, size_bytes: int) -> ModelShape:
     Caches and buffers are the same; what each part of the weights takes is this one's, scaled, so
     that only their sum is exact (`source` is sibling).
     """
-    whole = max(1, shape.weights_bytes)
+    return replace(_scaled(shape, size_bytes, (1.0, 1.0, 1.0)), source="sibling")
 
-    def scaled(part: int) -> int:
-        return part * size_bytes // whole
 
-    layers = tuple(scaled(size) for size in shape.layer_bytes)
-    embedding, shared = scaled(shape.embedding_bytes), scaled(shape.shared_bytes)
+def _scaled(
+    shape: ModelShape, size_bytes: int, precision: tuple[float, float, float]
+) -> ModelShape:
+    """With its parts scaled to this sum; `precision` is how many times more bits than the layers
+    the table, other inputs and the output layer get."""
+    table, inputs, output = precision
+    others = shape.embedding_bytes - shape.table_bytes
+    layers = shape.bytes_up_to[-1] + shape.shared_bytes
+    whole = layers + shape.table_bytes * table + others * inputs + shape.output_bytes * output
+    per_byte = size_bytes / max(1.0, whole)
+    sizes = {size: int(size * per_byte) for size in {*shape.layer_bytes, *shape.expert_bytes}}
+    scaled = tuple(map(sizes.__getitem__, shape.layer_bytes))  # most layers are alike
+    table_bytes = int(shape.table_bytes * table * per_byte)
+    embedding = table_bytes + int(others * inputs * per_byte)
+    shared = int(shape.shared_bytes * per_byte)
     return replace(
         shape,
-        layer_bytes=layers,
-        expert_bytes=tuple(scaled(size) for size in shape.expert_bytes),
+        layer_bytes=scaled,
+        expert_bytes=tuple(map(sizes.__getitem__, shape.expert_bytes)),
         embedding_bytes=embedding,
-        table_bytes=scaled(shape.table_bytes),
+        table_bytes=table_bytes,
         table_type="",
         shared_bytes=shared,
-        output_bytes=max(0, size_bytes - sum(layers) - embedding - shared),
-        source="sibling",
+        output_bytes=max(0, size_bytes - sum(scaled) - embedding - shared),
     )
 
 
-@functools.lru_cache(maxsize=256)
-def _fixed_window(architecture: str, filled: _Filled) -> LayerCaches | None:
-    """The caches of an architecture whose window no key changes; None for all others."""
-    rule = window_rule(architecture)
-    if rule is None or not (rule.fixed and rule.period) or not filled.is_complete:
-        return None
-    width = filled.n_head_kv * filled.head_length
-    return LayerCaches(
-        keys=(width,) * filled.n_layers,
-        values=(width,) * filled.n_layers,
-        windowed=windowed_layers(rule.period, filled.n_layers, is_full_first=rule.is_full_first),
-        state_bytes=(0,) * filled.n_layers,
-        window=rule.fixed,
-    )
-
-
-def _fill(shape: CatalogShape) -> _Filled:
-    needed = (
-        shape.n_layers,
-        shape.n_embd,
-        shape.n_head,
-        shape.n_head_kv,
-        shape.head_dim,
-        shape.n_vocab,
-    )
-    n_embd = shape.n_embd or _USUAL_EMBEDDING
-    n_head = shape.n_head or max(1, n_embd // _USUAL_HEAD)
-    return _Filled(
-        n_layers=max(1, shape.n_layers or 1),
+def _filled(row: CatalogShape, parameters: int | None) -> CatalogShape:
+    """A row with its gaps filled from above."""
+    n_embd = row.n_embd or _USUAL_EMBEDDING
+    n_head = row.n_head or max(1, n_embd // _USUAL_HEAD)
+    filled = replace(
+        row,
+        n_layers=max(1, row.n_layers or 1),
         n_embd=n_embd,
         n_head=n_head,
-        n_head_kv=shape.n_head_kv or n_head,
-        head_length=shape.head_dim or max(1, n_embd // n_head),
-        n_vocab=shape.n_vocab or 0,
-        is_tied=n_embd <= _TIED_UP_TO_EMBEDDING,
-        is_complete=None not in needed and 0 not in needed,
+        n_head_kv=row.n_head_kv or n_head,
+        head_dim=row.head_dim or max(1, n_embd // n_head),
+        n_vocab=row.n_vocab or 0,
     )
+    width = _feed_forward(filled, parameters)
+    if row.n_expert:
+        return replace(filled, expert_n_ff=row.expert_n_ff or row.n_ff or width)
+    return replace(filled, n_ff=row.n_ff or width)
 
 
-def _feed_forward(filled: _Filled, n_expert: int, parameters: int | None) -> int:
+def _is_tied(row: CatalogShape, n_embd: int) -> bool:
+    tied = row.tied_embeddings
+    return n_embd <= _TIED_UP_TO_EMBEDDING if tied is None else tied
+
+
+def _feed_forward(row: CatalogShape, parameters: int | None) -> int:
     """Width of the feed-forward part (of one expert), worked out from the parameter count."""
-    widest = _WIDEST_FEED_FORWARD * filled.n_embd
+    n_embd = row.n_embd or 1
+    widest = _WIDEST_FEED_FORWARD * n_embd
     if not parameters:
         return widest
-    tables = filled.n_vocab * filled.n_embd * (1 if filled.is_tied else 2)
-    attention = 2 * filled.n_embd * filled.head_length * (filled.n_head + filled.n_head_kv)
-    left = (parameters - tables) / filled.n_layers - attention
-    width = int(left / (3 * filled.n_embd * max(1, n_expert)))
-    return min(max(width, filled.n_embd // 8), 2 * widest)
+    tables = (row.embedding_weights or 0) * (1 if _is_tied(row, n_embd) else 2)
+    heads = (row.n_head or 0) + (row.n_head_kv or 0)
+    attention = 2 * n_embd * (row.head_dim or 0) * heads
+    left = (parameters - tables) / (row.n_layers or 1) - attention
+    width = int(left / (3 * n_embd * max(1, row.n_expert or 0)))
+    return min(max(width, n_embd // 8), 2 * widest)

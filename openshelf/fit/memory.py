@@ -16,7 +16,7 @@ from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.phases import Part, Step, layer_kinds
-from openshelf.fit.repacking import NO_OUTPUT_LAYER, has_amx, repacked_types
+from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, has_amx, repacked_types
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -141,7 +141,7 @@ def window_cells(shape: ModelShape, request: FitRequest) -> int:
 
 
 def _tokens_of_a_step(request: FitRequest) -> int:
-    return max(1, min(request.ubatch, request.batch, request.context_length))
+    return max(1, min(request.ubatch, request.batch, round_context(request.context_length)))
 
 
 def _row_bytes(type_name: str, elements: int) -> int:
@@ -287,18 +287,21 @@ def _weights(
 
 def _rearranged(shape: ModelShape, placement: Placement, part: Part, layers: range) -> int:
     """What the CPU's weights take more because they are rearranged: where AMX is used by what they
-    grow, and the table of a tied output layer, which is then kept twice."""
-    if not part.has_input or not can_rearrange(shape, placement.cpu_features):
+    grow, and the table of a tied output layer, which is then kept twice. Beside layers on a GPU
+    they lie in the GPU's own host memory, as they are in the file."""
+    if not part.has_input or placement.devices:
         return 0
-    is_growing = has_amx(placement.cpu_features)
+    features = placement.cpu_features if can_rearrange(shape, placement.cpu_features) else ()
+    is_growing = has_amx(features)
     size = sum(shape.layer_grown[layers.start : layers.stop]) if is_growing else 0
     if not part.has_output:
         return size
     size += shape.output_grown if is_growing else 0
-    rows = repacked_types(placement.cpu_features).get(shape.table_type)
-    if rows is None or not shape.tied_output or shape.architecture in NO_OUTPUT_LAYER:
+    if not shape.tied_output or shape.architecture in NO_OUTPUT_LAYER:
         return size
-    if shape.n_vocab % rows:
+    rows = repacked_types(features).get(shape.table_type)
+    is_twice = rows is not None and shape.n_vocab % rows == 0
+    if not is_twice and shape.architecture not in ALWAYS_TWICE:
         return size
     return size + shape.table_bytes + (shape.table_grown if is_growing else 0)
 

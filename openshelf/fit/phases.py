@@ -139,10 +139,10 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         width += queries if shape.is_gated else 0
     size = step.row_bytes * width
     if not step.has_flash_attention:
-        cells = step.cells if kinds.has_full else step.window_cells
-        size += (
-            shape.n_head * cells * step.row_bytes * (2 if shape.has_no_cache and shape.known else 1)
-        )
+        scores = shape.n_head * step.window_cells
+        if kinds.has_full:
+            scores = max(scores * kinds.has_windowed, shape.heads_of_full_layers * step.cells)
+        size += scores * step.row_bytes * (2 if shape.has_no_cache and shape.known else 1)
         if shape.latent is not None:
             size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
         if shape.architecture in BOTH_IN_EVERY_LAYER:

@@ -23,6 +23,8 @@ NO_OUTPUT_LAYER = frozenset(
     | {"nomic-bert", "nomic-bert-moe", "bitnet"}
 )
 """Encoders have none, and bitnet multiplies with the table where it lies."""
+ALWAYS_TWICE = frozenset({"gemma3n"})
+"""llama.cpp makes their tied output layer before the table, and so keeps both."""
 
 
 @functools.lru_cache(maxsize=64)

@@ -20,14 +20,14 @@ from openshelf.fit.caches import (
     head_lengths,
     is_latent,
     number,
+    per_layer,
     read_caches,
     state_elements,
     trunk_layers,
     uniform_caches,
 )
 from openshelf.fit.projector import Projector
-from openshelf.fit.repacking import grown_bytes
-from openshelf.fit.tensor_sums import buffer_bytes, has_gate, sum_tensors, width_of
+from openshelf.fit.tensor_sums import TensorFacts, sum_tensors, tensor_facts
 from openshelf.gguf.header import Header
 
 _RECURRENT_STATE_BYTES = 4
@@ -86,6 +86,8 @@ class ModelShape:
     n_ff_expert: int = 0
     shared_bytes: int = 0
     has_fused_qkv: bool = False
+    n_head_full: int = 0
+    """Heads of the layers that keep no window, where others have more; 0 = as many."""
     recurrent_bytes_per_layer: int = 0
     """State that does not grow with the context; only where the memory rules are unknown."""
     caches: LayerCaches | None = None
@@ -139,6 +141,10 @@ class ModelShape:
         """The layers that a number of GPU layers counts, the output layer not among them."""
         return self.n_layers + self.n_appended
 
+    @property
+    def heads_of_full_layers(self) -> int:
+        return self.n_head_full or self.n_head
+
     @functools.cached_property
     def layer_caches(self) -> LayerCaches:
         """What each layer keeps of the tokens before."""
@@ -164,8 +170,10 @@ class ModelShape:
 
     @property
     def active_bytes(self) -> int:
-        """Bytes read for each token: of experts only those in use, of embeddings one row."""
-        weights = self.weights_bytes - (0 if self.tied_output else self.embedding_bytes)
+        """Bytes read for each token: of experts only those in use, of embeddings one row, but the
+        whole table where it is the output as well."""
+        table = self.table_bytes if self.tied_output else 0
+        weights = self.weights_bytes - max(0, self.embedding_bytes - table)
         if not self.n_expert:
             return weights
         experts = sum(self.expert_bytes)
@@ -174,17 +182,33 @@ class ModelShape:
 
 def shape_from_header(header: Header) -> ModelShape:
     """The shape of a file, exact; `known` is False where the memory rules are not ours yet."""
-    kind = memory_class(header)
-    has_rules = cache_class(header) is not MemoryClass.UNKNOWN
-    n_layers = trunk_layers(header) if has_rules else number(header, "block_count")
-    key_length, value_length = head_lengths(header)
+    has_rules = has_cache_rules(header)
     tensors = header.tensors
-    parts = sum_tensors(tensors, n_layers, skips_appended=has_rules)
+    sums = sum_tensors(tensors, layers_run(header), skips_appended=has_rules)
     if header.architecture in EMBEDDING_NORM_IS_LAST:
-        parts.move_to_output(tensors, "token_embd_norm")
-    names = {tensor.name for tensor in tensors}
-    table = next((tensor for tensor in tensors if tensor.name == "token_embd.weight"), None)
+        sums.move_to_output(tensors, "token_embd_norm")
+    parameters = sum(tensor.elements for tensor in tensors)
+    return shape_from_parts(header, tensor_facts(tensors, sums, parameters), source="header")
+
+
+def has_cache_rules(header: Header) -> bool:
+    """Whether it is known what each layer keeps, from the keys that there are."""
+    return cache_class(header) is not MemoryClass.UNKNOWN
+
+
+def layers_run(header: Header) -> int:
+    """The layers that a model runs; all, where its rules are not known."""
+    return trunk_layers(header) if has_cache_rules(header) else number(header, "block_count")
+
+
+def shape_from_parts(header: Header, facts: TensorFacts, *, source: str) -> ModelShape:
+    """The shape that metadata tell, and what is known of the tensors (`header` may lack them)."""
+    kind = memory_class(header)
+    has_rules = has_cache_rules(header)
+    n_layers = layers_run(header)
+    key_length, value_length = head_lengths(header)
     n_head = number(header, "attention.head_count")
+    caches = read_caches(header) if has_rules else None
     return ModelShape(
         architecture=header.architecture,
         known=kind is not MemoryClass.UNKNOWN,
@@ -194,39 +218,40 @@ def shape_from_header(header: Header) -> ModelShape:
         n_head_kv=number(header, "attention.head_count_kv", n_head),
         key_length=key_length,
         value_length=value_length,
-        n_ff=width_of(tensors, ".ffn_down.weight") or number(header, "feed_forward_length"),
-        n_vocab=_vocabulary(header),
-        n_expert=number(header, "expert_count") if any(parts.experts) else 0,
+        n_ff=facts.n_ff or number(header, "feed_forward_length"),
+        n_vocab=facts.n_vocab or _vocabulary(header),
+        n_expert=number(header, "expert_count") if any(facts.sums.experts) else 0,
         n_expert_used=number(header, "expert_used_count"),
-        layer_bytes=parts.layers,
-        embedding_bytes=parts.inputs,
-        table_bytes=buffer_bytes(table) if table else 0,
-        table_type=table.type_name if table else "",
-        table_grown=grown_bytes(table.type_name, table.shape) if table else 0,
-        layer_grown=parts.grown,
-        output_grown=parts.output_grown,
-        has_stacked_matrices=parts.has_stacked,
-        output_bytes=parts.output,
-        tied_output="output.weight" not in names,
+        layer_bytes=facts.sums.layers,
+        embedding_bytes=facts.sums.inputs,
+        table_bytes=facts.table_bytes,
+        table_type=facts.table_type,
+        table_grown=facts.table_grown,
+        layer_grown=facts.sums.grown,
+        output_grown=facts.sums.output_grown,
+        has_stacked_matrices=facts.sums.has_stacked,
+        output_bytes=facts.sums.output,
+        tied_output=facts.tied_output,
         context_length=header.get("context_length"),
-        parameters=sum(tensor.elements for tensor in tensors),
-        source="header",
-        expert_bytes=parts.experts,
-        n_ff_expert=width_of(tensors, ".ffn_down_exps."),
-        shared_bytes=parts.shared,
-        has_fused_qkv="blk.0.attn_qkv.weight" in names,
+        parameters=facts.parameters,
+        source=source,
+        expert_bytes=facts.sums.experts,
+        n_ff_expert=facts.n_ff_expert,
+        shared_bytes=facts.sums.shared,
+        has_fused_qkv=facts.has_fused_qkv,
+        n_head_full=_full_heads(header, caches.windowed) if caches else 0,
         recurrent_bytes_per_layer=0 if has_rules else _recurrent_bytes(header),
-        caches=read_caches(header) if has_rules else None,
+        caches=caches,
         latent=_latent(header),
         state=_state(header),
-        n_ff_shared=width_of(tensors, ".ffn_down_shexp."),
-        has_dense_layers=any(name.endswith(".ffn_down.weight") for name in names),
-        has_post_norm="blk.0.post_ffw_norm.weight" in names,
-        has_expert_bias=any(name.endswith(".ffn_down_exps.bias") for name in names),
+        n_ff_shared=facts.n_ff_shared,
+        has_dense_layers=facts.has_dense_layers,
+        has_post_norm=facts.has_post_norm,
+        has_expert_bias=facts.has_expert_bias,
         is_gated=header.architecture in INTERVAL_RECURRENT,
         has_short_convolution=bool(number(header, "shortconv.l_cache")),
-        n_appended=number(header, "block_count") - n_layers,
-        has_gate=has_gate(tensors),
+        n_appended=max(0, number(header, "block_count") - n_layers),
+        has_gate=facts.has_gate,
         positions=_positions(header),
         has_no_cache=header.architecture in CACHELESS_GRAPHS,
         wkv_head=number(header, "wkv.head_size"),
@@ -236,6 +261,14 @@ def shape_from_header(header: Header) -> ModelShape:
         is_parallel=header.architecture in PARALLEL_ARCHITECTURES,
         memory_class=kind.value,
     )
+
+
+def _full_heads(header: Header, windowed: tuple[bool, ...]) -> int:
+    heads = header.get("attention.head_count")
+    if not isinstance(heads, tuple):
+        return 0
+    every = per_layer(header, "attention.head_count", len(windowed))
+    return max((n for n, narrow in zip(every, windowed, strict=True) if not narrow), default=0)
 
 
 def _positions(header: Header) -> int:
@@ -269,9 +302,6 @@ def _state(header: Header) -> StateShape | None:
 
 
 def _vocabulary(header: Header) -> int:
-    for tensor in header.tensors:
-        if tensor.name in ("output.weight", "token_embd.weight") and len(tensor.shape) == 2:
-            return tensor.shape[1]
     count = header.array_lengths.get("tokenizer.ggml.tokens", header.get("vocab_size", 0))
     return int(count)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from openshelf.fit.repacking import grown_bytes, is_stacked
@@ -84,5 +84,57 @@ def has_gate(tensors: Iterable[TensorInfo]) -> bool:
 
 
 def width_of(tensors: Iterable[TensorInfo], part: str) -> int:
-    """Elements that go into the first tensor with `part` in its name; 0 without one."""
-    return next((tensor.shape[0] for tensor in tensors if part in tensor.name), 0)
+    """Elements that go into the widest tensor with `part` in its name; 0 without one."""
+    return max((tensor.shape[0] for tensor in tensors if part in tensor.name), default=0)
+
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """What tensors tell of a model: the bytes of its parts, their widths, and which there are."""
+
+    sums: TensorSums
+    parameters: int
+    n_vocab: int
+    """0 where no tensor tells."""
+    n_ff: int
+    n_ff_expert: int
+    n_ff_shared: int
+    table_bytes: int
+    table_type: str
+    table_grown: int
+    tied_output: bool
+    has_fused_qkv: bool
+    has_dense_layers: bool
+    has_post_norm: bool
+    has_expert_bias: bool
+    has_gate: bool
+
+
+def tensor_facts(tensors: Sequence[TensorInfo], sums: TensorSums, parameters: int) -> TensorFacts:
+    """The facts of a model with these tensors (of equal layers one is enough)."""
+    names = {tensor.name for tensor in tensors}
+    table = next((tensor for tensor in tensors if tensor.name == "token_embd.weight"), None)
+    return TensorFacts(
+        sums=sums,
+        parameters=parameters,
+        n_vocab=_vocabulary(tensors),
+        n_ff=width_of(tensors, ".ffn_down.weight"),
+        n_ff_expert=width_of(tensors, ".ffn_down_exps."),
+        n_ff_shared=width_of(tensors, ".ffn_down_shexp."),
+        table_bytes=buffer_bytes(table) if table else 0,
+        table_type=table.type_name if table else "",
+        table_grown=grown_bytes(table.type_name, table.shape) if table else 0,
+        tied_output="output.weight" not in names,
+        has_fused_qkv="blk.0.attn_qkv.weight" in names,
+        has_dense_layers=any(name.endswith(".ffn_down.weight") for name in names),
+        has_post_norm="blk.0.post_ffw_norm.weight" in names,
+        has_expert_bias=any(name.endswith(".ffn_down_exps.bias") for name in names),
+        has_gate=has_gate(tensors),
+    )
+
+
+def _vocabulary(tensors: Iterable[TensorInfo]) -> int:
+    for tensor in tensors:
+        if tensor.name in ("output.weight", "token_embd.weight") and len(tensor.shape) == 2:
+            return tensor.shape[1]
+    return 0

@@ -78,7 +78,9 @@ class Workload:
     def _unread(self, span: range, *, is_cpu: bool) -> int:
         shape = self.shape
         is_output_too = shape.tied_output and shape.placed_layers in span
-        size = shape.embedding_bytes if is_cpu and not is_output_too else 0
+        size = shape.embedding_bytes if is_cpu else 0
+        if is_cpu and is_output_too:
+            size = max(0, size - shape.table_bytes)
         if not (shape.n_expert and shape.expert_bytes):
             return size
         experts = sum(shape.expert_bytes[span.start : min(span.stop, shape.n_layers)])

@@ -25,6 +25,25 @@ MAX_MEL_BINS = 4096
 ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 _TOKEN_ARRAYS = ("tokens", "scores", "token_type")
 _HEADLESS_KEYS = ("ssm.", "wkv.")
+MAX_COUNT = (1 << 32) - 1
+_COUNTS = (
+    "vocab_size", "feed_forward_length", "full_attention_interval", "n_deepstack_layers",
+    "token_shift_count", "wkv.head_size", "shortconv.l_cache", "kda.head_dim",
+    "rope.dimension_count", "rope.dimension_sections",
+    "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank", "ssm.group_count",
+    "attention.head_count", "attention.head_count_kv", "attention.key_length",
+    "attention.value_length", "attention.sliding_window", "attention.sliding_window_pattern",
+    "attention.recurrent_layers", "attention.shared_kv_layers", "attention.kv_lora_rank",
+    "attention.key_length_mla",
+    "attention.value_length_mla", "attention.key_length_swa", "attention.value_length_swa",
+    "attention.indexer.head_count", "attention.indexer.key_length",
+)  # fmt: skip
+"""Keys with a say in memory: each is one number or, of some, one for each layer."""
+_PER_LAYER_COUNTS = (
+    "attention.head_count", "attention.head_count_kv",
+    "feed_forward_length", "rope.dimension_sections", "attention.sliding_window_pattern",
+    "attention.recurrent_layers",
+)  # fmt: skip
 
 
 def check_model(metadata: Metadata, tensor_count: int) -> None:
@@ -52,6 +71,8 @@ def check_model(metadata: Metadata, tensor_count: int) -> None:
     n_embd = rules.integer("embedding_length", 1, MAX_EMBEDDING)
     _check_heads(rules, n_layers, n_embd)
     _check_experts(rules, n_layers)
+    for key in _COUNTS:
+        rules.count(key, may_be_array=key in _PER_LAYER_COUNTS)
     scaling = rules.get("rope.scaling.type")
     if scaling is not None and scaling not in ROPE_SCALINGS:
         raise Fault("rope_scaling", repr(scaling)[:100])
@@ -116,6 +137,15 @@ class _Rules:
         if not _is_integer(value) or not low <= value <= high:
             raise Fault(key.rpartition(".")[2], f"{value!r} is not within {low}…{high}"[:100])
         return int(value)
+
+    def count(self, key: str, *, may_be_array: bool) -> None:
+        """Refuse what is no number of things; some writers make it a float."""
+        value = self.get(key)
+        items = value if isinstance(value, tuple) and may_be_array else (value,)
+        for item in items:
+            is_number = isinstance(item, int) or (isinstance(item, float) and item.is_integer())
+            if item is not None and not (is_number and 0 <= item <= MAX_COUNT):
+                raise Fault(key.rpartition(".")[2], f"{item!r} is no count"[:100])
 
     def per_layer(self, key: str, n_layers: int, high: int) -> tuple[int, ...] | None:
         """A value for all layers, or one for each; None where the key is missing."""

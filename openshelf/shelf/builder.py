@@ -22,7 +22,14 @@ from openshelf.shelf.engine_word import can_load
 from openshelf.shelf.filters import keeps_family, keeps_model
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock, prospects_for
-from openshelf.shelf.ranking import Bench, missing_model, rank_all, ranked_variant, variant_of
+from openshelf.shelf.ranking import (
+    Bench,
+    missing_model,
+    no_chat_model,
+    rank_all,
+    ranked_variant,
+    variant_of,
+)
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
 from openshelf.shelf.variants import local_variant
 
@@ -76,12 +83,15 @@ def _row_order(row: ShelfRow) -> tuple[object, ...]:
 
 
 def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -> ShelfRow:
+    chats = tuple(model for model in models if model.is_for_chat)
+    if not chats:
+        return ShelfRow(family, None, None, note=no_chat_model(models))
     engine = bench.parts.engine
-    loadable = tuple(model for model in models if can_load(model, engine))
-    missing = tuple(model for model in models if not can_load(model, engine))
+    loadable = tuple(model for model in chats if can_load(model, engine))
+    missing = tuple(model for model in chats if not can_load(model, engine))
     prospects = bench.stock.of_models(loadable)
     if not prospects:
-        left = dataclasses.replace(family, models=loadable or models)
+        left = dataclasses.replace(family, models=loadable or chats)
         note = missing_model(left, engine)
         decision = _decision_of_new(family, bench)
         return ShelfRow(family, None, None, note=note, not_in_engine=missing, decision=decision)

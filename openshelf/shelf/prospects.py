@@ -6,11 +6,14 @@ few comparisons per variant.
 
 from __future__ import annotations
 
+import datetime
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from openshelf.catalog.entries import Catalog, CatalogModel
+from openshelf.catalog.entries import Catalog, CatalogModel, Family
 from openshelf.catalog.packagers import load_packagers
+from openshelf.catalog.quants import expected_file_bytes
 from openshelf.fit.choice import Prospect
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import FitRequest, ModelShape
@@ -22,6 +25,7 @@ from openshelf.shelf.parts import LocalVariant, ShelfParts
 from openshelf.shelf.rows import QualityKept, Variant
 from openshelf.shelf.variants import installed_as, variants_of
 
+_DAYS_PER_YEAR = 365.25
 _LOCAL_BONUS = 1000.0
 """Of equals, the one that needs no download."""
 
@@ -71,7 +75,31 @@ def precision_of(variant: Variant) -> Precision:
         parameters=model.parameters or model.weights_count,
         bits_per_weight=bits,
         quality=quality_of(variant, bits).kept,
+        native_bits=native_bits_of(model),
+        years_behind=years_behind(model, variant.family),
     )
+
+
+def native_bits_of(model: CatalogModel) -> float | None:
+    """Bits per weight of the file as released, where that is a quantized one."""
+    if model.native_quant is None or not model.file_weights:
+        return None
+    size = expected_file_bytes(model, model.native_quant)
+    return size * 8 / model.file_weights if size else None
+
+
+def years_behind(model: CatalogModel, family: Family) -> float:
+    """How much older than the newest of its family's chat models; without a date, as the others."""
+    dates = [
+        datetime.date.fromisoformat(other.release_date)
+        for other in family.models
+        if other.is_for_chat and other.release_date
+    ]
+    if not dates:
+        return 0.0
+    own = model.release_date
+    released = datetime.date.fromisoformat(own) if own else statistics.median_low(dates)
+    return max(0.0, (max(dates) - released).days / _DAYS_PER_YEAR)
 
 
 def bits_per_weight(variant: Variant) -> float | None:

@@ -157,7 +157,7 @@ def _keeps_experts_on_cpu(fit: Fit) -> bool:
 def missing_model(family: Family, engine: EngineKnowledge) -> Reason:
     """Why no variant of the family can be named at all."""
     models: tuple[CatalogModel, ...] = family.models
-    names = [model.label or model.name for model in models]
+    names = [model.name for model in models]
     words = [engine_word(model, engine) for model in models]
     if all(word.supported is False for word in words):
         if all(word.basis == ENGINE for word in words):
@@ -169,3 +169,10 @@ def missing_model(family: Family, engine: EngineKnowledge) -> Reason:
     if not any(model.gguf_repos for model in models):
         return Reason("shelf_no_gguf_known", {"models": names})
     return Reason("shelf_no_size_known", {"models": names})
+
+
+def no_chat_model(models: Sequence[CatalogModel]) -> Reason:
+    """Why nothing of these is recommended: they are made for something else than answering."""
+    is_embedding = all(model.is_embedding for model in models)
+    names = [model.name for model in models]
+    return Reason("shelf_embeddings" if is_embedding else "shelf_not_for_chat", {"models": names})

@@ -104,6 +104,7 @@ class ShelfRow:
             "family": self.family.name,
             "publisher": self.family.publisher,
             "origin": self.family.origin,
+            "kind": self.family.kind,
             "recommended": self.recommended.as_json() if self.recommended else None,
             "nearest": self.nearest.as_json() if self.nearest else None,
             "alternatives": [variant.as_json() for variant in self.alternatives],

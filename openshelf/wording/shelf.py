@@ -13,6 +13,8 @@ TEMPLATES: dict[str, str] = {
     "shelf_misses_by": "The smallest usual variant ({quant}) needs {missing_bytes:gib} more than can be used here now.",
     "shelf_memory_unknown": "May run here: how much context memory the architecture {architecture} takes is not known yet; {needed_bytes:gib} at most.",
     "shelf_no_gguf_known": "No GGUF build of {models:list} is known.",
+    "shelf_embeddings": "For search, not for chat: it turns text into vectors ({models:list}).",
+    "shelf_not_for_chat": "Not made to answer in a chat: {models:list}.",
     "shelf_no_size_known": "The size of {models:list} is not known.",
     "shelf_new_not_reviewed": "New on the Hub, and reviewed by nobody: {models:list}. Open it to see its builds, its size and its license.",
     # how old the catalog is

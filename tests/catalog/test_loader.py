@@ -76,6 +76,36 @@ def test_a_mixture_counts_all_experts_and_the_router(tmp_path: Path) -> None:
     assert model.shape.layer_weights == 2 * (192 + 8 * 4 + 4 * 3 * 8 * 2)
 
 
+def test_keys_of_a_header(tmp_path: Path) -> None:
+    keys = """
+[models.shape.keys]
+"full_attention_interval" = 4
+"attention.head_count_kv" = [1, 0]
+"attention.sliding_window_pattern" = [true, false]
+"rope.freq_base" = 1e6
+
+[[models.gguf]]"""
+    text = GOOD.replace("\n[[models.gguf]]", keys).replace("n_ff = 16", "gguf_weights = 1900")
+    text = text.replace('attention = "full"', 'attention = "other"')
+    shape = read_family(write(tmp_path, text)).models[0].shape
+    assert shape.keys == (
+        ("attention.head_count_kv", (1, 0)),
+        ("attention.sliding_window_pattern", (1, 0)),
+        ("full_attention_interval", 4),
+        ("rope.freq_base", 1e6),
+    )
+    assert (shape.is_complete, shape.text_weights) == (True, 1900)
+    assert hash(shape)
+
+
+@pytest.mark.parametrize("value", ['"4"', "[1, 2.5]", "{ window = 4 }", '["a"]'])
+def test_what_is_no_key_of_a_header_is_named(tmp_path: Path, value: str) -> None:
+    keys = f"\n[models.shape.keys]\nattention = {value}\n\n[[models.gguf]]"
+    with pytest.raises(CorruptCatalog) as failure:
+        read_family(write(tmp_path, GOOD.replace("\n[[models.gguf]]", keys)))
+    assert "models[0].shape.keys.attention is" in failure.value.detail
+
+
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [

@@ -40,6 +40,34 @@ def test_expected_size_is_within_two_percent(name: str, quant: str, real: int) -
     assert abs(expected / real - 1) < 0.02
 
 
+# Files on the Hub in September 2026, in GB: what is only known by its count of weights as well.
+LISTED_GB = [
+    ("GLM-4.7 Flash", 18.47),
+    ("Granite 4.2 30B", 18.03),
+    ("Hy3", 182.16),
+    ("Kimi Linear 48B-A3B Instruct", 30.06),
+    ("Laguna S 2.1", 71.76),
+    ("Ling 3.0 tiny", 4.92),
+    ("Ministral 3 8B Instruct 2512", 5.20),
+    ("North Mini Code 1.0", 18.74),
+    ("Olmo 3.1 32B Think", 19.48),
+    ("Phi-3.5 MoE instruct", 25.35),
+    ("Qwen3 Next 80B-A3B Instruct", 48.73),
+    ("Qwen3.5 27B", 16.74),
+    ("Qwen3.6 35B-A3B", 21.39),
+    ("Seed-OSS 36B Instruct", 21.76),
+]
+
+
+@pytest.mark.parametrize(("name", "listed"), LISTED_GB)
+def test_expected_size_is_within_four_percent_of_what_the_hub_lists(
+    name: str, listed: float
+) -> None:
+    expected = expected_file_bytes(model_called(name), "Q4_K_M")
+    assert expected is not None
+    assert abs(expected / 1e9 / listed - 1) < 0.04
+
+
 @pytest.mark.model
 def test_expected_size_of_the_starter_model_on_disk() -> None:
     import importlib.util
@@ -54,9 +82,11 @@ def test_expected_size_of_the_starter_model_on_disk() -> None:
 
 
 def test_finer_quantizations_are_larger_for_every_model() -> None:
-    ladder = ("IQ2_M", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16")
+    whole = ("IQ2_M", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16")
     for family in load_catalog().families:
         for model in family.models:
+            # for odd rows both of the smallest fall back to four bits
+            ladder = whole[1:] if (model.shape.n_embd or 0) % 256 else whole
             sizes = [expected_file_bytes(model, quant) for quant in ladder]
             known = [size for size in sizes if size is not None]
             assert known == sorted(known), model.name
@@ -71,7 +101,8 @@ def test_rows_that_are_no_multiple_of_256_cost_more() -> None:
 
 
 def test_partial_shapes_are_sized_from_the_count_of_weights() -> None:
-    model = model_called("DeepSeek V3")
+    model = model_called("Qwen3.8 Flash Next (125B-A6B)")
+    assert not model.shape.is_complete
     assert model.weights_count is not None
     expected = expected_file_bytes(model, "Q4_K_M")
     assert expected == int(model.weights_count * load_quants()["Q4_K_M"].file / 8)
@@ -82,7 +113,7 @@ def test_partial_shapes_are_sized_from_the_count_of_weights() -> None:
 def test_names_of_quantizations() -> None:
     model = model_called("Qwen3 8B")
     assert expected_file_bytes(model, "UD-Q4_K_M") == expected_file_bytes(model, "q4_k_m")
-    assert expected_file_bytes(model, "MXFP4") is None
+    assert expected_file_bytes(model, "MXFP4") is None  # no experts
 
 
 def test_bits_are_ordered_and_consistent() -> None:
@@ -128,3 +159,29 @@ def test_measurements_name_their_suite_and_source() -> None:
     for suite in suites:
         assert suite["source"]
         assert all(row["quant"] for row in suite["rows"])
+
+
+# Sizes of the publisher's own builds, as several public lists give them.
+@pytest.mark.parametrize(
+    ("name", "real"), [("gpt-oss 20b", 12_109_566_560), ("gpt-oss 120b", 63_390_000_000)]
+)
+def test_a_model_released_in_four_bits_is_expected_in_these_alone(name: str, real: int) -> None:
+    model = model_called(name)
+    assert model.native_quant == "MXFP4"
+    assert [quant for _, _, quant in usual_builds(model)] == ["MXFP4"]
+    expected = expected_file_bytes(model, "MXFP4")
+    assert expected is not None
+    assert abs(expected / real - 1) < 0.02
+
+
+def test_what_the_catalog_says_of_a_repository_goes_before_its_packager() -> None:
+    model = model_called("Gemma 4 12B IT")
+    builds = {quant: repo for repo, _, quant in usual_builds(model)}
+    assert builds["Q4_0"] == "google/gemma-4-12B-it-qat-q4_0-gguf"
+    named = dataclasses.replace(
+        model, gguf_repos=("bartowski/X-GGUF", "a/Y-GGUF"), gguf_quants=((), ("Q4_0", "Q8_0"))
+    )
+    assert [(repo, quant) for repo, _, quant in usual_builds(named)] == [
+        ("a/Y-GGUF", "Q4_0"),
+        ("a/Y-GGUF", "Q8_0"),
+    ]

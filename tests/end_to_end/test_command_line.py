@@ -68,7 +68,7 @@ def test_main_job(command_line: CommandLine, starter_model: Path) -> None:
 
     shelf = command_line.json("shelf")
     families = {row["family"]: row for row in shelf["families"]}
-    for name in ("Llama 3.1", "Llama 4", "Mistral Small 3.2", "Qwen3", "SmolLM2"):
+    for name in ("Llama 3.1", "Llama 4", "Mistral Small 3.2", "Qwen3", "SmolLM"):
         row = families[name]
         assert row["recommended"] or row["nearest"] or row["note"]
 

@@ -77,6 +77,19 @@ VARIANTS: Mapping[str, tuple[str, Keys]] = {
         {"leading_dense_block_count": 3, "feed_forward_length": 12288},
     ),
     "layers-without-heads": ("deci", {"attention.head_count_kv": (4, 4, 0, 4) * 2}),
+    "heads-per-layer": (
+        "laguna",
+        {
+            "attention.head_count": (12, 16, 16, 16) * 2,
+            "attention.key_length": 128,
+            "attention.value_length": 128,
+        },
+    ),
+    "narrow-and-wide-layers": (
+        "gemma4",
+        {"feed_forward_length": (3072,) * 4 + (12288,) * 4, "attention.shared_kv_layers": 4},
+    ),
+    "layers-in-loops": ("nanbeige", {"num_loops": 3}),
     "rwkv7-without-heads": ("rwkv7", {"attention.head_count": 0, "attention.head_count_kv": 0}),
 }
 

@@ -145,6 +145,15 @@ def test_unknown_kv_types_raise() -> None:
         estimate(shape_of("llama2-7b"), FitRequest(kv_type_k="q3_9"), Placement())
 
 
+@pytest.mark.parametrize("asked", [1, 100, 255])
+def test_a_step_fills_the_context_that_the_engine_makes(asked: int) -> None:
+    """Of 100 cells asked for, llama.cpp makes 256, and reserves a step of as many tokens."""
+    shape, placement = shape_of("llama3.1-8b"), Placement()
+    assert estimate(shape, FitRequest(asked), placement) == estimate(
+        shape, FitRequest(256), placement
+    )
+
+
 @pytest.mark.parametrize(
     "key",
     [

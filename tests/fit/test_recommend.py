@@ -156,5 +156,5 @@ def test_nobody_waits_for_a_large_model_on_a_slow_processor() -> None:
 def test_a_model_that_is_too_slow_anyway_keeps_its_precision() -> None:
     only = ranked(machine(24, 22, cores=2), sizes=(32.8,))[0].candidate
     quick = ranked(DESKTOP, sizes=(8.2,))[0].candidate
-    assert (only.bits_per_weight or 0) >= 4
-    assert (quick.bits_per_weight or 0) >= 4
+    assert (only.precision.bits_per_weight or 0) >= 4
+    assert (quick.precision.bits_per_weight or 0) >= 4

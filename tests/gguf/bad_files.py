@@ -103,6 +103,20 @@ BAD_FILES: dict[str, tuple[str, bytes]] = {
         _keys(llama__expert_used_count=(U32, 2)),
     ),
     "experts_4096": ("expert_count", _keys(llama__expert_count=(U32, 4096))),
+    "window_text": ("sliding_window", _keys(llama__attention__sliding_window=(STRING, "wide"))),
+    "window_infinite": (
+        "sliding_window",
+        _keys(llama__attention__sliding_window=(F32, float("inf"))),
+    ),
+    "state_negative": ("head_size", _keys(llama__wkv__head_size=(I32, -1))),
+    "vocabulary_of_many": (
+        "vocab_size",
+        _keys(llama__vocab_size=(ARRAY, Array(F32, (1.0, 2.0)))),
+    ),
+    "width_not_a_number": (
+        "feed_forward_length",
+        _keys(llama__feed_forward_length=(ARRAY, Array(F32, (float("nan"), 1.0)))),
+    ),
     "rope_scaling": ("rope_scaling", _keys(llama__rope__scaling__type=(STRING, "spiral"))),
     "token_arrays": (
         "token_arrays",

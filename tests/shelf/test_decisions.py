@@ -41,6 +41,17 @@ def decide(catalog: Catalog, repo: str, policy: Policy | None = None) -> Decisio
         ("unsloth/DeepSeek-R1-0528-Qwen3-8B-GGUF", {"mit", "apache-2.0"}),
         ("unsloth/Llama-4-Scout-17B-16E-Instruct-GGUF", {"llama4"}),
         ("Qwen/Qwen2.5-3B-Instruct-GGUF", {"qwen-research"}),
+        ("bartowski/open-r1_OlympicCoder-7B-GGUF", {"apache-2.0"}),
+        ("LGAI-EXAONE/EXAONE-3.5-7.8B-Instruct-GGUF", {"exaone-1.1-nc"}),
+        ("LGAI-EXAONE/EXAONE-4.0-32B-GGUF", {"exaone-1.2-nc"}),
+        ("CohereLabs/tiny-aya-global-GGUF", {"cohere-cc-by-nc"}),
+        ("unsloth/Kimi-K2-Instruct-0905-GGUF", {"kimi-modified-mit"}),
+        ("unsloth/MiniMax-M2.7-GGUF", {"minimax-m2.7-nc"}),
+        ("ggml-org/gpt-oss-20b-GGUF", {"apache-2.0", "gpt-oss-usage-policy"}),
+        (
+            "unsloth/Llama-3_3-Nemotron-Super-49B-v1_5-GGUF",
+            {"nvidia-open-model", "llama3.3"},
+        ),
     ],
 )
 def test_terms_of_the_base_come_along(catalog: Catalog, repo: str, effective: set[str]) -> None:

@@ -96,9 +96,9 @@ def quality_details(quality: QualityKept) -> str:
 
 
 def language_words(languages: Languages) -> str:
-    if languages.count is None:
-        return _tr("Not stated")
-    return _tr("%n language(s)", languages.count)
+    """The publisher's count, else how many its repository names."""
+    count = languages.count or len(languages.codes)
+    return _tr("%n language(s)", count) if count else _tr("Not stated")
 
 
 def verdict_chip(decision: Decision) -> ChipText:

@@ -130,7 +130,7 @@ def fact_words(listing: ModelListing) -> list[str]:
     facts = [_size_words(listing)]
     if listing.context_length is not None:
         facts.append(_tr("{length} context").format(length=format_tokens(listing.context_length)))
-    if model is not None and model.languages.count is not None:
+    if model is not None and (model.languages.count or model.languages.codes):
         facts.append(language_words(model.languages))
     if model is not None:
         facts.append(" · ".join([*model.capabilities, *model.modalities[1:]]))

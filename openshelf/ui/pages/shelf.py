@@ -15,7 +15,7 @@ from openshelf.errors import OpenshelfError, UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.services import Services
-from openshelf.shelf.rows import Shelf, ShelfQuestion
+from openshelf.shelf.rows import Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.catching_up import catch_up
 from openshelf.ui.models.machine_facts import decides_alike, without_our_model
@@ -208,6 +208,15 @@ class ShelfPage(Page):
         rows = [row for row in answer.shelf.rows if matches(row, text)]
         if self.filters.fits_only:
             rows = [row for row in rows if row.recommended is not None]
+        body = self._scroll.body
+        body.setEnabled(False)  # each card that is shown would lay all of them out again
+        self._fill_cards(rows, answer)
+        body.setEnabled(True)
+        body.activate()
+        self._show_no_rows(text, is_empty=not rows)
+        self._note_painted()
+
+    def _fill_cards(self, rows: list[ShelfRow], answer: ShelfAnswer) -> None:
         made = 0
         for index, row in enumerate(rows):
             if index == len(self._cards):
@@ -220,8 +229,6 @@ class ShelfPage(Page):
             self._cards[index].show()
         for card in self._cards[len(rows) :]:
             card.hide()
-        self._show_no_rows(text, is_empty=not rows)
-        self._note_painted()
 
     def _show_no_rows(self, text: str, *, is_empty: bool) -> None:
         """What was pasted may be a model that only the Hub knows."""

@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 from typing_extensions import override
 
+from openshelf.catalog.entries import EMBEDDING
 from openshelf.licenses.license import License
 from openshelf.shelf.rows import RankedVariant, ShelfRow
 from openshelf.ui.models import shelf_words
@@ -20,7 +21,6 @@ from openshelf.ui.widgets import (
     Card,
     Chip,
     Column,
-    ElidedLabel,
     FitBar,
     LinkButton,
     PrimaryButton,
@@ -51,7 +51,8 @@ class FamilyCard(Card):
         columns.setSpacing(20)
         columns.addWidget(self._make_identity(), 21)
         columns.addWidget(self._make_fit(), 44)
-        columns.addWidget(self._make_figures(), 25)
+        self._figures = self._make_figures()
+        columns.addWidget(self._figures, 25)
         self._side = self._make_actions()
         columns.addWidget(self._side, 0)
         self.body.addLayout(columns)
@@ -97,7 +98,7 @@ class FamilyCard(Card):
         return side
 
     def _make_fit(self) -> QWidget:
-        self._variant = ElidedLabel("", TextRole.STRONG)
+        self._variant = TextLabel("", TextRole.STRONG, wrap=True)
         self._where = TextLabel("", TextRole.SMALL, "muted")
         self._size = TextLabel("", TextRole.SMALL, "muted")
         head = QWidget()
@@ -135,6 +136,9 @@ class FamilyCard(Card):
         grid.setRowStretch(0, 1)
         grid.setRowStretch(5, 1)
         figures.setMinimumWidth(214)
+        keeps_place = figures.sizePolicy()
+        keeps_place.setRetainSizeWhenHidden(True)
+        figures.setSizePolicy(keeps_place)
         return figures
 
     def _make_actions(self) -> QWidget:
@@ -152,7 +156,7 @@ class FamilyCard(Card):
         return side
 
     def _show_variant(self, row: ShelfRow, shown: RankedVariant) -> None:
-        for part in (self._bar, self._license, self._verdict):
+        for part in (self._bar, self._license, self._figures):
             part.show()
         self._variant.setText(shelf_words.variant_title(row, shown))
         self._where.setText(shelf_words.fit_words(shown.fit))
@@ -183,7 +187,7 @@ class FamilyCard(Card):
         self._quality.setToolTip(shelf_words.quality_details(shown.quality))
 
     def _show_nothing(self, row: ShelfRow) -> None:
-        for part in (self._bar, self._license, self._verdict):
+        for part in (self._bar, self._license, self._figures):
             part.hide()
         if row.family.is_new:
             self._license.show_as(self.tr("New, not reviewed"), ChipKind.ACCENT)
@@ -191,15 +195,17 @@ class FamilyCard(Card):
         if row.decision is not None:
             chip = shelf_words.verdict_chip(row.decision)
             self._verdict.show_as(chip.text, chip.kind)
-            self._verdict.show()
-        is_new = row.family.is_new
-        title = self.tr("Size not known yet") if is_new else self.tr("Nothing to show yet")
-        self._variant.setText(title)
+            self._figures.show()
+        self._variant.setText(self._nothing_words(row))
         self._where.setText("")
         self._size.setText("")
         self._why.setText(reason_sentence(row.note) if row.note else "")
-        for label in (self._speed, self._quality, self._languages):
-            label.setText("—")
+
+    def _nothing_words(self, row: ShelfRow) -> str:
+        if row.family.is_new:
+            return self.tr("Size not known yet")
+        is_embedding = row.family.kind == EMBEDDING
+        return self.tr("Embedding model") if is_embedding else self.tr("Nothing to show yet")
 
     def _show_actions(self, row: ShelfRow, shown: RankedVariant | None) -> None:
         others = self._options.set_row(row)
