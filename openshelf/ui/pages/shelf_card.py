@@ -195,6 +195,8 @@ class FamilyCard(Card):
         if row.decision is not None:
             chip = shelf_words.verdict_chip(row.decision)
             self._verdict.show_as(chip.text, chip.kind)
+            for label in (self._speed, self._quality, self._languages):
+                label.setText("—")
             self._figures.show()
         self._variant.setText(self._nothing_words(row))
         self._where.setText("")
