@@ -37,7 +37,7 @@ def chosen_machine(name: str, services: Services, cancel: CancelToken) -> Machin
             data = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise NotFound("machine", name) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{name} is not JSON: {error}") from error
         return machine_from_json(data)
     return find_machine(name)

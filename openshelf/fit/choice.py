@@ -23,12 +23,14 @@ from openshelf.fit.recommend import (
 from openshelf.fit.scores import (
     Precision,
     Preference,
+    Score,
     ability,
     is_last_resort,
     placement_score,
     speed_score,
 )
-from openshelf.fit.verdict import Fit
+from openshelf.fit.speed import doublings_of
+from openshelf.fit.verdict import Fit, FitVerdict
 from openshelf.reasons import Reason
 
 
@@ -71,6 +73,16 @@ class Prospect:
 _INDEX = {prefer: index for index, prefer in enumerate(Preference)}
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The best of a choice. `reasons` are those of its place, as in `Ranked`."""
+
+    prospect: Prospect
+    verdict: FitVerdict
+    score: Score
+    reasons: tuple[Reason, ...]
+
+
 class Choice:
     """The variants of one family (or model) on one machine.
 
@@ -85,7 +97,7 @@ class Choice:
         self._fit_of = fit_of
         self._fits: dict[int, Fit] = {}
 
-    def best(self, prefer: str) -> Ranked | None:
+    def best(self, prefer: str) -> Chosen | None:
         """The first that `rank` names, with its reasons; where nothing fits, the nearest. None
         without prospects. Raises ValueError for an unknown preference."""
         preference = Preference(prefer)
@@ -93,8 +105,17 @@ class Choice:
             group = [i for i, p in enumerate(self._prospects) if p.is_last_resort is is_last]
             index = self._first(group, preference)
             if index is not None:
-                return self._ranked(index, preference)
-        return self._nearest(preference)
+                return self._chosen(index, preference)
+        nearest = self._nearest()
+        return None if nearest is None else self._chosen(nearest, preference)
+
+    def ranked(self, prefer: str) -> Ranked | None:
+        """The same with its full fit."""
+        chosen = self.best(prefer)
+        if chosen is None:
+            return None
+        candidate = self._candidate(self._prospects.index(chosen.prospect))
+        return Ranked(candidate, score_of(candidate, Preference(prefer)), chosen.reasons)
 
     def _first(self, group: Iterable[int], prefer: Preference) -> int | None:
         at = _INDEX[prefer]
@@ -110,10 +131,9 @@ class Choice:
             if best is not None and total < -best[0]:
                 break
             if self._outlooks[index].verdict is None:
-                candidate = self._candidate(index)
-                if not candidate.fit.verdict.fits:
+                if not self._fit(index).verdict.fits:
                     continue
-                total = score_of(candidate, prefer).total
+                total = score_of(self._candidate(index), prefer).total
             place = (-total, -prospects[index].tiebreak, index)
             best = place if best is None else min(best, place)
         return None if best is None else best[2]
@@ -127,14 +147,14 @@ class Choice:
             + placement_score(outlook.verdict, is_known=prospect.sums.is_known)
         )
 
-    def _nearest(self, prefer: Preference) -> Ranked | None:
+    def _nearest(self) -> int | None:
         """Of each model the smallest misses by least."""
         best: tuple[tuple[float, ...], int] | None = None
         for index in self._smallest(range(len(self._prospects))):
             far, missing = distance(self._fit(index))
             place = ((far, missing, -self._prospects[index].tiebreak), index)
             best = place if best is None else min(best, place)
-        return None if best is None else self._ranked(best[1], prefer)
+        return None if best is None else best[1]
 
     def _fit(self, index: int) -> Fit:
         if index not in self._fits:
@@ -145,16 +165,25 @@ class Choice:
         prospect = self._prospects[index]
         return Candidate(prospect.key, prospect.precision, self._fit(index), prospect.tiebreak)
 
-    def _ranked(self, index: int, prefer: Preference) -> Ranked:
-        candidate = self._candidate(index)
-        reasons = self._reasons(index, candidate) if candidate.fit.verdict.fits else []
-        if self._prospects[index].is_last_resort:
-            data = {"quant": candidate.precision.quant}
-            reasons.append(Reason("rank_last_resort", data))
-        return Ranked(candidate, score_of(candidate, prefer), tuple(reasons))
+    def _chosen(self, index: int, prefer: Preference) -> Chosen:
+        prospect, outlook = self._prospects[index], self._outlooks[index]
+        verdict, doublings = outlook.verdict, outlook.doublings
+        if verdict is None or not verdict.fits:
+            fit = self._fit(index)
+            verdict, doublings = fit.verdict, doublings_of(fit.speed)
+        precision = prospect.precision
+        reasons = self._reasons(index, has_speed=doublings is not None) if verdict.fits else []
+        if prospect.is_last_resort:
+            reasons.append(Reason("rank_last_resort", {"quant": precision.quant}))
+        score = Score(
+            ability=prospect.abilities[_INDEX[prefer]],
+            speed=speed_score(doublings, precision.bits_per_weight, prefer),
+            placement=placement_score(verdict, is_known=prospect.sums.is_known),
+        )
+        return Chosen(prospect, verdict, score, tuple(reasons))
 
-    def _reasons(self, first: int, candidate: Candidate) -> list[Reason]:
-        precision = candidate.precision
+    def _reasons(self, first: int, *, has_speed: bool) -> list[Reason]:
+        precision = self._prospects[first].precision
         size, bits = precision.parameters or 0, precision.bits_per_weight or 0
         by_size: dict[int, list[int]] = {}
         for index, prospect in enumerate(self._prospects):
@@ -168,7 +197,8 @@ class Choice:
         coarser = [i for i in by_size[size] if (self._bits(i)) < bits]
         is_finest = not self._any_fits(finer)
         has_others = not is_finest or self._any_fits(coarser)
-        return reasons + why_first(candidate, has_precisions=has_others, is_finest=is_finest)
+        finest = is_finest if has_others else None
+        return reasons + why_first(precision, is_finest=finest, has_speed=has_speed)
 
     def _bits(self, index: int) -> float:
         return self._prospects[index].precision.bits_per_weight or 0

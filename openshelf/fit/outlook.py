@@ -17,6 +17,7 @@ from openshelf.fit.memory import (
     estimate,
 )
 from openshelf.fit.pools import DRIVER_CONTEXT_BYTES, RAM, budgets, usable_gpus
+from openshelf.fit.repacking import ALWAYS_TWICE
 from openshelf.fit.speed import LAUNCH_SECONDS, TYPICAL_CONVERSATION, Range, rates_of
 from openshelf.fit.verdict import (
     FitVerdict,
@@ -78,6 +79,8 @@ class Sums:
     active: int
     hot_share: float
     is_known: bool
+    twice: int
+    """Of a table, what the CPU keeps once more."""
 
     @classmethod
     def of(cls, shape: ModelShape, frame: Frame) -> Sums:
@@ -89,6 +92,7 @@ class Sums:
             active=shape.active_bytes,
             hot_share=shape.n_expert_used / shape.n_expert if shape.n_expert else 1.0,
             is_known=shape.known,
+            twice=shape.table_bytes if shape.architecture in ALWAYS_TWICE else 0,
         )
 
 
@@ -151,7 +155,7 @@ class Ground:
 def look(sums: Sums, ground: Ground) -> Outlook:
     """The outlook of one variant on one machine; what it says, `fit_on` says too."""
     frame, weights = sums.frame, sums.weights
-    on_cpu_fits = weights + frame.on_cpu <= ground.ram
+    on_cpu_fits = weights + sums.twice + frame.on_cpu <= ground.ram
     if ground.n_gpus == 0:
         return _on_cpu(sums, ground) if on_cpu_fits else _misses(sums, ground)
     if ground.n_gpus == 1:

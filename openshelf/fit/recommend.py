@@ -103,8 +103,9 @@ def _with_reasons(place: Ranked, fitting: Sequence[Candidate]) -> Ranked:
             for other in fitting
             if other.precision.parameters == precision.parameters
         }
-        is_finest = (precision.bits_per_weight or 0) >= max(bits)
-        reasons += why_first(candidate, has_precisions=len(bits) > 1, is_finest=is_finest)
+        is_finest = (precision.bits_per_weight or 0) >= max(bits) if len(bits) > 1 else None
+        has_speed = candidate.fit.speed is not None
+        reasons += why_first(precision, is_finest=is_finest, has_speed=has_speed)
     if is_last_resort(precision):
         reasons.append(Reason("rank_last_resort", {"quant": precision.quant}))
     return Ranked(candidate, place.score, tuple(reasons), place.hidden)
@@ -114,15 +115,15 @@ def largest_reason(precision: Precision) -> Reason:
     return Reason("rank_largest_that_fits", {"parameters": precision.parameters})
 
 
-def why_first(first: Candidate, *, has_precisions: bool, is_finest: bool) -> list[Reason]:
-    """Why of one model this precision: `has_precisions` = it fits in another one too,
-    `is_finest` = none of those has more bits."""
-    reasons, precision = [], first.precision
+def why_first(precision: Precision, *, is_finest: bool | None, has_speed: bool) -> list[Reason]:
+    """Why of one model this precision: `is_finest` = none that fits has more bits, None = none but
+    this one fits."""
+    reasons = []
     if precision.quality is not None:
         data = {"kept": precision.quality, "quant": precision.quant}
         reasons.append(Reason("rank_quality", data))
-    if has_precisions and precision.bits_per_weight:
+    if is_finest is not None and precision.bits_per_weight:
         code = "rank_finest_that_fits" if is_finest else "rank_faster_than_finer"
-        if is_finest or first.fit.speed is not None:
+        if is_finest or has_speed:
             reasons.append(Reason(code, {"quant": precision.quant}))
     return reasons

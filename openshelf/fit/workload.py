@@ -70,10 +70,17 @@ class Workload:
     @functools.cached_property
     def _weights(self) -> tuple[int, ...]:
         """Of the input embedding one row is read, of the routed experts those in use."""
+        twice = self._kept_twice()
         return tuple(
-            max(0, device.weights_bytes - self._unread(span, is_cpu=not index))
+            max(0, device.weights_bytes - self._unread(span, is_cpu=not index) - twice)
             for index, (device, span) in enumerate(zip(self.devices, self._spans, strict=True))
         )
+
+    def _kept_twice(self) -> int:
+        """The table of a tied output layer that the CPU holds once more to look tokens up in."""
+        shape, held = self.shape, self.devices[0].weights_bytes
+        is_twice = len(self.devices) == 1 and held >= shape.weights_bytes + shape.table_bytes
+        return shape.table_bytes if is_twice and shape.tied_output else 0
 
     def _unread(self, span: range, *, is_cpu: bool) -> int:
         shape = self.shape

@@ -62,6 +62,8 @@ def read_header(path: Path, *, file_bytes: int | None = None) -> Header:
     engine's word).
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would never open
+            raise Fault("unreadable", "not a file")
         with path.open("rb") as file:
             size = file.seek(0, 2)
 

@@ -121,6 +121,8 @@ def _read_strings(cursor: Cursor, key: str, count: int, metadata: Metadata) -> N
     start = cursor.position
     cursor.skip_strings(count)
     size = cursor.position - start
-    if count <= KEPT_STRINGS and size <= KEPT_STRING_BYTES and metadata.may_keep(size):
+    # 56 bytes: what a string takes as a Python object besides its text
+    may_keep = count <= KEPT_STRINGS and size <= KEPT_STRING_BYTES
+    if may_keep and metadata.may_keep(size + 56 * count):
         cursor.position = start
         metadata.values[key] = tuple(decode(cursor.string(size, key)) for _ in range(count))

@@ -66,11 +66,22 @@ def _machine(reader: _Reader, default_name: str = "") -> Machine:
             memory.optional_count("bandwidth_bytes_per_second"),
             _by_hand(memory, ("total_bytes", "available_bytes", "bandwidth_bytes_per_second")),
         ),
-        gpus=tuple(_gpu(row, index) for index, row in enumerate(reader.tables("gpus"))),
+        gpus=_gpus(reader),
         disks=tuple(_disk(row) for row in reader.tables("disks")),
         engine=None if engine is None else _engine(engine),
         notes=tuple(_reason(row) for row in reader.tables("notes")),
     )
+
+
+def _gpus(reader: _Reader) -> tuple[Gpu, ...]:
+    """Each under a name of its own, as their memories are kept apart by it."""
+    gpus: list[Gpu] = []
+    for index, row in enumerate(reader.tables("gpus")):
+        gpu = _gpu(row, index)
+        if gpu.id == _RAM or any(gpu.id == other.id for other in gpus):
+            raise row.error("id", f"is {gpu.id!r}, which is another memory's name")
+        gpus.append(gpu)
+    return tuple(gpus)
 
 
 def _gpu(row: _Reader, index: int) -> Gpu:
@@ -100,6 +111,8 @@ def _gpu(row: _Reader, index: int) -> Gpu:
     )
 
 
+_RAM = "ram"
+"""What fits call the memory beside the GPUs (fit/pools.py)."""
 _GPU_FIGURES = (
     "total_bytes", "free_bytes", "lent_free_bytes", "bandwidth_bytes_per_second",
     "usable_by_engine", "reason",

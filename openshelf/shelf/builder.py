@@ -117,7 +117,7 @@ def _decision_of_new(family: Family, bench: Bench) -> Decision | None:
 
 
 def _best(prospects: Sequence[Prospect], bench: Bench) -> Ranked:
-    best = bench.choice(prospects).best(bench.question.prefer)
+    best = bench.choice(prospects).ranked(bench.question.prefer)
     assert best is not None  # noqa: S101  there are prospects
     return best
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,3 +94,10 @@ def test_the_shelf_and_a_fit_reckon_with_it(capsys: pytest.CaptureFixture[str]) 
     ]
     assert pools
     assert all(budget < 1 << 30 for budget in pools)
+
+
+def test_a_machine_file_without_bottom(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "machine.json"
+    path.write_text("[" * 200_000, "utf-8")
+    assert run_command(["fit", "any.gguf", "--machine", str(path), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -285,3 +286,12 @@ def test_reading_needs_neither_numpy_nor_the_gguf_package() -> None:
     )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a pipe")
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    os.mkfifo(path)
+    with pytest.raises(CorruptModel) as caught:
+        read_header(path)
+    assert (caught.value.why, caught.value.detail) == ("unreadable", "not a file")

@@ -96,6 +96,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("gpus", [{}] * 100, "machine.gpus is not a list"),
         ("gpus.0.kind", "quantum", "machine.gpus[0].kind is 'quantum'"),
         ("gpus.0.name", KeyError, "machine.gpus[0].name is missing"),
+        ("gpus.0.id", "ram", "machine.gpus[0].id is 'ram', which is another memory's name"),
+        ("gpus", [{"id": "a", "name": "A", "kind": "discrete"}] * 2, "machine.gpus[1].id is 'a'"),
         ("gpus.0.free_bytes", 1 << 40, "machine.gpus[0].free_bytes is larger"),
         ("gpus.0.usable_by_engine", "yes", "machine.gpus[0].usable_by_engine"),
         ("disks", [{"path": "/"}], "machine.disks[0].total_bytes is missing"),
