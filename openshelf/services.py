@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from openshelf import wording
 from openshelf.catalog.entries import Catalog
-from openshelf.catalog.loader import load_catalog
+from openshelf.catalog.refresh import Freshness
 from openshelf.chat.opening import ModelOpener
 from openshelf.chat.session import Chats, ChatsLike
 from openshelf.chat.store import ConversationStore
+from openshelf.engine.architectures import EngineKnowledge, KnownArchitectures
+from openshelf.engine.build import find_engine
 from openshelf.engine.devices import join_devices
 from openshelf.engine.dry_runs import DryRuns
 from openshelf.engine.process import Engine
@@ -55,6 +57,7 @@ from openshelf.settings import Settings, SettingsStore
 from openshelf.shelf.builder import build_shelf
 from openshelf.shelf.builds import ModelsLike
 from openshelf.shelf.decisions import CatalogDecisions, commercial_use
+from openshelf.shelf.fresh_catalog import FreshCatalog
 from openshelf.shelf.listing import Models
 from openshelf.shelf.parts import LocalVariant, ShelfParts
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
@@ -83,6 +86,15 @@ class LibraryLike(Protocol):
     def effective_license(self, model_id: str) -> EffectiveLicense:
         """The license as it was when the model was installed. Raises NotFound."""
         ...
+
+
+class ArchitecturesLike(Protocol):
+    """What the window and the command line use of `engine.architectures.KnownArchitectures`."""
+
+    announcer: Announcer[EngineKnowledge]
+
+    def current(self) -> EngineKnowledge: ...
+    def ask(self, names: Iterable[str | None]) -> EngineKnowledge: ...
 
 
 class SettingsStoreLike(Protocol):
@@ -128,6 +140,10 @@ class Services:
     """All builds of one model, and what each takes."""
     search: Callable[[Machine, SearchQuestion, CancelToken], SearchAnswer]
     """Models by words, in the catalog and on the Hub; blocks."""
+    architectures: ArchitecturesLike
+    """Which architectures the engine can load; to ask it takes a moment."""
+    refresh_catalog: Callable[[CancelToken, Report], Freshness]
+    """Ask the Hub for what is new, at most once a day; `catalog` and `shelf` know it then."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -188,13 +204,20 @@ class _Wiring:
         self.library = Library(paths.library_database, paths.models)
         self.engine = Engine()
         self.dry_runs = DryRuns(self.engine)
+        self.architectures = KnownArchitectures(
+            paths.cache / "engine" / "architectures.json",
+            self.dry_runs.architectures,
+            lambda: found.identity if (found := find_engine()) else "",
+        )
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
-        self.catalog = cache(load_catalog)
+        self.catalog = FreshCatalog(
+            paths.cache / "catalog", lambda: self.settings.current, self.network.egress
+        )
         self.policies = PolicyStore(paths)
         self.tokens = TokenStore(paths.tokens_file, keychain)
-        self.preview = cache(lambda: ShelfPreview(self.catalog(), self.licenses))
         self._context_length = context_length
-        self._last_stock: Stock | None = None
+        self._last_stock: tuple[Catalog | None, Stock | None] = (None, None)
+        self._last_preview: tuple[Catalog | None, ShelfPreview | None] = (None, None)
         self._client: HubClient | None = None
         self._client_lock = threading.Lock()
 
@@ -211,6 +234,7 @@ class _Wiring:
                 gate=gate,
                 acceptances=self.acceptances,
                 library=self.library,
+                knows=self._knows,
             )
         )
         downloads = Downloads(
@@ -225,8 +249,17 @@ class _Wiring:
             )
         )
         headers = Headers(self.library, client, self.paths.cache)
-        fitting = Fitting(headers, self.catalog, self.dry_runs)
-        decisions = cache(lambda: CatalogDecisions(self.catalog(), gate))
+        fitting = Fitting(headers, self.catalog, self.dry_runs, self._knows)
+        decided: dict[int, CatalogDecisions] = {}
+
+        def decisions() -> CatalogDecisions:
+            """Of the catalog as it is now; each decision is worked out once."""
+            catalog = self.catalog()
+            if id(catalog) not in decided:
+                decided.clear()
+                decided[id(catalog)] = CatalogDecisions(catalog, gate)
+            return decided[id(catalog)]
+
         chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self.library)
         return Services(
             paths=self.paths,
@@ -253,6 +286,7 @@ class _Wiring:
                 catalog=self.catalog,
                 decide=lambda model, repo: decisions().decide(model, repo),
                 engine=self.dry_runs,
+                knows=self._knows,
             ),
             search=Search(
                 client=client,
@@ -264,7 +298,9 @@ class _Wiring:
             with_policy=partial(self._with_policy, gate, store),
             policies=self.policies,
             tokens=self.tokens,
-            preview_policy=lambda draft: self.preview().under(draft),
+            preview_policy=self._preview,
+            architectures=self.architectures,
+            refresh_catalog=partial(self.catalog.refresh, client),
         )
 
     def _opener(self, gate: Gate, installer: Installer) -> ModelOpener:
@@ -314,6 +350,9 @@ class _Wiring:
             note = Reason("engine_silent", {"detail": wording.error_sentence(error)})
             return replace(machine, notes=(*machine.notes, note))
 
+    def _knows(self, architecture: str | None) -> bool | None:
+        return self.architectures.ask([architecture]).knows(architecture)
+
     def _fit_request(self) -> FitRequest:
         settings = self.settings.current
         return FitRequest(
@@ -325,8 +364,9 @@ class _Wiring:
     def _shelf(
         self, decisions: Callable[[], CatalogDecisions], machine: Machine, question: ShelfQuestion
     ) -> Shelf:
-        parts = self._parts(decisions)
-        return build_shelf(machine, question, self.catalog(), parts, self._stock(parts, question))
+        parts, catalog = self._parts(decisions), self.catalog()
+        stock = self._stock(catalog, parts, question)
+        return build_shelf(machine, question, catalog, parts, stock)
 
     def _parts(self, decisions: Callable[[], CatalogDecisions]) -> ShelfParts:
         installed = self.library.installed()
@@ -338,15 +378,27 @@ class _Wiring:
             installed=installed,
             local=local,
             commercial_use=lambda decision: commercial_use(decision, self.licenses),
+            engine=self.architectures.current(),
+            freshness=self.catalog.freshness(),
         )
 
-    def _stock(self, parts: ShelfParts, question: ShelfQuestion) -> Stock:
+    def _stock(self, catalog: Catalog, parts: ShelfParts, question: ShelfQuestion) -> Stock:
         """The last one is kept: what the window asks mostly differs in machine and filters."""
         key = StockKey(question.request, parts.installed, parts.local)
-        kept = self._last_stock
-        if kept is None or kept.key != key:
-            self._last_stock = kept = Stock.of(self.catalog(), parts, question.request)
+        of, kept = self._last_stock
+        if of is not catalog or kept is None or kept.key != key:
+            kept = Stock.of(catalog, parts, question.request)
+            self._last_stock = (catalog, kept)
         return kept
+
+    def _preview(self, draft: Policy) -> PolicyPreview:
+        """The last catalog's is kept: a draft changes with every key."""
+        catalog = self.catalog()
+        of, kept = self._last_preview
+        if of is not catalog or kept is None:
+            kept = ShelfPreview(catalog, self.licenses)
+            self._last_preview = (catalog, kept)
+        return kept.under(draft)
 
     def _client_under(self, gate: Gate) -> HubClient:
         """One client as long as the options stay what they are."""

@@ -17,9 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from openshelf.durable import replace_file
 from openshelf.errors import CorruptSettings, NotEnoughDisk, UsageError
+from openshelf.network import is_loopback
 from openshelf.tasks import Announcer
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ class Settings:
     offline: bool = False
     hub_endpoint: str = ""
     ca_file: str = ""
+    catalog_address: str = ""
+    """Where a catalog beside the shipped one is fetched from (catalog/refresh.py)."""
     download_limit: int | None = None
     context_length: int = 8192
     prefer: str = "balance"
@@ -67,6 +71,18 @@ def _endpoint(value: Any) -> bool:
     return _text(value) and (value == "" or value.startswith(("https://", "http://")))
 
 
+def _catalog_address(value: Any) -> bool:
+    if not _text(value) or value == "":
+        return bool(value == "")
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    is_here = parts.scheme == "http" and is_loopback(host)
+    return bool(host) and (parts.scheme == "https" or is_here)
+
+
 def _overrides(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(part, dict) for part in value.values())
 
@@ -83,6 +99,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "offline": lambda value: isinstance(value, bool),
     "hub_endpoint": _endpoint,
     "ca_file": _text,
+    "catalog_address": _catalog_address,
     "download_limit": _count(1024, 1 << 50),
     "context_length": _count(256, 1 << 24),
     "prefer": _one_of("speed", "balance", "quality"),

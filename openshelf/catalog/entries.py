@@ -138,6 +138,8 @@ class CatalogModel:
     is_unsure: bool = False
     gguf_evidence: tuple[tuple[str, ...], ...] = ()
     """Per repository of `gguf_repos`: who says that it exists."""
+    is_new: bool = False
+    """Found on the Hub and reviewed by nobody: its license counts as unknown."""
     gguf_quants: tuple[tuple[str, ...] | None, ...] = ()
     """Per repository of `gguf_repos`: what to expect in it (nothing worth offering where empty);
     None = what its packager usually makes."""
@@ -153,7 +155,7 @@ class CatalogModel:
     @property
     def is_for_chat(self) -> bool:
         """False for what turns text into vectors, or speech into text, and answers nobody."""
-        return CHAT in self.capabilities
+        return self.is_new or CHAT in self.capabilities
 
     @property
     def is_embedding(self) -> bool:
@@ -214,6 +216,11 @@ class Family:
         return EMBEDDING if all(model.is_embedding for model in self.models) else CHAT
 
     @property
+    def is_new(self) -> bool:
+        """Found on the Hub and reviewed by nobody."""
+        return any(model.is_new for model in self.models)
+
+    @property
     def origins(self) -> tuple[str, ...]:
         return tuple(self.origin.split("/")) if self.origin else ()
 
@@ -234,6 +241,12 @@ class Catalog:
                 if any(name.casefold() == wanted for name in repos):
                     return family, model
         return None
+
+    @property
+    def architectures(self) -> frozenset[str]:
+        """Of all models, as `general.architecture` names them."""
+        found = (model.shape.architecture for family in self.families for model in family.models)
+        return frozenset(name for name in found if name)
 
     def find_base(self, repo: str) -> BaseModel | None:
         """What is known of a repository that is only a base of models on the shelf."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ from openshelf.catalog.entries import (
 from openshelf.catalog.fields import Table, read_table
 from openshelf.errors import CorruptCatalog
 
+FILE_FORMAT = 1
+_FILE = Table(required={"format": int, "families": list}, optional={})
 _FAMILY = Table(
     required={"id": str, "name": str, "publisher": str, "reviewed": str, "models": list},
     optional={"origin": str, "order": int, "bases": list, "tradeoffs": dict},
@@ -85,6 +88,23 @@ def read_family(path: Path) -> Family:
         return _family(data)
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise CorruptCatalog(path=path.name, detail=str(error)) from error
+
+
+def read_catalog_file(text: str) -> tuple[Family, ...]:
+    """The families of a catalog in one file: JSON, `{"format": 1, "families": [...]}`, each of them
+    with the fields of a shipped file. Raises CorruptCatalog."""
+    where = "catalog"
+    try:
+        data = read_table(json.loads(text), _FILE, where)
+        if data["format"] != FILE_FORMAT:
+            raise ValueError(f"{where}.format is {data['format']}, not {FILE_FORMAT}")
+        families = [_family(row) for row in data["families"]]
+    except (ValueError, RecursionError) as error:
+        raise CorruptCatalog(path=where, detail=str(error)[:300]) from error
+    if not families:
+        raise CorruptCatalog(path=where, detail="no family in this file")
+    _refuse_duplicates(families, Path(where))
+    return tuple(families)
 
 
 def _refuse_duplicates(families: list[Family], folder: Path) -> None:

@@ -17,6 +17,7 @@ from openshelf.errors import OpenshelfError, UsageError
 # One module each in openshelf/cli/commands; none imports anything heavy before it runs.
 COMMANDS = {
     "hardware": "what was found, what the engine can use, and why not",
+    "engine": "the engine build, its devices, and which architectures it can load",
     "shelf": "the best variant of each family for a machine",
     "search": "models by words, in the catalog and on the Hub",
     "fit": "memory and speed of one model on a machine",

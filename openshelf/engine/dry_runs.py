@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from openshelf.engine.process import Engine
-from openshelf.engine.protocol import DryRunResult, Plan, ProjectorLaidOut
+from openshelf.engine.protocol import Architectures, DryRunResult, Plan, ProjectorLaidOut
 from openshelf.errors import EngineFailed
 from openshelf.tasks import CancelToken
 
@@ -47,6 +47,10 @@ class DryRuns:
         return self._run(
             lambda engine: engine.projector_dry_run(path, use_gpu=use_gpu, cancel=cancel)
         )
+
+    def architectures(self, names: Sequence[str]) -> Architectures:
+        """Which architectures can be loaded. Raises what `Engine.architectures` does, save busy."""
+        return self._run(lambda engine: engine.architectures(names))
 
     def close(self) -> None:
         """End the second worker; there is none from then on."""

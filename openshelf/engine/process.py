@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from openshelf.children import Door, child_command, child_environment
-from openshelf.engine.connection import PING_AFTER_SECONDS, STOP_SECONDS, Call, Connection
+from openshelf.engine.connection import Call, Connection
 from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
 from openshelf.engine.protocol import (
+    Architectures,
     Chat,
     ChatMessage,
     Devices,
@@ -23,6 +24,7 @@ from openshelf.engine.protocol import (
     DryRun,
     DryRunResult,
     Event,
+    ListArchitectures,
     ListDevices,
     Load,
     Loaded,
@@ -41,6 +43,7 @@ from openshelf.engine.protocol import (
     Unloaded,
 )
 from openshelf.engine.refusals import error_of
+from openshelf.engine.waiting import Waiting
 from openshelf.errors import (
     CancelledByUser,
     CorruptModel,
@@ -58,7 +61,7 @@ _DEVICES_SECONDS = 60.0
 _UNLOAD_SECONDS = 30.0
 _CLOSE_SECONDS = 2.0
 DRY_RUN_SECONDS = 10.0
-_SHORT_JOBS = ("devices", "unload", "dry_run")
+_SHORT_JOBS = ("devices", "unload", "dry_run", "architectures")
 
 
 class Engine:
@@ -174,6 +177,22 @@ class Engine:
         with self._job("devices", wait=True) as connection:
             self._devices = self._run(connection, ListDevices, Devices, seconds=_DEVICES_SECONDS)
             return self._devices
+
+    def architectures(self, names: Sequence[str]) -> Architectures:
+        """Which of `names` (of `general.architecture`) this engine build can load.
+
+        Never beside a loaded model. Raises EngineFailed (busy, not_told where this build does
+        not tell), EngineDied.
+        """
+        with self._job("architectures") as connection:
+            if self.loaded is not None:
+                raise EngineFailed("busy")
+            return self._run(
+                connection,
+                lambda number: ListArchitectures(number, tuple(names)),
+                Architectures,
+                seconds=_DEVICES_SECONDS,
+            )
 
     def dry_run(
         self,
@@ -295,7 +314,7 @@ class Engine:
     ) -> E:
         """Send, pass events on, return the last one."""
         call = connection.request(make)
-        waiting = _Waiting(connection, call, cancel, seconds)
+        waiting = Waiting(connection, call, cancel, seconds)
         if cancel is not None:
             self._current = call
         try:
@@ -315,66 +334,6 @@ class _RefusedByWorker(Exception):
     def __init__(self, event: Refused) -> None:
         super().__init__(event.why)
         self.event = event
-
-
-class _Waiting:
-    """Waits for one call's events: notices a cancel at once, and a worker that hangs."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        call: Call,
-        cancel: CancelToken | None,
-        seconds: float | None,
-    ) -> None:
-        self._connection = connection
-        self._call = call
-        self._cancel = cancel
-        self._started = time.monotonic()
-        self._deadline = None if seconds is None else self._started + seconds
-        self._stopped_at: float | None = None
-        if cancel is not None:
-            # Only wakes: whoever cancels may be the window, and a pipe to a hung worker blocks.
-            cancel.on_cancel(lambda: call.events.put(None))
-
-    def next(self) -> Event:
-        """The next event. Raises EngineDied, EngineFailed (hung), CancelledByUser (had to be
-        ended by force)."""
-        while True:
-            self._stop_if_cancelled()
-            try:
-                event = self._connection.wait(self._call, self._patience())
-            except EngineDied as death:
-                if self._stopped_at is not None:
-                    raise CancelledByUser from death
-                raise
-            if event is not None:
-                return event
-            self._end_if_overdue()
-            self._connection.look_after(self._started)
-
-    def _stop_if_cancelled(self) -> None:
-        if self._stopped_at is None and self._cancel is not None and self._cancel.is_cancelled:
-            self._stopped_at = time.monotonic()
-            self._connection.stop(self._call)
-
-    def _patience(self) -> float:
-        now = time.monotonic()
-        patience = PING_AFTER_SECONDS
-        if self._deadline is not None:
-            patience = min(patience, self._deadline - now)
-        if self._stopped_at is not None:
-            patience = min(patience, self._stopped_at + STOP_SECONDS - now)
-        return patience
-
-    def _end_if_overdue(self) -> None:
-        now = time.monotonic()
-        if self._stopped_at is not None and now >= self._stopped_at + STOP_SECONDS:
-            self._connection.end()
-            raise CancelledByUser
-        if self._deadline is not None and now >= self._deadline:
-            self._connection.end()
-            raise EngineFailed("hung", tail=self._connection.tail())
 
 
 def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> None:

@@ -6,20 +6,16 @@ carries the protocol's version. The worker gets paths and numbers, never tokens 
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import types
-import typing
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
+
+from openshelf.engine.wire import ProtocolError, plain_fields, read_dataclass
+
+__all__ = ["ProtocolError"]
 
 PROTOCOL_VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024
-
-
-class ProtocolError(ValueError):
-    """A line that is no message of ours."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +130,13 @@ class ProjectorDryRun(Request):
     use_gpu: bool = False
 
 
+@dataclass(frozen=True)
+class ListArchitectures(Request):
+    """Which of these values of `general.architecture` the engine build can load."""
+
+    names: tuple[str, ...]
+
+
 # --- answers ------------------------------------------------------------------------------------
 
 
@@ -173,6 +176,15 @@ class Devices(Event):
     engine_version: str
     devices: tuple[Device, ...]
     has_extra_buffers: bool = True
+
+
+@dataclass(frozen=True)
+class Architectures(Event):
+    """Every name asked for is in one of the two."""
+
+    engine_version: str
+    known: tuple[str, ...]
+    unknown: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -282,7 +294,7 @@ _MESSAGES: dict[str, type[Any]] = {
     for cls in (
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
-        DryRunResult, ProjectorDryRun, ProjectorLaidOut,
+        DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
     )
 }  # fmt: skip
 
@@ -292,7 +304,7 @@ Message = Request | Event
 
 def encode(message: Message) -> bytes:
     """One JSON line, newline included. Lone surrogates become question marks."""
-    document = {"kind": type(message).__name__, **_plain_fields(message)}
+    document = {"kind": type(message).__name__, **plain_fields(message)}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "replace") + b"\n"
 
@@ -311,77 +323,9 @@ def decode(line: bytes) -> Message:
     cls = _MESSAGES.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise ProtocolError(f"unknown kind {kind!r:.80}")
-    message: Message = _read_dataclass(cls, document)
+    message: Message = read_dataclass(cls, document)
     return message
 
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number")
-
-
-def _plain_fields(value: Any) -> dict[str, Any]:
-    return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return _plain_fields(value)
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-@cache
-def _field_types(cls: Any) -> dict[str, tuple[Any, bool]]:
-    """Name → (type, whether it may be missing)."""
-    hints = typing.get_type_hints(cls)
-    return {
-        f.name: (
-            hints[f.name],
-            f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING,
-        )
-        for f in dataclasses.fields(cls)
-    }
-
-
-def _read_dataclass(cls: Any, document: Any) -> Any:
-    if not isinstance(document, dict):
-        raise ProtocolError(f"{cls.__name__} is no object")
-    values = {}
-    for name, (wanted, optional) in _field_types(cls).items():
-        if name in document:
-            values[name] = _read(wanted, document[name], f"{cls.__name__}.{name}")
-        elif not optional:
-            raise ProtocolError(f"{cls.__name__} without {name}")
-    return cls(**values)
-
-
-def _read(wanted: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(wanted)
-    if origin is types.UnionType:
-        inner = [arm for arm in typing.get_args(wanted) if arm is not type(None)]
-        return None if value is None else _read(inner[0], value, where)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ProtocolError(f"{where} is no list")
-        return tuple(_read(typing.get_args(wanted)[0], item, where) for item in value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise ProtocolError(f"{where} is no object")
-        inner_type = typing.get_args(wanted)[1]
-        return {key: _read(inner_type, item, where) for key, item in value.items()}
-    if dataclasses.is_dataclass(wanted):
-        return _read_dataclass(wanted, value)
-    # bool is an int in Python and not on the wire; a whole number is a float as well.
-    if wanted is float and type(value) is int:
-        return _as_float(value, where)
-    if type(value) is not wanted:
-        raise ProtocolError(f"{where} is {type(value).__name__}, not {wanted.__name__}")
-    return value
-
-
-def _as_float(value: int, where: str) -> float:
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise ProtocolError(f"{where} is too large") from error

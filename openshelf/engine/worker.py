@@ -20,12 +20,14 @@ import openshelf
 from openshelf.engine.protocol import (
     MAX_LINE_BYTES,
     PROTOCOL_VERSION,
+    Architectures,
     Chat,
     Devices,
     DryRun,
     DryRunResult,
     Event,
     Hello,
+    ListArchitectures,
     ListDevices,
     Load,
     Loaded,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from openshelf.engine.worker_llama import Log, Model
 
 _GRACE_SECONDS = 0.5
+_JOBS = (ListDevices, ListArchitectures, Load, Chat, Unload, DryRun, ProjectorDryRun)
 
 
 @dataclass
@@ -128,7 +131,7 @@ class Worker:
             case Stop():
                 if (job := self._jobs.get(message.target)) is not None:
                     job.stop.set()
-            case ListDevices() | Load() | Chat() | Unload() | DryRun() | ProjectorDryRun():
+            case Request() if isinstance(message, _JOBS):
                 job = self._jobs[message.id] = _Job(message)
                 self._queue.put(job)
             case _:
@@ -159,6 +162,8 @@ class Worker:
                 from openshelf.engine.worker_selftest import extra_buffers_work
 
                 return Devices(request.id, devices.version(), devices.list(), extra_buffers_work())
+            case ListArchitectures():
+                return self._architectures(request)
             case Load():
                 return self._load(request, stop)
             case DryRun():
@@ -212,6 +217,12 @@ class Worker:
             source=model.memory_source,
             engine_version=devices.version(),
         )
+
+    def _architectures(self, request: ListArchitectures) -> Architectures:
+        devices, log = self._llama()
+        from openshelf.engine.worker_architectures import list_architectures
+
+        return list_architectures(request, devices.version(), log)
 
     def _dry_run(self, request: DryRun, stop: threading.Event) -> DryRunResult:
         _check_header(request.path)

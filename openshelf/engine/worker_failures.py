@@ -21,7 +21,8 @@ class Refusal(Exception):
         self.tail = tail
 
 
-_ARCHITECTURE = re.compile(r"unknown model architecture: '([^']*)'")
+_ARCHITECTURE = re.compile(r"(?:unknown|unsupported) model architecture: '([^']*)'")
+"""Unsupported: llama.cpp has the name and no code for it (gptj)."""
 
 # The first that matches any line wins, so the narrow ones come first.
 _CAUSES: tuple[tuple[str, re.Pattern[str]], ...] = (

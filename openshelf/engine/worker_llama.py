@@ -44,6 +44,8 @@ class Log:
         self.lines: deque[str] = deque(maxlen=400)
         self.errors: deque[str] = deque(maxlen=20)
         self._write = write
+        self.is_quiet = False
+        """Nothing goes to stderr: failures are expected now."""
         self._callback = lib.llama_log_callback(self._take)
         lib.llama_log_set(self._callback, None)
 
@@ -52,7 +54,7 @@ class Log:
             return
         line = text.decode("utf-8", "replace").rstrip()
         self.lines.append(line)
-        if level >= _WARN:
+        if level >= _WARN and not self.is_quiet:
             self._write(f"{line}\n")
         if level == _ERROR:
             self.errors.append(line)

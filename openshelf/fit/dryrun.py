@@ -64,6 +64,11 @@ def dry_run(
     return _with_note(answer(question, exact, is_dry_run=True), "fit_confirmed")
 
 
+def not_in_engine(fit: Fit) -> Fit:
+    """The fit of something that the engine has no architecture for: it cannot be loaded."""
+    return _refused(fit, UnsupportedArchitecture(fit.architecture or "?"))
+
+
 def without_header(fit: Fit) -> Fit:
     """The estimate of something whose header is not at hand, said to be one."""
     return _with_note(fit, "fit_dry_run_needs_header")

@@ -58,6 +58,12 @@ def tensor_types() -> dict[int, TensorType]:
 
 
 @functools.cache
+def architecture_names() -> frozenset[str]:
+    """What `general.architecture` says, of all architectures that the package has a name for."""
+    return frozenset(gguf_constants().MODEL_ARCH_NAMES.values())
+
+
+@functools.cache
 def types_by_name() -> dict[str, TensorType]:
     """ggml's own name (Q4_K) → block size."""
     return {kind.name: kind for kind in tensor_types().values()}

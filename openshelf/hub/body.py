@@ -160,13 +160,14 @@ def connection_failure(error: BaseException, host: str) -> NetworkFailure:
 
     for cause in _causes(error):
         match cause:
+            # First: urllib3 counts it among the timeouts.
+            case exceptions.NewConnectionError() | ConnectionRefusedError():
+                return NetworkFailure(host, "refused")
             case exceptions.TimeoutError() | TimeoutError():
                 return NetworkFailure(host, "timeout")
             case ssl.SSLError():
                 detail = getattr(cause, "verify_message", "") or cause.reason or "TLS"
                 return NetworkFailure(host, "tls", str(detail))
-            case exceptions.NewConnectionError() | ConnectionRefusedError():
-                return NetworkFailure(host, "refused")
             case exceptions.ProxyError():
                 return NetworkFailure(host, "refused", "proxy")
             case exceptions.IncompleteRead():

@@ -20,6 +20,7 @@ from openshelf.hub.answers import hits_of, repo_from_json, repo_of
 from openshelf.hub.entries import DownloadFile, Repo, SearchHit
 from openshelf.hub.library_calls import Route, call_library
 from openshelf.hub.names import check_commit, check_path, check_repo_id
+from openshelf.hub.newest import ListedRepo, listed_repos
 from openshelf.network import EgressLog, NetworkOptions
 
 if TYPE_CHECKING:
@@ -87,6 +88,21 @@ class HubClient:
             return hits_of(found)
 
         return call_library(self._route, purpose, ask)
+
+    def newest_of(self, account: str, limit: int = _MAX_HITS) -> tuple[ListedRepo, ...]:
+        """The repositories with GGUF files of one account, the latest first. One request."""
+
+        def ask() -> tuple[ListedRepo, ...]:
+            found = self._api().list_models(
+                author=account,
+                filter="gguf",
+                sort="created_at",
+                limit=limit,
+                expand=["createdAt", "gguf", "tags"],
+            )
+            return listed_repos(found)
+
+        return call_library(self._route, "new models", ask)
 
     def repo(self, repo_id: str, revision: str | None = None) -> Repo:
         """One repository with all its files: one request, none where the commit is known already.

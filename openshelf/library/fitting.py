@@ -9,8 +9,9 @@ from typing import Protocol
 
 from openshelf.catalog.entries import Catalog, CatalogModel
 from openshelf.catalog.quants import expected_file_bytes
+from openshelf.engine.architectures import Knows, nobody_knows
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UsageError
-from openshelf.fit.dryrun import LaysOut, dry_run, without_header
+from openshelf.fit.dryrun import LaysOut, dry_run, not_in_engine, without_header
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.projector_dryrun import LaysProjectorsOut, measured_projector
@@ -84,6 +85,7 @@ class Fitting:
     headers: Headers
     catalog: Callable[[], Catalog]
     engine: LaysEverythingOut
+    knows: Knows = nobody_knows
 
     def fit_target(
         self, question: TargetQuestion, machine: Machine, cancel: CancelToken
@@ -97,6 +99,8 @@ class Fitting:
         fit = fit_on(
             found.shape, machine, question.request, measured_decode_per_second=found.measured
         )
+        if self.knows(found.shape.architecture) is False:
+            fit = not_in_engine(fit)
         return TargetFit(fit, found.bytes_fetched)
 
     def dry_run_target(

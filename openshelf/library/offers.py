@@ -10,7 +10,13 @@ from typing import Any
 
 from openshelf.catalog.entries import Catalog
 from openshelf.catalog.packagers import load_packagers
-from openshelf.errors import NetworkFailure, NotFound, UnsafeName
+from openshelf.engine.architectures import Knows, nobody_knows
+from openshelf.errors import (
+    NetworkFailure,
+    NotFound,
+    UnsafeName,
+    UnsupportedArchitecture,
+)
 from openshelf.gguf.claims import read_license_claims
 from openshelf.gguf.names import parse_name
 from openshelf.gguf.split import read_model, shard_paths
@@ -49,6 +55,7 @@ class OfferParts:
     acceptances: AcceptanceLog
     library: Library
     choose: ChooseVariant = choose_default
+    knows: Knows = nobody_knows
 
 
 def free_bytes(folder: Path) -> int:
@@ -66,13 +73,17 @@ class Offers:
         self._parts = parts
 
     def of_hub(self, target: Target, cancel: CancelToken, report: Report) -> InstallOffer:
-        """One variant on the Hub. Raises NotFound, GatedModel, Offline, NetworkFailure."""
+        """One variant on the Hub.
+
+        Raises NotFound, GatedModel, UnsupportedArchitecture, Offline, NetworkFailure.
+        """
         parts = self._parts
         client = parts.client()
         report(Progress(0, None, RESOLVING))
         repo = client.repo(target.repo, target.revision)
         cancel.raise_if_cancelled()
         variant = find_variant(repo, quant=target.quant, file=target.file, choose=parts.choose)
+        self._check_engine(self._architecture(repo))
         files = _download_files(repo, variant, client.options.host)
         license = self._resolve(*self._reader(cancel).read_repo(repo))
         license = self._marked(license, repo.id)
@@ -113,10 +124,11 @@ class Offers:
     def of_file(self, target: Target, cancel: CancelToken, report: Report) -> InstallOffer:
         """A GGUF file (with its other shards) that stays where it is.
 
-        Raises NotFound, CorruptModel, UsageError (it cannot be read).
+        Raises NotFound, CorruptModel, UnsupportedArchitecture, UsageError (it cannot be read).
         """
         path = (target.path or Path(target.text)).absolute()
         header = read_model(path)
+        self._check_engine(header.metadata.get("general.architecture"))
         paths = shard_paths(path)
         files = self._hashed(paths, cancel, report)
         claims = RepoClaims(
@@ -179,6 +191,17 @@ class Offers:
             folder=str(self._parts.models),
             **{"local_path": None, "resumed_from_bytes": 0, **facts},
         )
+
+    def _architecture(self, repo: Repo) -> object:
+        """As the Hub read it in the file, else as the catalog has it."""
+        found = self._parts.catalog().find_model(repo.id)
+        known = found[1].shape.architecture if found else None
+        return repo.gguf.get("architecture") or known
+
+    def _check_engine(self, architecture: object) -> None:
+        """What the engine is known not to load is not fetched. Raises UnsupportedArchitecture."""
+        if isinstance(architecture, str) and self._parts.knows(architecture) is False:
+            raise UnsupportedArchitecture(architecture)
 
     def _with_installed(self, offer: InstallOffer) -> InstallOffer:
         for model in self._parts.library.installed():

@@ -16,7 +16,9 @@ from openshelf.fit.recommend import Ranked, in_order
 from openshelf.fit.scores import Preference, is_last_resort
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.facts import Machine
+from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
+from openshelf.shelf.engine_word import can_load
 from openshelf.shelf.filters import keeps_family, keeps_model, keeps_row, of_packager
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock, prospects_for
@@ -70,6 +72,8 @@ def build_shelf(
         rows=tuple(rows),
         starters=_starters(catalog, bench),
         catalog_as_of=catalog.as_of,
+        engine=parts.engine,
+        freshness=parts.freshness,
     )
 
 
@@ -90,20 +94,34 @@ def _build_row(family: Family, models: tuple[CatalogModel, ...], bench: Bench) -
     chats = tuple(model for model in models if model.is_for_chat)
     if not chats:
         return ShelfRow(family, None, None, note=no_chat_model(models))
-    prospects = bench.stock.of_models(chats)
+    engine = bench.parts.engine
+    loadable = tuple(model for model in chats if can_load(model, engine))
+    missing = tuple(model for model in chats if not can_load(model, engine))
+    prospects = bench.stock.of_models(loadable)
     if not prospects:
-        left = dataclasses.replace(family, models=chats)
-        return ShelfRow(family, None, None, note=missing_model(left))
+        left = dataclasses.replace(family, models=loadable or chats)
+        note = missing_model(left, engine)
+        decision = _decision_of_new(family, bench)
+        return ShelfRow(family, None, None, note=note, not_in_engine=missing, decision=decision)
     if bench.question.all_variants:
         first, *others = rank_all(prospects, bench)
     else:
         first = _best(prospects, bench)
-        others = _best_of_other_models(first, chats, bench)
+        others = _best_of_other_models(first, loadable, bench)
     alternatives = tuple(ranked_variant(other, bench) for other in others)
     if first.candidate.fit.verdict.fits:
         also = _also_runs(first, others)
-        return ShelfRow(family, ranked_variant(first, bench, also), None, alternatives)
-    return ShelfRow(family, None, ranked_variant(first, bench), alternatives)
+        shown = ranked_variant(first, bench, also)
+        return ShelfRow(family, shown, None, alternatives, not_in_engine=missing)
+    shown = ranked_variant(first, bench)
+    return ShelfRow(family, None, shown, alternatives, not_in_engine=missing)
+
+
+def _decision_of_new(family: Family, bench: Bench) -> Decision | None:
+    if not family.is_new:
+        return None
+    model = family.models[0]
+    return bench.parts.decide(model, (*model.gguf_repos, model.hub_repo)[0])
 
 
 def _best(prospects: Sequence[Prospect], bench: Bench) -> Ranked:

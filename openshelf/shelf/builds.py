@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from openshelf.catalog.entries import CatalogModel, Family
 from openshelf.catalog.packagers import Packager
+from openshelf.fit.dryrun import not_in_engine
 from openshelf.fit.expected import shape_of_sibling
 from openshelf.fit.memory import FitRequest, ModelShape
 from openshelf.fit.recommend import Candidate, Ranked, rank
@@ -73,6 +74,8 @@ class Build:
     last_modified: str | None = None
     """When the repository changed last (ISO 8601), as the Hub says."""
     recipe: Recipe = field(default_factory=Recipe)
+    engine_knows: bool | None = None
+    """Whether the engine here can load its architecture; None where nobody could tell."""
 
     @property
     def has_header(self) -> bool:
@@ -161,6 +164,7 @@ class BuildRow:
             "last_modified": build.last_modified,
             "installed": build.installed_id,
             "local": build.is_local,
+            "engine_supports": build.engine_knows,
             "fit": self.fit.as_json(build.target) if self.fit else None,
             "quality": {"kept": build.quality.kept, "basis": build.quality.basis},
             "score": self.score.as_json() if self.score else None,
@@ -212,7 +216,8 @@ def fit_build(build: Build, machine: Machine, request: FitRequest) -> Fit | None
     if build.shape is None:
         return None
     measured = build.decode_tokens_per_second
-    return fit_on(build.shape, machine, request, measured_decode_per_second=measured)
+    fit = fit_on(build.shape, machine, request, measured_decode_per_second=measured)
+    return not_in_engine(fit) if build.engine_knows is False else fit
 
 
 def fit_builds(
@@ -239,6 +244,9 @@ def fit_builds(
         for build in listing.builds
         if build.shape is not None
     }
+    for build in listing.builds:
+        if build.engine_knows is False and build.target in fits:
+            fits[build.target] = not_in_engine(fits[build.target])
     ranked = rank(
         [_candidate(b, fits[b.target]) for b in listing.builds if b.target in fits], prefer
     )

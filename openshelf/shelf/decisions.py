@@ -47,7 +47,7 @@ class CatalogDecisions:
             return self._build(model, repo)
         return RepoClaims(
             id=model.hub_repo,
-            declared=model.license,
+            declared=model.license or None,
             region=family.origins[0] if family.origins else None,
             card={"base_model": list(model.lineage)} if model.lineage else {},
             multimodal=_is_multimodal(model),

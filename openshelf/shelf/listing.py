@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from openshelf.catalog.entries import Catalog, CatalogModel
+from openshelf.engine.architectures import Knows, nobody_knows
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UsageError
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit, Question
@@ -40,6 +41,7 @@ class Models:
     catalog: Callable[[], Catalog]
     decide: Callable[[CatalogModel, str], Decision]
     engine: LaysEverythingOut
+    knows: Knows = nobody_knows
 
     def listing(self, text: str, cancel: CancelToken, report: Report) -> ModelListing:
         wanted, answers = self._wanted(text), Answers()
@@ -60,11 +62,16 @@ class Models:
             decision=None if model is None else self.decide(model, repo or model.hub_repo),
             notes=tuple(answers.notes),
         )
-        return self._with_one_shape(listing, cancel)
+        listing = self._with_one_shape(listing, cancel)
+        return replace(listing, builds=tuple(map(self._with_engine, listing.builds)))
 
     def read(self, build: Build, cancel: CancelToken) -> Build:
         found = self._found(build)
-        return with_headers(found, self._headers(found, cancel))
+        return self._with_engine(with_headers(found, self._headers(found, cancel)))
+
+    def _with_engine(self, build: Build) -> Build:
+        architecture = build.shape.architecture if build.shape is not None else None
+        return replace(build, engine_knows=self.knows(architecture))
 
     def verify(
         self, build: Build, machine: Machine, request: FitRequest, cancel: CancelToken

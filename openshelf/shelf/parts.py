@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from openshelf.catalog.entries import CatalogModel
+from openshelf.catalog.refresh import NEVER_REFRESHED, Freshness
+from openshelf.engine.architectures import NOT_ASKED, EngineKnowledge
 from openshelf.library.installed import InstalledModel
 from openshelf.policy.verdict import Decision
 
@@ -40,3 +42,5 @@ class ShelfParts:
     installed: tuple[InstalledModel, ...] = ()
     local: tuple[LocalVariant, ...] = ()
     commercial_use: Callable[[Decision], str] = _unknown_use
+    engine: EngineKnowledge = NOT_ASKED
+    freshness: Freshness = NEVER_REFRESHED

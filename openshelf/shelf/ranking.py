@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from openshelf.catalog.entries import CatalogModel, Family
+from openshelf.engine.architectures import EngineKnowledge
 from openshelf.fit.choice import Choice, Prospect
 from openshelf.fit.outlook import Ground
 from openshelf.fit.recommend import Candidate, Ranked, missing_bytes, rank
@@ -14,6 +15,7 @@ from openshelf.fit.verdict import Fit, FitVerdict, fit_on
 from openshelf.hardware.facts import Machine
 from openshelf.library.installed import InstalledModel
 from openshelf.reasons import Reason
+from openshelf.shelf.engine_word import ENGINE, EngineWord, engine_word
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock, bits_per_weight, quality_of, shape_of
 from openshelf.shelf.rows import RankedVariant, ShelfQuestion, Variant
@@ -77,6 +79,7 @@ def ranked_variant(ranked: Ranked, bench: Bench, extra: Sequence[Reason] = ()) -
     """The row's own form of a ranked candidate: with its decision, reasons and install state."""
     variant, fit = variant_of(ranked), ranked.candidate.fit
     installed = bench.installed(variant)
+    word = engine_word(variant.model, bench.parts.engine)
     return RankedVariant(
         variant=variant,
         fit=fit if fit.verdict.fits else fit_variant(variant, bench, is_brief=False),
@@ -84,11 +87,20 @@ def ranked_variant(ranked: Ranked, bench: Bench, extra: Sequence[Reason] = ()) -
         reasons=(
             *place_reasons(fit, variant),
             *(extra or _rank_reason(ranked)),
+            *_engine_reason(word, bench.parts.engine),
         ),
         decision=bench.parts.decide(variant.model, variant.repo),
         installed_id=installed.id if installed else None,
         score=ranked.score.as_json(),
+        engine=word,
     )
+
+
+def _engine_reason(word: EngineWord, engine: EngineKnowledge) -> tuple[Reason, ...]:
+    """Said only where the engine could not be asked; until it was asked, the JSON tells."""
+    if engine.failure is None or word.basis == ENGINE:
+        return ()
+    return (Reason("shelf_engine_not_asked"),)
 
 
 def variant_of(ranked: Ranked) -> Variant:
@@ -142,12 +154,18 @@ def _keeps_experts_on_cpu(fit: Fit) -> bool:
     return fit.plan is not None and fit.plan.experts_on_cpu > 0
 
 
-def missing_model(family: Family) -> Reason:
+def missing_model(family: Family, engine: EngineKnowledge) -> Reason:
     """Why no variant of the family can be named at all."""
     models: tuple[CatalogModel, ...] = family.models
     names = [model.name for model in models]
-    if all(model.shape.architecture is None for model in models):
+    words = [engine_word(model, engine) for model in models]
+    if all(word.supported is False for word in words):
+        if all(word.basis == ENGINE for word in words):
+            data: dict[str, object] = {"models": names, "engine": engine.engine_version}
+            return Reason("shelf_engine_lacks", data)
         return Reason("shelf_not_in_engine", {"models": names})
+    if family.is_new:
+        return Reason("shelf_new_not_reviewed", {"models": names})
     if not any(model.gguf_repos for model in models):
         return Reason("shelf_no_gguf_known", {"models": names})
     return Reason("shelf_no_size_known", {"models": names})

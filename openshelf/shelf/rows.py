@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from openshelf.catalog.entries import CatalogModel, Family
+from openshelf.catalog.refresh import NEVER_REFRESHED, Freshness
+from openshelf.engine.architectures import NOT_ASKED, EngineKnowledge
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
+from openshelf.shelf.engine_word import NO_WORD, EngineWord
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class RankedVariant:
     installed_id: str | None = None
     score: dict[str, float] | None = None
     """The parts of its place in the ranking; comparable within one family and preference only."""
+    engine: EngineWord = NO_WORD
 
     def as_json(self) -> dict[str, Any]:
         variant = self.variant
@@ -69,6 +74,7 @@ class RankedVariant:
             "fit": self.fit.as_json(variant.target),
             "quality": {"kept": self.quality.kept, "basis": self.quality.basis},
             "score": self.score,
+            "engine": self.engine.as_json(),
             "reasons": [reason.as_json() for reason in self.reasons],
             "license": self.decision.as_json(variant.target),
         }
@@ -84,6 +90,10 @@ class ShelfRow:
     alternatives: tuple[RankedVariant, ...] = ()
     note: Reason | None = None
     """Why there is neither (no GGUF known, no shape known…)."""
+    not_in_engine: tuple[CatalogModel, ...] = ()
+    """Models of the family that the engine has no architecture for; never offered."""
+    decision: Decision | None = None
+    """Of a family that is new: it has no variant whose decision could be told."""
 
     @property
     def shown(self) -> RankedVariant | None:
@@ -99,6 +109,11 @@ class ShelfRow:
             "nearest": self.nearest.as_json() if self.nearest else None,
             "alternatives": [variant.as_json() for variant in self.alternatives],
             "note": self.note.as_json() if self.note else None,
+            "not_in_engine": [model.name for model in self.not_in_engine],
+            "new": self.family.is_new,
+            "license": self.decision.as_json(self.family.models[0].hub_repo)
+            if self.decision
+            else None,
         }
 
 
@@ -114,6 +129,8 @@ class Shelf:
     rows: tuple[ShelfRow, ...]
     starters: tuple[RankedVariant, ...] = ()
     catalog_as_of: str = ""
+    engine: EngineKnowledge = NOT_ASKED
+    freshness: Freshness = NEVER_REFRESHED
 
     @property
     def fitting(self) -> int:
@@ -124,9 +141,21 @@ class Shelf:
             "machine": self.machine.name,
             "context_length": self.context_length,
             "catalog_as_of": self.catalog_as_of,
+            "refreshed_at": _iso(self.freshness.refreshed_at),
+            "refresh_note": self.freshness.note.as_json() if self.freshness.note else None,
+            "engine": {
+                "version": self.engine.engine_version or None,
+                "asked": bool(self.engine.known or self.engine.unknown),
+            },
             "families": [row.as_json() for row in self.rows],
             "starters": [variant.as_json() for variant in self.starters],
         }
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.crash_report import CrashReporter, build_report
 from openshelf.ui.interrupt import InterruptWatch
 from openshelf.ui.main_window import MainWindow
+from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
@@ -152,6 +153,8 @@ class Desktop(QObject):
                 raise error
 
     def _on_first_painted(self) -> None:
+        if not self._arguments.is_probe:
+            self.window.page(Place.SHELF).catch_up()
         if is_traced():
             _print_startup_trace()
             self._app.exit()

@@ -71,6 +71,7 @@ TEMPLATES: dict[str, str] = {
     "EngineFailed.closed": "Openshelf is closing, so the engine is not started again.",
     "EngineFailed.load_failed": "The engine could not load this model. {detail}",
     "EngineFailed.not_measurable": "This engine build does not tell what a projector takes.",
+    "EngineFailed.not_told": "This engine build does not tell which architectures it knows.",
     "EngineFailed.unreadable": "The model's file could not be opened. {detail}",
     "EngineFailed.no_model": "No model is loaded. Send the message again to load it.",
     "EngineFailed.context_too_long": "The conversation is longer than the context ({detail}). Start a new one, or load the model with a longer context.",

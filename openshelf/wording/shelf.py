@@ -22,6 +22,14 @@ TEMPLATES: dict[str, str] = {
     "search_hub_rate_limited": "The Hub asks to wait {seconds} seconds: only the catalog was searched.",
     "search_packaged": "Packaged by {owner}, {count:,} downloads.",
     "search_not_reviewed": "Found on the Hub and not reviewed: {repo}, {count:,} downloads.",
+    "shelf_new_not_reviewed": "New on the Hub, and reviewed by nobody: {models:list}. Open it to see its builds, its size and its license.",
+    # how old the catalog is
+    "refresh_offline": "Offline: the Hub was not asked for new models.",
+    "refresh_failed": "{host} could not be asked for new models ({why}); what was known before is shown.",
+    "refresh_waiting": "{host} asks to wait {wait_seconds:duration} before it is asked for new models again.",
+    "refresh_smaller_list": "The Hub lists fewer models of {account} than before; the earlier list stays for a week.",
+    "refresh_smaller_catalog": "The catalog at the address in Settings has fewer models ({came}) than its last copy ({kept}), so that copy stays in use.",
+    "refresh_bad_catalog": "What {address} answered is no catalog ({detail}), so the last good copy stays in use.",
     # all builds of one model
     "models_hub_offline": "Offline: sizes and builds are those to expect, and not the Hub's own listing.",
     "models_hub_network": "The Hub did not answer: sizes and builds are those to expect, and not its own listing.",
@@ -34,5 +42,7 @@ TEMPLATES: dict[str, str] = {
     "models_header_network": "The Hub did not answer: no file's header could be read, so its memory is not known yet.",
     "models_header_rate_limited": "The Hub asks to wait before a file's header can be read; until then its memory is not known.",
     "models_header_gated": "Its files are closed until the publisher lets you in, so its memory is not known yet.",
-    "shelf_not_in_engine": "llama.cpp has no architecture for {models:list}.",
+    "shelf_engine_lacks": "Not yet in this engine: {engine} does not know the architecture of {models:list}.",
+    "shelf_not_in_engine": "Not yet in this engine: as far as the catalog knows, llama.cpp has no architecture for {models:list}.",
+    "shelf_engine_not_asked": "The engine could not be asked, so that it can load this is the catalog's word.",
 }

@@ -211,7 +211,7 @@ def test_every_end_of_the_worker_is_a_death_with_a_cause(name: str) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_worker_that_hangs_is_found_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HUNG_AFTER_SECONDS", 0.3)
-    monkeypatch.setattr("openshelf.engine.process.PING_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr("openshelf.engine.waiting.PING_AFTER_SECONDS", 0.1)
     engine = worker("read()\nos.kill(os.getpid(), signal.SIGSTOP)")
     with pytest.raises(EngineDied) as raised:
         engine.chat(QUESTION, Sampling(), CancelToken(), print)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from openshelf.catalog.loader import load_catalog
+from openshelf.catalog.refresh import NEVER_REFRESHED
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
 from openshelf.chat.session import LiveAnswer, ModelInMemory
+from openshelf.engine.architectures import EngineKnowledge
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
@@ -306,6 +308,22 @@ def example_preview(policy: Policy) -> PolicyPreview:
     return _shipped_preview().under(policy)
 
 
+class FakeArchitectures:
+    """An engine that knows whatever it is asked for."""
+
+    def __init__(self) -> None:
+        self.announcer: Announcer[EngineKnowledge] = Announcer()
+        self.known = EngineKnowledge("llama.cpp 0.5.0")
+
+    def current(self) -> EngineKnowledge:
+        return self.known
+
+    def ask(self, names: Iterable[str | None]) -> EngineKnowledge:
+        self.known = replace(self.known, known=self.known.known | {name for name in names if name})
+        self.announcer.announce(self.known)
+        return self.known
+
+
 class FakeRecords:
     def find_acceptance(
         self, repo: str, commit: str, files: tuple[ClearedFile, ...], flag: str = ""
@@ -367,6 +385,8 @@ def fake_services(
         dry_run_target=lambda question, asked, cancel: _example_fit(asked),
         models=FakeModels(),
         search=FakeSearch(),
+        architectures=FakeArchitectures(),
+        refresh_catalog=lambda cancel, report: NEVER_REFRESHED,
         with_policy=lambda path, what_if: services,
         policies=FakePolicies(paths),
         preview_policy=example_preview,

@@ -13,9 +13,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from openshelf.catalog.refresh import Freshness
+from openshelf.engine.architectures import EngineKnowledge
 from openshelf.errors import NetworkFailure, NotEnoughDisk
 from openshelf.fit.verdict import Range, Speed
 from openshelf.hardware.facts import Machine
+from openshelf.licenses.clearance import Verdict
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
@@ -24,7 +27,13 @@ from openshelf.ui.models.shelf_words import budget_words, speed_details, speed_m
 from openshelf.ui.pages.shelf import ShelfPage
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import Chip, FitBar, LinkButton, TextLabel
-from tests.fakes.example_data import example_machine, example_shelf, plain_machine
+from tests.fakes.example_data import (
+    example_catalog,
+    example_decision,
+    example_machine,
+    example_shelf,
+    plain_machine,
+)
 from tests.fakes.services import FakeSettingsStore, fake_services, installed_model
 
 
@@ -356,3 +365,93 @@ def test_a_speed_that_was_measured_here_says_so() -> None:
     assert "usually" in speed_details(usual)
     assert "other models" in speed_details(learned)
     assert "this very file" in speed_details(measured)
+
+
+# --- how old it is, and what is new -------------------------------------------------------------
+
+
+def _aged(freshness: Freshness, engine: EngineKnowledge | None = None) -> dict[str, Any]:
+    def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
+        found = example_shelf(machine, question)
+        return replace(found, freshness=freshness, engine=engine or found.engine)
+
+    return {"shelf": shelf}
+
+
+def _age_of(page: ShelfPage, qtbot: QtBot) -> str:
+    qtbot.waitUntil(lambda: bool(page.age.text.text()))
+    return page.age.text.text()
+
+
+def test_the_shelf_says_how_old_it_is(make_page: Callable[..., ShelfPage], qtbot: QtBot) -> None:
+    text = _age_of(make_page(**_aged(Freshness())), qtbot)
+    assert "2026" in text
+    assert "not asked for new models yet" in text
+    assert "catalog’s word" in text
+    engine = EngineKnowledge("llama.cpp 1", frozenset({"llama"}))
+    note = Reason("refresh_waiting", {"host": "hub.example", "wait_seconds": 90})
+    text = _age_of(make_page(**_aged(Freshness(1_790_000_000.0, note), engine)), qtbot)
+    assert "Hub last asked" in text
+    assert "hub.example asks to wait" in text
+    assert "catalog’s word" not in text
+
+
+def test_refreshing_asks_the_engine_and_the_hub_and_shows_the_shelf_anew(
+    make_page: Callable[..., ShelfPage], asked: list[ShelfQuestion], qtbot: QtBot
+) -> None:
+    refreshed: list[str] = []
+
+    def refresh(cancel: object, report: object) -> Freshness:
+        refreshed.append("asked")
+        return Freshness()
+
+    page = make_page(refresh_catalog=refresh)
+    before = len(asked)
+    page.age.button.click()
+    assert refreshed == ["asked"]
+    qtbot.waitUntil(lambda: len(asked) > before)
+    assert page.age.button.isEnabled()
+
+
+def test_a_hub_that_hangs_blocks_neither_the_rows_nor_the_window(
+    make_page: Callable[..., ShelfPage], qtbot: QtBot, tmp_path: Path
+) -> None:
+    answering, runner = threading.Event(), PoolTaskRunner()
+
+    def refresh(cancel: object, report: object) -> Freshness:
+        answering.wait(20)
+        return Freshness()
+
+    services = fake_services(tmp_path, runner=runner, changes={"refresh_catalog": refresh})
+    page = make_page(services)
+    page.catch_up()
+    page.catch_up()
+    qtbot.waitUntil(lambda: len(page.cards) > 3)
+    assert not page.age.button.isEnabled()
+    page.controls.search.setText("llama")
+    assert page.cards
+    answering.set()
+    qtbot.waitUntil(page.age.button.isEnabled)
+    runner.close()
+
+
+def test_a_new_family_has_its_mark_and_can_be_opened(
+    make_page: Callable[..., ShelfPage], qtbot: QtBot
+) -> None:
+    model = replace(example_catalog().families[0].models[0], is_new=True, name="Novel-8B")
+    family = replace(example_catalog().families[0], id="new:x", name="Novel", models=(model,))
+    note = Reason("shelf_new_not_reviewed", {"models": ["Novel-8B"]})
+    decision = example_decision(Verdict.NEEDS_REVIEW, "unknown")
+
+    def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
+        row = ShelfRow(family, None, None, note=note, decision=decision)
+        return replace(example_shelf(machine, question), rows=(row,))
+
+    page = make_page(shelf=shelf)
+    qtbot.waitUntil(lambda: len(page.cards) == 1)
+    (card,) = page.cards
+    chips = [chip.text() for chip in card.findChildren(Chip) if chip.isVisible()]
+    assert chips == ["New, not reviewed", "Needs review"]
+    with qtbot.waitSignal(page.model_requested) as opened:
+        card._on_model()
+    assert opened.args == ["Novel-8B"]

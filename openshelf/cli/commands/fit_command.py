@@ -59,9 +59,11 @@ def run(
     ask = services.dry_run_target if is_dry_run else services.fit_target
     found = ask(question, machine, interrupts.token)
     fit, elapsed = found.fit, round(time.monotonic() - started, 6)
-    output.result(
-        fit.as_json(arguments.target, elapsed_seconds=elapsed, bytes_fetched=found.bytes_fetched)
+    answer = fit.as_json(
+        arguments.target, elapsed_seconds=elapsed, bytes_fetched=found.bytes_fetched
     )
+    knows = services.architectures.current().knows(fit.architecture)
+    output.result({**answer, "engine_supports": knows})
     _print(fit, output)
     if arguments.enforce and not fit.verdict.fits:
         return DoesNotFit.exit_code

@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_question_arguments(parser)
     parser.add_argument("--family", metavar="F")
     parser.add_argument("--policy", metavar="FILE", help="what if this were the policy")
+    parser.add_argument(
+        "--refresh", action="store_true", help="first ask the Hub what is new, once a day"
+    )
     parser.add_argument("--all", action="store_true", help="every variant with its score")
 
 
@@ -35,6 +38,9 @@ def run(
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
     machine = chosen_machine(arguments.machine, services, interrupts.token)
+    if arguments.refresh:
+        services.refresh_catalog(interrupts.token, output.report)
+    services.architectures.ask(services.catalog().architectures)
     shelf = services.shelf(machine, question)
     output.result(shelf.as_json())
     _print(shelf, output, all_variants=arguments.all)
@@ -56,12 +62,22 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
     output.line(
         f"{shelf.fitting} of {len(shelf.rows)} families have a variant that fits at {context}."
     )
+    _print_age(shelf, output)
     for starter in shelf.starters:
         variant = starter.variant
         output.line(
             f"On this machine already: {variant.model.name} {variant.quant}. "
             f"openshelf install {variant.target} --accept"
         )
+
+
+def _print_age(shelf: Shelf, output: Output) -> None:
+    at = shelf.as_json()["refreshed_at"] or "never"
+    output.line(f"Catalog as of {shelf.catalog_as_of}; the Hub was last asked what is new: {at}.")
+    if shelf.freshness.note is not None:
+        output.line(wording.sentence(shelf.freshness.note))
+    if shelf.engine.failure is not None:
+        output.line(wording.template("shelf_engine_not_asked"))
 
 
 def cells_of(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ class WhyCard(Card):
 
     def act(self) -> None:
         """Install, or chat where it is installed."""
-        if self._shown is None:
+        if self._shown is None or not self.action.isEnabled():
             return
         build = self._shown.row.build
         if build.installed_id is not None:
@@ -143,6 +143,8 @@ class WhyCard(Card):
             text = self.tr("Install {name}…") if is_short else self.tr("Install…")
             text = text.format(name=name)
         is_first = build.installed_id is not None or (fit is not None and fit.verdict.fits)
+        # What the engine has no architecture for is not offered; what lies here stays reachable.
+        self.action.setEnabled(build.installed_id is not None or build.engine_knows is not False)
         self.action.setText(text.replace("&", "&&"))
         self.action.setAccessibleName(spoken)
         set_property(self.action, "look", "primary" if is_first else "plain")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from openshelf import __version__
 from openshelf.errors import OpenshelfError
@@ -96,6 +96,18 @@ class SettingsPage(Page):
             "downloads that run are stopped when this is switched on, and go on later."
         )
         card.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
+        self.catalog = QLineEdit(self._services.settings.current.catalog_address)
+        self.catalog.setPlaceholderText(self.tr("none"))
+        self.catalog.setMinimumWidth(320)
+        self.catalog.setMaxLength(2000)
+        self.catalog.setAccessibleName(self.tr("Address of another catalog"))
+        self.catalog.editingFinished.connect(self._on_catalog)
+        card.body.addWidget(_line(self.tr("More models from"), self.catalog))
+        text = self.tr(
+            "The address (https) of a catalog beside the shipped one; it is asked at most once a "
+            "day, and its last good copy is kept."
+        )
+        card.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
         return card
 
     def _make_places(self) -> Card:
@@ -140,7 +152,13 @@ class SettingsPage(Page):
         if checked != self._services.settings.current.offline:
             self._save(replace(self._services.settings.current, offline=checked))
 
+    def _on_catalog(self) -> None:
+        current, typed = self._services.settings.current, self.catalog.text().strip()
+        if typed != current.catalog_address:
+            self._save(replace(current, catalog_address=typed))
+
     def _on_settings_changed(self, settings: Settings) -> None:
+        self.catalog.setText(settings.catalog_address)
         self.theme.choose(settings.theme)
         self.used_for.choose(settings.used_for)
         self.offline.setChecked(settings.offline)

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
+from openshelf.catalog.refresh import Freshness
 from openshelf.errors import OpenshelfError, UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import TargetKind, parse_target
@@ -18,6 +19,7 @@ from openshelf.services import Services
 from openshelf.shelf.filters import matches_text
 from openshelf.shelf.rows import Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
+from openshelf.ui.models.catching_up import catch_up
 from openshelf.ui.models.machine_facts import decides_alike, without_our_model
 from openshelf.ui.models.shelf_question import (
     FILTERS,
@@ -28,6 +30,7 @@ from openshelf.ui.models.shelf_question import (
     kept_filters,
 )
 from openshelf.ui.models.shelf_words import budget_words
+from openshelf.ui.pages.shelf_age import AgeLine
 from openshelf.ui.pages.shelf_card import FamilyCard
 from openshelf.ui.pages.shelf_filters import ShelfControls, ShelfFilters
 from openshelf.ui.pages.shelf_hub import HubResults
@@ -54,6 +57,7 @@ class ShelfPage(Page):
         self._answer: ShelfAnswer | None = None
         self._number = 0
         self._task: Task | None = None
+        self._is_catching_up = False
         self._is_stale = False
         self._was_painted = False
         self._is_empty = False
@@ -108,6 +112,8 @@ class ShelfPage(Page):
         self._scroll = ScrollPage()
         self._scroll.setAccessibleName(self.tr("Families"))
         self._scroll.body.addWidget(self.filters)
+        self.age = AgeLine()
+        self._scroll.body.addWidget(self.age)
         self._scroll.body.addWidget(self.notice)
         self.starter = StarterCard()
         self.starter.hide()
@@ -147,13 +153,15 @@ class ShelfPage(Page):
         self.hub.chat_pressed.connect(self.chat_requested)
         self.hub.model_pressed.connect(self.model_requested)
         self.hub.changed.connect(self._show_no_rows)
+        self.age.refresh_pressed.connect(self.catch_up)
         self._empty.acted.connect(self._on_clear)
         self._look_up.acted.connect(self._on_search_entered)
         self._grow_timer = QTimer(self)
         self._grow_timer.setSingleShot(True)
         self._grow_timer.timeout.connect(self._show_rows)
-        self._bridge.listen(self._services.library.announcer, self._on_library_changed)
-        self._bridge.listen(self._services.policies.announcer, self._on_library_changed)
+        self._bridge.listen(self._services.library.announcer, self._on_facts_changed)
+        self._bridge.listen(self._services.architectures.announcer, self._on_facts_changed)
+        self._bridge.listen(self._services.policies.announcer, self._on_facts_changed)
 
     def _ask(self) -> None:
         if self._machine is None:
@@ -170,6 +178,21 @@ class ShelfPage(Page):
         if self._machine is not None:
             question = replace(self._question, fits_only=self.filters.fits_only)
             self.hub.set_question(self._machine, question)
+
+    @override
+    def catch_up(self) -> None:
+        if not self._is_catching_up:
+            self._is_catching_up = True
+            self.age.show_asking(is_asking=True)
+            work = catch_up(self._services)
+            self._bridge.submit("what is new", work, on_outcome=self._on_caught_up)
+
+    def _on_caught_up(self, outcome: Outcome[Freshness]) -> None:
+        self._is_catching_up = False
+        self.age.show_asking(is_asking=False)
+        if isinstance(outcome, Failed):
+            log.warning("what is new could not be found out: %s", outcome.error)
+        self._on_facts_changed(None)
 
     def _on_answer(self, outcome: Outcome[ShelfAnswer]) -> None:
         match outcome:
@@ -193,6 +216,7 @@ class ShelfPage(Page):
         self._hide_skeletons()
         self.filters.set_choices(answer.choices)
         self.controls.set_subtitle(self._summary(answer.shelf))
+        self.age.show_shelf(answer.shelf)
         starters = [s for s in answer.shelf.starters if s.installed_id is None]
         if starters:
             self.starter.show_starter(starters[0])
@@ -329,7 +353,7 @@ class ShelfPage(Page):
         self.controls.search.clear()
         self.filters.clear()
 
-    def _on_library_changed(self, _: object) -> None:
+    def _on_facts_changed(self, _: object) -> None:
         if self.isVisible():
             self._ask()
         else:

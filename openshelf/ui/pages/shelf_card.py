@@ -16,6 +16,7 @@ from openshelf.ui.models import shelf_words
 from openshelf.ui.pages.shelf_options import OptionsList
 from openshelf.ui.sentences import reason_sentence, reason_sentences
 from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets import (
     Card,
     Chip,
@@ -188,13 +189,25 @@ class FamilyCard(Card):
     def _show_nothing(self, row: ShelfRow) -> None:
         for part in (self._bar, self._license, self._figures):
             part.hide()
-        is_embedding = row.family.kind == EMBEDDING
-        self._variant.setText(
-            self.tr("Embedding model") if is_embedding else self.tr("Nothing to show yet")
-        )
+        if row.family.is_new:
+            self._license.show_as(self.tr("New, not reviewed"), ChipKind.ACCENT)
+            self._license.show()
+        if row.decision is not None:
+            chip = shelf_words.verdict_chip(row.decision)
+            self._verdict.show_as(chip.text, chip.kind)
+            for label in (self._speed, self._quality, self._languages):
+                label.setText("—")
+            self._figures.show()
+        self._variant.setText(self._nothing_words(row))
         self._where.setText("")
         self._size.setText("")
         self._why.setText(reason_sentence(row.note) if row.note else "")
+
+    def _nothing_words(self, row: ShelfRow) -> str:
+        if row.family.is_new:
+            return self.tr("Size not known yet")
+        is_embedding = row.family.kind == EMBEDDING
+        return self.tr("Embedding model") if is_embedding else self.tr("Nothing to show yet")
 
     def _show_actions(self, row: ShelfRow, shown: RankedVariant | None) -> None:
         others = self._options.set_row(row)

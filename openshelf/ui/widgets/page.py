@@ -39,6 +39,9 @@ class Page(QWidget):
     def set_model(self, model_id: str) -> None:
         """Somebody asked to work with this installed model here."""
 
+    def catch_up(self) -> None:
+        """The window is shown and at rest: find out what takes its time."""
+
     def show_model(self, text: str) -> None:
         """Somebody asked for the variants of this model."""
 

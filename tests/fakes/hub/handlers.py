@@ -237,12 +237,16 @@ class HubHandler(Handler):
     def _list(self, query: dict[str, list[str]]) -> None:
         words = query.get("search", [""])[0].casefold()
         filters = set(query.get("filter", ()))
+        author = query.get("author", [""])[0].casefold()
         found = [
             repo
             for repo in self.hub.repos.values()
             if words in repo.id.casefold() and filters <= set(repo.tags()) and not repo.private
+            if not author or repo.id.casefold().startswith(f"{author}/")
         ]
         found.sort(key=lambda repo: -repo.downloads)
+        if query.get("sort") == ["createdAt"]:
+            found.sort(key=lambda repo: repo.created or "", reverse=True)
         start = int(query.get("cursor", ["0"])[0])
         size = min(int(query.get("limit", ["1000"])[0]), self.hub.page_size)
         page = found[start : start + size]

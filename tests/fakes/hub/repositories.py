@@ -74,6 +74,7 @@ class FakeRepo:
     """What the Hub read in one of the files: total, architecture, context_length."""
     more_tags: list[str] = field(default_factory=list)
     last_modified: str = "2026-11-01T10:00:00.000Z"
+    created: str | None = "2026-10-01T10:00:00.000Z"
     fixed_commit: str | None = None
     """A commit id to use instead of the one that follows from the files."""
     commits: dict[str, dict[str, FakeFile]] = field(default_factory=dict)
@@ -106,14 +107,17 @@ class FakeRepo:
         return [*tags, *self.more_tags]
 
     def as_json(self, commit: str, *, blobs: bool) -> dict[str, Any]:
+        facts: dict[str, Any] = {"gguf": self.gguf} if self.gguf else {}
+        if self.created is not None:
+            facts["createdAt"] = self.created
         return {
+            **facts,
             "_id": "x",
             "id": self.id,
             "modelId": self.id,
             "author": self.id.split("/")[0],
             "sha": commit,
             "lastModified": self.last_modified,
-            "createdAt": "2026-10-01T10:00:00.000Z",
             "private": self.private,
             "gated": self.gated,
             "disabled": self.disabled,

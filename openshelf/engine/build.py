@@ -1,0 +1,64 @@
+"""Which engine build is installed, told from its files: nothing is imported and nothing started."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+_DISTRIBUTION = "llama-cpp-python"
+
+
+@dataclass(frozen=True)
+class EngineFiles:
+    """The installed binding; `modified_at` is that of its newest library (seconds since 1970).
+
+    `identity` changes with the binding's version and with any of its libraries.
+    """
+
+    binding_version: str
+    folder: Path
+    modified_at: float
+    identity: str
+
+
+def find_engine(package: str = "llama_cpp") -> EngineFiles | None:
+    """The build that a worker would load; None where there is none."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    if not folders:
+        return None
+    folder = Path(folders[0])
+    libraries = sorted(_libraries(folder))
+    version = _binding_version()
+    told = "\n".join((version, *(f"{name} {size} {at}" for name, size, at in libraries)))
+    return EngineFiles(
+        binding_version=version,
+        folder=folder,
+        modified_at=max((at for _, _, at in libraries), default=0) / 1e9,
+        identity=hashlib.sha256(told.encode()).hexdigest()[:16],
+    )
+
+
+def _libraries(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """(name, bytes, nanoseconds since 1970) of every shared library of the binding."""
+    for path in (folder / "lib").glob("*"):
+        try:
+            if path.suffix in (".dll", ".dylib") or ".so" in path.suffixes:
+                stat = path.stat()
+                yield path.name, stat.st_size, stat.st_mtime_ns
+        except OSError:
+            continue
+
+
+def _binding_version() -> str:
+    try:
+        return metadata.version(_DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return ""
