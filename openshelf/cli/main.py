@@ -96,7 +96,7 @@ def run_command(words: list[str]) -> int:
 def _run(arguments: argparse.Namespace, output: Output) -> int:
     from openshelf.logs import set_up_logging
     from openshelf.paths import find_paths
-    from openshelf.services import build_services
+    from openshelf.wiring import build_services
 
     command = import_module(f"openshelf.cli.commands.{_module_name(arguments.command)}")
     paths = find_paths()

@@ -227,7 +227,7 @@ class Desktop(QObject):
 
 def run_window(arguments: list[str]) -> int:
     """Run the window until it is closed; returns the process's exit code."""
-    from openshelf.services import build_services
+    from openshelf.wiring import build_services
 
     wanted = Arguments.parse(arguments)
     if not has_display(os.environ, sys.platform):

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from openshelf.paths import find_paths
-from openshelf.services import build_services
 from openshelf.ui.app import Arguments, Desktop
 from openshelf.ui.theme import load_fonts
 from openshelf.ui.translation import install_translators
+from openshelf.wiring import build_services
 
 HERE = Path(__file__).parent
 SECONDS = 1000

