@@ -20,6 +20,7 @@ from openshelf.shelf.preview import PolicyPreview
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.policy import PolicyPage
 from openshelf.ui.pages.policy_draft import DraftPanel
+from openshelf.ui.pages.policy_preview import ReasonRow
 from openshelf.ui.places import Place
 from openshelf.ui.widgets import TextLabel
 from tests.fakes.services import FakePolicies, example_preview
@@ -69,6 +70,12 @@ def section_text(draft: DraftPanel, verdict: Verdict) -> str:
     return "\n".join(label.text() for label in section.findChildren(TextLabel))
 
 
+def row_about(draft: DraftPanel, words: str) -> ReasonRow:
+    """The row of a blocked model's reason that holds these words."""
+    rows = draft.preview.sections[Verdict.BLOCKED].rows
+    return next(row for row in rows if words in row.sentence.text())
+
+
 @pytest.fixture
 def saved(services: Services) -> Services:
     services.policies.save(COMPANY)
@@ -94,12 +101,14 @@ def test_a_fact_is_tried_out_at_once_with_reasons_and_models(
     assert draft.preview.counts[Verdict.BLOCKED].text().startswith("0 families")
     answer(draft, qtbot, "commercial", "Yes")
     type_into(draft.facts.rows["domicile"].field, qtbot, "de")
-    qtbot.waitUntil(lambda: "no rights where you are" in section_text(draft, Verdict.BLOCKED))
+    section = draft.preview.sections[Verdict.BLOCKED]
+    qtbot.waitUntil(section.more.isVisible)
+    assert len(section.rows) == 5
+    qtbot.mouseClick(section.more, LEFT)
     text = section_text(draft, Verdict.BLOCKED)
-    assert "Llama 4 Community License Agreement gives no rights where you are" in text
     assert "closing paragraph" in text, "the clause"
     assert "Qwen Research License Agreement" in text
-    row = draft.preview.sections[Verdict.BLOCKED].rows[0]
+    row = row_about(draft, "Llama 4 Community License Agreement gives no rights where you are")
     assert not row.models.isVisible()
     qtbot.mouseClick(row.opener, LEFT)
     assert row.models.isVisible()
@@ -111,11 +120,12 @@ def test_an_opened_reason_stays_open_while_facts_change(window: MainWindow, qtbo
     draft = draft_of(window, qtbot)
     type_into(draft.facts.rows["domicile"].field, qtbot, "DE")
     qtbot.waitUntil(lambda: "no rights where you are" in section_text(draft, Verdict.BLOCKED))
-    row = draft.preview.sections[Verdict.BLOCKED].rows[0]
+    draft.preview.sections[Verdict.BLOCKED].more.setChecked(True)
+    row = row_about(draft, "Llama 4 Community License Agreement")
     qtbot.mouseClick(row.opener, LEFT)
     answer(draft, qtbot, "commercial", "Yes")
     qtbot.waitUntil(lambda: "commercial use" in section_text(draft, Verdict.BLOCKED))
-    assert row in draft.preview.sections[Verdict.BLOCKED].rows
+    assert row is row_about(draft, "Llama 4 Community License Agreement")
     assert row.models.isVisible()
 
 

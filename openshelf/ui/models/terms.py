@@ -186,5 +186,4 @@ class _RowMaker:
         if row.applies is None:
             return words("applies_unknown")
         # What holds for any use needs no fact.
-        is_by_facts = row.applies and row.kind in _BY_FACTS
-        return words("applies_by_facts") if is_by_facts else ""
+        return words("applies_by_facts") if row.kind in _BY_FACTS else ""
