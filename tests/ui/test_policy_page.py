@@ -103,7 +103,7 @@ def test_a_fact_is_tried_out_at_once_with_reasons_and_models(
     type_into(draft.facts.rows["domicile"].field, qtbot, "de")
     section = draft.preview.sections[Verdict.BLOCKED]
     qtbot.waitUntil(section.more.isVisible)
-    assert len(section.rows) == 5
+    assert len(section.rows) == 3
     qtbot.mouseClick(section.more, LEFT)
     text = section_text(draft, Verdict.BLOCKED)
     assert "closing paragraph" in text, "the clause"
