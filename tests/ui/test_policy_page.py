@@ -6,23 +6,28 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from openshelf.hardware.facts import Machine
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Organization, Policy, Rules, load_policy
 from openshelf.policy.writing import policy_text
 from openshelf.services import Services
 from openshelf.shelf.preview import PolicyPreview
+from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.policy import PolicyPage
 from openshelf.ui.pages.policy_draft import DraftPanel
 from openshelf.ui.pages.policy_preview import ReasonRow
 from openshelf.ui.places import Place
 from openshelf.ui.widgets import TextLabel
+from tests.fakes.example_data import example_shelf
+from tests.fakes.example_models import FakeModels
 from tests.fakes.services import FakePolicies, example_preview
 
 LEFT = Qt.MouseButton.LeftButton
@@ -393,3 +398,28 @@ def test_whoever_wants_to_install_for_an_organization_is_brought_back(
     qtbot.waitUntil(lambda: "Saved" in page.draft.notice.text.text())
     qtbot.mouseClick(page.draft.notice.button, LEFT)
     assert opened == ["a/b:Q4_K_M"]
+
+
+def test_other_screens_look_again_after_a_policy_was_saved(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    asked: list[str] = []
+
+    def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
+        asked.append(services.policies.current.policy.name)
+        return example_shelf(machine, question)
+
+    window = make_window(replace(services, shelf=shelf))
+    qtbot.waitUntil(lambda: asked == [""])
+    models = cast(FakeModels, services.models)
+    window.open_model("Qwen3-14B")
+    page = window.page(Place.MODEL)
+    qtbot.waitUntil(lambda: page.listing is not None)  # type: ignore[attr-defined]
+    before = len(models.asked)
+    services.policies.save(COMPANY)
+    qtbot.wait(30)
+    window.open_place(Place.SHELF)
+    qtbot.waitUntil(lambda: "House rules" in asked)
+    assert len(models.asked) == before, "the Hub is asked when somebody looks"
+    window.open_model("Qwen3-14B")
+    qtbot.waitUntil(lambda: len(models.asked) == before + 1)
