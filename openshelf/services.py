@@ -60,6 +60,7 @@ from openshelf.shelf.parts import LocalVariant, ShelfParts
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.prospects import Stock, StockKey
 from openshelf.shelf.rows import Shelf, ShelfQuestion
+from openshelf.shelf.search import Search, SearchAnswer, SearchQuestion
 from openshelf.tasks import Announcer, CancelToken, PoolTaskRunner, Report, TaskRunner, no_report
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,8 @@ class Services:
     """The same as the engine itself reckons it, without loading any weights."""
     models: ModelsLike
     """All builds of one model, and what each takes."""
+    search: Callable[[Machine, SearchQuestion, CancelToken], SearchAnswer]
+    """Models by words, in the catalog and on the Hub; blocks."""
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
@@ -251,6 +254,13 @@ class _Wiring:
                 decide=lambda model, repo: decisions().decide(model, repo),
                 engine=self.dry_runs,
             ),
+            search=Search(
+                client=client,
+                catalog=self.catalog,
+                parts=partial(self._parts, decisions),
+                shelf=partial(self._shelf, decisions),
+                decide=lambda claims: decisions().decide_claims(claims),
+            ).find,
             with_policy=partial(self._with_policy, gate, store),
             policies=self.policies,
             tokens=self.tokens,
@@ -315,17 +325,20 @@ class _Wiring:
     def _shelf(
         self, decisions: Callable[[], CatalogDecisions], machine: Machine, question: ShelfQuestion
     ) -> Shelf:
+        parts = self._parts(decisions)
+        return build_shelf(machine, question, self.catalog(), parts, self._stock(parts, question))
+
+    def _parts(self, decisions: Callable[[], CatalogDecisions]) -> ShelfParts:
         installed = self.library.installed()
         here = {file.sha256 for model in installed for file in model.files}
         starter = find_starter()
         local = () if starter is None or starter.file.sha256 in here else (_local(starter),)
-        parts = ShelfParts(
+        return ShelfParts(
             decide=decisions().decide,
             installed=installed,
             local=local,
             commercial_use=lambda decision: commercial_use(decision, self.licenses),
         )
-        return build_shelf(machine, question, self.catalog(), parts, self._stock(parts, question))
 
     def _stock(self, parts: ShelfParts, question: ShelfQuestion) -> Stock:
         """The last one is kept: what the window asks mostly differs in machine and filters."""

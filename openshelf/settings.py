@@ -46,6 +46,8 @@ class Settings:
     """Who uses the models: `myself`, `organization`, "" before anybody said."""
     hardware: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Values of the hardware set by hand: part, field, value (hardware/overrides.py)."""
+    filters: dict[str, Any] = field(default_factory=dict)
+    """Filters of the Shelf that are set: names of ShelfQuestion's fields, with their values."""
     unknown: dict[str, Any] = field(default_factory=dict)
 
 
@@ -69,6 +71,12 @@ def _overrides(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(part, dict) for part in value.values())
 
 
+def _filters(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(chosen, bool) or (_text(chosen) and chosen != "") for chosen in value.values()
+    )
+
+
 _RULES: dict[str, Callable[[Any], bool]] = {
     "version": _count(1, 1_000_000),
     "theme": _one_of(*THEMES),
@@ -81,6 +89,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "kv_type": _one_of("f16", "q8_0", "q4_0"),
     "used_for": _one_of("", *USED_FOR),
     "hardware": _overrides,
+    "filters": _filters,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from openshelf import paths
 from openshelf.catalog.entries import CatalogModel, CatalogShape
 from openshelf.errors import CorruptCatalog
+from openshelf.gguf.names import plain_label
 
 _BLOCK = 256
 """K- and I-quants pack 256 weights of one row; other rows fall back to blocks of 32."""
@@ -50,7 +51,7 @@ def expected_file_bytes(model: CatalogModel, quant: str) -> int | None:
     Within about 1 % of llama.cpp's own mix where the shape is complete, within some percent for
     other mixes and for models of which only the number of weights is known.
     """
-    bits = load_quants().get(quant.upper().removeprefix("UD-"))
+    bits = load_quants().get(plain_label(quant.upper()))
     if bits is None:
         return None
     shape = model.shape

@@ -18,6 +18,7 @@ from openshelf.errors import OpenshelfError, UsageError
 COMMANDS = {
     "hardware": "what was found, what the engine can use, and why not",
     "shelf": "the best variant of each family for a machine",
+    "search": "models by words, in the catalog and on the Hub",
     "fit": "memory and speed of one model on a machine",
     "variants": "all builds of one model, and what each takes",
     "license": "the effective license, its obligations and the verdict",

@@ -52,6 +52,9 @@ def _main_reason(shape: ModelShape, placed: Placed, room: Room, verdict: FitVerd
     figures = {"pool": pool, "needed_bytes": needed, "budget_bytes": budget}
     match verdict:
         case FitVerdict.FITS_GPU:
+            gpus = len(placed.devices) - 1
+            if gpus > 1:
+                return Reason("fit_all_on_gpus", figures | {"gpus": gpus})
             return Reason("fit_all_on_gpu", figures)
         case FitVerdict.FITS_SPLIT:
             layers = {"gpu_layers": placed.n_gpu_layers, "n_layers": shape.placed_layers + 1}

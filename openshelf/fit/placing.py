@@ -50,26 +50,25 @@ def place(shape: ModelShape, request: FitRequest, room: Room) -> Placed:
     whole = _try(shape, request, room, total)
     if whole.fits:
         return whole
-    on_cpu = _try(shape, request, room, 0)
     if all(gpu.pool == RAM for gpu in room.gpus):
         # one memory: moving layers within it gains nothing, unless the GPU's own limit is at fault
-        return on_cpu if on_cpu.fits else _split(shape, request, room, on_cpu, whole)
+        on_cpu = _try(shape, request, room, 0)
+        return on_cpu if on_cpu.fits else _split(shape, request, room, whole)
     if not request.experts_on_cpu and any(shape.expert_bytes):
         moved = _move_experts(shape, request, room, whole)
         if moved is not None:
             return moved
-    return _split(shape, request, room, on_cpu, whole)
+    return _split(shape, request, room, whole)
 
 
-def _split(
-    shape: ModelShape, request: FitRequest, room: Room, on_cpu: Placed, whole: Placed
-) -> Placed:
+def _split(shape: ModelShape, request: FitRequest, room: Room, whole: Placed) -> Placed:
     """As many layers on the GPUs as fit there; what is left must fit in RAM."""
 
     def attempt(count: int) -> Placed:
         return _try(shape, request, room, count)
 
-    return _last_that_fits(attempt, on_cpu, whole, shape.placed_layers + 1, room)
+    best = _last_that_fits(attempt, whole, shape.placed_layers + 1, room)
+    return attempt(0) if best is None else best
 
 
 def _move_experts(
@@ -84,20 +83,21 @@ def _move_experts(
     least = attempt(0)
     if not least.gpus_fit:
         return None
-    best = _last_that_fits(attempt, least, whole, shape.n_layers, room)
+    best = _last_that_fits(attempt, whole, shape.n_layers, room) or least
     return best if best.fits else None
 
 
 def _last_that_fits(
-    attempt: Callable[[int], Placed], none: Placed, whole: Placed, too_many: int, room: Room
-) -> Placed:
-    """The placement of the largest count below `too_many` with which the GPUs hold what they get.
+    attempt: Callable[[int], Placed], whole: Placed, too_many: int, room: Room
+) -> Placed | None:
+    """The placement of the largest count below `too_many` with which the GPUs hold what they get;
+    None where that is 0.
 
-    `none` is that of 0, `whole` the one with everything on them. What a GPU holds grows nearly in
-    step with the count, so that aiming at the limit takes three attempts where halving takes six.
+    `whole` is the one with everything on them. What a GPU holds grows nearly in step with the
+    count, so that aiming at the limit takes two or three attempts where halving takes six.
     """
-    low, high, best = 0, too_many, none
-    over_low, over_high = _excess(none, room), _excess(whole, room)
+    low, high, best = 0, too_many, None
+    over_low, over_high = _excess(whole, room, without_layers=True), _excess(whole, room)
     while high - low > 1:
         part = -over_low / (over_high - over_low) if over_high > 0 >= over_low else 0.5
         middle = min(max(low + int((high - low) * part), low + 1), high - 1)
@@ -109,10 +109,19 @@ def _last_that_fits(
     return best
 
 
-def _excess(placed: Placed, room: Room) -> int:
-    """Bytes that the fullest GPU lacks; negative where all have room left."""
-    held = [device.total_bytes for device in placed.devices[1:]] or [0] * len(room.gpus)
-    return max(size - gpu.limit_bytes for size, gpu in zip(held, room.gpus, strict=True))
+def _excess(placed: Placed, room: Room, *, without_layers: bool = False) -> int:
+    """Bytes that the fullest GPU lacks; negative where all have room left. `without_layers`: about
+    as much as if it held none of them."""
+    pairs = zip(placed.devices[1:], room.gpus, strict=True)
+    return max(
+        (
+            device.compute_buffer_bytes + device.overhead_bytes
+            if without_layers
+            else device.total_bytes
+        )
+        - gpu.limit_bytes
+        for device, gpu in pairs
+    )
 
 
 def _try(shape: ModelShape, request: FitRequest, room: Room, n_gpu_layers: int) -> Placed:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openshelf.fit.verdict import FitVerdict
+from openshelf.gguf.names import plain_label
 
 
 class Preference(enum.StrEnum):
@@ -83,8 +84,8 @@ CROSSOVER = ((9e9, 4.2), (30e9, 3.0), (70e9, 2.5))
 Llama 3 70B beats 8B F16 down to IQ2_XS; 3 bits near 30B and Q4 below 9B are our reading of the
 same measurements.
 """
-_HIDDEN_LABELS = ("IQ1", "Q1", "TQ1", "UD-IQ1", "UD-Q1")
-_HIDDEN_UNLESS_LARGE = ("IQ2", "Q2", "TQ2", "UD-IQ2", "UD-Q2")
+_HIDDEN_LABELS = ("IQ1", "Q1", "TQ1")
+_HIDDEN_UNLESS_LARGE = ("IQ2", "Q2", "TQ2")
 _LARGE = 60_000_000_000
 """From this size on, two bits still beat the next smaller model."""
 _DOUBLINGS_LOST_AT_CROSSOVER = 1.2
@@ -169,7 +170,7 @@ def placement_score(verdict: FitVerdict | None, *, is_known: bool) -> float:
 
 def is_last_resort(precision: Precision) -> bool:
     """Whether so few bits are shown only where nothing else fits (IQ1, Q2)."""
-    label = precision.quant.upper()
+    label = plain_label(precision.quant.upper())
     if label.startswith(_HIDDEN_UNLESS_LARGE):
         parameters, bits = precision.parameters or 0, precision.bits_per_weight or 0
         return parameters < _LARGE or bits < crossover_bits(parameters)

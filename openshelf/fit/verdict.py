@@ -193,7 +193,7 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
         remedies=()
         if verdict.fits or question.is_brief
         else find_remedies(shape, effective, room, placed),
-        speed=speed,
+        speed=None if verdict is FitVerdict.DOES_NOT_FIT else speed,
         plan=plan if verdict.fits else None,
         shape_source=shape.source,
         projector=shape.projector,

@@ -7,26 +7,25 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from openshelf import __version__
 from openshelf.durable import replace_file
 from openshelf.errors import NetworkFailure
-from openshelf.hub.entries import DownloadFile, Repo, RepoFile, SearchHit
+from openshelf.hub.answers import hits_of, repo_from_json, repo_of
+from openshelf.hub.entries import DownloadFile, Repo, SearchHit
 from openshelf.hub.library_calls import Route, call_library
 from openshelf.hub.names import check_commit, check_path, check_repo_id
 from openshelf.network import EgressLog, NetworkOptions
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import ModelInfo
 
 _MAX_HITS = 100
-_RELATIONS = ("adapter", "merge", "quantized", "finetune")
 
 
 @dataclass(frozen=True)
@@ -61,19 +60,33 @@ class HubClient:
 
     def search(self, text: str, limit: int = 20) -> tuple[SearchHit, ...]:
         """Repositories with GGUF files whose id contains `text`, most downloaded first."""
+        return self._list("search", ["gguf"], limit, search=text)
+
+    def quantized(self, base: str, limit: int = _MAX_HITS) -> tuple[SearchHit, ...]:
+        """Repositories with GGUF files that say to be quantized from `base` (OWNER/REPO), most
+        downloaded first; whether they are is for the reader to judge. One request."""
+        check_repo_id(base)
+        return self._list("model list", [f"base_model:quantized:{base}", "gguf"], limit)
+
+    def _list(
+        self, purpose: str, tags: Sequence[str], limit: int, search: str | None = None
+    ) -> tuple[SearchHit, ...]:
         limit = max(1, min(limit, _MAX_HITS))
 
         def ask() -> tuple[SearchHit, ...]:
             found = self._api().list_models(
-                search=text,
-                filter="gguf",
+                search=search,
+                filter=tags,
                 sort="downloads",
                 limit=limit,
-                expand=["downloads", "likes", "lastModified", "gated", "tags"],
-            )
-            return tuple(_hit(info) for info in found)
+                expand=[
+                    "cardData", "downloads", "gated", "gguf", "lastModified", "likes",
+                    "pipeline_tag", "sha", "siblings", "tags",
+                ],
+            )  # fmt: skip
+            return hits_of(found)
 
-        return call_library(self._route, "search", ask)
+        return call_library(self._route, purpose, ask)
 
     def repo(self, repo_id: str, revision: str | None = None) -> Repo:
         """One repository with all its files: one request, none where the commit is known already.
@@ -86,7 +99,7 @@ class HubClient:
             return known
 
         def ask() -> Repo:
-            return _repo(self._api().model_info(repo_id, revision=revision, files_metadata=True))
+            return repo_of(self._api().model_info(repo_id, revision=revision, files_metadata=True))
 
         repo = call_library(self._route, "model details", ask, repo=repo_id)
         self._remember(repo_id, repo)
@@ -190,69 +203,3 @@ class HubClient:
             # A cache that cannot be written is no reason to fail.
             with contextlib.suppress(OSError, TypeError, ValueError):
                 replace_file(path, json.dumps(dataclasses.asdict(repo)).encode())
-
-
-def repo_from_json(data: dict[str, Any]) -> Repo:
-    """The inverse of `dataclasses.asdict`. Raises KeyError, TypeError, ValueError."""
-    files = tuple(RepoFile(f["path"], f["size_bytes"], f["sha256"]) for f in data["files"])
-    bases = tuple((str(relation), str(repo)) for relation, repo in data["base_models"])
-    return Repo(**{**data, "files": files, "base_models": bases})
-
-
-def _repo(info: ModelInfo) -> Repo:
-    card_data: Any = info.card_data
-    card = dict(card_data.to_dict()) if card_data is not None else {}
-    if info.pipeline_tag:
-        card.setdefault("pipeline_tag", info.pipeline_tag)
-    return Repo(
-        id=check_repo_id(info.id),
-        commit=check_commit(info.sha or ""),
-        files=tuple(_files(info)),
-        card=json.loads(json.dumps(card, default=str)),
-        base_models=_base_models(info),
-        gated=bool(info.gated),
-        downloads=info.downloads,
-        last_modified=info.last_modified.isoformat() if info.last_modified else None,
-        gguf=info.gguf if isinstance(info.gguf, dict) else {},
-    )
-
-
-def _files(info: ModelInfo) -> Iterable[RepoFile]:
-    for sibling in info.siblings or ():
-        path: Any = sibling.rfilename
-        size: Any = sibling.lfs.size if sibling.lfs else sibling.size
-        if isinstance(path, str) and isinstance(size, int) and size >= 0:
-            sha256 = str(sibling.lfs.sha256).lower() if sibling.lfs else None
-            yield RepoFile(path, size, sha256)
-
-
-def _base_models(info: ModelInfo) -> tuple[tuple[str, str], ...]:
-    """From the field of that name, else from the tags `base_model:RELATION:OWNER/NAME`."""
-    stated: Any = info.base_models
-    if isinstance(stated, dict) and isinstance(stated.get("models"), list):
-        relation = str(stated.get("relation") or "")
-        models = [entry for entry in stated["models"] if isinstance(entry, dict)]
-        return tuple((relation, str(entry["id"])) for entry in models if "id" in entry)
-    found = []
-    for tag in _tags(info):
-        words = tag.split(":")
-        if len(words) == 3 and words[0] == "base_model" and words[1] in _RELATIONS:
-            found.append((words[1], words[2]))
-    return tuple(dict.fromkeys(found))
-
-
-def _tags(info: ModelInfo) -> list[str]:
-    tags: Any = info.tags
-    return [str(tag) for tag in tags] if isinstance(tags, list) else []
-
-
-def _hit(info: ModelInfo) -> SearchHit:
-    licenses = [tag.removeprefix("license:") for tag in _tags(info) if tag.startswith("license:")]
-    return SearchHit(
-        repo=info.id,
-        downloads=info.downloads,
-        likes=info.likes,
-        last_modified=info.last_modified.isoformat() if info.last_modified else None,
-        gated=bool(info.gated),
-        license=licenses[0] if licenses else None,
-    )

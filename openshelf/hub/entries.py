@@ -30,16 +30,29 @@ class Repo:
     downloads: int | None = None
     last_modified: str | None = None
     gguf: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SearchHit:
-    repo: str
-    downloads: int | None
+    """A repository as a list of the Hub shows it: `details` has all its files, but their sizes
+    are 0, because a list does not tell them; its commit is empty where the Hub left it out."""
+
+    details: Repo
     likes: int | None
-    last_modified: str | None
-    gated: bool
     license: str | None
+
+    @property
+    def repo(self) -> str:
+        return self.details.id
+
+    @property
+    def downloads(self) -> int | None:
+        return self.details.downloads
+
+    @property
+    def gated(self) -> bool:
+        return self.details.gated
 
 
 @dataclass(frozen=True)

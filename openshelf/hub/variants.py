@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from openshelf.errors import NotFound
@@ -11,6 +12,11 @@ from openshelf.hub.entries import Repo, RepoFile
 
 _DEFAULT_QUANTS = ("Q4_K_M", "Q8_0")
 """What llama.cpp takes where nothing is said."""
+_COMPANION = re.compile(
+    r"(?<![^\W_])(?:mtp|eagle3|dflash|dspark|draft(?:er)?|assistant|lora)(?![^\W_])", re.IGNORECASE
+)
+_COMPANION_SHARE = 0.35
+"""Of the weights of the whole models beside it, at most."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,11 @@ ChooseVariant = Callable[[Repo, Sequence[RepoVariant]], RepoVariant]
 
 
 def list_variants(files: Sequence[RepoFile]) -> tuple[RepoVariant, ...]:
-    """All variants among `files`, by folder and name; projectors, drafts and cuts left out."""
+    """All variants among `files`, by folder and name; projectors, drafts and cuts left out.
+
+    A whole model may be called `…-MTP` or `…-DFlash`: such a name tells of a draft where the file
+    is far too small for a whole model of its bits.
+    """
     groups: dict[tuple[str, str, str | None, int], list[tuple[int, RepoFile]]] = {}
     for file in files:
         if not file.path.lower().endswith(".gguf"):
@@ -57,7 +67,22 @@ def list_variants(files: Sequence[RepoFile]) -> tuple[RepoVariant, ...]:
         )
         for (folder, stem, quant, count), members in groups.items()
     ]
-    return tuple(sorted(variants, key=_order))
+    return tuple(sorted(_whole_models(variants), key=_order))
+
+
+def _whole_models(variants: Sequence[RepoVariant]) -> Iterator[RepoVariant]:
+    plain = [v for v in variants if v.is_complete and not _COMPANION.search(v.stem)]
+    least = _COMPANION_SHARE * max(map(_rough_weights, plain), default=0.0)
+    for variant in variants:
+        is_suspect = bool(variant.size_bytes) and _COMPANION.search(variant.stem) is not None
+        if not (is_suspect and variant.is_complete and _rough_weights(variant) < least):
+            yield variant
+
+
+def _rough_weights(variant: RepoVariant) -> float:
+    """By the first number of the label: good enough to tell a tenth of a model from a model."""
+    bits = re.search(r"\d+", variant.quant or "")
+    return variant.size_bytes * 8 / (int(bits[0]) if bits else 16)
 
 
 def _order(variant: RepoVariant) -> tuple[int, str, str]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from openshelf.catalog.entries import Catalog, CatalogModel
 from openshelf.catalog.quants import expected_file_bytes
-from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline
+from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UsageError
 from openshelf.fit.dryrun import LaysOut, dry_run, without_header
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import FitRequest
@@ -117,7 +117,10 @@ class Fitting:
         target = parse_target(question.text, endpoint_host=self.headers.client().options.host)
         here = self.headers.at_hand(target)
         if here is not None:
-            headers = headers_of_file(here.path, question.file_bytes if target.path else None)
+            file_bytes = question.file_bytes if target.path else None
+            if file_bytes is not None and file_bytes < here.path.stat().st_size:
+                raise UsageError(f"the file is larger than the {file_bytes} bytes said of it")
+            headers = headers_of_file(here.path, file_bytes)
             return _Found(headers.shape, headers, here.measured)
         known = self.catalog().find_model(target.repo)
         model = known[1] if known else None

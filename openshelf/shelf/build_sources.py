@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,17 +11,18 @@ from openshelf.catalog.packagers import load_packagers, usual_builds
 from openshelf.catalog.quants import expected_file_bytes
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import ModelShape
-from openshelf.fit.quality import quality_kept
+from openshelf.fit.quality import quality_kept, usual_bits
+from openshelf.gguf.names import plain_label
 from openshelf.hub.entries import Repo
-from openshelf.hub.variants import find_projector, find_variant, list_variants
+from openshelf.hub.variants import RepoVariant, find_projector, find_variant, list_variants
 from openshelf.library.headers import HubFiles, ModelHeaders
 from openshelf.library.installed import InstalledModel
 from openshelf.library.starter import Starter
 from openshelf.shelf.builds import Build
+from openshelf.shelf.recipes import recipe_of, recipe_of_name
 from openshelf.shelf.rows import QualityKept
+from openshelf.shelf.tree import owner_of, weights_told
 
-_MOST_WEIGHTS = 1 << 50
-"""What the Hub says of a file's weights is believed below this."""
 _UNKNOWN_QUALITY = QualityKept(None, "unknown")
 
 
@@ -55,28 +56,86 @@ class LocalFile:
         return cls(file.repo, starter.quant, (file.path,), starter.path, file.size_bytes)
 
 
+ExpectedSize = Callable[[str | None], int | None]
+"""The bytes to expect of a file with this label; None where nothing is known."""
+
+
 def listed_builds(model: CatalogModel | None, repo: Repo) -> list[Build]:
     """The whole variants of a repository; shapes are the catalog's, where it has the model."""
-    builds, quants = [], set()
-    for variant in list_variants(repo.files):
-        if not variant.is_complete:
-            continue
-        is_first = variant.quant is not None and variant.quant not in quants
-        quants.add(variant.quant)
-        # `:QUANT` means the first of several; the others are named by their file
-        target = f":{variant.quant}" if is_first else f"/{variant.files[0].path}"
-        build = _build(model, repo.id, variant.quant, variant.size_bytes)
-        build = replace(
+    variants = [variant for variant in list_variants(repo.files) if variant.is_complete]
+    return [
+        replace(
             build,
-            target=f"{repo.id}{target}",
             commit=repo.commit,
-            name=variant.stem,
-            files=tuple(file.path for file in variant.files),
-            downloads=repo.downloads,
             source=HubFiles(repo.id, repo.commit, variant, find_projector(repo, variant)),
         )
-        builds.append(with_quality(build, _weights(model, repo)))
-    return builds
+        for variant, build in _builds(model, repo, variants, _own_size)
+    ]
+
+
+def unopened_builds(model: CatalogModel | None, repo: Repo, expected: ExpectedSize) -> list[Build]:
+    """The variants of a repository of which a list told the names only: sizes are expected ones.
+
+    What has none is left out.
+    """
+    variants = [variant for variant in list_variants(repo.files) if variant.is_complete]
+    found = _builds(model, repo, variants, lambda variant: expected(variant.quant))
+    return [replace(build, size_is_expected=True) for _, build in found]
+
+
+def expected_sizes(
+    model: CatalogModel | None, weights: int | None, builds: Iterable[Build]
+) -> ExpectedSize:
+    """What another packager's file of this model should weigh: as much as a known one with its
+    label, else what the catalog or the bits of the label say."""
+    known: dict[str, list[int]] = {}
+    for build in builds:
+        if build.quant is not None and not build.size_is_expected:
+            known.setdefault(build.quant, []).append(build.size_bytes)
+
+    def expected(quant: str | None) -> int | None:
+        if quant is None:
+            return None
+        if quant in known:
+            return sorted(known[quant])[len(known[quant]) // 2]
+        if model is not None:
+            return expected_file_bytes(model, quant)
+        bits = usual_bits(plain_label(quant))
+        return int(weights * bits / 8) if weights and bits else None
+
+    return expected
+
+
+def _own_size(variant: RepoVariant) -> int:
+    return variant.size_bytes
+
+
+def _builds(
+    model: CatalogModel | None,
+    repo: Repo,
+    variants: Iterable[RepoVariant],
+    size_of: Callable[[RepoVariant], int | None],
+) -> Iterator[tuple[RepoVariant, Build]]:
+    quants: set[str | None] = set()
+    for variant in variants:
+        size = size_of(variant)
+        is_first = variant.quant is not None and variant.quant not in quants
+        quants.add(variant.quant)
+        if size is None:
+            continue
+        # `:QUANT` means the first of several; the others are named by their file
+        target = f":{variant.quant}" if is_first else f"/{variant.files[0].path}"
+        build = replace(
+            _build(model, repo.id, variant.quant, size),
+            target=f"{repo.id}{target}",
+            name=variant.stem,
+            files=tuple(file.path for file in variant.files),
+            shards=variant.shard_count,
+            downloads=repo.downloads,
+            last_modified=repo.last_modified,
+            recipe=recipe_of(repo, variant.quant, variant.stem),
+        )
+        yield variant, with_quality(build, _weights(model, repo))
 
 
 def expected_builds(model: CatalogModel, repos: Collection[str]) -> list[Build]:
@@ -131,20 +190,23 @@ def with_quality(build: Build, weights: int | None) -> Build:
 
 def found_in(repo: Repo, build: Build) -> Build:
     """An expected build as the Hub lists it now. Raises NotFound with what there is instead."""
-    variant = find_variant(repo, quant=build.quant)
+    file = build.files[0] if build.files else None
+    variant = find_variant(repo, quant=None if file else build.quant, file=file)
     return replace(
         build,
         commit=repo.commit,
         files=tuple(file.path for file in variant.files),
         size_bytes=variant.size_bytes,
         size_is_expected=False,
+        shards=variant.shard_count,
         downloads=repo.downloads,
+        last_modified=repo.last_modified,
+        recipe=recipe_of(repo, variant.quant, variant.stem),
         source=HubFiles(repo.id, repo.commit, variant, find_projector(repo, variant)),
     )
 
 
 def _build(model: CatalogModel | None, repo: str, quant: str | None, size: int) -> Build:
-    owner = _owner(repo)
     return Build(
         target=f"{repo}:{quant}" if quant else repo,
         repo=repo,
@@ -156,7 +218,8 @@ def _build(model: CatalogModel | None, repo: str, quant: str | None, size: int) 
         packager=load_packagers().of(repo),
         shape=_catalog_shape(model, size, quant),
         quality=_UNKNOWN_QUALITY,
-        is_publisher=model is not None and owner == _owner(model.hub_repo),
+        is_publisher=model is not None and owner_of(repo) == owner_of(model.hub_repo),
+        recipe=recipe_of_name(repo, quant, ""),
     )
 
 
@@ -169,13 +232,7 @@ def _catalog_shape(model: CatalogModel | None, size: int, quant: str | None) -> 
 def _weights(model: CatalogModel | None, repo: Repo) -> int | None:
     if model is not None and model.file_weights:
         return model.file_weights
-    total = repo.gguf.get("total")
-    is_sane = isinstance(total, int) and not isinstance(total, bool) and 0 < total < _MOST_WEIGHTS
-    return total if is_sane else None
-
-
-def _owner(repo: str) -> str:
-    return repo.partition("/")[0].casefold()
+    return weights_told(repo)
 
 
 def _find(builds: Iterable[Build], local: LocalFile) -> Build | None:

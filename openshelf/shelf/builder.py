@@ -17,7 +17,7 @@ from openshelf.fit.scores import Preference, is_last_resort
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.facts import Machine
 from openshelf.reasons import Reason
-from openshelf.shelf.filters import keeps_family, keeps_model
+from openshelf.shelf.filters import keeps_family, keeps_model, keeps_row, of_packager
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock, prospects_for
 from openshelf.shelf.ranking import (
@@ -51,6 +51,8 @@ def build_shelf(
     """
     if question.prefer not in list(Preference):
         raise UsageError(f"prefer is {question.prefer!r}, not one of {', '.join(Preference)}")
+    if question.packager:
+        catalog, stock = of_packager(catalog, question.packager), None
     stock = stock or Stock.of(catalog, parts, question.request)
     bench = Bench(machine, question, parts, stock)
     rows = []
@@ -60,6 +62,7 @@ def build_shelf(
         models = tuple(m for m in family.models if keeps_model(m, question, parts))
         if models:
             rows.append(_build_row(family, models, bench))
+    rows = [row for row in rows if keeps_row(row, question)]
     rows.sort(key=_row_order)
     return Shelf(
         machine=machine,
@@ -68,6 +71,11 @@ def build_shelf(
         starters=_starters(catalog, bench),
         catalog_as_of=catalog.as_of,
     )
+
+
+def build_row(family: Family, bench: Bench) -> ShelfRow:
+    """One family with all its models, as `bench.stock` has them."""
+    return _build_row(family, family.models, bench)
 
 
 def _row_order(row: ShelfRow) -> tuple[object, ...]:

@@ -6,8 +6,9 @@ milliseconds, so that a slider can ask for all of them at once.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,15 +16,24 @@ from openshelf.catalog.entries import CatalogModel, Family
 from openshelf.catalog.packagers import Packager
 from openshelf.fit.expected import shape_of_sibling
 from openshelf.fit.memory import FitRequest, ModelShape
-from openshelf.fit.recommend import Candidate, rank
+from openshelf.fit.recommend import Candidate, Ranked, rank
 from openshelf.fit.scores import Precision, Score
 from openshelf.fit.verdict import Fit, fit_on
 from openshelf.hardware.facts import Machine
 from openshelf.library.headers import HubFiles
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
+from openshelf.shelf.recipes import Recipe
 from openshelf.shelf.rows import QualityKept
 from openshelf.tasks import CancelToken, Report
+
+
+class PackagerKind(enum.StrEnum):
+    """Who made a build: the model's own publisher, somebody whose habits we know, or anybody."""
+
+    PUBLISHER = "publisher"
+    KNOWN = "known"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -59,15 +69,20 @@ class Build:
     """Its files on the Hub, with sizes and hashes."""
     path: Path | None = None
     """Its first file on this machine."""
+    shards: int = 1
+    last_modified: str | None = None
+    """When the repository changed last (ISO 8601), as the Hub says."""
+    recipe: Recipe = field(default_factory=Recipe)
 
     @property
     def has_header(self) -> bool:
         return self.shape is not None and self.shape.source == "header"
 
     @property
-    def has_imatrix(self) -> bool:
-        """Quantized with an importance matrix, as far as the packager is known to do that."""
-        return self.packager.has_imatrix
+    def packager_kind(self) -> PackagerKind:
+        if self.is_publisher:
+            return PackagerKind.PUBLISHER
+        return PackagerKind.KNOWN if self.packager.is_known else PackagerKind.OTHER
 
 
 @dataclass(frozen=True)
@@ -138,8 +153,12 @@ class BuildRow:
             "packager": build.packager.name,
             "packager_is_publisher": build.is_publisher,
             "packager_is_known": build.packager.is_known,
-            "imatrix": build.has_imatrix,
+            "packager_kind": build.packager_kind.value,
+            "imatrix": build.recipe.imatrix,
+            "recipe": build.recipe.as_json(),
+            "shards": build.shards,
             "downloads": build.downloads,
+            "last_modified": build.last_modified,
             "installed": build.installed_id,
             "local": build.is_local,
             "fit": self.fit.as_json(build.target) if self.fit else None,
@@ -232,8 +251,19 @@ def fit_builds(
             continue
         fit = fits[build.target]
         rows.append(BuildRow(build, fit, place.reasons, place.score, place.hidden))
-    best = ranked[0].candidate if ranked and ranked[0].candidate.fit.verdict.fits else None
-    return BuildTable(tuple(rows), None if best is None else str(best.key))
+    return BuildTable(tuple(rows), _recommended(listing, ranked))
+
+
+def _recommended(listing: ModelListing, ranked: Sequence[Ranked]) -> str | None:
+    """The best that fits; a build of somebody we know nothing of only where there is no other."""
+    fitting = [str(place.candidate.key) for place in ranked if place.candidate.fit.verdict.fits]
+    strangers = {
+        build.target
+        for build in listing.builds
+        if build.packager_kind is PackagerKind.OTHER and not build.is_local
+    }
+    known = [target for target in fitting if target not in strangers]
+    return next(iter(known or fitting), None)
 
 
 def _candidate(build: Build, fit: Fit) -> Candidate:
@@ -257,5 +287,20 @@ def standing(build: Build) -> float:
 
 
 def in_order(builds: Sequence[Build]) -> tuple[Build, ...]:
-    """The largest first; of one size the packager of higher standing first."""
-    return tuple(sorted(builds, key=lambda build: (-build.size_bytes, -standing(build))))
+    """Grouped by quantization, the largest group first; in a group the packager of higher standing
+    first, then by downloads. Files that name no quantization are groups of their own."""
+    largest: dict[str, int] = {}
+    for build in builds:
+        group = _group(build)
+        largest[group] = max(largest.get(group, 0), build.size_bytes)
+
+    def order(build: Build) -> tuple[object, ...]:
+        group = _group(build)
+        place = (-standing(build), -(build.downloads or 0), -build.size_bytes)
+        return (-largest[group], group, not build.is_publisher, *place)
+
+    return tuple(sorted(builds, key=order))
+
+
+def _group(build: Build) -> str:
+    return build.quant or build.target

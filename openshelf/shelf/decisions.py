@@ -30,6 +30,10 @@ class CatalogDecisions:
             self._known[key] = self.gate.decide(resolve(self._build(model, gguf_repo), self.claims))
         return self._known[key]
 
+    def decide_claims(self, claims: RepoClaims) -> Decision:
+        """For a repository that no catalog has; its bases are known as far as ours goes."""
+        return self.gate.decide(resolve(claims, self.claims))
+
     def claims(self, repo: str) -> RepoClaims | None:
         """What the catalog says of a repository, also of a base that is no row of its own."""
         found = self.catalog.find_model(repo)

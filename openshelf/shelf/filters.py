@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from openshelf.catalog.entries import CatalogModel, Family
-from openshelf.shelf.parts import ShelfParts
-from openshelf.shelf.rows import ShelfQuestion
+from collections.abc import Iterable
+from dataclasses import replace
 
+from openshelf.catalog.entries import Catalog, CatalogModel, Family
+from openshelf.catalog.packagers import load_packagers
+from openshelf.shelf.parts import ShelfParts
+from openshelf.shelf.rows import ShelfQuestion, ShelfRow
+
+PUBLISHER = "publisher"
+"""As a packager: whoever published the model itself."""
 _COMMERCIAL = ("yes", "conditional")
 
 
@@ -21,10 +27,15 @@ def keeps_family(family: Family, question: ShelfQuestion) -> bool:
 
 
 def keeps_model(model: CatalogModel, question: ShelfQuestion, parts: ShelfParts) -> bool:
-    """By language, license and use. A model whose languages nobody lists is kept: not knowing is
-    no reason to hide it; where use is asked for, only what is known to allow it stays."""
-    codes = model.languages.codes
-    if question.language and codes and question.language.casefold() not in codes:
+    """By language, capability, modality, packager, license and use. What nobody lists of a model
+    is no reason to hide it; where use is asked for, only what is known to allow it stays."""
+    if not (
+        _allows(model.languages.codes, question.language)
+        and _allows(model.capabilities, question.capability)
+        and _allows(model.modalities, question.modality)
+    ):
+        return False
+    if question.packager and not repos_of(model, question.packager):
         return False
     if not question.license and not question.use:
         return True
@@ -35,3 +46,56 @@ def keeps_model(model: CatalogModel, question: ShelfQuestion, parts: ShelfParts)
         if wanted not in (name.casefold() for name in decision.license.effective):
             return False
     return question.use != "commercial" or parts.commercial_use(decision) in _COMMERCIAL
+
+
+def keeps_row(row: ShelfRow, question: ShelfQuestion) -> bool:
+    return row.recommended is not None or not question.fits_only
+
+
+def repos_of(model: CatalogModel, packager: str) -> tuple[str, ...]:
+    """The model's repositories by one packager: an account, its name, or `publisher`."""
+    wanted = packager.casefold()
+    if wanted == PUBLISHER:
+        wanted = _owner(model.hub_repo)
+    names = load_packagers()
+    return tuple(
+        repo
+        for repo in model.gguf_repos
+        if wanted in (_owner(repo), names.of(repo).name.casefold())
+    )
+
+
+def of_packager(catalog: Catalog, packager: str) -> Catalog:
+    """The catalog as if nobody else made files."""
+    families = (
+        replace(family, models=tuple(_by(model, packager) for model in family.models))
+        for family in catalog.families
+    )
+    return replace(catalog, families=tuple(families))
+
+
+def _by(model: CatalogModel, packager: str) -> CatalogModel:
+    wanted = repos_of(model, packager)
+    kept = [(repo, quants) for repo, quants in model.builds_known if repo in wanted]
+    return replace(
+        model,
+        gguf_repos=tuple(repo for repo, _ in kept),
+        gguf_quants=tuple(quants for _, quants in kept),
+        gguf_evidence=(),
+    )
+
+
+def matches_text(family: Family, text: str) -> bool:
+    """Whether all words typed into the search box occur in this family's names."""
+    names = [family.name, family.publisher, *(model.name for model in family.models)]
+    haystack = " ".join(names).casefold()
+    return all(word in haystack for word in text.casefold().split())
+
+
+def _allows(known: Iterable[str], wanted: str | None) -> bool:
+    values = {value.casefold() for value in known}
+    return not wanted or not values or wanted.casefold() in values
+
+
+def _owner(repo: str) -> str:
+    return repo.partition("/")[0].casefold()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from openshelf.catalog.entries import Catalog, CatalogModel, Family
+from openshelf.catalog.entries import Catalog, CatalogModel
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UsageError
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit, Question
 from openshelf.hardware.facts import Machine
-from openshelf.hub.entries import Repo
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.library.fitting import LaysEverythingOut, verify
 from openshelf.library.headers import Headers, ModelHeaders, headers_of_file
 from openshelf.library.starter import find_starter
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
+from openshelf.shelf.asking import Answers, Wanted, ask, open_stranger, unopened
 from openshelf.shelf.build_sources import (
     LocalFile,
     expected_builds,
@@ -26,30 +26,10 @@ from openshelf.shelf.build_sources import (
     with_local,
 )
 from openshelf.shelf.builds import Build, ModelListing, in_order
-from openshelf.tasks import CancelToken, Progress, Report
+from openshelf.shelf.tree import owner_of
+from openshelf.tasks import CancelToken, Report
 
-RESOLVING = "resolving"
 _USUAL_QUANT = "Q4_K_M"
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What a text names: a row of the catalog, or a repository of its own."""
-
-    name: str
-    repos: tuple[str, ...]
-    family: Family | None = None
-    model: CatalogModel | None = None
-    revision: str | None = None
-
-
-@dataclass
-class _Answers:
-    """What the Hub said: repositories, those it was not or could not be asked for, and why."""
-
-    repos: list[Repo] = field(default_factory=list)
-    unasked: list[str] = field(default_factory=list)
-    notes: list[Reason] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -62,8 +42,11 @@ class Models:
     engine: LaysEverythingOut
 
     def listing(self, text: str, cancel: CancelToken, report: Report) -> ModelListing:
-        wanted = self._wanted(text)
-        answers = self._ask(wanted, cancel, report)
+        wanted, answers = self._wanted(text), Answers()
+        client = self.headers.client()
+        if wanted.model is None:
+            wanted = open_stranger(client, wanted, self.catalog(), answers)
+        ask(client, wanted, answers, cancel, report)
         builds = self._builds(wanted, answers)
         if not builds and wanted.model is None:
             raise NotFound("variant", wanted.repos[0])
@@ -91,12 +74,12 @@ class Models:
         question = Question(headers.shape, machine, request, measured)
         return verify(headers, question, self.engine, cancel)
 
-    def _wanted(self, text: str) -> _Wanted:
+    def _wanted(self, text: str) -> Wanted:
         words = text.strip().casefold()
         for family in self.catalog().families:
             for model in family.models:
                 if words in (model.id.casefold(), model.name.casefold()):
-                    return _Wanted(model.name, model.gguf_repos, family, model)
+                    return Wanted.of_model(family, model)
         target = parse_target(text, endpoint_host=self.headers.client().options.host)
         if target.kind is TargetKind.PATH:
             raise UsageError(f"{text} is a file; only a repository has variants")
@@ -104,47 +87,25 @@ class Models:
         if target.kind is TargetKind.INSTALLED:
             repo = self.headers.library.find(target.text).repo
         known = self.catalog().find_model(repo)
-        if known is None:
-            name = repo.rpartition("/")[2].removesuffix("-GGUF")
-            return _Wanted(name, (repo,), revision=target.revision)
-        family, model = known
-        others = [other for other in model.gguf_repos if other.casefold() != repo.casefold()]
-        asked = (repo,) if repo.casefold() != model.hub_repo.casefold() else ()
-        return _Wanted(model.name, (*asked, *others), family, model)
+        if known is not None:
+            return Wanted.of_model(*known, repo)
+        name = repo.rpartition("/")[2].removesuffix("-GGUF")
+        return Wanted(name, (repo,), revision=target.revision)
 
-    def _ask(self, wanted: _Wanted, cancel: CancelToken, report: Report) -> _Answers:
-        """One request per repository; a Hub that is silent once is not waited for again."""
-        answers = _Answers()
-        for done, repo_id in enumerate(wanted.repos):
-            cancel.raise_if_cancelled()
-            report(Progress(done, len(wanted.repos), RESOLVING))
-            if answers.unasked:
-                answers.unasked.append(repo_id)
-                continue
-            try:
-                answers.repos.append(self.headers.client().repo(repo_id, wanted.revision))
-            except (NotFound, GatedModel) as error:
-                if wanted.model is None:
-                    raise
-                data = {"repo": repo_id}
-                answers.notes.append(Reason(f"models_repo_{error.code}", data))
-            except (Offline, NetworkFailure) as error:
-                if wanted.model is None:
-                    raise
-                answers.unasked.append(repo_id)
-                answers.notes.append(Reason(f"models_hub_{error.code}"))
-        return answers
-
-    def _builds(self, wanted: _Wanted, answers: _Answers) -> list[Build]:
+    def _builds(self, wanted: Wanted, answers: Answers) -> list[Build]:
         builds = [build for repo in answers.repos for build in listed_builds(wanted.model, repo)]
         builds = [self._with_known_header(build) for build in builds]
+        builds += unopened(wanted, answers, builds)
         if wanted.model is not None:
             builds += expected_builds(wanted.model, answers.unasked)
-        repos = {repo.casefold() for repo in wanted.repos}
+        repos = {repo.casefold() for repo in wanted.repos} | {b.repo.casefold() for b in builds}
         for local in self._local_files():
             if local.repo.casefold() in repos:
                 builds = with_local(wanted.model, builds, local)
-        return builds
+        if not wanted.base:
+            return builds
+        publisher = owner_of(wanted.base)
+        return [replace(b, is_publisher=owner_of(b.repo) == publisher) for b in builds]
 
     def _with_known_header(self, build: Build) -> Build:
         if build.source is None:
@@ -170,7 +131,8 @@ class Models:
         without = [build for build in listing.builds if build.shape is None]
         if not without:
             return listing
-        usual = [build for build in without if build.quant == _USUAL_QUANT] or without[-1:]
+        listed = [build for build in without if build.source is not None] or without
+        usual = [build for build in listed if build.quant == _USUAL_QUANT] or listed[-1:]
         try:
             return listing.with_build(self.read(usual[0], cancel))
         except (Offline, NetworkFailure, GatedModel) as error:

@@ -143,6 +143,11 @@ class ShelfQuestion:
     all_variants: bool = False
     use: str | None = None
     """`commercial`: only what its license is known to allow in business, with conditions or not."""
+    capability: str | None = None
+    modality: str | None = None
+    packager: str | None = None
+    """Only variants of this account on the Hub; `publisher` for the models' own publishers."""
+    fits_only: bool = False
 
     @property
     def request(self) -> FitRequest:

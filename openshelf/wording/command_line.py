@@ -8,4 +8,7 @@ TEMPLATES: dict[str, str] = {
     "fit_short_fits_cpu": "on the CPU",
     "fit_short_does_not_fit": "does not fit",
     "fit_short_unknown": "unknown",
+    "packager_short_publisher": "publisher",
+    "packager_short_known": "known",
+    "packager_short_other": "other",
 }

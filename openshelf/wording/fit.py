@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TEMPLATES: dict[str, str] = {
     # the verdict and what it rests on
+    "fit_all_on_gpus": "Everything runs on the {gpus} GPUs; the fullest, {pool}, holds {needed_bytes:gib} of the {budget_bytes:gib} that can be used there now.",
     "fit_all_on_gpu": "Everything runs on the GPU: {needed_bytes:gib} of the {budget_bytes:gib} that can be used now.",
     "fit_split": "{gpu_layers} of {n_layers} layers run on the GPU, the rest on the CPU.",
     "fit_on_cpu": "Runs on the CPU: {needed_bytes:gib} of the {budget_bytes:gib} that can be used now.",

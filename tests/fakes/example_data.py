@@ -319,6 +319,8 @@ def example_shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
             continue
         if question.license is not None and question.license not in sample.licenses:
             continue
+        if question.capability not in (None, "chat"):
+            continue
         ranked = example_variant(sample, family, question.context_length)
         fits = sample.verdict.fits
         rows.append(ShelfRow(family, ranked if fits else None, None if fits else ranked))

@@ -21,6 +21,7 @@ from openshelf.hardware.facts import Machine
 from openshelf.licenses.clearance import Verdict
 from openshelf.reasons import Reason
 from openshelf.shelf.builds import Build, ModelListing, in_order
+from openshelf.shelf.recipes import Recipe
 from openshelf.shelf.rows import QualityKept
 from openshelf.tasks import CancelToken, Progress, Report
 from tests.fakes.example_data import COMMIT, example_decision
@@ -73,7 +74,11 @@ def example_build(
         target=f"{repo}:{quant}", repo=repo, commit=COMMIT, name=file, quant=quant, files=(file,),
         size_bytes=size, packager=packager, shape=shape, quality=QualityKept(kept, "measured"),
         bits_per_weight=size * 8 / PARAMETERS, is_publisher=packager is _QWEN,
-        downloads=downloads,
+        downloads=downloads, last_modified="2026-05-02T10:00:00+00:00" if downloads else None,
+        recipe=Recipe(
+            True if packager is _BARTOWSKI else None, quant.startswith("UD-"),
+            "tags" if packager is _BARTOWSKI else "name" if quant.startswith("UD-") else None,
+        ),
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ from tests.fakes.example_data import (
     example_shelf,
 )
 from tests.fakes.example_models import FakeModels
+from tests.fakes.example_search import FakeSearch
 
 
 class FakeSettingsStore:
@@ -365,6 +366,7 @@ def fake_services(
         problems=lambda: (),
         dry_run_target=lambda question, asked, cancel: _example_fit(asked),
         models=FakeModels(),
+        search=FakeSearch(),
         with_policy=lambda path, what_if: services,
         policies=FakePolicies(paths),
         preview_policy=example_preview,

@@ -15,7 +15,9 @@ from PySide6.QtWidgets import QApplication
 
 from openshelf.errors import NetworkFailure, Offline
 from openshelf.licenses.clearance import Verdict
+from openshelf.reasons import Reason
 from openshelf.services import Services
+from openshelf.settings import Settings
 from openshelf.shelf.rows import Shelf
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
@@ -66,6 +68,28 @@ def _show_loading(window: MainWindow, services: Services) -> None:
 def _show_no_match(window: MainWindow, services: Services) -> None:
     window.set_machine(example_machine())
     window.page(Place.SHELF).controls.search.setText("no such family")  # type: ignore[attr-defined]
+
+
+def _show_search(window: MainWindow, services: Services) -> None:
+    window.set_machine(example_machine())
+    page = window.page(Place.SHELF)
+    page.controls.search.setText("llama 3")  # type: ignore[attr-defined]
+    QTest.qWait(500)  # the Hub is asked when nobody types
+
+
+def _show_filtered(window: MainWindow, services: Services) -> None:
+    window.set_machine(example_machine())
+
+
+def _silent_search(services: Services) -> Services:
+    services.search.notes = (Reason("search_hub_rate_limited", {"seconds": 30}),)  # type: ignore[attr-defined]
+    return services
+
+
+def _filtered(services: Services) -> Services:
+    chosen = {"language": "de", "use": "commercial", "capability": "chat", "fits": True}
+    services.settings.save(Settings(filters=chosen))
+    return services
 
 
 def _open(place: Place) -> Callable[[MainWindow, Services], None]:
@@ -128,6 +152,9 @@ SCENES = (
     Scene("shelf-loading", _show_loading),
     Scene("shelf-empty", _show_no_match),
     Scene("shelf-error", _show_shelf, _failing_shelf),
+    Scene("shelf-search", _show_search),
+    Scene("shelf-search-silent", _show_search, _silent_search),
+    Scene("shelf-filtered", _show_filtered, _filtered),
     Scene("settings", _open(Place.SETTINGS)),
     Scene("install-llama", _open_sheet),
     Scene("install-ticked", _open_ticked),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from openshelf.catalog.loader import load_catalog
@@ -43,8 +45,8 @@ def stocks() -> dict[int, Stock]:
     }
 
 
-def bench_of(on: Machine, stock: Stock, prefer: str = "balance") -> Bench:
-    question = ShelfQuestion(context_length=stock.key.request.context_length, prefer=prefer)
+def bench_of(on: Machine, stock: Stock) -> Bench:
+    question = ShelfQuestion(context_length=stock.key.request.context_length)
     return Bench(
         on, question, ShelfParts(lambda model, repo: example_decision(Verdict.ALLOWED)), stock
     )
@@ -78,8 +80,10 @@ def test_the_choice_is_the_first_of_the_ranking(
     on: Machine, length: int, stocks: dict[int, Stock]
 ) -> None:
     catalog = load_catalog()
+    first = bench_of(on, stocks[length])
     for prefer in Preference:
-        bench = bench_of(on, stocks[length], prefer)
+        question = replace(first.question, prefer=prefer)
+        bench = replace(first, question=question)  # with the fits worked out so far
         for family in catalog.families:
             prospects = bench.stock.of_models(family.models)
             if not prospects:

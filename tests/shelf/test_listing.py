@@ -145,12 +145,12 @@ def test_the_catalogs_model_from_all_its_packagers(
     assert (listing.name, listing.model, listing.notes) == (model.name, model, ())
     assert {build.repo for build in listing.builds} == set(model.gguf_repos)
     assert len(listing.builds) == 2 * len(model.gguf_repos)
-    sizes = [build.size_bytes for build in listing.builds]
-    assert sizes == sorted(sizes, reverse=True)
+    quants = [build.quant for build in listing.builds]
+    assert quants == ["Q4_K_M"] * len(model.gguf_repos) + ["Q2_K"] * len(model.gguf_repos)
     first = listing.builds[0]
     assert first.shape is not None
     assert (first.shape.source, first.downloads is not None) == ("catalog", True)
-    assert len(hub.requests) == len(model.gguf_repos), "one request for each, no header yet"
+    assert len(hub.requests) == 1 + len(model.gguf_repos), "the tree, one for each, no header yet"
 
     read = bench.models.read(first, CancelToken())
     listing = listing.with_build(read)

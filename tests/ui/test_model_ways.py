@@ -253,7 +253,7 @@ def test_a_row_can_be_heard(open_model: Callable[[], ModelPage]) -> None:
     assert row is not None
     spoken = str(model.index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole))
     assert spoken.startswith("UD-Q4_K_XL, recommended, 9.2 GB, GPU 23/41 + RAM, 5–13 tok/s")
-    assert spoken.endswith("quality lost: Not measured, packaged by unsloth, Estimate")
+    assert spoken.endswith("quality lost: Not measured, dynamic, packaged by unsloth, Estimate")
 
 
 def test_arrow_keys_walk_the_rows(open_model: Callable[[], ModelPage], qtbot: QtBot) -> None:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
-from openshelf.cli.machines import add_setup_arguments, chosen_machine
+from openshelf.cli.machines import chosen_machine
 from openshelf.cli.output import Output
+from openshelf.cli.questions import add_question_arguments, asked_question
 from openshelf.fit.verdict import FitVerdict
 from openshelf.services import Services
-from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
+from openshelf.shelf.rows import RankedVariant, Shelf, ShelfRow
 from openshelf.units import format_bytes, format_tokens
+
+COLUMNS = ("FAMILY", "VARIANT", "SIZE", "FIT", "TOKENS/S", "LICENSE", "POLICY")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_setup_arguments(parser)
-    parser.add_argument("--prefer", choices=("speed", "balance", "quality"), default="balance")
+    add_question_arguments(parser)
     parser.add_argument("--family", metavar="F")
-    parser.add_argument("--language", metavar="xx", help="ISO 639-1")
-    parser.add_argument("--license", metavar="ID")
-    parser.add_argument("--origin", metavar="CC", help="ISO 3166 alpha-2")
     parser.add_argument("--policy", metavar="FILE", help="what if this were the policy")
     parser.add_argument("--all", action="store_true", help="every variant with its score")
 
@@ -29,15 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
-    question = ShelfQuestion(
-        context_length=arguments.context,
-        prefer=arguments.prefer,
-        kv_type=arguments.kv_type,
-        family=arguments.family,
-        language=arguments.language,
-        license=arguments.license,
-        origin=arguments.origin,
-        all_variants=arguments.all,
+    question = replace(
+        asked_question(arguments), family=arguments.family, all_variants=arguments.all
     )
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
@@ -51,13 +44,13 @@ def run(
 def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
     rows: list[tuple[str, ...]] = []
     for row in shelf.rows:
-        rows.append(_cells(row, row.shown, is_fitting=row.recommended is not None))
+        rows.append(cells_of(row, row.shown, is_fitting=row.recommended is not None))
         if all_variants:
             rows += [
-                _cells(row, variant, is_fitting=variant.fit.verdict.fits)
+                cells_of(row, variant, is_fitting=variant.fit.verdict.fits)
                 for variant in row.alternatives
             ]
-    output.table(("FAMILY", "VARIANT", "SIZE", "FIT", "TOKENS/S", "LICENSE", "POLICY"), rows)
+    output.table(COLUMNS, rows)
     context = format_tokens(shelf.context_length)
     output.line()
     output.line(
@@ -71,7 +64,8 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
         )
 
 
-def _cells(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> tuple[str, ...]:
+def cells_of(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> tuple[str, ...]:
+    """A line of the table, one cell for each of COLUMNS."""
     if ranked is None:
         note = wording.sentence(row.note) if row.note else "-"
         return (row.family.name, "-", "-", note, "-", "-", "-")

@@ -11,7 +11,13 @@ from openshelf.cli.output import Output
 from openshelf.fit.memory import FitRequest
 from openshelf.services import Services
 from openshelf.shelf.builds import BuildRow, BuildTable, fit_builds
+from openshelf.shelf.recipes import Recipe
 from openshelf.units import format_bytes, format_tokens
+
+_COLUMNS = (
+    "VARIANT", "BITS", "SIZE", "FIT", "TOKENS/S", "KEPT", "RECIPE", "PACKAGED BY", "DOWNLOADS",
+    "CHANGED", "TARGET",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +49,7 @@ def run(
         }
     )
     output.line(f"{listing.name} at {format_tokens(arguments.context)} context")
-    output.table(
-        ("VARIANT", "BITS", "SIZE", "FIT", "TOKENS/S", "KEPT", "PACKAGED BY", "TARGET"),
-        [_cells(row, table) for row in table.rows],
-    )
+    output.table(_COLUMNS, [_cells(row, table) for row in table.rows])
     for note in listing.notes:
         output.line(wording.sentence(note))
     return 0
@@ -56,6 +59,7 @@ def _cells(row: BuildRow, table: BuildTable) -> tuple[str, ...]:
     build, fit = row.build, row.fit
     size = format_bytes(build.size_bytes)
     kept = build.quality.kept
+    kind = wording.template(f"packager_short_{build.packager_kind.value}")
     speed = fit.speed if fit is not None and fit.verdict.fits else None
     mark = " *" if build.target == table.recommended else ""
     return (
@@ -65,6 +69,14 @@ def _cells(row: BuildRow, table: BuildTable) -> tuple[str, ...]:
         "?" if fit is None else wording.template(f"fit_short_{fit.verdict.value}"),
         "-" if speed is None else f"{speed.decode.low:.0f} to {speed.decode.high:.0f}",
         "-" if kept is None else f"{kept:.1%}",
-        build.packager.name,
+        _recipe(build.recipe),
+        f"{build.packager.name} ({kind})",
+        "-" if build.downloads is None else f"{build.downloads}",
+        (build.last_modified or "-")[:10],
         build.target,
     )
+
+
+def _recipe(recipe: Recipe) -> str:
+    words = ("dynamic" if recipe.dynamic else "", "imatrix" if recipe.imatrix else "")
+    return "+".join(filter(None, words)) or "-"

@@ -227,7 +227,8 @@ def _tooltip(row: BuildRow, column: BuildColumn) -> str:
     build = row.build
     match column:
         case BuildColumn.VARIANT:
-            return "\n".join(model_words.plain(name) for name in build.files[:8])
+            files = "\n".join(model_words.plain(name) for name in build.files[:8])
+            return "\n".join(filter(None, (files, model_words.recipe_details(build))))
         case BuildColumn.SIZE if build.size_is_expected:
             return _tr("Expected: the Hub did not tell this file’s size.")
         case BuildColumn.SPEED:
@@ -238,7 +239,8 @@ def _tooltip(row: BuildRow, column: BuildColumn) -> str:
         case BuildColumn.PACKAGER:
             return model_words.packager_details(build)
         case BuildColumn.DOWNLOADS:
-            return _tr("Of the whole repository, as the Hub counts them.")
+            counted = _tr("Of the whole repository, as the Hub counts them.")
+            return "\n".join(filter(None, (counted, model_words.date_details(build))))
         case BuildColumn.FIT:
             return model_words.basis_details(model_words.basis_of(row.fit))
         case _:

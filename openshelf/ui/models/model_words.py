@@ -7,14 +7,15 @@ import html
 import re
 import unicodedata
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QDate, QLocale
 
 from openshelf.fit.pools import budgets, usable_gpus
 from openshelf.fit.recommend import missing_bytes
 from openshelf.fit.verdict import Fit, FitVerdict
 from openshelf.hardware.facts import Machine
-from openshelf.shelf.builds import Build, BuildRow
+from openshelf.shelf.builds import Build, BuildRow, PackagerKind
 from openshelf.shelf.rows import QualityKept
+from openshelf.ui.models.moments import local_day
 from openshelf.ui.models.shelf_words import speed_words
 from openshelf.units import format_bytes
 
@@ -176,13 +177,69 @@ def packager_words(build: Build) -> str:
     return _tr("{name} (official)").format(name=name) if build.is_publisher else name
 
 
+def packager_kind_words(build: Build) -> tuple[str, str]:
+    """In full, and where there is little room."""
+    match build.packager_kind:
+        case PackagerKind.PUBLISHER:
+            return _tr("Publisher"), _tr("Publisher")
+        case PackagerKind.KNOWN:
+            return _tr("Known packager"), _tr("Known")
+        case PackagerKind.OTHER:
+            return _tr("Other packager"), _tr("Other")
+
+
+def recipe_words(build: Build) -> str:
+    """How it was quantized, as far as somebody says; empty where nobody does."""
+    recipe = build.recipe
+    words = (_tr("dynamic") if recipe.dynamic else "", _tr("imatrix") if recipe.imatrix else "")
+    return " · ".join(filter(None, words))
+
+
+def recipe_details(build: Build) -> str:
+    recipe = build.recipe
+    lines = []
+    if recipe.dynamic:
+        lines.append(_tr("Dynamic: each tensor got a precision of its own, as its name says."))
+    if recipe.imatrix:
+        text = {
+            "name": _tr("Made with an importance matrix, as its name says."),
+            "tags": _tr("Made with an importance matrix, as the repository’s tags say."),
+            "card": _tr("Made with an importance matrix, as the repository’s card says."),
+            "files": _tr("Made with an importance matrix, which lies beside it."),
+        }
+        lines.append(text.get(recipe.basis or "", ""))
+    return "\n".join(filter(None, lines))
+
+
+def month_words(build: Build) -> str:
+    """`May 2026`; empty where the Hub did not say when the repository changed last."""
+    day = local_day(build.last_modified or "")
+    return (
+        "" if day is None else QLocale().toString(QDate(day.year, day.month, day.day), "MMM yyyy")
+    )
+
+
+def date_details(build: Build) -> str:
+    day = _changed(build)
+    if day is None:
+        return ""
+    date = QLocale().toString(day, QLocale.FormatType.LongFormat)
+    return _tr("The repository changed last on {date}.").format(date=date)
+
+
+def _changed(build: Build) -> QDate | None:
+    day = local_day(build.last_modified or "")
+    return None if day is None else QDate(day.year, day.month, day.day)
+
+
 def packager_details(build: Build) -> str:
     lines = [plain(build.repo)]
-    if not build.packager.is_known and not build.is_publisher:
+    if build.packager_kind is PackagerKind.OTHER:
         lines.append(_tr("Openshelf knows nothing of this packager."))
-    if build.has_imatrix:
-        lines.append(_tr("Usually quantized with an importance matrix."))
-    return "\n".join(lines)
+    if build.packager.has_imatrix and build.recipe.imatrix is None:
+        lines.append(_tr("Usually quantized with an importance matrix; not stated here."))
+    lines.append(date_details(build))
+    return "\n".join(filter(None, lines))
 
 
 def count_words(count: int | None) -> str:
@@ -207,6 +264,7 @@ def spoken_row(row: BuildRow, *, is_recommended: bool) -> str:
         where_words(fit),
         "" if row_speed(fit) == UNKNOWN else row_speed(fit),
         _tr("quality lost: {lost}").format(lost=lost_words(build.quality)),
+        recipe_words(build),
         _tr("packaged by {name}").format(name=packager_words(build)),
         _tr("installed") if build.installed_id is not None else "",
         _tr("on this machine") if build.is_local and build.installed_id is None else "",

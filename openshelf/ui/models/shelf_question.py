@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from openshelf.catalog.entries import Catalog
+from openshelf.catalog.entries import Catalog, CatalogModel
+from openshelf.catalog.packagers import load_packagers
 from openshelf.hardware.facts import Machine
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.license import License
 from openshelf.services import Services
+from openshelf.settings import Settings
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import CancelToken, Report
+
+FILTERS = ("use", "language", "license", "origin", "capability", "modality", "packager")
+"""Fields of ShelfQuestion that a person filters by, besides what fits."""
+FITS = "fits"
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,10 @@ class FilterChoices:
     licenses: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    packagers: tuple[str, ...] = ()
+    """Accounts that we know and that have files of some model."""
 
     @classmethod
     def of(cls, catalog: Catalog) -> FilterChoices:
@@ -30,7 +41,30 @@ class FilterChoices:
             tuple(sorted({model.license for model in models if model.license})),
             tuple(sorted({family.origin for family in catalog.families if family.origin})),
             tuple(sorted({code for model in models for code in model.languages.codes})),
+            tuple(sorted({name for model in models for name in model.capabilities})),
+            tuple(sorted({name for model in models for name in model.modalities})),
+            _known_packagers(models),
         )
+
+
+def _known_packagers(models: Iterable[CatalogModel]) -> tuple[str, ...]:
+    packagers = load_packagers()
+    found = {packagers.of(repo) for model in models for repo in model.gguf_repos}
+    known = sorted((p for p in found if p.is_known), key=lambda packager: -packager.standing)
+    return tuple(packager.account for packager in known)
+
+
+def kept_filters(settings: Settings) -> dict[str, Any]:
+    """The filters that were set the last time (None where not), by the fields of ShelfQuestion."""
+    kept = {name: settings.filters.get(name) for name in FILTERS}
+    return {name: value if isinstance(value, str) else None for name, value in kept.items()}
+
+
+def filters_to_keep(question: ShelfQuestion, *, fits_only: bool) -> dict[str, Any]:
+    """What of them goes into the settings: those that are set."""
+    values = {name: getattr(question, name) for name in FILTERS}
+    chosen: dict[str, Any] = {name: value for name, value in values.items() if value}
+    return {**chosen, FITS: True} if fits_only else chosen
 
 
 @dataclass(frozen=True)

@@ -159,10 +159,3 @@ def budget_words(machine: Machine) -> str:
 
 def _gib_number(count: int) -> str:
     return f"{count / GIB:.1f}"
-
-
-def matches(row: ShelfRow, text: str) -> bool:
-    """Whether the words typed into the search box occur in this family."""
-    names = [row.family.name, row.family.publisher, *(model.name for model in row.family.models)]
-    haystack = " ".join(names).casefold()
-    return all(word in haystack for word in text.casefold().split())

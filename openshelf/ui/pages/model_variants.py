@@ -14,6 +14,7 @@ from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
 from openshelf.services import Services
+from openshelf.shelf.asking import INFORMATIVE
 from openshelf.shelf.builds import Build, BuildRow, BuildTable, ModelListing, fit_build
 from openshelf.ui.models.model_check import BuildCheck, Checked, CheckQuestion
 from openshelf.ui.models.model_fits import BuildFits, FitAnswer, FitQuestion
@@ -24,7 +25,8 @@ from openshelf.ui.pages.model_controls import ModelChoices, ModelControls
 from openshelf.ui.pages.model_why import WhyCard, WhyState
 from openshelf.ui.sentences import error_details, error_text, reason_sentences
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.widgets import Card, InlineNotice, NoticeLevel, ScrollPage
+from openshelf.ui.theme.fonts import TextRole
+from openshelf.ui.widgets import Card, InlineNotice, NoticeLevel, ScrollPage, TextLabel
 from openshelf.ui.widgets.build_table import BuildTableView
 
 
@@ -62,10 +64,13 @@ class VariantsPanel(ScrollPage):
         inside.setContentsMargins(8, 4, 8, 6)
         inside.addWidget(self.table)
         card.body.addLayout(inside)
+        self.more = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        self.more.hide()
         self.why = WhyCard()
         for part in (self.notice, self.controls):
             self.body.addWidget(part)
         self.body.addWidget(card, 1)
+        self.body.addWidget(self.more)
         self.body.addWidget(self.why)
 
     def _connect(self) -> None:
@@ -97,13 +102,17 @@ class VariantsPanel(ScrollPage):
         self.controls.set_longest(listing.context_length)
         self.controls.reset_layers()
         notes = self.notes_of(listing)
+        more = [note for note in listing.notes if note.code in INFORMATIVE]
+        self.more.setText(reason_sentences(more))
+        self.more.setVisible(bool(more))
         self.notice.setVisible(bool(notes))
         if notes:
             self.notice.show_message(notes, NoticeLevel.INFO, button=self.tr("Try again"))
         self._ask()
 
     def notes_of(self, listing: ModelListing) -> str:
-        return reason_sentences(listing.notes)
+        """What could not be asked."""
+        return reason_sentences([n for n in listing.notes if n.code not in INFORMATIVE])
 
     def set_machine(self, machine: Machine) -> None:
         """What is free here is not what it was: the engine's figures are of no use any more."""

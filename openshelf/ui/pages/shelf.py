@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
@@ -14,13 +15,22 @@ from openshelf.errors import OpenshelfError, UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.services import Services
+from openshelf.shelf.filters import matches_text
 from openshelf.shelf.rows import Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.machine_facts import decides_alike, without_our_model
-from openshelf.ui.models.shelf_question import ShelfAnswer, ask_shelf
-from openshelf.ui.models.shelf_words import budget_words, matches
+from openshelf.ui.models.shelf_question import (
+    FILTERS,
+    FITS,
+    ShelfAnswer,
+    ask_shelf,
+    filters_to_keep,
+    kept_filters,
+)
+from openshelf.ui.models.shelf_words import budget_words
 from openshelf.ui.pages.shelf_card import FamilyCard
 from openshelf.ui.pages.shelf_filters import ShelfControls, ShelfFilters
+from openshelf.ui.pages.shelf_hub import HubResults
 from openshelf.ui.pages.shelf_starter import SkeletonCard, StarterCard
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -46,9 +56,13 @@ class ShelfPage(Page):
         self._task: Task | None = None
         self._is_stale = False
         self._was_painted = False
+        self._is_empty = False
         self._cards: list[FamilyCard] = []
         settings = services.settings.current
-        self._question = ShelfQuestion(settings.context_length, settings.prefer, settings.kv_type)
+        self._question = replace(
+            ShelfQuestion(settings.context_length, settings.prefer, settings.kv_type),
+            **kept_filters(settings),
+        )
         self._build()
         self._connect()
 
@@ -88,6 +102,8 @@ class ShelfPage(Page):
         column.setSpacing(0)
         self.controls = ShelfControls(self._question)
         self.filters = ShelfFilters()
+        kept = self._services.settings.current
+        self.filters.show_kept(kept_filters(kept), fits_only=kept.filters.get(FITS) is True)
         self.notice = InlineNotice()
         self._scroll = ScrollPage()
         self._scroll.setAccessibleName(self.tr("Families"))
@@ -116,6 +132,8 @@ class ShelfPage(Page):
         for state in (self._empty, self._look_up):
             state.hide()
             self._scroll.body.insertWidget(self._end, state)
+        self.hub = HubResults(self._services, self._bridge)
+        self._scroll.body.insertWidget(self._scroll.body.count() - 1, self.hub)
 
     def _connect(self) -> None:
         self.controls.question_changed.connect(self._on_controls_changed)
@@ -125,6 +143,10 @@ class ShelfPage(Page):
         self.filters.fits_only_changed.connect(self._on_fits_only_changed)
         self.starter.install_pressed.connect(self.install_requested)
         self.notice.acted.connect(self._ask)
+        self.hub.install_pressed.connect(self.install_requested)
+        self.hub.chat_pressed.connect(self.chat_requested)
+        self.hub.model_pressed.connect(self.model_requested)
+        self.hub.changed.connect(self._show_no_rows)
         self._empty.acted.connect(self._on_clear)
         self._look_up.acted.connect(self._on_search_entered)
         self._grow_timer = QTimer(self)
@@ -140,8 +162,14 @@ class ShelfPage(Page):
             self._task.cancel()
         self._number += 1
         self._is_stale = False
+        self._ask_hub()
         work = ask_shelf(self._services, self._machine, self._question, self._number)
         self._task = self._bridge.submit("shelf", work, on_outcome=self._on_answer)
+
+    def _ask_hub(self) -> None:
+        if self._machine is not None:
+            question = replace(self._question, fits_only=self.filters.fits_only)
+            self.hub.set_question(self._machine, question)
 
     def _on_answer(self, outcome: Outcome[ShelfAnswer]) -> None:
         match outcome:
@@ -182,15 +210,16 @@ class ShelfPage(Page):
         if answer is None:
             return
         text = self.controls.search.text()
-        rows = [row for row in answer.shelf.rows if matches(row, text)]
+        rows = [row for row in answer.shelf.rows if matches_text(row.family, text)]
         if self.filters.fits_only:
             rows = [row for row in rows if row.recommended is not None]
         body = self._scroll.body
         body.setEnabled(False)  # each card that is shown would lay all of them out again
         self._fill_cards(rows, answer)
+        self._is_empty = not rows
+        self.hub.leave_out([row.family.id for row in rows])
         body.setEnabled(True)
         body.activate()
-        self._show_no_rows(text, is_empty=not rows)
         self._note_painted()
 
     def _fill_cards(self, rows: list[ShelfRow], answer: ShelfAnswer) -> None:
@@ -207,10 +236,11 @@ class ShelfPage(Page):
         for card in self._cards[len(rows) :]:
             card.hide()
 
-    def _show_no_rows(self, text: str, *, is_empty: bool) -> None:
+    def _show_no_rows(self) -> None:
         """What was pasted may be a model that only the Hub knows."""
-        repo = self._pasted_repo(text) if is_empty else None
-        self._empty.setVisible(is_empty and repo is None)
+        is_empty = self._is_empty
+        repo = self._pasted_repo(self.controls.search.text()) if is_empty else None
+        self._empty.setVisible(is_empty and repo is None and not self.hub.cards)
         self._look_up.setVisible(repo is not None)
         if repo is not None:
             words = self.tr("{repo} is not one of these families. Press Enter to see its variants.")
@@ -259,33 +289,40 @@ class ShelfPage(Page):
         return False
 
     def _on_controls_changed(self, question: ShelfQuestion) -> None:
-        self._question = replace(
-            self._question, context_length=question.context_length, prefer=question.prefer
-        )
-        settings = self._services.settings
-        chosen = replace(
-            settings.current, context_length=question.context_length, prefer=question.prefer
-        )
-        try:
-            settings.save(chosen)
-        except OpenshelfError as error:
-            # In force until the end all the same; the Settings page tells people.
-            log.info("a choice on the shelf is not kept: %s", error)
+        chosen: dict[str, Any] = {
+            "context_length": question.context_length,
+            "prefer": question.prefer,
+        }
+        self._question = replace(self._question, **chosen)
+        self._keep(**chosen)
         self._ask()
 
     def _on_filters_changed(self, question: ShelfQuestion) -> None:
-        self._question = replace(
-            self._question,
-            license=question.license,
-            origin=question.origin,
-            language=question.language,
-        )
+        chosen = {name: getattr(question, name) for name in FILTERS}
+        self._question = replace(self._question, **chosen)
+        self._keep_filters()
         self._ask()
 
-    def _on_search_changed(self, _: str) -> None:
+    def _on_fits_only_changed(self, _: object) -> None:
+        self._keep_filters()
+        self._ask_hub()
         self._show_rows()
 
-    def _on_fits_only_changed(self, _: object) -> None:
+    def _keep_filters(self) -> None:
+        kept = filters_to_keep(self._question, fits_only=self.filters.fits_only)
+        if kept != self._services.settings.current.filters:
+            self._keep(filters=kept)
+
+    def _keep(self, **values: Any) -> None:
+        settings = self._services.settings
+        try:
+            settings.save(replace(settings.current, **values))
+        except OpenshelfError as error:
+            # In force until the end all the same; the Settings page tells people.
+            log.info("a choice on the shelf is not kept: %s", error)
+
+    def _on_search_changed(self, text: str) -> None:
+        self.hub.set_text(text)
         self._show_rows()
 
     def _on_clear(self) -> None:

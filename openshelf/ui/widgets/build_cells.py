@@ -15,7 +15,15 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from openshelf.ui.models.model_table import NUMBERS, BuildColumn, ShownBuild
-from openshelf.ui.models.model_words import UNKNOWN, Basis, basis_of
+from openshelf.ui.models.model_words import (
+    UNKNOWN,
+    Basis,
+    basis_of,
+    month_words,
+    packager_kind_words,
+    plain,
+    recipe_words,
+)
 from openshelf.ui.models.rows import ROW_ROLE, Index
 from openshelf.ui.theme import TextRole, color, font
 from openshelf.ui.widgets.bars import FitParts, describe_parts, paint_segments
@@ -63,10 +71,7 @@ class BuildDelegate(QStyledItemDelegate):
                 is_selected = bool(state & QStyle.StateFlag.State_Selected)
                 _paint_basis(painter, room, text, shown, is_selected=is_selected)
             case _:
-                tone = "faint" if text == UNKNOWN else "ink"
-                side = Qt.AlignmentFlag.AlignRight if column in NUMBERS else Qt.AlignmentFlag(0)
-                style = font(TextRole.BODY, tabular=True)
-                draw_text(painter, room, text, style, tone, side)
+                _paint_text(painter, room, text, shown, column)
         painter.restore()
 
     def _paint_ground(
@@ -94,23 +99,22 @@ class BuildDelegate(QStyledItemDelegate):
             notes.append(self.tr("Installed"))
         elif shown.row.build.is_local:
             notes.append(self.tr("On this machine"))
-        note = " · ".join(notes)
+        note, recipe = " · ".join(notes), recipe_words(shown.row.build)
         style, small = font(TextRole.CODE), font(TextRole.CHIP)
         width = QFontMetrics(style).horizontalAdvance(text) + 14
-        if not note:
-            draw_text(painter, room, text, style, "ink")
-        elif width + QFontMetrics(small).horizontalAdvance(note) <= room.width():
+        is_beside = width + QFontMetrics(small).horizontalAdvance(note) <= room.width()
+        both = " · ".join(filter(None, (note, recipe)))
+        below = recipe if is_beside else _fitting(room, small, both, note)
+        first, second = _lines(room) if below else (room, room)
+        draw_text(painter, first, text, style, "ink")
+        if note and is_beside:
             is_mirrored = painter.layoutDirection() == Qt.LayoutDirection.RightToLeft
-            draw_text(painter, room, text, style, "ink")
-            rest = room.adjusted(0, 0, -width, 0) if is_mirrored else room.adjusted(width, 0, 0, 0)
-            draw_text(painter, rest, note, small, "accent")
-        else:
-            middle = room.center().y()
-            draw_text(
-                painter, QRect(room.left(), middle - 18, room.width(), 18), text, style, "ink"
-            )
-            below = QRect(room.left(), middle, room.width(), 18)
-            draw_text(painter, below, note, small, "accent")
+            change = (0, 0, -width, 0) if is_mirrored else (width, 0, 0, 0)
+            draw_text(painter, first.adjusted(*change), note, small, "accent")
+        if below:
+            has_note = bool(note) and not is_beside
+            style = small if has_note else font(TextRole.TINY)
+            draw_text(painter, second, below, style, "accent" if has_note else "muted")
 
     @override
     def helpEvent(
@@ -153,6 +157,38 @@ def draw_text(
     painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
     painter.drawText(room, int(place) | int(Qt.TextFlag.TextSingleLine), shown)
     painter.setLayoutDirection(direction)
+
+
+def _lines(room: QRect) -> tuple[QRect, QRect]:
+    """Places of two lines in a cell."""
+    middle = room.center().y()
+    upper = QRect(room.left(), middle - 17, room.width(), 18)
+    return upper, QRect(room.left(), middle + 1, room.width(), 16)
+
+
+def _fitting(room: QRect, style: QFont, *texts: str) -> str:
+    """The first of these that fits, else the last."""
+    metrics = QFontMetrics(style)
+    return next((t for t in texts if metrics.horizontalAdvance(t) <= room.width()), texts[-1])
+
+
+def _paint_text(
+    painter: QPainter, room: QRect, text: str, shown: ShownBuild, column: BuildColumn
+) -> None:
+    """A word or figure; who made a build and when it was changed have a second line."""
+    build = shown.row.build
+    below = ""
+    if column is BuildColumn.PACKAGER:
+        below = _fitting(room, font(TextRole.TINY), *packager_kind_words(build))
+        text = _fitting(room, font(TextRole.BODY), text, plain(build.packager.name))
+    elif column is BuildColumn.DOWNLOADS:
+        below = month_words(build)
+    tone = "faint" if text == UNKNOWN else "ink"
+    side = Qt.AlignmentFlag.AlignRight if column in NUMBERS else Qt.AlignmentFlag(0)
+    first, second = _lines(room) if below else (room, room)
+    draw_text(painter, first, text, font(TextRole.BODY, tabular=True), tone, side)
+    if below:
+        draw_text(painter, second, below, font(TextRole.TINY), "muted", side)
 
 
 def _paint_memory(

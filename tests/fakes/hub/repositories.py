@@ -70,6 +70,10 @@ class FakeRepo:
     access: set[str] = field(default_factory=set)
     downloads: int = 0
     likes: int = 0
+    gguf: dict[str, Any] = field(default_factory=dict)
+    """What the Hub read in one of the files: total, architecture, context_length."""
+    more_tags: list[str] = field(default_factory=list)
+    last_modified: str = "2026-11-01T10:00:00.000Z"
     fixed_commit: str | None = None
     """A commit id to use instead of the one that follows from the files."""
     commits: dict[str, dict[str, FakeFile]] = field(default_factory=dict)
@@ -99,7 +103,7 @@ class FakeRepo:
             tags.append(f"base_model:{base}")
             if relation:
                 tags.append(f"base_model:{relation}:{base}")
-        return tags
+        return [*tags, *self.more_tags]
 
     def as_json(self, commit: str, *, blobs: bool) -> dict[str, Any]:
         return {
@@ -108,7 +112,7 @@ class FakeRepo:
             "modelId": self.id,
             "author": self.id.split("/")[0],
             "sha": commit,
-            "lastModified": "2026-11-01T10:00:00.000Z",
+            "lastModified": self.last_modified,
             "createdAt": "2026-10-01T10:00:00.000Z",
             "private": self.private,
             "gated": self.gated,
@@ -117,6 +121,7 @@ class FakeRepo:
             "likes": self.likes,
             "tags": self.tags(),
             "cardData": self.card,
+            **({"gguf": self.gguf} if self.gguf else {}),
             "siblings": [
                 sibling(file, blobs=blobs) for _, file in sorted(self.commits[commit].items())
             ],
