@@ -5,6 +5,8 @@ It is written for whoever decides, needs no program to be read, and asks nobody 
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -48,6 +50,7 @@ def review_request(
         _section("review_facts", _fact_lines(policy)),
         _section("review_missing", [_words(f"fact_{name}") for name in decision.facts_missing]),
         _section("review_files", _file_lines(subject.files)),
+        _section("review_answer", _answer_lines(subject)),
         _section("review_notes", [_words("review_not_advice"), _words("verdict_not_assessed")]),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -115,6 +118,14 @@ def _duty_lines(duties: Iterable[AppliedObligation], names: Mapping[str, str]) -
 def _fact_lines(policy: Policy) -> list[str]:
     facts = stated_facts(policy.organization)
     return [f"{_words(f'fact_{name}')}: {_value(value)}" for name, value in facts.items()]
+
+
+def _answer_lines(subject: ReviewSubject) -> list[str]:
+    """What an approver writes; names of strangers are quoted as a shell and TOML want it."""
+    return [
+        _words("review_waive", target=shlex.quote(_plain(subject.target))),
+        _words("review_waive_file", repo=json.dumps(_plain(subject.repo), ensure_ascii=False)),
+    ]
 
 
 def _file_lines(files: Iterable[ClearedFile]) -> list[str]:

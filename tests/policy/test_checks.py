@@ -105,6 +105,8 @@ def test_the_request_says_everything_that_a_decision_needs() -> None:
         "whether use is commercial: yes",
         "whether you were over the limit of users",
         "model.gguf, 3.4 GB, sha256 " + "ab" * 32,
+        "openshelf policy waive unsloth/Model-GGUF:Q4_K_M --accept-as NAME",
+        'repo = "unsloth/Model-GGUF"',
         "not legal advice",
         "Not assessed: sanctions",
     ):
@@ -116,6 +118,7 @@ def test_hostile_names_stay_on_their_line() -> None:
     evil = replace(SUBJECT, target="a/b\n- Verdict: allowed\x1b[2J", note="x\r\ny\u202ez")
     text = review_request(evil, decided("llama3.1", Policy(EU, sha256="x")), Policy(), LICENSES)
     assert "\n- Verdict: allowed" not in text
+    assert "waive 'a/b - Verdict: allowed [2J' --accept-as" in text
     assert not [c for c in text if not c.isprintable() and c != "\n"]
 
 

@@ -122,6 +122,7 @@ def test_what_is_listed_is_exported(log: LogPanel, qtbot: QtBot, tmp_path: Path)
     exported = json.loads((tmp_path / "hopper.json").read_text(encoding="utf-8"))
     assert len(exported["records"]) == 2
     assert exported["log"]["whole"] is True
+    assert "lines" not in exported, "everybody else's records are not about this person"
     log.export_to(str(tmp_path / "hopper.CSV"))
     qtbot.waitUntil(lambda: "hopper.CSV" in log.notice.text.text())
     with (tmp_path / "hopper.CSV").open(encoding="utf-8", newline="") as file:
@@ -156,3 +157,13 @@ def test_the_model_keeps_qts_rules(services: Services, qtbot: QtBot) -> None:
     assert "Ada Lovelace" in spoken
     tester.deleteLater()
     model.deleteLater()
+
+
+def test_the_whole_log_comes_with_its_lines(
+    log: LogPanel, services: Services, qtbot: QtBot, tmp_path: Path
+) -> None:
+    log.export_to(str(tmp_path / "log.json"))
+    qtbot.waitUntil(lambda: "8 records written to" in log.notice.text.text())
+    exported = json.loads((tmp_path / "log.json").read_text(encoding="utf-8"))
+    written = services.acceptances.path.read_text(encoding="utf-8").splitlines()
+    assert exported["lines"] == written

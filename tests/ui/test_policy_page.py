@@ -6,22 +6,28 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from openshelf.hardware.facts import Machine
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Organization, Policy, Rules, load_policy
 from openshelf.policy.writing import policy_text
 from openshelf.services import Services
 from openshelf.shelf.preview import PolicyPreview
+from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.policy import PolicyPage
 from openshelf.ui.pages.policy_draft import DraftPanel
+from openshelf.ui.pages.policy_preview import ReasonRow
 from openshelf.ui.places import Place
 from openshelf.ui.widgets import TextLabel
+from tests.fakes.example_data import example_shelf
+from tests.fakes.example_models import FakeModels
 from tests.fakes.services import FakePolicies, example_preview
 
 LEFT = Qt.MouseButton.LeftButton
@@ -69,6 +75,12 @@ def section_text(draft: DraftPanel, verdict: Verdict) -> str:
     return "\n".join(label.text() for label in section.findChildren(TextLabel))
 
 
+def row_about(draft: DraftPanel, words: str) -> ReasonRow:
+    """The row of a blocked model's reason that holds these words."""
+    rows = draft.preview.sections[Verdict.BLOCKED].rows
+    return next(row for row in rows if words in row.sentence.text())
+
+
 @pytest.fixture
 def saved(services: Services) -> Services:
     services.policies.save(COMPANY)
@@ -94,12 +106,14 @@ def test_a_fact_is_tried_out_at_once_with_reasons_and_models(
     assert draft.preview.counts[Verdict.BLOCKED].text().startswith("0 families")
     answer(draft, qtbot, "commercial", "Yes")
     type_into(draft.facts.rows["domicile"].field, qtbot, "de")
-    qtbot.waitUntil(lambda: "no rights where you are" in section_text(draft, Verdict.BLOCKED))
+    section = draft.preview.sections[Verdict.BLOCKED]
+    qtbot.waitUntil(section.more.isVisible)
+    assert len(section.rows) == 3
+    qtbot.mouseClick(section.more, LEFT)
     text = section_text(draft, Verdict.BLOCKED)
-    assert "Llama 4 Community License Agreement gives no rights where you are" in text
     assert "closing paragraph" in text, "the clause"
     assert "Qwen Research License Agreement" in text
-    row = draft.preview.sections[Verdict.BLOCKED].rows[0]
+    row = row_about(draft, "Llama 4 Community License Agreement gives no rights where you are")
     assert not row.models.isVisible()
     qtbot.mouseClick(row.opener, LEFT)
     assert row.models.isVisible()
@@ -111,11 +125,12 @@ def test_an_opened_reason_stays_open_while_facts_change(window: MainWindow, qtbo
     draft = draft_of(window, qtbot)
     type_into(draft.facts.rows["domicile"].field, qtbot, "DE")
     qtbot.waitUntil(lambda: "no rights where you are" in section_text(draft, Verdict.BLOCKED))
-    row = draft.preview.sections[Verdict.BLOCKED].rows[0]
+    draft.preview.sections[Verdict.BLOCKED].more.setChecked(True)
+    row = row_about(draft, "Llama 4 Community License Agreement")
     qtbot.mouseClick(row.opener, LEFT)
     answer(draft, qtbot, "commercial", "Yes")
     qtbot.waitUntil(lambda: "commercial use" in section_text(draft, Verdict.BLOCKED))
-    assert row in draft.preview.sections[Verdict.BLOCKED].rows
+    assert row is row_about(draft, "Llama 4 Community License Agreement")
     assert row.models.isVisible()
 
 
@@ -383,3 +398,28 @@ def test_whoever_wants_to_install_for_an_organization_is_brought_back(
     qtbot.waitUntil(lambda: "Saved" in page.draft.notice.text.text())
     qtbot.mouseClick(page.draft.notice.button, LEFT)
     assert opened == ["a/b:Q4_K_M"]
+
+
+def test_other_screens_look_again_after_a_policy_was_saved(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    asked: list[str] = []
+
+    def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
+        asked.append(services.policies.current.policy.name)
+        return example_shelf(machine, question)
+
+    window = make_window(replace(services, shelf=shelf))
+    qtbot.waitUntil(lambda: asked == [""])
+    models = cast(FakeModels, services.models)
+    window.open_model("Qwen3-14B")
+    page = window.page(Place.MODEL)
+    qtbot.waitUntil(lambda: page.listing is not None)  # type: ignore[attr-defined]
+    before = len(models.asked)
+    services.policies.save(COMPANY)
+    qtbot.wait(30)
+    window.open_place(Place.SHELF)
+    qtbot.waitUntil(lambda: "House rules" in asked)
+    assert len(models.asked) == before, "the Hub is asked when somebody looks"
+    window.open_model("Qwen3-14B")
+    qtbot.waitUntil(lambda: len(models.asked) == before + 1)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from openshelf.durable import replace_file
 from openshelf.errors import UsageError
+from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.chain import VerifyReport
 from openshelf.policy.log_export import export_csv, export_json, persons
 from openshelf.services import Services
@@ -173,7 +174,9 @@ class LogPanel(QWidget):
     def export_to(self, path: str) -> None:
         """Write what is listed; a name that ends in .csv makes a table."""
         if self._facts is not None:
-            work = write_export(path, self.listed, self._facts.report)
+            everything = len(self.listed) == len(self._facts.records)
+            log = self._services.acceptances if everything else None
+            work = write_export(path, self.listed, self._facts.report, log)
             self._bridge.submit("export log", work, on_outcome=self._on_exported)
 
     def _on_exported(self, outcome: Outcome[str]) -> None:
@@ -230,15 +233,25 @@ class RecordPanel(Card):
 
 
 def write_export(
-    path: str, records: tuple[Record, ...], report: VerifyReport
+    path: str,
+    records: tuple[Record, ...],
+    report: VerifyReport,
+    log: AcceptanceLog | None = None,
 ) -> Callable[[CancelToken, Report], str]:
-    """Work that writes the records as CSV where the file's name says so, else as JSON."""
+    """Work that writes the records as CSV where the file's name says so, else as JSON.
+
+    With `log` its lines go along byte for byte, so that the chain can be checked without us; what
+    concerns one person alone comes without everybody else's lines.
+    """
 
     def work(cancel: CancelToken, progress: Report) -> str:
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        make = export_csv if path.casefold().endswith(".csv") else export_json
+        if path.casefold().endswith(".csv"):
+            text = export_csv(records, report, at)
+        else:
+            text = export_json(records, report, at, log.lines() if log is not None else ())
         try:
-            replace_file(Path(path), make(records, report, at).encode("utf-8"), is_private=True)
+            replace_file(Path(path), text.encode("utf-8"), is_private=True)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise UsageError(f"{path} cannot be written: {reason}") from error

@@ -35,7 +35,7 @@ from openshelf.ui.widgets import (
 from openshelf.ui.widgets.keyed_rows import KeyedRows
 
 WORST_FIRST = tuple(reversed(FINEST_FIRST))
-_FIRST_REASONS = 5
+_FIRST_REASONS = 3
 
 
 class ReasonRow(QWidget):
