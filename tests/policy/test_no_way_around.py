@@ -123,6 +123,8 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "update": (("update",), ("update", "Small")),
     "variants": (("variants", "ada/Small-GGUF", *CPU),),
     "shelf": (("shelf", *CPU),),
+    "search": (("search", "small", *CPU),),
+    "engine": (("engine",),),
     "hardware": (("hardware", "--profiles"),),
     "list": (("list",),),
     "remove": (("remove", "Small"),),
@@ -264,7 +266,8 @@ def test_the_engines_door_is_watched(watched: Watched, expected_logs: ExpectedLo
 WITHOUT_BYTES = {
     "paths", "settings", "runner", "detect_machine", "engine_facts", "catalog", "shelf", "gate",
     "acceptances", "close", "fit_target", "problems", "dry_run_target", "models", "policies",
-    "preview_policy", "tokens", "check_update", "read_card",
+    "preview_policy", "tokens", "check_update", "read_card", "search",
+    "architectures", "refresh_catalog",
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
 WITH_BYTES = {"installer", "downloads", "library", "chats", "with_policy"}
@@ -374,7 +377,11 @@ DOORS = {
     "Load": {"engine/process.py", "engine/protocol.py"},
 }
 """Function that fetches, copies, registers or loads → the only files that may call it."""
-_OTHER_MEANINGS = {"fetch": {"hub/claims.py", "licenses/ancestry.py", "library/offers.py"}}
+_OTHER_MEANINGS = {
+    "fetch": {
+        "hub/claims.py", "licenses/ancestry.py", "library/offers.py", "catalog/refresh.py",
+    }
+}  # fmt: skip
 """Calls of the same name that only look up what a repository says."""
 
 
