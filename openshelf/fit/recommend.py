@@ -47,7 +47,8 @@ def rank(candidates: Sequence[Candidate], prefer: str = "balance") -> list[Ranke
     """Best first: all that fit, then those that do not, by how little they miss.
 
     Models made for one kind of work come after those for any. Last-resort precisions (IQ1, Q2) come
-    after everything else that fits and are `hidden`, unless nothing else fits. `prefer` is speed, balance or quality; anything else raises ValueError.
+    after everything else that fits and are `hidden`, unless nothing else fits. `prefer` is speed,
+    balance or quality; anything else raises ValueError.
     """
     preference = Preference(prefer)
     has_better = any(c.fit.verdict.fits and not is_last_resort(c.precision) for c in candidates)
