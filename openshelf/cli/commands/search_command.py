@@ -47,7 +47,6 @@ def _print(answer: SearchAnswer, output: Output) -> None:
         rows.append(("Hub", *cells, "-" if downloads is None else str(downloads)))
     if rows:
         output.table(("FROM", *COLUMNS, "DOWNLOADS"), rows)
-        output.line()
         print_notes([*answer.shelf.rows, *(found.row for found in answer.hub)], output)
     else:
         output.line("Nothing was found.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,14 +59,14 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
             ]
     if rows:
         output.table(COLUMNS, rows)
+        print_notes(shelf.rows, output)
+        context = format_tokens(shelf.context_length)
         output.line()
-    print_notes(shelf.rows, output)
-    context = format_tokens(shelf.context_length)
-    output.line(
-        f"{shelf.fitting} of {len(shelf.rows)} families have a variant that fits at {context}."
-        if rows
-        else wording.template("shelf_nothing_left")
-    )
+        output.line(
+            f"{shelf.fitting} of {len(shelf.rows)} families have a variant that fits at {context}."
+        )
+    else:
+        output.line(wording.template("shelf_nothing_left"))
     _print_age(shelf, output)
     for starter in shelf.starters:
         variant = starter.variant
@@ -74,6 +74,15 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
             f"On this machine already: {variant.model.name} {variant.quant}. "
             f"openshelf install {variant.target} --accept"
         )
+
+
+def print_notes(rows: Iterable[ShelfRow], output: Output) -> None:
+    """Below the table, why a family has no variant in it."""
+    noted = [(row.family.name, row.note) for row in rows if row.shown is None and row.note]
+    if noted:
+        output.line()
+    for name, note in noted:
+        output.line(f"{name}: {wording.sentence(note)}")
 
 
 def _print_age(shelf: Shelf, output: Output) -> None:
@@ -85,19 +94,10 @@ def _print_age(shelf: Shelf, output: Output) -> None:
         output.line(wording.template("shelf_engine_not_asked"))
 
 
-def print_notes(rows: Sequence[ShelfRow], output: Output) -> None:
-    """Below the table, why a family has no variant in it: a sentence would widen every row."""
-    told = [(row.family.name, row.note) for row in rows if row.shown is None and row.note]
-    for name, note in told:
-        output.line(f"{name}: {wording.sentence(note)}")
-    if told:
-        output.line()
-
-
 def cells_of(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> tuple[str, ...]:
     """A line of the table, one cell for each of COLUMNS."""
     if ranked is None:
-        return (row.family.name, "-", "-", "-", "-", "-", "-")
+        return (row.family.name, *("-",) * (len(COLUMNS) - 1))
     variant = ranked.variant
     size = format_bytes(variant.size_bytes)
     verdict = ranked.fit.verdict.value if is_fitting else FitVerdict.DOES_NOT_FIT.value
