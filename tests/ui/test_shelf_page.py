@@ -410,8 +410,8 @@ def test_families_called_so_come_before_those_with_such_a_model(
     def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
         found = example_shelf(machine, question)
         first = found.rows[0]
-        model = replace(first.shown.variant.model, name="Qwen3 Llama") if first.shown else None
-        family = replace(first.family, models=(model,) if model else ())
+        (model,) = first.family.models
+        family = replace(first.family, models=(model, replace(model, name="Qwen3 Llama")))
         return replace(found, rows=(replace(first, family=family), *found.rows[1:]))
 
     page = make_page(shelf=shelf)
