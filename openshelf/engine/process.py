@@ -6,6 +6,7 @@ Thread-safe, one job at a time. A worker that died is replaced by the next call.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,10 +56,11 @@ from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Progress, Report, no_report
 
 E = TypeVar("E", bound=Event)
+log = logging.getLogger(__name__)
 
 _PING_SECONDS = 5.0
 _DEVICES_SECONDS = 60.0
-_UNLOAD_SECONDS = 30.0
+_UNLOAD_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
 DRY_RUN_SECONDS = 10.0
 _SHORT_JOBS = ("devices", "unload", "dry_run", "architectures")
@@ -247,12 +249,23 @@ class Engine:
         return time.monotonic() - started
 
     def unload(self) -> None:
-        """Give the model's memory back. Nothing to do where none is loaded."""
+        """Give the model's memory back. Nothing to do where none is loaded.
+
+        A worker that dies or hangs over it is ended, which gives it back as well. Raises
+        EngineFailed (busy).
+        """
         if self.loaded is None:
             return
-        with self._job("unload") as connection:
-            self._loaded = None
-            self._run(connection, Unload, Unloaded, seconds=_UNLOAD_SECONDS)
+        try:
+            with self._job("unload") as connection:
+                self._loaded = None
+                self._run(connection, Unload, Unloaded, seconds=_UNLOAD_SECONDS)
+        except EngineDied as death:
+            log.info("the engine died while it unloaded: %s", death)
+        except EngineFailed as failure:
+            if failure.why != "hung":
+                raise
+            log.info("the engine hung while it unloaded, and was ended")
 
     def close(self) -> None:
         """End the worker, down the stop ladder; nothing can be started afterwards."""
