@@ -18,6 +18,9 @@ from openshelf.engine.connection import Call, Connection
 from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
 from openshelf.engine.protocol import (
     Architectures,
+    Bench,
+    Benched,
+    BenchProgress,
     Chat,
     ChatMessage,
     Devices,
@@ -168,6 +171,31 @@ class Engine:
                 connection,
                 lambda number: Chat(number, tuple(messages), sampling),
                 Done,
+                cancel=cancel,
+                on_event=on_event,
+            )
+
+    def bench(
+        self,
+        prompt_tokens: int,
+        answer_tokens: int,
+        repetitions: int,
+        *,
+        cancel: CancelToken,
+        report: Report = no_report,
+    ) -> Benched:
+        """Time what is loaded; the context is empty afterwards. Raises EngineFailed (no_model,
+        busy, decode_failed), EngineDied, CancelledByUser."""
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, BenchProgress):
+                report(Progress(event.done, event.total, "bench"))
+
+        with self._job("bench") as connection:
+            return self._run(
+                connection,
+                lambda number: Bench(number, prompt_tokens, answer_tokens, repetitions),
+                Benched,
                 cancel=cancel,
                 on_event=on_event,
             )
