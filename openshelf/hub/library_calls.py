@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, OpenshelfError, RateLimited
 from openshelf.network import (
+    LONGEST_ASKED_SECONDS,
     EgressLog,
     NetworkOptions,
     check_endpoint,
@@ -233,10 +234,13 @@ def _read_answer(raw: httpx2.Response, call: _Call) -> tuple[bytes, int]:
 def _waiting_time(headers: httpx2.Headers) -> float:
     from huggingface_hub.utils._http import _parse_retry_after, parse_ratelimit_headers
 
-    limit = parse_ratelimit_headers(headers)
-    if limit is not None and limit.remaining == 0:
-        return float(limit.reset_in_seconds)
-    return float(_parse_retry_after(headers) or 60)
+    try:
+        limit = parse_ratelimit_headers(headers)
+        if limit is not None and limit.remaining == 0:
+            return float(min(limit.reset_in_seconds, LONGEST_ASKED_SECONDS))
+        return float(min(_parse_retry_after(headers) or 60, LONGEST_ASKED_SECONDS))
+    except (ValueError, OverflowError):
+        return 60.0
 
 
 def failure_of(error: BaseException, host: str) -> NetworkFailure:
