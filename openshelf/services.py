@@ -14,7 +14,7 @@ from openshelf.engine.architectures import EngineKnowledge
 from openshelf.hardware.facts import Machine
 from openshelf.hub.cards import ModelCard
 from openshelf.hub.tokens import TokenStore
-from openshelf.library.downloads import DownloadsLike
+from openshelf.library.downloads import DownloadsLike, KeptDownloadsLike
 from openshelf.library.fitting import TargetFit, TargetQuestion
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
@@ -91,6 +91,8 @@ class Services:
     acceptances: AcceptanceLog
     installer: InstallerLike
     downloads: DownloadsLike
+    kept_downloads: KeptDownloadsLike
+    """The same list, as the command line sees and steers it beside a window."""
     library: LibraryLike
     chats: ChatsLike
     close: Callable[[], None]

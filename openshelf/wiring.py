@@ -34,6 +34,7 @@ from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.fitting import Fitting
 from openshelf.library.headers import Headers
 from openshelf.library.installer import Installer
+from openshelf.library.kept_downloads import KeptDownloads
 from openshelf.library.offers import OfferParts
 from openshelf.library.starter import Starter, find_starter
 from openshelf.library.store import Library
@@ -144,17 +145,16 @@ class _Wiring:
                 knows=self._knows,
             )
         )
-        downloads = Downloads(
-            DownloadsParts(
-                folder=self.paths.downloads,
-                models=self.paths.models,
-                runner=self.runner,
-                installer=installer,
-                gate=gate,
-                library=self.library,
-                place=self.network,
-            )
+        parts = DownloadsParts(
+            folder=self.paths.downloads,
+            models=self.paths.models,
+            runner=self.runner,
+            installer=installer,
+            gate=gate,
+            library=self.library,
+            place=self.network,
         )
+        downloads = Downloads(parts)
         headers = Headers(self.library, client, self.paths.cache)
         fitting = Fitting(headers, self.catalog, self.dry_runs, self._knows)
         decided: dict[int, CatalogDecisions] = {}
@@ -182,6 +182,7 @@ class _Wiring:
             acceptances=self.acceptances,
             installer=installer,
             downloads=downloads,
+            kept_downloads=KeptDownloads(parts),
             library=self.library,
             chats=chats,
             close=partial(self._close, downloads, chats),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from openshelf.library.install import InstallOffer
+from openshelf.library.installed import InstalledModel
 from openshelf.licenses.clearance import Clearance
 from openshelf.reasons import Reason
-from openshelf.tasks import Announcer
+from openshelf.tasks import Announcer, CancelToken, Report
 
 
 class DownloadState(enum.StrEnum):
@@ -72,3 +73,19 @@ class DownloadsLike(Protocol):
     def dismiss(self, download_id: str) -> None: ...
     def snapshots(self) -> tuple[Download, ...]: ...
     def close(self) -> None: ...
+
+
+class KeptDownloadsLike(Protocol):
+    """What the command line uses: the same list, steered beside a window that may be open."""
+
+    def listed(self) -> tuple[Download, ...]: ...
+    def find(self, words: str) -> Download:
+        """By id, the beginning of one, or the target. Raises NotFound."""
+        ...
+
+    def install(
+        self, offer: InstallOffer, clearance: Clearance, cancel: CancelToken, report: Report
+    ) -> InstalledModel: ...
+    def resume(self, download_id: str, cancel: CancelToken, report: Report) -> InstalledModel: ...
+    def pause(self, download_id: str, cancel: CancelToken) -> Download: ...
+    def cancel(self, download_id: str, cancel: CancelToken) -> Download: ...

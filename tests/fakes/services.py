@@ -337,6 +337,30 @@ class FakeRecords:
         return ()
 
 
+class FakeKeptDownloads:
+    """An empty list; nobody asks for it in the window."""
+
+    def listed(self) -> tuple[Download, ...]:
+        return ()
+
+    def find(self, words: str) -> Download:
+        raise NotFound("download", words)
+
+    def install(
+        self, offer: InstallOffer, clearance: Clearance, cancel: CancelToken, report: Report
+    ) -> InstalledModel:
+        raise NotFound("download", offer.target)
+
+    def resume(self, download_id: str, cancel: CancelToken, report: Report) -> InstalledModel:
+        raise NotFound("download", download_id)
+
+    def pause(self, download_id: str, cancel: CancelToken) -> Download:
+        raise NotFound("download", download_id)
+
+    def cancel(self, download_id: str, cancel: CancelToken) -> Download:
+        raise NotFound("download", download_id)
+
+
 def _no_update(model: InstalledModel, cancel: CancelToken, report: Report) -> UpdateReport:
     raise NotFound("update", model.id)
 
@@ -377,6 +401,7 @@ def fake_services(
         installer=FakeInstaller(),
         tokens=TokenStore(paths.tokens_file, NoKeychain()),
         downloads=FakeDownloads(library),
+        kept_downloads=FakeKeptDownloads(),
         library=library,
         chats=FakeChats(),
         close=lambda: None,

@@ -93,4 +93,3 @@ def test_answers_for_another_repository(hub: LoopbackHub, open_at: OpenHome, id:
         home.install(REPO)
     assert hub.bodies() == []
     assert home.library.installed() == ()
-
