@@ -21,6 +21,7 @@ from openshelf.library.installed import InstalledModel
 from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
+from openshelf.network import EgressLog
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
@@ -114,6 +115,8 @@ class Services:
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
+    egress: EgressLog
+    """What went out to the network since the start."""
     tokens: TokenStore
     """Access tokens by Hub; may wait for the keychain."""
     policies: PoliciesLike

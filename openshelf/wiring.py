@@ -88,6 +88,8 @@ def build_services(
         store.delete_older_than(policy.keep_chats_days)
     services = wiring.services(policy, store)
     wiring.policies.announcer.subscribe(partial(_adopt, services.gate))
+    for announcer in (wiring.policies.announcer, wiring.settings.announcer):
+        announcer.subscribe(lambda _: wiring.throw_switch(services))
     return services
 
 
@@ -205,6 +207,7 @@ class _Wiring:
             ).find,
             with_policy=partial(self._with_policy, gate, store),
             policies=self.policies,
+            egress=self.network.egress,
             tokens=self.tokens,
             preview_policy=self._preview,
             architectures=self.architectures,
@@ -307,6 +310,17 @@ class _Wiring:
             kept = ShelfPreview(catalog, self.licenses)
             self._last_preview = (catalog, kept)
         return kept.under(draft)
+
+    def throw_switch(self, services: Services) -> None:
+        """The network as settings and policy want it from now on, also for what runs."""
+        settings = self.settings.current
+        with self._client_lock:
+            before = self._client
+        options = self._client_under(services.gate).options
+        if options.offline and before is not None:
+            before.shut()
+        services.downloads.set_limit(settings.download_limit)
+        services.downloads.set_offline(options.host if options.offline else None)
 
     def _client_under(self, gate: Gate) -> HubClient:
         """One client as long as the options stay what they are."""

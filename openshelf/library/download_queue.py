@@ -78,6 +78,8 @@ class _Entry:
     is_running: bool = False
     after: DownloadState | None = None
     """What a stop is for: PAUSED, CANCELLED, or QUEUED (resumed while it was stopping)."""
+    is_offline: bool = False
+    """It rests only because the switch is on."""
     announced_at: float = field(default=0.0)
 
 
@@ -89,6 +91,7 @@ class Downloads:
         self._parts = parts
         self._lock = threading.RLock()
         self._is_closed = False
+        self._is_offline = False
         self._entries: dict[str, _Entry] = {}
         for saved in read_downloads(parts.folder, parts.gate):
             self._entries[saved.id] = _Entry(saved, self._resting(saved))
@@ -112,6 +115,7 @@ class Downloads:
 
     def pause(self, download_id: str) -> None:
         entry = self._entry(download_id)
+        entry.is_offline = False
         if entry.shown.state.is_active:
             self._stop(entry, DownloadState.PAUSED)
 
@@ -150,6 +154,23 @@ class Downloads:
     def set_limit(self, bytes_per_second: int | None) -> None:
         """One limit for all of them together."""
         self._parts.place.share.set_limit(bytes_per_second)
+
+    def set_offline(self, host: str | None) -> None:
+        """With the Hub that may not be asked, all that run or wait rest; with None they go on."""
+        with self._lock:
+            if (host is not None) == self._is_offline:
+                return
+            self._is_offline = host is not None
+            active = [entry for entry in self._entries.values() if entry.shown.state.is_active]
+            resting = [entry for entry in self._entries.values() if entry.is_offline]
+        for entry in () if host is None else active:
+            if entry.saved.offer.source == "hub":
+                entry.is_offline = True
+                self._stop(entry, DownloadState.PAUSED)
+                self._change(entry, reason=wording.reason_of(Offline(host or "")))
+        for entry in resting if host is None else ():
+            entry.is_offline = False
+            self.resume(entry.saved.id)
 
     def close(self) -> None:
         """Pause everything; the runner waits for the tasks."""

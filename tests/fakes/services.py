@@ -28,6 +28,7 @@ from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
+from openshelf.network import EgressLog
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
@@ -178,6 +179,12 @@ class FakeDownloads:
 
     def snapshots(self) -> tuple[Download, ...]:
         return tuple(self.all.values())
+
+    def set_limit(self, bytes_per_second: int | None) -> None:
+        pass
+
+    def set_offline(self, host: str | None) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -400,6 +407,7 @@ def fake_services(
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),
         tokens=TokenStore(paths.tokens_file, NoKeychain()),
+        egress=EgressLog(),
         downloads=FakeDownloads(library),
         kept_downloads=FakeKeptDownloads(),
         library=library,
