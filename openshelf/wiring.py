@@ -41,7 +41,7 @@ from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.head_seal import HeadSeal
-from openshelf.network import EgressLog, NetworkWishes, options_from
+from openshelf.network import EgressLog, NetworkOptions, NetworkWishes, options_from
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy, load_policy, tighten
@@ -312,29 +312,35 @@ class _Wiring:
         return kept.under(draft)
 
     def throw_switch(self, services: Services) -> None:
-        """The network as settings and policy want it from now on, also for what runs."""
-        settings = self.settings.current
+        """The network as settings and policy want it from now on, also for what runs.
+
+        Called in the GUI thread: the keychain is left alone.
+        """
+        options = self._options_under(services.gate, None)
         with self._client_lock:
-            before = self._client
-        options = self._client_under(services.gate).options
-        if options.offline and before is not None:
-            before.shut()
-        services.downloads.set_limit(settings.download_limit)
+            if options.offline and self._client is not None:
+                self._client.shut()
+        services.downloads.set_limit(options.bytes_per_second)
         services.downloads.set_offline(options.host if options.offline else None)
 
-    def _client_under(self, gate: Gate) -> HubClient:
-        """One client as long as the options stay what they are."""
+    def _options_under(
+        self, gate: Gate, token_for: Callable[[str], str | None] | None
+    ) -> NetworkOptions:
         settings = self.settings.current
-        options = options_from(
+        return options_from(
             os.environ,
             NetworkWishes(
                 offline=settings.offline or gate.policy.offline_only,
                 endpoint=settings.hub_endpoint,
                 ca_file=settings.ca_file,
                 bytes_per_second=settings.download_limit,
-                token_for=self.tokens.token_for,
+                token_for=token_for,
             ),
         )
+
+    def _client_under(self, gate: Gate) -> HubClient:
+        """One client as long as the options stay what they are."""
+        options = self._options_under(gate, self.tokens.token_for)
         with self._client_lock:
             if self._client is None or self._client.options != options:
                 if self._client is not None:

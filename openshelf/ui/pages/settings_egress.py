@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QGridLayout
 from typing_extensions import override
@@ -69,6 +69,7 @@ class EgressCard(Card):
     def _add_row(self) -> None:
         row = len(self._rows)
         labels = [TextLabel("", TextRole.SMALL, "muted") for _ in range(_COLUMNS)]
+        labels[-1].setAlignment(Qt.AlignmentFlag.AlignRight)
         for column, label in enumerate(labels):
             self._grid.addWidget(label, row, column)
         self._rows.append(labels)
