@@ -73,6 +73,14 @@ class LoadTicket:
 OpenModel = Callable[[str, CancelToken], LoadTicket]
 
 
+@dataclass(frozen=True)
+class AskWith:
+    """What an answer is written with."""
+
+    model_id: str
+    sampling: Sampling
+
+
 class KeepsMeasurements(Protocol):
     """What a load took and how fast an answer was; library/store.py."""
 
@@ -90,6 +98,14 @@ class ChatsLike(Protocol):
         """The branch shown, oldest first, the system prompt not included."""
         ...
 
+    def versions(self, conversation_id: int) -> Mapping[int, tuple[int, ...]]:
+        """Of each message shown that has several versions: the ids of all, oldest first."""
+        ...
+
+    def show(self, message_id: int) -> None:
+        """Show the branch through this message, down to its latest end. Raises NotFound."""
+        ...
+
     def send(
         self,
         conversation_id: int,
@@ -104,6 +120,26 @@ class ChatsLike(Protocol):
         Returns the answer, also where it was stopped or the engine died (see its state). Raises
         where nothing could be asked: NotFound, DoesNotFit, ClearanceRefused, CorruptModel…
         """
+        ...
+
+    def edit(
+        self, question_id: int, text: str, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """Ask it in other words: another version of the question, and an answer; as `send`."""
+        ...
+
+    def regenerate(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """Another answer to the same question; as `send`. What could not be asked leaves the
+        branch shown as it was."""
+        ...
+
+    def continue_answer(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """Go on with an answer that nothing follows, where its text ends; as `send`.
+        Raises UsageError where something follows."""
         ...
 
     def live(self, conversation_id: int) -> LiveAnswer | None: ...

@@ -49,6 +49,23 @@ _BRANCH = f"""
     FROM branch JOIN messages USING (id) ORDER BY depth DESC
 """  # noqa: S608 (our own column names)
 
+# Each message on that branch with all of its versions; a root's are the conversation's roots.
+_VERSIONS = """
+    WITH RECURSIVE branch(id, parent_id) AS (
+        SELECT id, parent_id FROM messages
+        WHERE id = (SELECT leaf_id FROM conversations WHERE id = ?)
+        UNION ALL
+        SELECT messages.id, messages.parent_id
+        FROM messages JOIN branch ON messages.id = branch.parent_id
+    )
+    SELECT branch.id, version.id
+    FROM branch JOIN messages AS shown ON shown.id = branch.id
+    JOIN messages AS version
+        ON +version.conversation_id = shown.conversation_id
+        AND version.parent_id IS shown.parent_id AND version.role = shown.role
+    ORDER BY branch.id, version.id
+"""
+
 
 # Down from a message, always to the child made last.
 _LATEST_LEAF = """
@@ -163,6 +180,13 @@ class ConversationStore:
             message.parent_id,
         )
         return tuple(_message(row) for row in rows)
+
+    def versions(self, conversation_id: int) -> dict[int, tuple[int, ...]]:
+        """Of each message on the branch shown that has several versions: all ids, oldest first."""
+        found: dict[int, list[int]] = {}
+        for shown, version in self._database.read(_VERSIONS, conversation_id):
+            found.setdefault(shown, []).append(version)
+        return {shown: tuple(ids) for shown, ids in found.items() if len(ids) > 1}
 
     def show(self, message_id: int) -> None:
         """Show the branch through this message, down to its latest leaf."""
