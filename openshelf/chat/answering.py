@@ -101,7 +101,7 @@ class AnswerWriter:
     def _stream(
         self, answer: Message, sampling: Sampling, current: AnswerInProgress, report: Report
     ) -> tuple[Done, Sent]:
-        branch = self._store.branch(answer.conversation_id)
+        branch = self._store.path_to(answer.id)
         # Last is the answer itself: it goes along where it is one to go on with.
         branch = branch if answer.content else branch[:-1]
         kept_at = self._clock()

@@ -36,11 +36,10 @@ _CONVERSATIONS = """
     ), '') FROM conversations
 """
 
-# From the shown leaf up to the root.
-_BRANCH = f"""
+# From a message up to the root.
+_PATH = f"""
     WITH RECURSIVE branch(id, parent_id, depth) AS (
-        SELECT id, parent_id, 0 FROM messages
-        WHERE id = (SELECT leaf_id FROM conversations WHERE id = ?)
+        SELECT id, parent_id, 0 FROM messages WHERE id = ?
         UNION ALL
         SELECT messages.id, messages.parent_id, depth + 1
         FROM messages JOIN branch ON messages.id = branch.parent_id
@@ -48,6 +47,7 @@ _BRANCH = f"""
     SELECT {", ".join(f"messages.{name}" for name in _COLUMNS.split(", "))}
     FROM branch JOIN messages USING (id) ORDER BY depth DESC
 """  # noqa: S608 (our own column names)
+_BRANCH = _PATH.replace("id = ?", "id = (SELECT leaf_id FROM conversations WHERE id = ?)")
 
 # Each message on that branch with all of its versions; a root's are the conversation's roots.
 _VERSIONS = """
@@ -163,6 +163,10 @@ class ConversationStore:
     def branch(self, conversation_id: int) -> tuple[Message, ...]:
         """The branch shown, from its root (a system prompt, if there is one) to its leaf."""
         return tuple(_message(row) for row in self._database.read(_BRANCH, conversation_id))
+
+    def path_to(self, message_id: int) -> tuple[Message, ...]:
+        """From the root to this message, whichever branch is shown."""
+        return tuple(_message(row) for row in self._database.read(_PATH, message_id))
 
     def message(self, message_id: int) -> Message:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", message_id)  # noqa: S608

@@ -12,7 +12,7 @@ from typing import Any
 from openshelf.catalog.loader import load_catalog
 from openshelf.catalog.refresh import NEVER_REFRESHED
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
-from openshelf.chat.session import LiveAnswer, ModelInMemory
+from openshelf.chat.session import AskWith, LiveAnswer, ModelInMemory
 from openshelf.engine.architectures import EngineKnowledge
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
@@ -273,6 +273,27 @@ class FakeChats:
         )  # fmt: skip
         self.texts[conversation_id].append(message)
         return message
+
+    def versions(self, conversation_id: int) -> Mapping[int, tuple[int, ...]]:
+        return {}
+
+    def show(self, message_id: int) -> None:
+        raise NotFound("message", str(message_id))
+
+    def edit(
+        self, question_id: int, text: str, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(question_id))
+
+    def regenerate(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(answer_id))
+
+    def continue_answer(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(answer_id))
 
     def live(self, conversation_id: int) -> LiveAnswer | None:
         return self.live_answer

@@ -17,7 +17,7 @@ from openshelf.ui.models.chat_facts import (
     read_facts,
     tokens_in_context,
 )
-from openshelf.ui.models.chat_turn import Question
+from openshelf.ui.models.chat_turn import Question, Way
 from openshelf.ui.models.chosen_model import ChosenModel
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
@@ -31,6 +31,7 @@ from openshelf.ui.widgets.containers import Divider
 from openshelf.ui.widgets.conversation_list import ConversationPanel
 from openshelf.ui.widgets.notice import NoticeLevel
 from openshelf.ui.widgets.page import Page
+from openshelf.ui.widgets.transcript_keys import TranscriptKeys
 
 ROOM_FOR_INSPECTOR = 1_000
 """Below this width the inspector is shown on demand only."""
@@ -71,6 +72,7 @@ class ChatPage(Page):
         self._stop_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._new_key = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
         self._new_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._keys = TranscriptKeys(self.area.transcript, self)
 
     def _connect(self) -> None:
         header, transcript, composer = self.area.header, self.area.transcript, self.area.composer
@@ -84,6 +86,10 @@ class ChatPage(Page):
         header.details_toggled.connect(self._on_details_toggled)
         transcript.link_pressed.connect(self.area.link_notice.show_address)
         transcript.send_again_requested.connect(self._on_send_requested)
+        transcript.edit_requested.connect(self._on_edit_requested)
+        transcript.regenerate_requested.connect(self._on_regenerate_requested)
+        transcript.continue_requested.connect(self._on_continue_requested)
+        transcript.version_requested.connect(self.dialogue.show_version)
         composer.send_requested.connect(self._on_send_requested)
         composer.stop_requested.connect(self._on_stop_requested)
         self.dialogue.changed.connect(self._show_all)
@@ -195,14 +201,30 @@ class ChatPage(Page):
     # --- sending ----------------------------------------------------------------------------------
 
     def _on_send_requested(self, text: str) -> None:
+        self._ask(text, Way.SEND)
+
+    def _on_edit_requested(self, message_id: int, text: str) -> None:
+        self._ask(text, Way.EDIT, message_id)
+        self.focus_content()
+
+    def _on_regenerate_requested(self, message_id: int) -> None:
+        self._ask(self.area.transcript.question_before(message_id), Way.REGENERATE, message_id)
+        self.focus_content()
+
+    def _on_continue_requested(self, message_id: int) -> None:
+        self._ask(self.area.transcript.question_before(message_id), Way.CONTINUE, message_id)
+        self.focus_content()
+
+    def _ask(self, text: str, way: Way, message_id: int = 0) -> None:
         dialogue = self.dialogue
         if self.chosen.id is None or dialogue.is_answering or dialogue.is_answering_elsewhere:
             return
         self.area.notice.hide()
         prompt = "" if dialogue.conversation else self.inspector.system_prompt
         question = Question(
-            dialogue.shown_id, text, self.chosen.id, prompt, self.inspector.sampling
-        )
+            dialogue.shown_id, text, self.chosen.id, prompt, self.inspector.sampling,
+            way, message_id,
+        )  # fmt: skip
         dialogue.send(question, self._model_name())
 
     def _on_created(self, conversation: Conversation) -> None:
@@ -306,6 +328,8 @@ class ChatPage(Page):
 
     def _show_composer(self) -> None:
         composer = self.area.composer
+        is_answering = self.dialogue.is_answering or self.dialogue.is_answering_elsewhere
+        self.area.transcript.set_usable(self.chosen.is_usable and not is_answering)
         composer.set_answering(self.dialogue.is_answering)
         self._stop_key.setEnabled(self.dialogue.is_answering)
         composer.set_placeholder(self.tr("Message {model}…").format(model=self._model_name()))
