@@ -14,7 +14,7 @@ from openshelf.chat.endings import STATES, death_detail, failure_detail, figures
 from openshelf.chat.holding import ModelHolder
 from openshelf.chat.interface import AskWith
 from openshelf.chat.live import AnswerInProgress, LivePhase
-from openshelf.chat.store import ConversationStore
+from openshelf.chat.stores import Stores
 from openshelf.engine.interface import EngineLike
 from openshelf.engine.protocol import Done, Sampling
 from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, NotEnoughDisk
@@ -42,12 +42,12 @@ class AnswerWriter:
 
     def __init__(
         self,
-        store: ConversationStore,
+        stores: Stores,
         engine: EngineLike,
         holder: ModelHolder,
         clock: Callable[[], float],
     ) -> None:
-        self._store = store
+        self._stores = stores
         self._engine = engine
         self._holder = holder
         self._clock = clock
@@ -57,7 +57,7 @@ class AnswerWriter:
         answer, current = writing.answer, writing.current
         current.begin(answer)
         try:
-            self._store.set_model(answer.conversation_id, writing.ask.model_id)
+            self._stores.of(answer.id).set_model(answer.conversation_id, writing.ask.model_id)
             self._holder.have(writing.ask.model_id, current, writing.report)
         except CancelledByUser:
             return self._keep(answer, answer.content, MessageState.STOPPED)
@@ -101,7 +101,7 @@ class AnswerWriter:
     def _stream(
         self, answer: Message, sampling: Sampling, current: AnswerInProgress, report: Report
     ) -> tuple[Done, Sent]:
-        branch = self._store.path_to(answer.id)
+        branch = self._stores.of(answer.id).path_to(answer.id)
         # Last is the answer itself: it goes along where it is one to go on with.
         branch = branch if answer.content else branch[:-1]
         kept_at = self._clock()
@@ -150,12 +150,12 @@ class AnswerWriter:
         kept = dataclasses.replace(
             answer, content=text, state=state, figures=figures, detail=detail
         )
-        self._store.update(kept)
+        self._stores.of(answer.id).update(kept)
         return kept
 
     def _keep_partial(self, answer: Message, text: str) -> None:
         """A disk that is full now may have room by the end; the answer goes on."""
         try:
-            self._store.update(dataclasses.replace(answer, content=text))
+            self._stores.of(answer.id).update(dataclasses.replace(answer, content=text))
         except (sqlite3.Error, NotEnoughDisk) as error:
             log.warning("the answer so far could not be kept: %s", error)

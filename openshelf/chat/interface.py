@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from openshelf.chat.conversation import Conversation, Message
+from openshelf.chat.conversation import Conversation, FoundConversation, Message
 from openshelf.chat.live import LiveAnswer
 from openshelf.engine.interface import LoadOrder
 from openshelf.engine.protocol import Sampling
@@ -92,8 +92,26 @@ class ChatsLike(Protocol):
     """What the window and the command line use."""
 
     def conversations(self) -> tuple[Conversation, ...]: ...
-    def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation: ...
+    def new_conversation(
+        self, model_id: str | None, system_prompt: str = "", *, is_saved: bool = True
+    ) -> Conversation:
+        """One that is not saved is in memory only, and gone with the app."""
+        ...
+
     def delete_conversation(self, conversation_id: int) -> None: ...
+    def delete_all(self) -> int:
+        """Every conversation; returns how many are gone."""
+        ...
+
+    def search(self, text: str) -> tuple[FoundConversation, ...]:
+        """Conversations with every word in one message, or in their title."""
+        ...
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """Raises NotFound. An empty title gives back the one made of the first question."""
+        ...
+
+    def pin(self, conversation_id: int, *, pinned: bool) -> None: ...
     def messages(self, conversation_id: int) -> tuple[Message, ...]:
         """The branch shown, oldest first, the system prompt not included."""
         ...

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from openshelf.chat.answering import AnswerWriter, Writing
-from openshelf.chat.conversation import Conversation, Message, MessageState, Role
+from openshelf.chat.conversation import Conversation, FoundConversation, Message, MessageState, Role
 from openshelf.chat.holding import ModelHolder
 from openshelf.chat.interface import AskWith as AskWith
 from openshelf.chat.interface import ChatsLike as ChatsLike
@@ -24,7 +24,9 @@ from openshelf.chat.interface import OpenModel as OpenModel
 from openshelf.chat.live import AnswerInProgress
 from openshelf.chat.live import LiveAnswer as LiveAnswer
 from openshelf.chat.live import LivePhase as LivePhase
-from openshelf.chat.store import ConversationStore, storable
+from openshelf.chat.store import ConversationStore
+from openshelf.chat.stores import Stores
+from openshelf.chat.titles import storable
 from openshelf.engine.interface import EngineLike
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import EngineFailed, NotFound, UsageError
@@ -52,10 +54,10 @@ class Chats:
         measurements: KeepsMeasurements | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store = store
+        self._stores = Stores(store)
         self._engine = engine
         self._holder = ModelHolder(engine, open_model, measurements)
-        self._writer = AnswerWriter(store, engine, self._holder, clock)
+        self._writer = AnswerWriter(self._stores, engine, self._holder, clock)
         self._clock = clock
         self._lock = threading.Lock()
         self._current: AnswerInProgress | None = None
@@ -63,10 +65,30 @@ class Chats:
     # --- looking --------------------------------------------------------------------------------
 
     def conversations(self) -> tuple[Conversation, ...]:
-        return self._store.conversations()
+        return self._stores.conversations()
 
-    def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation:
-        return self._store.new_conversation(model_id, system_prompt)
+    def new_conversation(
+        self, model_id: str | None, system_prompt: str = "", *, is_saved: bool = True
+    ) -> Conversation:
+        return self._stores.new_conversation(model_id, system_prompt, is_saved=is_saved)
+
+    def search(self, text: str) -> tuple[FoundConversation, ...]:
+        return self._stores.search(text)
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        self._stores.of(conversation_id).rename(conversation_id, title)
+
+    def pin(self, conversation_id: int, *, pinned: bool) -> None:
+        self._stores.of(conversation_id).pin(conversation_id, pinned=pinned)
+
+    def delete_all(self) -> int:
+        """Stops the answer that is written first, whichever chat it is in."""
+        with self._lock:
+            current = self._current
+        if current is not None:
+            current.cancel.cancel()
+            current.ended.wait(_END_SECONDS)
+        return self._stores.delete_all()
 
     def delete_conversation(self, conversation_id: int) -> None:
         """Stops its answer first, if one is being written."""
@@ -74,11 +96,11 @@ class Chats:
         if current is not None:
             current.cancel.cancel()
             current.ended.wait(_END_SECONDS)
-        self._store.delete_conversation(conversation_id)
+        self._stores.of(conversation_id).delete_conversation(conversation_id)
 
     def messages(self, conversation_id: int) -> tuple[Message, ...]:
-        self._store.conversation(conversation_id)
-        branch = self._store.branch(conversation_id)
+        self._stores.of(conversation_id).conversation(conversation_id)
+        branch = self._stores.of(conversation_id).branch(conversation_id)
         return tuple(message for message in branch if message.role is not Role.SYSTEM)
 
     def live(self, conversation_id: int) -> LiveAnswer | None:
@@ -89,10 +111,10 @@ class Chats:
         return self._holder.loaded()
 
     def versions(self, conversation_id: int) -> Mapping[int, tuple[int, ...]]:
-        return self._store.versions(conversation_id)
+        return self._stores.of(conversation_id).versions(conversation_id)
 
     def show(self, message_id: int) -> None:
-        self._store.show(message_id)
+        self._stores.of(message_id).show(message_id)
 
     # --- doing ----------------------------------------------------------------------------------
 
@@ -113,7 +135,7 @@ class Chats:
         if current is not None:
             current.cancel.cancel()
             current.ended.wait(_END_SECONDS)
-        self._store.close()
+        self._stores.close()
 
     def send(
         self,
@@ -128,7 +150,7 @@ class Chats:
         text, ask = _words(text), AskWith(model_id, sampling)
         with self._one_answer(conversation_id, cancel) as current:
             question = self._ask(conversation_id, text)
-            answer = self._store.add_answer(question, model_id)
+            answer = self._stores.of(question.id).add_answer(question, model_id)
             return self._writer.write(Writing(answer, ask, current, report), self._discard)
 
     def edit(
@@ -139,10 +161,10 @@ class Chats:
         with self._one_answer(question.conversation_id, cancel) as current:
             version = question
             if text != question.content:
-                version = self._store.add_question(
+                version = self._stores.of(question.id).add_question(
                     question.conversation_id, question.parent_id, text
                 )
-            answer = self._store.add_answer(version, ask.model_id)
+            answer = self._stores.of(version.id).add_answer(version, ask.model_id)
             return self._writer.write(Writing(answer, ask, current, report), self._discard)
 
     def regenerate(
@@ -152,12 +174,12 @@ class Chats:
         earlier = self._message(answer_id, Role.ASSISTANT)
         question = self._message(earlier.parent_id or 0, Role.USER)
         with self._one_answer(question.conversation_id, cancel) as current:
-            shown = self._store.branch(question.conversation_id)[-1]
-            answer = self._store.add_answer(question, ask.model_id)
+            shown = self._stores.of(question.conversation_id).branch(question.conversation_id)[-1]
+            answer = self._stores.of(question.id).add_answer(question, ask.model_id)
 
             def take_back(answer: Message) -> None:
-                self._store.discard(answer)
-                self._store.show(shown.id)
+                self._stores.of(answer.id).discard(answer)
+                self._stores.of(shown).show(shown.id)
 
             return self._writer.write(Writing(answer, ask, current, report), take_back)
 
@@ -167,15 +189,18 @@ class Chats:
         """See ChatsLike. It stays the same message, and nothing of it is taken away."""
         earlier = self._message(answer_id, Role.ASSISTANT)
         with self._one_answer(earlier.conversation_id, cancel) as current:
-            if self._store.branch(earlier.conversation_id)[-1].id != answer_id:
+            if (
+                self._stores.of(earlier.conversation_id).branch(earlier.conversation_id)[-1].id
+                != answer_id
+            ):
                 raise UsageError("an answer that something follows")
             answer = dataclasses.replace(
                 earlier, state=MessageState.STREAMING, model_id=ask.model_id
             )
-            self._store.update(answer)
+            self._stores.of(answer.id).update(answer)
 
             def take_back(_: Message) -> None:
-                self._store.update(earlier)
+                self._stores.of(earlier.id).update(earlier)
 
             return self._writer.write(Writing(answer, ask, current, report), take_back)
 
@@ -183,13 +208,13 @@ class Chats:
 
     def _message(self, message_id: int, role: Role) -> Message:
         """Raises NotFound, also where it is not that side's."""
-        message = self._store.message(message_id)
+        message = self._stores.of(message_id).message(message_id)
         if message.role is not role:
             raise NotFound("message", str(message_id))
         return message
 
     def _discard(self, answer: Message) -> None:
-        self._store.discard(answer)
+        self._stores.of(answer.id).discard(answer)
 
     def _answer_in(self, conversation_id: int) -> AnswerInProgress | None:
         with self._lock:
@@ -200,7 +225,7 @@ class Chats:
 
     @contextlib.contextmanager
     def _one_answer(self, conversation_id: int, cancel: CancelToken) -> Iterator[AnswerInProgress]:
-        self._store.conversation(conversation_id)
+        self._stores.of(conversation_id).conversation(conversation_id)
         current = AnswerInProgress(conversation_id, self._clock)
         with self._lock:
             if self._current is not None:
@@ -216,10 +241,14 @@ class Chats:
 
     def _ask(self, conversation_id: int, text: str) -> Message:
         """Store the question. One that never got an answer is asked again, not doubled."""
-        branch = self._store.branch(conversation_id)
+        branch = self._stores.of(conversation_id).branch(conversation_id)
         parent = branch[-1] if branch else None
         if parent is not None and parent.role is Role.USER:
             if parent.content == text:
                 return parent
-            return self._store.add_question(conversation_id, parent.parent_id, text)
-        return self._store.add_question(conversation_id, parent.id if parent else None, text)
+            return self._stores.of(conversation_id).add_question(
+                conversation_id, parent.parent_id, text
+            )
+        return self._stores.of(conversation_id).add_question(
+            conversation_id, parent.id if parent else None, text
+        )

@@ -13,16 +13,18 @@ from typing import Any
 from openshelf.chat.conversation import (
     AnswerFigures,
     Conversation,
+    FoundConversation,
     Message,
     MessageState,
     Role,
 )
 from openshelf.chat.schema import CHATS
+from openshelf.chat.searching import search
+from openshelf.chat.titles import given_title, storable, title_from
 from openshelf.database import Database
 from openshelf.errors import NotFound
 from openshelf.reasons import Reason
 
-TITLE_CHARACTERS = 48
 _COLUMNS = (
     "id, conversation_id, parent_id, role, content, state, created_at, model_id, figures, detail"
 )
@@ -33,7 +35,7 @@ _CONVERSATIONS = """
         SELECT content FROM messages
         WHERE conversation_id = conversations.id AND parent_id IS NULL AND role = 'system'
         ORDER BY id LIMIT 1
-    ), '') FROM conversations
+    ), ''), is_pinned FROM conversations
 """
 
 # From a message up to the root.
@@ -87,15 +89,28 @@ class ConversationStore:
     """Every method may be called from any thread. Raises NotFound, and NotEnoughDisk where the
     disk is full."""
 
-    def __init__(self, path: Path | None, clock: Callable[[], datetime] = now_utc) -> None:
+    def __init__(
+        self, path: Path | None, clock: Callable[[], datetime] = now_utc, *, first_id: int = 1
+    ) -> None:
+        """Without a path nothing is written anywhere; ids begin with `first_id`."""
         self._clock = clock
+        self._is_saved = path is not None
         self._database = Database(path, CHATS)
         self._end_interrupted()
+        if first_id > 1:
+            self._begin_ids(first_id)
 
     @property
     def notes(self) -> tuple[Reason, ...]:
         """What had to be done to open the file, for the window to say."""
         return self._database.notes
+
+    def _begin_ids(self, first: int) -> None:
+        with self._database.writing() as connection:
+            for table in ("conversations", "messages"):
+                connection.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, first - 1)
+                )
 
     def close(self) -> None:
         self._database.close()
@@ -114,13 +129,21 @@ class ConversationStore:
     def conversations(self) -> tuple[Conversation, ...]:
         """The one used last first."""
         rows = self._database.read(_CONVERSATIONS + " ORDER BY updated_at DESC, id DESC")
-        return tuple(Conversation(*row) for row in rows)
+        return tuple(self._conversation(row) for row in rows)
 
     def conversation(self, conversation_id: int) -> Conversation:
         rows = self._database.read(_CONVERSATIONS + " WHERE id = ?", conversation_id)
         if not rows:
             raise NotFound("conversation", str(conversation_id))
-        return Conversation(*rows[0])
+        return self._conversation(rows[0])
+
+    def _conversation(self, row: tuple[Any, ...]) -> Conversation:
+        *plain, pinned = row
+        return Conversation(*plain, is_pinned=bool(pinned), is_saved=self._is_saved)
+
+    def search(self, text: str) -> tuple[FoundConversation, ...]:
+        """See searching.search."""
+        return search(self._database, text)
 
     def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation:
         """Without a title until the first question; a system prompt is its root message."""
@@ -131,7 +154,9 @@ class ConversationStore:
                 " VALUES ('', ?, ?, ?)",
                 (now, now, model_id),
             )
-            conversation = Conversation(_row_id(cursor), "", now, now, model_id)
+            conversation = Conversation(
+                _row_id(cursor), "", now, now, model_id, is_saved=self._is_saved
+            )
             if not system_prompt.strip():
                 return conversation
             root = self._insert(connection, conversation.id, None, Role.SYSTEM, system_prompt)
@@ -143,6 +168,37 @@ class ConversationStore:
                 "DELETE FROM conversations WHERE id = ?", (conversation_id,)
             )
             if not cursor.rowcount:
+                raise NotFound("conversation", str(conversation_id))
+
+    def delete_all(self) -> int:
+        """Every conversation, also from the file's free pages; returns how many are gone."""
+        with self._database.writing() as connection:
+            gone = connection.execute("DELETE FROM conversations").rowcount
+            connection.execute("INSERT INTO message_words(message_words) VALUES ('rebuild')")
+        self._database.read("VACUUM")
+        self._database.read("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """Words that say nothing give back the title made of the first question."""
+        title = given_title(title) or self._made_title(conversation_id)
+        self._set(conversation_id, "UPDATE conversations SET title = ? WHERE id = ?", title)
+
+    def _made_title(self, conversation_id: int) -> str:
+        rows = self._database.read(
+            "SELECT content FROM messages WHERE conversation_id = ? AND role = ? ORDER BY id LIMIT 1",
+            conversation_id,
+            Role.USER,
+        )
+        return title_from(rows[0][0]) if rows else ""
+
+    def pin(self, conversation_id: int, *, pinned: bool) -> None:
+        """Pinned ones stand first; retention by policy takes them all the same."""
+        self._set(conversation_id, "UPDATE conversations SET is_pinned = ? WHERE id = ?", pinned)
+
+    def _set(self, conversation_id: int, sql: str, value: object) -> None:
+        with self._database.writing() as connection:
+            if not connection.execute(sql, (value, conversation_id)).rowcount:
                 raise NotFound("conversation", str(conversation_id))
 
     def delete_older_than(self, days: int) -> int:
@@ -301,19 +357,3 @@ def _message(row: tuple[Any, ...]) -> Message:
         figures=None if figures is None else AnswerFigures(**json.loads(figures)),
         detail=None if detail is None else json.loads(detail),
     )
-
-
-def storable(text: str) -> str:
-    """`text` without lone surrogates, which neither SQLite nor the wire can carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def title_from(question: str) -> str:
-    """The question's first line, cut at a word: a title made here, without asking any model."""
-    line = next((line for line in question.splitlines() if line.strip()), "")
-    words = " ".join("".join(c if c.isprintable() else " " for c in line).split())
-    if len(words) <= TITLE_CHARACTERS:
-        return storable(words)
-    cut = words[: TITLE_CHARACTERS - 1]
-    at = cut.rfind(" ")
-    return storable(f"{cut[:at] if at > TITLE_CHARACTERS // 2 else cut}…")
