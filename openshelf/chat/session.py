@@ -174,12 +174,13 @@ class Chats:
         earlier = self._message(answer_id, Role.ASSISTANT)
         question = self._message(earlier.parent_id or 0, Role.USER)
         with self._one_answer(question.conversation_id, cancel) as current:
-            shown = self._stores.of(question.conversation_id).branch(question.conversation_id)[-1]
-            answer = self._stores.of(question.id).add_answer(question, ask.model_id)
+            store = self._stores.of(question.id)
+            shown = store.branch(question.conversation_id)[-1]
+            answer = store.add_answer(question, ask.model_id)
 
             def take_back(answer: Message) -> None:
-                self._stores.of(answer.id).discard(answer)
-                self._stores.of(shown).show(shown.id)
+                store.discard(answer)
+                store.show(shown.id)
 
             return self._writer.write(Writing(answer, ask, current, report), take_back)
 
@@ -189,18 +190,17 @@ class Chats:
         """See ChatsLike. It stays the same message, and nothing of it is taken away."""
         earlier = self._message(answer_id, Role.ASSISTANT)
         with self._one_answer(earlier.conversation_id, cancel) as current:
-            if (
-                self._stores.of(earlier.conversation_id).branch(earlier.conversation_id)[-1].id
-                != answer_id
-            ):
+            # Only now nothing is being added to it any more.
+            store, earlier = self._stores.of(answer_id), self._message(answer_id, Role.ASSISTANT)
+            if store.branch(earlier.conversation_id)[-1].id != answer_id:
                 raise UsageError("an answer that something follows")
             answer = dataclasses.replace(
                 earlier, state=MessageState.STREAMING, model_id=ask.model_id
             )
-            self._stores.of(answer.id).update(answer)
+            store.update(answer)
 
             def take_back(_: Message) -> None:
-                self._stores.of(earlier.id).update(earlier)
+                store.update(earlier)
 
             return self._writer.write(Writing(answer, ask, current, report), take_back)
 
@@ -241,14 +241,11 @@ class Chats:
 
     def _ask(self, conversation_id: int, text: str) -> Message:
         """Store the question. One that never got an answer is asked again, not doubled."""
-        branch = self._stores.of(conversation_id).branch(conversation_id)
+        store = self._stores.of(conversation_id)
+        branch = store.branch(conversation_id)
         parent = branch[-1] if branch else None
         if parent is not None and parent.role is Role.USER:
             if parent.content == text:
                 return parent
-            return self._stores.of(conversation_id).add_question(
-                conversation_id, parent.parent_id, text
-            )
-        return self._stores.of(conversation_id).add_question(
-            conversation_id, parent.id if parent else None, text
-        )
+            return store.add_question(conversation_id, parent.parent_id, text)
+        return store.add_question(conversation_id, parent.id if parent else None, text)

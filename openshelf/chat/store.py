@@ -186,7 +186,8 @@ class ConversationStore:
 
     def _made_title(self, conversation_id: int) -> str:
         rows = self._database.read(
-            "SELECT content FROM messages WHERE conversation_id = ? AND role = ? ORDER BY id LIMIT 1",
+            "SELECT content FROM messages WHERE conversation_id = ? AND role = ?"
+            " ORDER BY id LIMIT 1",
             conversation_id,
             Role.USER,
         )

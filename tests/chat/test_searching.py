@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openshelf.chat.conversation import FoundConversation, MessageState
+from openshelf.chat.conversation import FoundConversation, Message, MessageState
 from openshelf.chat.schema import CHATS
 from openshelf.chat.searching import excerpt
 from openshelf.chat.session import AskWith, Chats, LoadTicket
@@ -224,15 +225,21 @@ def test_an_unsaved_chat_is_answered_and_found_and_never_in_the_file(
 
 
 def test_deleting_all_stops_what_is_being_written(chats: Chats) -> None:
-    deleted: list[int] = []
-
-    def delete(_: object) -> None:
-        deleted.append(0)
-
+    answer = Answer(("a", "b"), pause_before=1)
+    chats._engine.answers = [answer]  # type: ignore[attr-defined]
     conversation = chats.new_conversation("m")
-    chats.send(conversation.id, "x", "m", Sampling(), CancelToken(), delete)
-    assert deleted
+    ended: list[Message] = []
+
+    def ask() -> None:
+        written = chats.send(conversation.id, "x", "m", Sampling(), CancelToken(), no_report)
+        ended.append(written)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert answer.paused.wait(10)
     assert chats.delete_all() == 1
+    asking.join(10)
+    assert [written.state for written in ended] == [MessageState.STOPPED]
     with pytest.raises(NotFound):
         chats.messages(conversation.id)
     chats.close()

@@ -10,95 +10,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from openshelf.chat.session import Chats, LoadTicket
-from openshelf.chat.store import ConversationStore
 from openshelf.errors import DoesNotFit
-from openshelf.tasks import CancelToken, PoolTaskRunner
-from openshelf.ui.pages.chat import ChatPage
-from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
-from tests.fakes.engine import Answer, FakeEngine, clearance_for, load_order, model_file
-from tests.fakes.services import FakeLibrary, fake_services, installed_model
-
-MODEL = installed_model("SmolLM2-135M-Instruct", "Q4_1")
-
-
-class Window:
-    """The chat page over real conversations and a scripted engine."""
-
-    def __init__(self, folder: Path, qtbot: QtBot) -> None:
-        self.qtbot = qtbot
-        self.engine = FakeEngine(*(Answer((word,)) for word in ("first", "second", "third")))
-        self.error: Exception | None = None
-        self.chats = Chats(ConversationStore(None), self.engine, self._open_model)
-        self.services = fake_services(
-            folder,
-            runner=PoolTaskRunner(4),
-            changes={"chats": self.chats, "library": FakeLibrary(MODEL)},
-        )
-        self.bridge = TaskBridge(self.services.runner)
-        self.page = ChatPage(self.services, self.bridge)
-        self.page.resize(1172, 860)
-        qtbot.addWidget(self.page)
-        self.page.show()
-        self.page.open_page()
-        qtbot.waitUntil(lambda: self.page.chosen.installed is not None)
-
-    def _open_model(self, model_id: str, cancel: CancelToken) -> LoadTicket:
-        if self.error is not None:
-            raise self.error
-        file = model_file()
-        return LoadTicket(model_id, clearance_for(file), load_order(file), "fits_cpu", 30)
-
-    @property
-    def items(self) -> tuple[UserBubble | AnswerView, ...]:
-        return self.page.area.transcript.items
-
-    def question(self, at: int) -> UserBubble:
-        item = self.items[at]
-        assert isinstance(item, UserBubble)
-        return item
-
-    def answer(self, at: int) -> AnswerView:
-        item = self.items[at]
-        assert isinstance(item, AnswerView)
-        return item
-
-    def texts(self) -> list[str]:
-        return [
-            item.text if isinstance(item, UserBubble) else item.text.toPlainText()
-            for item in self.items
-        ]
-
-    def wait_for(self, *texts: str) -> None:
-        """Shown, kept, and ready for what comes next."""
-        self.qtbot.waitUntil(
-            lambda: (
-                self.texts() == list(texts)
-                and all(item.isVisible() and item.message_id is not None for item in self.items)
-                and self.question(0).edit_button.isEnabled()
-            )
-        )
-
-    def write(self, text: str) -> None:
-        edit = self.page.area.composer.edit
-        edit.setPlainText(text)
-        self.qtbot.keyClick(edit, Qt.Key.Key_Return)
-
-    def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier) -> None:
-        self.qtbot.keyClick(self.page.area.composer.edit, key, modifier)
-
-    def close(self) -> None:
-        self.services.runner.close()
-        self.bridge.close()
-        self.bridge.deleteLater()
-        self.chats.close()
+from tests.fakes.engine import Answer
+from tests.ui.chat_window import ChatWindow
 
 
 @pytest.fixture
-def window(tmp_path: Path, themed_app: QApplication, qtbot: QtBot) -> Iterator[Window]:
-    window = Window(tmp_path, qtbot)
+def window(tmp_path: Path, themed_app: QApplication, qtbot: QtBot) -> Iterator[ChatWindow]:
+    window = ChatWindow(tmp_path, qtbot)
     yield window
     window.close()
 
@@ -116,7 +37,7 @@ Place = Callable[[UserBubble | AnswerView], str]
 
 
 def test_regenerating_shows_another_version_and_the_way_back(
-    window: Window, place_of: Place
+    window: ChatWindow, place_of: Place
 ) -> None:
     window.write("one")
     window.wait_for("one", "first")
@@ -135,7 +56,7 @@ def test_regenerating_shows_another_version_and_the_way_back(
     assert [m.content for m in window.engine.asked[-1]] == ["one"]
 
 
-def test_editing_in_place_asks_in_other_words(window: Window, place_of: Place) -> None:
+def test_editing_in_place_asks_in_other_words(window: ChatWindow, place_of: Place) -> None:
     window.write("one")
     window.wait_for("one", "first")
     window.write("two")
@@ -161,7 +82,7 @@ def test_editing_in_place_asks_in_other_words(window: Window, place_of: Place) -
     assert place_of(window.question(0)) == "1/2"
 
 
-def test_the_keyboard_is_enough(window: Window, place_of: Place) -> None:
+def test_the_keyboard_is_enough(window: ChatWindow, place_of: Place) -> None:
     window.write("one")
     window.wait_for("one", "first")
     window.key(Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
@@ -180,7 +101,7 @@ def test_the_keyboard_is_enough(window: Window, place_of: Place) -> None:
     assert place_of(window.question(0)) == "2/2"
 
 
-def test_an_answer_that_was_cut_goes_on_in_place(window: Window) -> None:
+def test_an_answer_that_was_cut_goes_on_in_place(window: ChatWindow) -> None:
     window.engine.answers = [Answer(("One, ",), finish_reason="length"), Answer(("two.",))]
     window.write("count")
     window.wait_for("count", "One,")
@@ -193,7 +114,7 @@ def test_an_answer_that_was_cut_goes_on_in_place(window: Window) -> None:
     assert [m.content for m in window.engine.asked[-1]] == ["count", "One, "]
 
 
-def test_nothing_of_it_can_be_pressed_while_an_answer_is_written(window: Window) -> None:
+def test_nothing_of_it_can_be_pressed_while_an_answer_is_written(window: ChatWindow) -> None:
     window.write("one")
     window.wait_for("one", "first")
     answer = Answer(("a", "b"), pause_before=1)
@@ -211,7 +132,7 @@ def test_nothing_of_it_can_be_pressed_while_an_answer_is_written(window: Window)
     window.wait_for("one", "ab")
 
 
-def test_what_cannot_be_begun_leaves_the_conversation_as_it_was(window: Window) -> None:
+def test_what_cannot_be_begun_leaves_the_conversation_as_it_was(window: ChatWindow) -> None:
     window.write("one")
     window.wait_for("one", "first")
     window.chats.unload()
@@ -222,7 +143,7 @@ def test_what_cannot_be_begun_leaves_the_conversation_as_it_was(window: Window) 
     assert "3.0 GiB" in window.page.area.notice.text.text()
 
 
-def test_a_stored_conversation_opens_with_its_versions(window: Window, place_of: Place) -> None:
+def test_a_stored_conversation_opens_with_its_versions(window: ChatWindow, place_of: Place) -> None:
     window.write("one")
     window.wait_for("one", "first")
     window.answer(1).footer.regenerate.click()

@@ -39,6 +39,7 @@ class Question:
     sampling: Sampling
     way: Way = Way.SEND
     message_id: int = 0
+    is_saved: bool = True
 
 
 class ChatTurn(QObject):
@@ -111,7 +112,9 @@ class ChatTurn(QObject):
         question, chats = self.question, self._services.chats
         conversation_id = question.conversation_id
         if conversation_id is None:
-            conversation = chats.new_conversation(question.model_id, question.system_prompt)
+            conversation = chats.new_conversation(
+                question.model_id, question.system_prompt, is_saved=question.is_saved
+            )
             conversation_id = conversation.id
             self._bridge.call_soon(self._on_created, conversation)
         return chats.send(

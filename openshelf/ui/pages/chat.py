@@ -10,7 +10,7 @@ from typing_extensions import override
 from openshelf.chat.conversation import Conversation
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
-from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
+from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.chat_facts import (
     ChatFacts,
     read_acceptances,
@@ -23,6 +23,7 @@ from openshelf.ui.models.conversations import ConversationRow, ConversationsMode
 from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.pages.chat_area import ChatArea
 from openshelf.ui.pages.chat_dialogue import Dialogue
+from openshelf.ui.pages.chat_organizer import Organizer
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -44,7 +45,7 @@ class ChatPage(Page):
         super().__init__()
         self._services, self._bridge = services, bridge
         self.chosen = ChosenModel()
-        self._deleting: int | None = None
+        self._is_saving = True
         self._wants_details: bool | None = None
         self._build()
         self._connect()
@@ -61,6 +62,7 @@ class ChatPage(Page):
         self.panel.setFixedWidth(230)
         self.area = ChatArea()
         self.dialogue = Dialogue(self._services, self._bridge, self.area.transcript, self)
+        self.organizer = Organizer(self._services, self._bridge, self.panel, self.dialogue)
         self.inspector = ChatInspector()
         self._inspector_line = Divider(vertical=True)
         row.addWidget(self.panel)
@@ -72,17 +74,24 @@ class ChatPage(Page):
         self._stop_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._new_key = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
         self._new_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._unsaved_key = QShortcut(QKeySequence("Ctrl+Shift+N"), self)
+        self._unsaved_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._keys = TranscriptKeys(self.area.transcript, self)
 
     def _connect(self) -> None:
         header, transcript, composer = self.area.header, self.area.transcript, self.area.composer
         self.panel.new_requested.connect(self.start_new)
-        self.panel.search_changed.connect(self.model.set_search)
+        self.panel.unsaved_requested.connect(self.start_unsaved)
         self.panel.chosen.connect(self._on_chosen)
-        self.panel.delete_confirmed.connect(self._on_delete_confirmed)
+        self.organizer.changed.connect(self.refresh)
+        self.organizer.left.connect(self.start_new)
+        self.organizer.failed.connect(self._on_failed)
         header.model_chosen.connect(self._on_model_chosen)
         header.shelf_requested.connect(self._on_shelf_requested)
-        header.delete_requested.connect(self._on_delete_requested)
+        header.delete_requested.connect(self.organizer.delete_shown)
+        header.delete_all_requested.connect(self.organizer.ask_to_delete_all)
+        header.rename_requested.connect(self.organizer.rename_shown)
+        header.pin_requested.connect(self.organizer.pin_shown)
         header.details_toggled.connect(self._on_details_toggled)
         transcript.link_pressed.connect(self.area.link_notice.show_address)
         transcript.send_again_requested.connect(self._on_send_requested)
@@ -104,6 +113,7 @@ class ChatPage(Page):
         self.area.link_notice.copy_requested.connect(self._on_link_copied)
         self._stop_key.activated.connect(self._on_stop_requested)
         self._new_key.activated.connect(self.start_new)
+        self._unsaved_key.activated.connect(self.start_unsaved)
         self._bridge.listen(self._services.library.announcer, self._on_library_changed)
 
     # --- what the window asks ---------------------------------------------------------------------
@@ -140,6 +150,14 @@ class ChatPage(Page):
 
     def start_new(self) -> None:
         """A chat that exists once its first message is sent."""
+        self._start(is_saved=True)
+
+    def start_unsaved(self) -> None:
+        """The same, never written to disk."""
+        self._start(is_saved=False)
+
+    def _start(self, *, is_saved: bool) -> None:
+        self._is_saving = is_saved
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.edit_system_prompt()
@@ -155,6 +173,7 @@ class ChatPage(Page):
                 has_changed = facts.loaded != self.chosen.in_memory
                 self.chosen.installed, self.chosen.in_memory = facts.installed, facts.loaded
                 self.model.set_conversations(facts.conversations)
+                self.dialogue.know(facts.conversations)
                 self._choose_shown()
                 self._show_all()
                 if has_changed:
@@ -178,14 +197,14 @@ class ChatPage(Page):
     def _on_chosen(self, index: QModelIndex) -> None:
         row: ConversationRow = index.data(ROW_ROLE)
         if row.conversation is not None:
-            self._open_conversation(row.conversation)
+            self._open_conversation(row.conversation, row.found_in)
 
-    def _open_conversation(self, conversation: Conversation) -> None:
+    def _open_conversation(self, conversation: Conversation, message_id: int | None = None) -> None:
         self.chosen.id = conversation.model_id or self.chosen.id
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.show_system_prompt(conversation.system_prompt)
-        self.dialogue.open_conversation(conversation)
+        self.dialogue.open_conversation(conversation, message_id)
 
     def _on_model_chosen(self, model_id: str) -> None:
         self.chosen.id = model_id
@@ -223,7 +242,7 @@ class ChatPage(Page):
         prompt = "" if dialogue.conversation else self.inspector.system_prompt
         question = Question(
             dialogue.shown_id, text, self.chosen.id, prompt, self.inspector.sampling,
-            way, message_id,
+            way, message_id, self._is_saving,
         )  # fmt: skip
         dialogue.send(question, self._model_name())
 
@@ -233,8 +252,6 @@ class ChatPage(Page):
         self.refresh()
 
     def _on_ended(self) -> None:
-        if self._deleting is not None:
-            self._delete(self._deleting)
         self.refresh()
 
     def _on_stop_requested(self) -> None:
@@ -244,37 +261,7 @@ class ChatPage(Page):
     def _on_failed(self, error: BaseException) -> None:
         self.area.notice.show_message(error_text(error), NoticeLevel.BAD)
 
-    # --- deleting, links, the rest ----------------------------------------------------------------
-
-    def _on_delete_requested(self) -> None:
-        at = self.model.position(("conversation", self.dialogue.shown_id))
-        if at is not None:
-            self.panel.ask_to_delete(self.model.index(at))
-
-    def _on_delete_confirmed(self, index: QModelIndex) -> None:
-        row: ConversationRow = index.data(ROW_ROLE)
-        if row.conversation is None:
-            return
-        if self.dialogue.answers_in(row.conversation.id):
-            self._deleting = row.conversation.id
-            self.dialogue.stop()
-        else:
-            self._delete(row.conversation.id)
-
-    def _delete(self, conversation_id: int) -> None:
-        self._deleting = None
-
-        def work(cancel: CancelToken, report: Report) -> None:
-            self._services.chats.delete_conversation(conversation_id)
-
-        if self.dialogue.shown_id == conversation_id:
-            self.start_new()
-        self._bridge.submit("delete a conversation", work, on_outcome=self._on_deleted)
-
-    def _on_deleted(self, outcome: Outcome[None]) -> None:
-        if isinstance(outcome, Failed):
-            self._on_failed(outcome.error)
-        self.refresh()
+    # --- links, the rest --------------------------------------------------------------------------
 
     def _on_link_confirmed(self, address: str) -> None:
         QDesktopServices.openUrl(QUrl(address))
@@ -319,10 +306,12 @@ class ChatPage(Page):
         elif not self.dialogue.is_empty:
             self.area.show_transcript()
         else:
-            self.area.show_welcome(self._model_name())
+            self.area.show_welcome(self._model_name(), is_saved=self._is_saving)
         self.area.header.setVisible(not self._is_bare())
         self._show_inspector()
-        self.area.header.set_deletable(self.dialogue.conversation is not None)
+        shown = self.dialogue.conversation
+        self.area.header.show_conversation(shown, has_any=not self.model.is_empty)
+        self.area.header.show_privacy(is_saved=shown.is_saved if shown else self._is_saving)
         self._show_composer()
         self._show_model()
 

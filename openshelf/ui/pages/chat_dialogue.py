@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
@@ -80,10 +80,23 @@ class Dialogue(QObject):
         self._transcript.clear()
         self.changed.emit()
 
-    def open_conversation(self, conversation: Conversation) -> None:
+    def open_conversation(self, conversation: Conversation, message_id: int | None = None) -> None:
+        """At its end, or at a message of it on whichever branch."""
         self.conversation = conversation
-        self._read(self._on_branch_read)
+
+        def show(outcome: Outcome[ShownBranch]) -> None:
+            self._on_branch_read(outcome)
+            if message_id is not None:
+                self._transcript.reveal(message_id)
+
+        self._read(show, through=None if self.is_answering else message_id)
         self.changed.emit()
+
+    def know(self, conversations: Sequence[Conversation]) -> None:
+        """What was read anew of the one shown: its title, whether it is pinned."""
+        self.conversation = next(
+            (one for one in conversations if one.id == self.shown_id), self.conversation
+        )
 
     def show_version(self, message_id: int) -> None:
         """The branch through another version of a message."""
@@ -91,6 +104,7 @@ class Dialogue(QObject):
         def show(outcome: Outcome[ShownBranch]) -> None:
             self._on_branch_read(outcome)
             self._transcript.reveal(message_id)
+            self._transcript.focus_versions(message_id)
 
         if self._turn is None:
             self._read(show, through=message_id)

@@ -129,7 +129,9 @@ class Transcript(QScrollArea):
         return questions[-1] if questions else ""
 
     def reveal(self, message_id: int) -> None:
-        """Bring a message into view, the keyboard to its versions."""
+        """Bring a message into view, also an earlier one."""
+        while any(message.id == message_id for message in self._earlier):
+            self._on_earlier_clicked()
         item = self.item_of(message_id)
         if item is None:
             return
@@ -138,7 +140,11 @@ class Transcript(QScrollArea):
         item.show()
         self._row.activate()
         self.ensureWidgetVisible(item, 0, _NEAR_THE_END)
-        (item.pager if isinstance(item, UserBubble) else item.footer.pager).take_focus()
+
+    def focus_versions(self, message_id: int) -> None:
+        item = self.item_of(message_id)
+        if item is not None:
+            (item.pager if isinstance(item, UserBubble) else item.footer.pager).take_focus()
 
     def set_usable(self, usable: bool) -> None:  # noqa: FBT001
         """Whether other words and other answers can be asked for: not while one is written."""
