@@ -9,11 +9,11 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
-from tests.ui.chat_window import ChatWindow
 
 from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.widgets.transcript_question import UserBubble
 from tests.fakes.engine import Answer
+from tests.ui.chat_window import ChatWindow
 
 
 @pytest.fixture

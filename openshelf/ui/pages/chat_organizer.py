@@ -60,6 +60,8 @@ class Organizer(QObject):
         def show(outcome: Outcome[tuple[FoundConversation, ...]]) -> None:
             if isinstance(outcome, Succeeded) and self._panel.search.text() == text:
                 self._model.set_found(outcome.value)
+                at = self._model.position(("conversation", self._dialogue.shown_id))
+                self._panel.choose(QModelIndex() if at is None else self._model.index(at))
             elif isinstance(outcome, Failed):
                 self.failed.emit(outcome.error)
 

@@ -146,7 +146,7 @@ class ChatHeader(QFrame):
 
     def show_privacy(self, *, is_saved: bool) -> None:
         kept = self.tr("nothing leaves this machine")
-        self.privacy.setText(kept if is_saved else self.tr("not saved · {kept}").format(kept=kept))
+        self.privacy.setText(kept if is_saved else self.tr("not saved, nothing leaves"))
         self._fit()
 
     def show_conversation(self, conversation: Conversation | None, *, has_any: bool) -> None:
