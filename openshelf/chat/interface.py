@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from openshelf.chat.archive import ExportForm
 from openshelf.chat.conversation import Conversation, FoundConversation, Message
 from openshelf.chat.live import LiveAnswer
 from openshelf.engine.interface import LoadOrder
@@ -112,6 +114,14 @@ class ChatsLike(Protocol):
         ...
 
     def pin(self, conversation_id: int, *, pinned: bool) -> None: ...
+    def export(self, conversation_id: int, path: Path, form: ExportForm) -> None:
+        """Into a file for its owner only. Raises NotFound, BadChatFile (unwritable)."""
+        ...
+
+    def import_file(self, path: Path) -> Conversation:
+        """What `export` wrote as JSON or Markdown, as a new conversation. Raises BadChatFile."""
+        ...
+
     def messages(self, conversation_id: int) -> tuple[Message, ...]:
         """The branch shown, oldest first, the system prompt not included."""
         ...

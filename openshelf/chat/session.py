@@ -11,10 +11,14 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from openshelf.chat.answering import AnswerWriter, Writing
+from openshelf.chat.archive import ExportForm
 from openshelf.chat.conversation import Conversation, FoundConversation, Message, MessageState, Role
+from openshelf.chat.exporting import write_export
 from openshelf.chat.holding import ModelHolder
+from openshelf.chat.importing import read_archive
 from openshelf.chat.interface import AskWith as AskWith
 from openshelf.chat.interface import ChatsLike as ChatsLike
 from openshelf.chat.interface import KeepsMeasurements as KeepsMeasurements
@@ -80,6 +84,12 @@ class Chats:
 
     def pin(self, conversation_id: int, *, pinned: bool) -> None:
         self._stores.of(conversation_id).pin(conversation_id, pinned=pinned)
+
+    def export(self, conversation_id: int, path: Path, form: ExportForm) -> None:
+        write_export(self._stores.of(conversation_id).archive(conversation_id), path, form)
+
+    def import_file(self, path: Path) -> Conversation:
+        return self._stores.saved.add_archive(read_archive(path))
 
     def delete_all(self) -> int:
         """Stops the answer that is written first, whichever chat it is in."""

@@ -10,14 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from openshelf.chat.archive import Archive, archive_of, insert_archive
 from openshelf.chat.conversation import (
-    AnswerFigures,
     Conversation,
     FoundConversation,
     Message,
     MessageState,
     Role,
 )
+from openshelf.chat.rows import message_from, row_id
 from openshelf.chat.schema import CHATS
 from openshelf.chat.searching import search
 from openshelf.chat.titles import given_title, storable, title_from
@@ -155,7 +156,7 @@ class ConversationStore:
                 (now, now, model_id),
             )
             conversation = Conversation(
-                _row_id(cursor), "", now, now, model_id, is_saved=self._is_saved
+                row_id(cursor), "", now, now, model_id, is_saved=self._is_saved
             )
             if not system_prompt.strip():
                 return conversation
@@ -219,17 +220,17 @@ class ConversationStore:
 
     def branch(self, conversation_id: int) -> tuple[Message, ...]:
         """The branch shown, from its root (a system prompt, if there is one) to its leaf."""
-        return tuple(_message(row) for row in self._database.read(_BRANCH, conversation_id))
+        return tuple(message_from(row) for row in self._database.read(_BRANCH, conversation_id))
 
     def path_to(self, message_id: int) -> tuple[Message, ...]:
         """From the root to this message, whichever branch is shown."""
-        return tuple(_message(row) for row in self._database.read(_PATH, message_id))
+        return tuple(message_from(row) for row in self._database.read(_PATH, message_id))
 
     def message(self, message_id: int) -> Message:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", message_id)  # noqa: S608
         if not rows:
             raise NotFound("message", str(message_id))
-        return _message(rows[0])
+        return message_from(rows[0])
 
     def siblings(self, message_id: int) -> tuple[Message, ...]:
         """All answers to the same question (or all versions of it), oldest first, itself too."""
@@ -240,7 +241,7 @@ class ConversationStore:
             message.conversation_id,
             message.parent_id,
         )
-        return tuple(_message(row) for row in rows)
+        return tuple(message_from(row) for row in rows)
 
     def versions(self, conversation_id: int) -> dict[int, tuple[int, ...]]:
         """Of each message on the branch shown that has several versions: all ids, oldest first."""
@@ -259,6 +260,24 @@ class ConversationStore:
                 "UPDATE conversations SET leaf_id = ? WHERE id = ?",
                 (leaf, message.conversation_id),
             )
+
+    def archive(self, conversation_id: int) -> Archive:
+        """Every branch of it."""
+        conversation = self.conversation(conversation_id)
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM messages WHERE conversation_id = ? ORDER BY id",  # noqa: S608
+            conversation_id,
+        )
+        shown = self._database.read(
+            "SELECT leaf_id FROM conversations WHERE id = ?", conversation_id
+        )
+        return archive_of(conversation, [message_from(row) for row in rows], shown[0][0])
+
+    def add_archive(self, archive: Archive) -> Conversation:
+        """A new conversation with all of it, last used now; wholly or not at all."""
+        with self._database.writing() as connection:
+            conversation_id = insert_archive(connection, archive, self._now())
+        return self.conversation(conversation_id)
 
     def add_question(self, conversation_id: int, parent_id: int | None, text: str) -> Message:
         """A question below `parent_id`; the first one of a conversation gives it its title."""
@@ -332,7 +351,7 @@ class ConversationStore:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (conversation_id, parent_id, role, content, state, now, model_id),
         )
-        number = _row_id(cursor)
+        number = row_id(cursor)
         connection.execute(
             "UPDATE conversations SET leaf_id = ? WHERE id = ?", (number, conversation_id)
         )
@@ -342,19 +361,3 @@ class ConversationStore:
 
     def _now(self) -> str:
         return self._clock().isoformat(timespec="milliseconds")
-
-
-def _row_id(cursor: sqlite3.Cursor) -> int:
-    return int(cursor.lastrowid or 0)
-
-
-def _message(row: tuple[Any, ...]) -> Message:
-    *plain, figures, detail = row
-    message = Message(*plain)
-    return dataclasses.replace(
-        message,
-        role=Role(message.role),
-        state=MessageState(message.state),
-        figures=None if figures is None else AnswerFigures(**json.loads(figures)),
-        detail=None if detail is None else json.loads(detail),
-    )

@@ -53,10 +53,9 @@ def kill_while_chatting(path: Path, times: int) -> int:
         assert store.notes == ()
         for message_id, text in (new if turn + 1 < times else acknowledged).items():
             kept = store.message(message_id)
+            # One that was being gone on with may have more by now, and never less.
             assert kept.content.startswith(text)
             assert kept.state is not MessageState.STREAMING
-            # One that was being gone on with may be cut off, at no less than it had.
-            assert kept.content == text or kept.state is MessageState.STOPPED
         last = store.branch(store.message(max(new)).conversation_id)[-1]
         unfinished += last.state is MessageState.STOPPED
         assert store._database.read("PRAGMA integrity_check") == [("ok",)]

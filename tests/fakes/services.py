@@ -11,6 +11,7 @@ from typing import Any
 
 from openshelf.catalog.loader import load_catalog
 from openshelf.catalog.refresh import NEVER_REFRESHED
+from openshelf.chat.archive import ExportForm
 from openshelf.chat.conversation import (
     AnswerFigures,
     Conversation,
@@ -264,6 +265,12 @@ class FakeChats:
 
     def pin(self, conversation_id: int, *, pinned: bool) -> None:
         self.all[conversation_id] = replace(self.all[conversation_id], is_pinned=pinned)
+
+    def export(self, conversation_id: int, path: Path, form: ExportForm) -> None:
+        raise NotFound("conversation", str(conversation_id))
+
+    def import_file(self, path: Path) -> Conversation:
+        raise NotFound("file", str(path))
 
     def delete_conversation(self, conversation_id: int) -> None:
         del self.all[conversation_id]

@@ -92,6 +92,10 @@ class ChatPage(Page):
         header.delete_all_requested.connect(self.organizer.ask_to_delete_all)
         header.rename_requested.connect(self.organizer.rename_shown)
         header.pin_requested.connect(self.organizer.pin_shown)
+        header.export_requested.connect(self.organizer.ask_where_to_export)
+        header.import_requested.connect(self.organizer.ask_what_to_import)
+        self.organizer.imported.connect(self._open_conversation)
+        self.organizer.exported.connect(self._on_exported)
         header.details_toggled.connect(self._on_details_toggled)
         transcript.link_pressed.connect(self.area.link_notice.show_address)
         transcript.send_again_requested.connect(self._on_send_requested)
@@ -257,6 +261,10 @@ class ChatPage(Page):
     def _on_stop_requested(self) -> None:
         if self.dialogue.is_answering:
             self.dialogue.stop()
+
+    def _on_exported(self, path: str) -> None:
+        words = self.tr("Exported to {path}. Only you can read the file.").format(path=path)
+        self.area.notice.show_message(words, NoticeLevel.INFO)
 
     def _on_failed(self, error: BaseException) -> None:
         self.area.notice.show_message(error_text(error), NoticeLevel.BAD)

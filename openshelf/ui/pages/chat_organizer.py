@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QObject, Signal
 
-from openshelf.chat.conversation import FoundConversation
+from openshelf.chat.archive import ExportForm
+from openshelf.chat.conversation import Conversation, FoundConversation
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
@@ -14,13 +16,24 @@ from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.pages.chat_dialogue import Dialogue
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.conversation_list import ConversationPanel
+from openshelf.ui.widgets.file_dialogs import ask_for_file, ask_where_to_save
+
+_MOST_NAME = 60
+
+
+def file_name(title: str) -> str:
+    """A name that every system takes, from words that anybody may have written."""
+    kept = "".join(c if c.isalnum() or c in " -_" else " " for c in title)
+    return " ".join(kept.split())[:_MOST_NAME].strip() or "chat"
 
 
 class Organizer(QObject):
     """`changed` when conversations are to be read again, `left` when the one shown is going,
-    `failed` with an error."""
+    `imported` with a new Conversation, `exported` with a path, `failed` with an error."""
 
     changed = Signal()
+    imported = Signal(object)
+    exported = Signal(str)
     left = Signal()
     failed = Signal(object)
 
@@ -85,6 +98,57 @@ class Organizer(QObject):
 
     def ask_to_delete_all(self) -> None:
         self._panel.ask_to_delete_all(self._model.count)
+
+    def ask_where_to_export(self, form: str) -> None:
+        conversation = self._dialogue.conversation
+        if conversation is None:
+            return
+        wanted = ExportForm(form)
+        filters = {
+            ExportForm.MARKDOWN: self.tr("Markdown (*.md)"),
+            ExportForm.HTML: self.tr("Web page (*.html)"),
+            ExportForm.JSON: self.tr("JSON (*.json)"),
+        }
+        name = f"{file_name(self._model.title_of(conversation))}.{wanted.value}"
+
+        def chosen(path: str) -> None:
+            self.export_to(path, wanted)
+
+        ask_where_to_save(self._panel, self.tr("Export this chat"), name, filters[wanted], chosen)
+
+    def export_to(self, path: str, form: ExportForm) -> None:
+        shown = self._dialogue.shown_id
+        if shown is None:
+            return
+
+        def work(cancel: CancelToken, report: Report) -> str:
+            self._services.chats.export(shown, Path(path), form)
+            return path
+
+        self._bridge.submit("export a chat", work, on_outcome=self._on_exported)
+
+    def _on_exported(self, outcome: Outcome[str]) -> None:
+        if isinstance(outcome, Succeeded):
+            self.exported.emit(outcome.value)
+        elif isinstance(outcome, Failed):
+            self.failed.emit(outcome.error)
+
+    def ask_what_to_import(self) -> None:
+        filters = self.tr("Exported chats (*.json *.md)")
+        ask_for_file(self._panel, self.tr("Import a chat"), filters, self.import_file)
+
+    def import_file(self, path: str) -> None:
+        def work(cancel: CancelToken, report: Report) -> Conversation:
+            return self._services.chats.import_file(Path(path))
+
+        self._bridge.submit("import a chat", work, on_outcome=self._on_imported)
+
+    def _on_imported(self, outcome: Outcome[Conversation]) -> None:
+        if isinstance(outcome, Succeeded):
+            self.imported.emit(outcome.value)
+            self.changed.emit()
+        elif isinstance(outcome, Failed):
+            self.failed.emit(outcome.error)
 
     def _choose_shown(self) -> QModelIndex:
         """Its row; a search that hides it is given up."""

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy
 from typing_extensions import override
 
+from openshelf.chat.archive import ExportForm
 from openshelf.chat.conversation import Conversation
 from openshelf.chat.interface import ModelInMemory
 from openshelf.fit.verdict import FitVerdict
@@ -40,6 +41,8 @@ class ChatHeader(QFrame):
     delete_all_requested = Signal()
     rename_requested = Signal()
     pin_requested = Signal()
+    export_requested = Signal(str)
+    import_requested = Signal()
     details_toggled = Signal(bool)
 
     def __init__(self) -> None:
@@ -65,6 +68,14 @@ class ChatHeader(QFrame):
         more = QMenu(self)
         self._rename = more.addAction(self.tr("Rename this chat"))
         self._pin = more.addAction(self.tr("Pin this chat"))
+        self.export_menu = more.addMenu(self.tr("Export this chat"))
+        for form, words in (
+            (ExportForm.MARKDOWN, self.tr("Markdown…")),
+            (ExportForm.HTML, self.tr("Web page…")),
+            (ExportForm.JSON, self.tr("JSON, all versions…")),
+        ):
+            self.export_menu.addAction(words).setData(form.value)
+        self._import = more.addAction(self.tr("Import a chat…"))
         more.addSeparator()
         self._delete = more.addAction(self.tr("Delete this chat…"))
         self._delete_all = more.addAction(self.tr("Delete all chats…"))
@@ -84,6 +95,8 @@ class ChatHeader(QFrame):
         self._delete.triggered.connect(self._on_delete)
         self._delete_all.triggered.connect(self._on_delete_all)
         self._rename.triggered.connect(self._on_rename)
+        self.export_menu.triggered.connect(self._on_export)
+        self._import.triggered.connect(self._on_import)
         self._pin.triggered.connect(self._on_pin)
 
     def show_models(self, models: Sequence[InstalledModel], chosen: str | None) -> None:
@@ -155,8 +168,8 @@ class ChatHeader(QFrame):
             action.setEnabled(conversation is not None)
         is_pinned = conversation is not None and conversation.is_pinned
         self._pin.setText(self.tr("Unpin this chat") if is_pinned else self.tr("Pin this chat"))
+        self.export_menu.setEnabled(conversation is not None)
         self._delete_all.setEnabled(has_any)
-        self.more_button.setEnabled(has_any or conversation is not None)
 
     def _on_triggered(self, action: QAction) -> None:
         if action.data() is None:
@@ -169,6 +182,12 @@ class ChatHeader(QFrame):
 
     def _on_delete_all(self) -> None:
         self.delete_all_requested.emit()
+
+    def _on_export(self, action: QAction) -> None:
+        self.export_requested.emit(str(action.data()))
+
+    def _on_import(self) -> None:
+        self.import_requested.emit()
 
     def _on_rename(self) -> None:
         self.rename_requested.emit()
