@@ -7,7 +7,6 @@ ids are never used as they are.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -154,7 +153,8 @@ def _figures(data: object, number: int) -> AnswerFigures | None:
     for field in (*counts, *rates):
         value = data.get(field)
         is_number = type(value) is int or (type(value) is float and field in rates)
-        if not is_number or not 0 <= value < 1 << 53 or not math.isfinite(value):
+        # NaN is in no range.
+        if not is_number or not 0 <= float(value or 0) < 1 << 53:
             raise _Wrong("wrong_field", f"messages[{number}].figures.{field}")
     return AnswerFigures(**{field: data[field] for field in (*counts, *rates)})
 

@@ -139,8 +139,9 @@ class ConversationStore:
         return self._conversation(rows[0])
 
     def _conversation(self, row: tuple[Any, ...]) -> Conversation:
-        *plain, pinned = row
-        return Conversation(*plain, is_pinned=bool(pinned), is_saved=self._is_saved)
+        found = Conversation(*row)
+        pinned = bool(found.is_pinned)
+        return dataclasses.replace(found, is_pinned=pinned, is_saved=self._is_saved)
 
     def search(self, text: str) -> tuple[FoundConversation, ...]:
         """See searching.search."""
