@@ -82,6 +82,19 @@ def test_editing_in_place_asks_in_other_words(window: ChatWindow, place_of: Plac
     assert place_of(window.question(0)) == "1/2"
 
 
+def test_what_is_edited_is_in_view(window: ChatWindow) -> None:
+    window.engine.answers = [Answer(("line\n\n" * 60,))]
+    window.write("one")
+    window.wait_for("one", "line\n" * 59 + "line")
+    transcript = window.page.area.transcript
+    bar = transcript.verticalScrollBar()
+    window.qtbot.waitUntil(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())
+    window.key(Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    editor = window.question(0).editor
+    assert editor is not None
+    window.qtbot.waitUntil(lambda: editor.visibleRegion().boundingRect() == editor.rect())
+
+
 def test_the_keyboard_is_enough(window: ChatWindow, place_of: Place) -> None:
     window.write("one")
     window.wait_for("one", "first")

@@ -133,13 +133,8 @@ class Transcript(QScrollArea):
         while any(message.id == message_id for message in self._earlier):
             self._on_earlier_clicked()
         item = self.item_of(message_id)
-        if item is None:
-            return
-        self._follows = False
-        # A layout shows what is new in it only later, and until then it takes no focus.
-        item.show()
-        self._row.activate()
-        self.ensureWidgetVisible(item, 0, _NEAR_THE_END)
+        if item is not None:
+            self._bring_into_view(item)
 
     def focus_versions(self, message_id: int) -> None:
         item = self.item_of(message_id)
@@ -215,6 +210,7 @@ class Transcript(QScrollArea):
         item.version_chosen.connect(self.version_requested)
         if isinstance(item, UserBubble):
             item.edited.connect(self.edit_requested)
+            item.edit_began.connect(self._on_edit_began)
             return
         item.link_pressed.connect(self._on_link_pressed)
         item.send_again_pressed.connect(self._on_send_again)
@@ -258,6 +254,18 @@ class Transcript(QScrollArea):
             self._remove(question)
             self._remove(answer)
         self.send_again_requested.emit(question.text)
+
+    def _on_edit_began(self) -> None:
+        bubble = self.sender()
+        if isinstance(bubble, UserBubble):
+            self._bring_into_view(bubble)
+
+    def _bring_into_view(self, item: UserBubble | AnswerView) -> None:
+        self._follows = False
+        # A layout shows what is new in it only later, and until then it takes no focus.
+        item.show()
+        self._row.activate()
+        self.ensureWidgetVisible(item, 0, _NEAR_THE_END)
 
     def _on_link_pressed(self, address: str) -> None:
         self.link_pressed.emit(address)

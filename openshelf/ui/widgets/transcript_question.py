@@ -27,10 +27,12 @@ class UserBubble(QWidget):
     """What the person wrote, at the right, on a soft ground; below it, once its place in the
     conversation is known (`message_id`), the way to other words and to its other versions.
 
-    `edited` carries the id and the new words, `version_chosen` an id.
+    `edited` carries the id and the new words, `version_chosen` an id; `edit_began` once it is
+    written over.
     """
 
     edited = Signal(int, str)
+    edit_began = Signal()
     version_chosen = Signal(int)
 
     def __init__(self, text: str) -> None:
@@ -108,6 +110,7 @@ class UserBubble(QWidget):
         self._whole.addWidget(self.editor)
         self._bubble.hide()
         self._foot.hide()
+        self.edit_began.emit()
         self.editor.take_focus()
 
     def _end_edit(self) -> None:
