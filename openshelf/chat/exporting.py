@@ -28,9 +28,10 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto
 h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
 h2 { font-size: .8rem; opacity: .7; margin: 1.6rem 0 .3rem; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; }
-.user { background: #4aa58c22; border-radius: 10px; padding: .6rem .9rem; }
-pre { background: #8881; border: 1px solid #8884; border-radius: 8px; padding: .7rem;
-      overflow-x: auto; }
+.user { background: color-mix(in srgb, CanvasText 7%, Canvas); border-radius: 10px;
+        padding: .6rem .9rem; }
+pre { border: 1px solid color-mix(in srgb, CanvasText 25%, Canvas); border-radius: 8px;
+      padding: .7rem; overflow-x: auto; }
 footer, details { font-size: .85rem; opacity: .75; }
 """
 
