@@ -109,7 +109,7 @@ def test_all_are_deleted_after_a_question(window: ChatWindow) -> None:
     wait_for_labels(window)
     assert window.chats.conversations() == ()
     assert window.page.dialogue.is_empty
-    assert not window.page.area.header.more_button.isEnabled()
+    assert not window.page.area.header._delete_all.isEnabled()
 
 
 def test_after_all_was_asked_for_one_is_only_one(window: ChatWindow) -> None:
