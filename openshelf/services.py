@@ -9,6 +9,7 @@ from typing import Protocol
 
 from openshelf.catalog.entries import Catalog
 from openshelf.catalog.refresh import Freshness
+from openshelf.chat.benching import BenchQuestion, BenchReport
 from openshelf.chat.session import ChatsLike
 from openshelf.engine.architectures import EngineKnowledge
 from openshelf.hardware.facts import Machine
@@ -93,6 +94,8 @@ class Services:
     downloads: DownloadsLike
     library: LibraryLike
     chats: ChatsLike
+    bench: Callable[[str, BenchQuestion, CancelToken, Report], BenchReport]
+    """The speed of an installed model, kept for the estimates; chat/benching.py."""
     close: Callable[[], None]
     """Stop accepting, cancel all, end the children, save."""
     fit_target: Callable[[TargetQuestion, Machine, CancelToken], TargetFit]

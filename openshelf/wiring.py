@@ -12,6 +12,7 @@ from pathlib import Path
 
 from openshelf import wording
 from openshelf.catalog.entries import Catalog
+from openshelf.chat.benching import Benchmarks
 from openshelf.chat.opening import ModelOpener
 from openshelf.chat.session import Chats
 from openshelf.chat.store import ConversationStore
@@ -167,7 +168,8 @@ class _Wiring:
                 decided[id(catalog)] = CatalogDecisions(catalog, gate)
             return decided[id(catalog)]
 
-        chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self.library)
+        open_model = self._opener(gate, installer).open_model
+        chats = Chats(store, self.engine, open_model, self.library)
         return Services(
             paths=self.paths,
             settings=self.settings,
@@ -184,6 +186,7 @@ class _Wiring:
             downloads=downloads,
             library=self.library,
             chats=chats,
+            bench=Benchmarks(self.engine, open_model, self.library).run,
             close=partial(self._close, downloads, chats),
             problems=partial(self._problems, store),
             fit_target=fitting.fit_target,

@@ -12,6 +12,7 @@ from typing import Any
 from openshelf.catalog.loader import load_catalog
 from openshelf.catalog.refresh import NEVER_REFRESHED
 from openshelf.chat.archive import ExportForm
+from openshelf.chat.benching import BenchQuestion, BenchReport, MeasuredSpeed
 from openshelf.chat.conversation import (
     AnswerFigures,
     Conversation,
@@ -45,6 +46,7 @@ from openshelf.settings import Settings, check_settings
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
+from tests.fakes.engine import FakeEngine, clearance_for, load_order, model_file
 from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
     COMMIT,
@@ -403,6 +405,19 @@ def fake_paths(folder: Path) -> Paths:
     return Paths(*(folder / name for name in ("config", "data", "cache", "logs", "models")))
 
 
+def example_bench(
+    model_id: str, question: BenchQuestion, cancel: CancelToken, report: Report
+) -> BenchReport:
+    """A model of a few tokens per second, loaded by the scripted engine."""
+    engine, file = FakeEngine(), model_file()
+    order = load_order(file)
+    loaded = engine.load(clearance_for(file), order, cancel, report)
+    each = (20.0,) * question.repetitions
+    prompt = MeasuredSpeed(question.prompt_tokens, 200.0, 0.0, tuple(10 * rate for rate in each))
+    answer = MeasuredSpeed(question.answer_tokens, 20.0, 0.0, each)
+    return BenchReport(model_id, loaded, order.plan, "fits_cpu", prompt, answer, None)
+
+
 def _example_fit(machine: Machine) -> TargetFit:
     shown = example_shelf(machine, ShelfQuestion()).rows[0].shown
     assert shown is not None
@@ -437,6 +452,7 @@ def fake_services(
         downloads=FakeDownloads(library),
         library=library,
         chats=FakeChats(),
+        bench=example_bench,
         close=lambda: None,
         fit_target=lambda question, asked, cancel: _example_fit(asked),
         problems=lambda: (),

@@ -116,6 +116,7 @@ TARGETS = (STARTER, HUB, "{local}")
 ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "install": tuple(("install", target) for target in TARGETS),
     "chat": tuple(("chat", target, "--prompt", "hi") for target in ("Small", STARTER, "{local}")),
+    "bench": (("bench", "Small"),),
     "license": tuple(("license", target) for target in TARGETS),
     "policy": (("policy", "show"), ("policy", "check"), ("policy", "check", HUB),
                ("policy", "waive", HUB, "--until", "2999-01-01")),
@@ -135,7 +136,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 """Every command with every kind of model that it can be given. `fit --method dry-run` lets the
 engine lay out a header without any weights, which is what a person looks at before accepting."""
-PUTS_OR_LOADS = ("install", "chat")
+PUTS_OR_LOADS = ("install", "chat", "bench")
 
 
 def model_files() -> list[Path]:
@@ -270,7 +271,7 @@ WITHOUT_BYTES = {
     "architectures", "refresh_catalog",
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
-WITH_BYTES = {"installer", "downloads", "library", "chats", "with_policy"}
+WITH_BYTES = {"installer", "downloads", "library", "chats", "bench", "with_policy"}
 
 
 def test_every_service_is_entered() -> None:
