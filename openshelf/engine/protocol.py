@@ -62,7 +62,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class ChatMessage:
-    """`role` is system, user or assistant."""
+    """`role` is system, user or assistant; an assistant's at the end is gone on with."""
 
     role: str
     content: str

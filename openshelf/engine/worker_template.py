@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import re
 import signal
@@ -225,10 +226,14 @@ def render_prompt(
     """The model's own template, or the nearest thing to it that works.
 
     `builtin` is llama.cpp's own for this model's family, None where it knows none.
+    An answer at the end is one to go on with: its text follows where the answer begins.
     Raises TemplateFailed where even that is impossible (no messages).
     """
     if not messages:
         raise TemplateFailed("no messages")
+    if messages[-1].role == "assistant":
+        begun = render_prompt(template, messages[:-1], builtin)
+        return dataclasses.replace(begun, text=begun.text + messages[-1].content)
     if template is not None:
         with contextlib.suppress(TemplateFailed):
             return Rendered(template.render(messages), "model")

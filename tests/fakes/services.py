@@ -11,9 +11,17 @@ from typing import Any
 
 from openshelf.catalog.loader import load_catalog
 from openshelf.catalog.refresh import NEVER_REFRESHED
+from openshelf.chat.archive import ExportForm
 from openshelf.chat.benching import BenchQuestion, BenchReport, MeasuredSpeed
-from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
-from openshelf.chat.session import LiveAnswer, ModelInMemory
+from openshelf.chat.conversation import (
+    AnswerFigures,
+    Conversation,
+    FoundConversation,
+    Message,
+    MessageState,
+    Role,
+)
+from openshelf.chat.session import AskWith, LiveAnswer, ModelInMemory
 from openshelf.engine.architectures import EngineKnowledge
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
@@ -232,17 +240,46 @@ class FakeChats:
         self.live_answer: LiveAnswer | None = None
         self.in_memory: ModelInMemory | None = None
         self.stopped: list[int] = []
+        self.all_versions: dict[int, tuple[int, ...]] = {}
         self._ids = itertools.count(1)
 
     def conversations(self) -> tuple[Conversation, ...]:
         return tuple(reversed(self.all.values()))
 
-    def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation:
+    def new_conversation(
+        self, model_id: str | None, system_prompt: str = "", *, is_saved: bool = True
+    ) -> Conversation:
         now = "2026-11-23T09:00:00Z"
-        conversation = Conversation(next(self._ids), "", now, now, model_id)
+        conversation = Conversation(next(self._ids), "", now, now, model_id, is_saved=is_saved)
         self.all[conversation.id] = conversation
         self.texts[conversation.id] = []
         return conversation
+
+    def delete_all(self) -> int:
+        count = len(self.all)
+        self.all.clear()
+        self.texts.clear()
+        return count
+
+    def search(self, text: str) -> tuple[FoundConversation, ...]:
+        return tuple(
+            FoundConversation(message.conversation_id, message.id, message.content)
+            for messages in self.texts.values()
+            for message in messages[:1]
+            if text.casefold() in message.content.casefold()
+        )
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        self.all[conversation_id] = replace(self.all[conversation_id], title=title)
+
+    def pin(self, conversation_id: int, *, pinned: bool) -> None:
+        self.all[conversation_id] = replace(self.all[conversation_id], is_pinned=pinned)
+
+    def export(self, conversation_id: int, path: Path, form: ExportForm) -> None:
+        raise NotFound("conversation", str(conversation_id))
+
+    def import_file(self, path: Path) -> Conversation:
+        raise NotFound("file", str(path))
 
     def delete_conversation(self, conversation_id: int) -> None:
         del self.all[conversation_id]
@@ -282,6 +319,27 @@ class FakeChats:
         )  # fmt: skip
         self.texts[conversation_id].append(message)
         return message
+
+    def versions(self, conversation_id: int) -> Mapping[int, tuple[int, ...]]:
+        return self.all_versions
+
+    def show(self, message_id: int) -> None:
+        raise NotFound("message", str(message_id))
+
+    def edit(
+        self, question_id: int, text: str, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(question_id))
+
+    def regenerate(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(answer_id))
+
+    def continue_answer(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(answer_id))
 
     def live(self, conversation_id: int) -> LiveAnswer | None:
         return self.live_answer
