@@ -219,7 +219,8 @@ class UnsafeName(OpenshelfError):
 
 @dataclass(eq=False)
 class ChecksumMismatch(OpenshelfError):
-    """`why` is empty for the SHA-256 of the bytes, else etag or size: what the server announced."""
+    """`why` is empty for the SHA-256 of bytes that arrived, etag or size for what the server
+    announced, installed for what was found on this disk."""
 
     code: ClassVar[str] = "checksum"
     exit_code: ClassVar[int] = 7

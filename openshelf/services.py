@@ -19,6 +19,7 @@ from openshelf.library.fitting import TargetFit, TargetQuestion
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
 from openshelf.library.updates import UpdateReport
+from openshelf.library.verifying import ModelCheck
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.paths import Paths
@@ -50,6 +51,10 @@ class LibraryLike(Protocol):
 
     def effective_license(self, model_id: str) -> EffectiveLicense:
         """The license as it was when the model was installed. Raises NotFound."""
+        ...
+
+    def verify(self, model_id: str, cancel: CancelToken, report: Report) -> ModelCheck:
+        """Hash all files again and keep what was found. Raises NotFound, CancelledByUser."""
         ...
 
 

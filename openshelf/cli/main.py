@@ -25,6 +25,7 @@ COMMANDS = {
     "license": "the effective license, its obligations and the verdict",
     "install": "gate, space, download, verify, register",
     "list": "what is installed",
+    "verify": "SHA-256 of installed files against the manifest: one model, or all",
     "update": "what a newer commit would bring: its license first, then its files",
     "remove": "delete an installed model's files",
     "login": "keep an access token for a Hub, read from stdin",

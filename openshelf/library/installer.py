@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from openshelf.errors import NotEnoughDisk
+from openshelf.errors import ChecksumMismatch, NotEnoughDisk
 from openshelf.hub.cache_layout import place_of
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
@@ -95,8 +95,10 @@ class Installer:
     def clear_installed(self, model: InstalledModel) -> Clearance:
         """The clearance to load something installed, under today's policy.
 
-        Raises LicenseNotAccepted, PolicyBlocked, NeedsReview, NotFound.
+        Raises ChecksumMismatch (a verification found it damaged), LicenseNotAccepted,
+        PolicyBlocked, NeedsReview, NotFound.
         """
+        _require_intact(model)
         gate = self._parts.gate
         decision = gate.decide(self._parts.library.effective_license(model.id))
         files = tuple(ClearedFile(f.path, f.sha256, f.size_bytes) for f in model.files)
@@ -151,7 +153,7 @@ class Installer:
         wanted = {(file.path, file.sha256) for file in offer.files}
         for model in self._parts.library.installed():
             same = {(file.path, file.sha256) for file in model.files} == wanted
-            if model.id == offer.model_id and same and not model.missing:
+            if model.id == offer.model_id and same and model.is_usable:
                 return model
         return None
 
@@ -238,6 +240,14 @@ class Installer:
             verified_at=now,
         )
         return self._parts.library.register(model, license, frozenset(ours))
+
+
+def _require_intact(model: InstalledModel) -> None:
+    if model.damaged is None:
+        return
+    for file in model.files:
+        if file.path == model.damaged.path:
+            raise ChecksumMismatch(file.location, file.sha256, model.damaged.sha256, "installed")
 
 
 def _installed_file(file: DownloadFile, location: Path) -> InstalledFile:

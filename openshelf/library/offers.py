@@ -30,7 +30,7 @@ from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, f
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel, KnowsInstalled
-from openshelf.library.starter import Starter, fetch_starter_claims, starter_claims
+from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.ancestry import Overrides, shipped_overrides
@@ -157,11 +157,13 @@ class Offers:
         )
         source = "file" if model.source == "import" else model.source
         paths = tuple(file.location for file in model.files)
+        starter = find_starter() if source == "starter" and not model.is_usable else None
+        local = paths[0] if source == "file" else str(starter.path) if starter else None
         return self._offer(
             text, license, repo=model.repo, commit=model.commit, files=files, quant=model.quant,
-            source=source, local_path=paths[0] if source == "file" else None,
-            left_bytes=model.size_bytes if model.missing and source == "hub" else 0,
-            model_name=model.name, installed_id=model.id,
+            source=source, local_path=local,
+            left_bytes=model.size_bytes if source == "hub" and not model.is_usable else 0,
+            model_name=model.name, installed_id=model.id if model.is_usable else None,
             source_paths=paths if source == "file" else (),
         )  # fmt: skip
 
@@ -205,8 +207,13 @@ class Offers:
 
     def _with_installed(self, offer: InstallOffer) -> InstallOffer:
         for model in self._parts.library.installed():
-            if model.id == offer.model_id and not model.missing:
+            if model.id != offer.model_id or model.missing:
+                continue
+            if model.damaged is None:
                 return replace(offer, installed_id=model.id, left_bytes=0)
+            # What lies there has the right size and counts for nothing.
+            if offer.source == "hub":
+                return replace(offer, left_bytes=offer.size_bytes, resumed_from_bytes=0)
         return offer
 
     def _reader(self, cancel: CancelToken, *, tolerant: bool = False) -> LineageReader:
@@ -274,7 +281,7 @@ def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | 
         model
         for model in library.installed()
         if model.repo.casefold() == target.repo.casefold()
-        and not model.missing
+        and model.is_usable
         and (target.quant is None or target.quant.casefold() == (model.quant or "").casefold())
         and (target.file is None or target.file in {file.path for file in model.files})
     ]

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.database import Database
-from openshelf.errors import ChecksumMismatch, NotFound, UsageError
+from openshelf.errors import NotFound, UsageError
 from openshelf.hardware.facts import LearnedRate
-from openshelf.library.hashing import sha256_of_file
-from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.installed import Damage, InstalledFile, InstalledModel
 from openshelf.library.measurements import (
     LoadMeasurement,
     MeasuredRun,
@@ -31,9 +30,10 @@ from openshelf.library.measurements import (
 )
 from openshelf.library.removal import ManifestFile, remove_files
 from openshelf.library.schema import LIBRARY
+from openshelf.library.verifying import FileState, ModelCheck, check_files
 from openshelf.licenses.effective import EffectiveLicense, effective_from_json
 from openshelf.reasons import Reason
-from openshelf.tasks import Announcer, CancelToken, Progress, Report
+from openshelf.tasks import Announcer, CancelToken, Report
 
 _COLUMNS = (
     "id, repo, commit_id, name, quant, license_expression, license_ids, record_id, source,"
@@ -74,7 +74,8 @@ class Library:
         """Everything installed, the newest first."""
         with self._failures():
             rows = self._database.read(
-                f"SELECT {_COLUMNS} FROM models ORDER BY installed_at DESC, id"  # noqa: S608
+                f"SELECT {_COLUMNS}, damaged_path, damaged_sha256 FROM models"  # noqa: S608
+                " ORDER BY installed_at DESC, id"
             )
             files: dict[str, list[InstalledFile]] = {}
             for model_id, path, location, size, sha256 in self._database.read(
@@ -200,27 +201,24 @@ class Library:
         with self._failures():
             return read_rates(self._database)
 
-    def verify(self, model_id: str, cancel: CancelToken, report: Report) -> InstalledModel:
-        """Hash all files again. Raises ChecksumMismatch, NotFound for a missing file."""
-        model = self.find(model_id)
-        total, done = model.size_bytes, 0
-        for file in model.files:
-
-            def on_hashed(count: int, before: int = done) -> None:
-                cancel.raise_if_cancelled()
-                report(Progress(before + count, total, "verifying"))
-
-            path = Path(file.location)
-            if not path.is_file():
-                self._set(model.id, "verified_at", None)
-                raise NotFound("file", file.location)
-            actual = sha256_of_file(path, on_hashed, fresh=True)
-            if actual != file.sha256:
-                self._set(model.id, "verified_at", None)
-                raise ChecksumMismatch(file.location, file.sha256, actual)
-            done += file.size_bytes
-        self._set(model.id, "verified_at", now_utc())
-        return self.find(model.id)
+    def verify(self, model_id: str, cancel: CancelToken, report: Report) -> ModelCheck:
+        """Hash all files again and keep what was found. Raises NotFound, CancelledByUser."""
+        check = check_files(self.find(model_id), cancel, report)
+        model, damage = check.model, check.damage
+        kept = model.damaged if check.state is not FileState.INTACT and damage is None else damage
+        is_intact = check.state is FileState.INTACT
+        with self._transaction() as connection:
+            # What was installed anew meanwhile is not what was read.
+            connection.execute(
+                "UPDATE models SET verified_at = ?, damaged_path = ?, damaged_sha256 = ?"
+                " WHERE id = ? AND installed_at = ?",
+                (
+                    now_utc() if is_intact else None, kept.path if kept else None,
+                    kept.sha256 if kept else None, model.id, model.installed_at,
+                ),
+            )  # fmt: skip
+        self._announce()
+        return dataclasses.replace(check, model=self.find(model.id))
 
     def note_placed(self, location: Path) -> None:
         """Remember that we put this file there, before its model is whole."""
@@ -257,14 +255,6 @@ class Library:
             )
         return bool(rows)
 
-    def _set(self, model_id: str, column: str, value: object) -> None:
-        with self._transaction() as connection:
-            connection.execute(
-                f"UPDATE models SET {column} = ? WHERE id = ?",  # noqa: S608  # our own words
-                (value, model_id),
-            )
-        self._announce()
-
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._failures(), self._database.writing() as connection:
@@ -298,6 +288,7 @@ def _model(row: tuple[Any, ...], files: tuple[InstalledFile, ...]) -> InstalledM
         verified_at=row[10],
         last_used_at=row[11],
         decode_tokens_per_second=row[12],
+        damaged=Damage(row[13], row[14] or "") if row[13] else None,
     )
     is_missing = any(not _is_there(file) for file in files)
     return dataclasses.replace(model, missing=True) if is_missing else model

@@ -62,6 +62,7 @@ TEMPLATES: dict[str, str] = {
     "CorruptCatalog": "{path} is not what it should be: {detail}. Installing Openshelf again brings it back.",
     "UnsafeName": "The name {name!r} would leave the folder it belongs in, so it was refused.",
     "ChecksumMismatch": "{path} arrived damaged: its SHA-256 is not the published one. Download it again.",
+    "ChecksumMismatch.installed": "{path} is damaged: its SHA-256 is not the one it was installed with. Install the model again.",
     "ChecksumMismatch.size": "{path} has another size ({actual} bytes) than published ({expected}), so it was refused. Try again later.",
     "ChecksumMismatch.etag": "The Hub announces another file than {path} of this version, so it was refused. Try again later.",
     "UnsupportedArchitecture": "This engine does not know the architecture {architecture} yet.",

@@ -121,6 +121,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
                ("policy", "waive", HUB, "--until", "2999-01-01")),
     "fit": tuple(("fit", target, "--method", "estimate", *CPU) for target in TARGETS),
     "update": (("update",), ("update", "Small")),
+    "verify": (("verify",), ("verify", "Small")),
     "variants": (("variants", "ada/Small-GGUF", *CPU),),
     "shelf": (("shelf", *CPU),),
     "search": (("search", "small", *CPU),),

@@ -15,7 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from openshelf.errors import NotFound
 from openshelf.library.downloads import Download, DownloadState
-from openshelf.library.installed import InstalledModel
+from openshelf.library.installed import Damage, InstalledModel
+from openshelf.library.verifying import FileState
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.models.library_facts import disk_of
@@ -23,7 +24,8 @@ from openshelf.ui.pages.library import LibraryPage
 from openshelf.ui.pages.library_installed import InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
-from tests.fakes.services import FakeDownloads, FakeLibrary, fake_services, installed_model
+from tests.fakes.library import FakeLibrary
+from tests.fakes.services import FakeDownloads, fake_services, installed_model
 
 QWEN = installed_model()
 LLAMA = installed_model(
@@ -89,7 +91,7 @@ def test_installed_models_say_what_they_are(make: Callable[..., Setting]) -> Non
     assert row.license.words == "apache-2.0"
     assert row.speed.text() == "21 tok/s"
     assert setting.row(missing).integrity.text() == "file is missing"
-    assert not setting.row(missing).chat_button.isEnabled()
+    assert setting.row(missing).chat_button.text() == "Get again"
     assert "3 models · 14.6 GB" in setting.page.header.subtitle.text()
 
 
@@ -259,3 +261,43 @@ def test_everything_that_takes_the_focus_has_a_name(
         and not widget.accessibleName()
     ]
     assert nameless == []
+
+
+def test_verifying_all_says_what_is_damaged_and_offers_it_again(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make(QWEN, LLAMA)
+    setting.library.found[LLAMA.id] = (FileState.DAMAGED,)
+    ended = qtbot.waitSignal(setting.page.checks.ended)
+    with ended:
+        setting.page.verify_button.click()
+    said = setting.page.checks.text.text()
+    assert said.startswith("Damaged: Llama-3.2-3B Q8_0.")
+    assert "Qwen" not in said
+    qtbot.waitUntil(lambda: setting.row(LLAMA).integrity.text() == "damaged, not loaded")
+    assert setting.row(QWEN).integrity.text().startswith("verified")
+    again = setting.row(LLAMA).chat_button
+    assert (again.text(), again.isEnabled()) == ("Get again", True)
+    with qtbot.waitSignal(setting.page.install_requested) as asked:
+        again.click()
+    assert asked.args == [LLAMA.id]
+    setting.page.checks.button.click()
+    assert setting.page.checks.isHidden()
+
+
+def test_verifying_one_from_its_menu(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make(QWEN, LLAMA)
+    with qtbot.waitSignal(setting.page.checks.ended):
+        setting.row(QWEN)._verify.trigger()
+    assert setting.page.checks.text.text() == (
+        "1 model verified: every file is as it was installed."
+    )
+    assert setting.page.verify_button.isEnabled()
+
+
+def test_damaged_file_of_ones_own_can_neither_chat_nor_be_fetched(
+    make: Callable[..., Setting],
+) -> None:
+    mine = installed_model("Mine", source="import", damaged=Damage("Mine.gguf", "f" * 64))
+    button = make(mine).row(mine).chat_button
+    assert (button.text(), button.isEnabled()) == ("Chat", False)

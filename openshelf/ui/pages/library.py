@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.chat_facts import read_acceptances
 from openshelf.ui.models.library_facts import LibraryFacts, read_library
+from openshelf.ui.pages.library_checks import LibraryChecks
 from openshelf.ui.pages.library_disk import DiskCard
 from openshelf.ui.pages.library_download import DownloadRow
 from openshelf.ui.pages.library_installed import InstalledHeader, InstalledRow
@@ -24,6 +25,7 @@ from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.buttons import Button
 from openshelf.ui.widgets.containers import Card, EmptyState, PageHeader, ScrollPage
 from openshelf.ui.widgets.keyed_rows import KeyedRows
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
@@ -59,8 +61,11 @@ class LibraryPage(Page):
             ),
             self.tr("Go to the Shelf"),
         )
+        self.verify_button = Button(self.tr("Verify all"))
+        self.header.add_control(self.verify_button)
         self._scroll = ScrollPage(spacing=14)
         self.notice = InlineNotice()
+        self.checks = LibraryChecks(self._services, self._bridge)
         self.downloads_card = Card(margin=18, spacing=4)
         self.downloads_card.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
         self.download_rows: KeyedRows[DownloadRow] = KeyedRows()
@@ -70,7 +75,9 @@ class LibraryPage(Page):
         self.installed_card.body.addWidget(InstalledHeader())
         self.installed_card.body.addWidget(self.installed_rows)
         self.disk_card = DiskCard()
-        for part in (self.notice, self.downloads_card, self.installed_card, self.disk_card):
+        for part in (
+            self.notice, self.checks, self.downloads_card, self.installed_card, self.disk_card
+        ):  # fmt: skip
             self._scroll.body.addWidget(part)
         self._scroll.body.addStretch(1)
         self._stack = QStackedWidget()
@@ -82,6 +89,8 @@ class LibraryPage(Page):
     def _connect(self) -> None:
         self.empty.acted.connect(self._on_shelf_requested)
         self.notice.acted.connect(self.refresh)
+        self.verify_button.clicked.connect(self._on_verify_all)
+        self.checks.ended.connect(self._show_all)
         self._bridge.listen(
             self._services.downloads.announcer, self._on_download_changed, latest_by=_id_of
         )
@@ -175,6 +184,8 @@ class LibraryPage(Page):
 
     def _show_all(self) -> None:
         facts = self._facts
+        can_verify = facts is not None and bool(facts.installed) and not self.checks.is_running
+        self.verify_button.setEnabled(can_verify)
         if facts is None:
             self.installed_card.hide()
             self.disk_card.hide()
@@ -206,6 +217,8 @@ class LibraryPage(Page):
         row.chat_pressed.connect(self._on_chat)
         row.folder_pressed.connect(self._on_folder)
         row.remove_confirmed.connect(self._on_remove)
+        row.verify_pressed.connect(self._on_verify)
+        row.again_pressed.connect(self.install_requested)
         return row
 
     # --- what was pressed -------------------------------------------------------------------------
@@ -244,6 +257,17 @@ class LibraryPage(Page):
         if model is not None and model.files:
             folder = Path(model.first_file.location).parent
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def _on_verify_all(self) -> None:
+        self._verify(self._facts.installed if self._facts else ())
+
+    def _on_verify(self, model_id: str) -> None:
+        models = self._facts.installed if self._facts else ()
+        self._verify([model for model in models if model.id == model_id])
+
+    def _verify(self, models: Sequence[InstalledModel]) -> None:
+        self.checks.verify(models)
+        self._show_all()
 
     def _on_remove(self, model_id: str) -> None:
         def work(cancel: CancelToken, report: Report) -> int:

@@ -27,7 +27,7 @@ _COLUMNS = (
     (4, 118),
     (3, 96),
     (0, 94),
-    (0, 84),
+    (0, 102),
 )
 """Model, variant, size, license, integrity, measured, actions."""
 
@@ -82,6 +82,9 @@ class InstalledRow(QWidget):
     chat_pressed = Signal(str)
     folder_pressed = Signal(str)
     remove_confirmed = Signal(str)
+    verify_pressed = Signal(str)
+    again_pressed = Signal(str)
+    """Its files are gone or damaged, and can be had again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,6 +112,7 @@ class InstalledRow(QWidget):
         menu = QMenu(self.more_button)
         self._folder = menu.addAction(self.tr("Show in folder"))
         self._copy = menu.addAction(self.tr("Copy id"))
+        self._verify = menu.addAction(self.tr("Verify"))
         menu.addSeparator()
         self._remove = menu.addAction(self.tr("Remove…"))
         self.more_button.setMenu(menu)
@@ -142,6 +146,7 @@ class InstalledRow(QWidget):
         self.chat_button.clicked.connect(self._on_chat)
         self._folder.triggered.connect(self._on_folder)
         self._copy.triggered.connect(self._on_copy)
+        self._verify.triggered.connect(self._on_verify)
         self._remove.triggered.connect(self.ask_to_remove)
         self.remove_button.clicked.connect(self._on_remove)
         self.keep_button.clicked.connect(self._on_keep)
@@ -158,9 +163,17 @@ class InstalledRow(QWidget):
         self.speed.setText(self.tr("{rate} tok/s").format(rate=f"{rate:.0f}") if rate else "—")
         self.note.show_as(self.tr("in memory"), ChipKind.ACCENT)
         self.note.setVisible(model.id == facts.loaded_id)
-        self.chat_button.setEnabled(not model.missing)
-        self.chat_button.setAccessibleName(self.tr("Chat with {name}").format(name=name))
+        self._show_action(model, name)
         self.more_button.setAccessibleName(self.tr("More about {name}").format(name=name))
+
+    def _show_action(self, model: InstalledModel, name: str) -> None:
+        """Chat; or get it again, where its files are of no use. A file of one's own can only be
+        imported anew."""
+        again = not model.is_usable and model.source != "import"
+        self.chat_button.setText(self.tr("Get again") if again else self.tr("Chat"))
+        self.chat_button.setEnabled(again or model.is_usable)
+        spoken = self.tr("Get {name} again") if again else self.tr("Chat with {name}")
+        self.chat_button.setAccessibleName(spoken.format(name=name))
 
     def _show_license(self, model: InstalledModel, facts: LibraryFacts) -> None:
         names = " + ".join(model.license_ids) or model.license_expression
@@ -175,7 +188,9 @@ class InstalledRow(QWidget):
 
     def _show_integrity(self, model: InstalledModel) -> None:
         tone = "muted"
-        if model.missing:
+        if model.damaged:
+            text, tone = self.tr("damaged, not loaded"), "bad"
+        elif model.missing:
             text, tone = self.tr("file is missing"), "bad"
         elif not model.verified_at:
             text, tone = self.tr("not verified"), "warning"
@@ -202,8 +217,16 @@ class InstalledRow(QWidget):
         self.keep_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_chat(self) -> None:
-        if self._model is not None:
+        if self._model is None:
+            return
+        if self._model.is_usable:
             self.chat_pressed.emit(self._model.id)
+        else:
+            self.again_pressed.emit(self._model.id)
+
+    def _on_verify(self) -> None:
+        if self._model is not None:
+            self.verify_pressed.emit(self._model.id)
 
     def _on_folder(self) -> None:
         if self._model is not None:

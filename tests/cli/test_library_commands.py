@@ -1,0 +1,77 @@
+"""`verify` and what stands around it, as somebody at a terminal meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openshelf.cli.main import run_command
+from tests.gguf.builder import STRING, Build, model_keys
+
+
+def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    status = run_command([*words, "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert isinstance(answer, dict)
+    return status, answer
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def imported(capsys: pytest.CaptureFixture[str], path: Path) -> str:
+    status, answer = ask(capsys, "install", str(path), "--accept")
+    assert status == 0, answer
+    return str(answer["id"])
+
+
+@pytest.mark.usefixtures("offline")
+def test_verify_one_and_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(capsys, "verify") == (0, {"models": []})
+    first = imported(capsys, Build().write(tmp_path / "first-Q8_0.gguf"))
+    path = Build(model_keys(general__name=(STRING, "Second"))).write(tmp_path / "second-Q4_0.gguf")
+    second = imported(capsys, path)
+    status, answer = ask(capsys, "verify", "first")
+    assert status == 0
+    (found,) = answer["models"]
+    assert (found["id"], found["state"]) == (first, "intact")
+    assert found["files"][0]["actual_sha256"] == found["files"][0]["sha256"]
+
+    with path.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"!")
+    status, answer = ask(capsys, "verify")
+    assert status == 7
+    assert {m["id"]: m["state"] for m in answer["models"]} == {first: "intact", second: "damaged"}
+    (listed,) = [m for m in ask(capsys, "list")[1]["models"] if m["id"] == second]
+    assert listed["damaged"]["path"] == "second-Q4_0.gguf"
+    run_command(["list"])
+    assert "damaged" in capsys.readouterr().out
+    status, answer = ask(capsys, "chat", "second", "--prompt", "hi")
+    assert (status, answer["error"]["code"]) == (7, "checksum")
+
+    path.unlink()
+    assert ask(capsys, "verify")[0] == 4
+    status, answer = ask(capsys, "verify", "nothing")
+    assert (status, answer["error"]["code"]) == (4, "not_found")
+
+
+@pytest.mark.usefixtures("offline")
+def test_verify_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Build().write(tmp_path / "mine-Q8_0.gguf")
+    imported(capsys, path)
+    assert run_command(["verify"]) == 0
+    assert "every file is as it was installed" in capsys.readouterr().out
+    with path.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"!")
+    assert run_command(["verify", "mine"]) == 7
+    told = capsys.readouterr().out
+    assert "DAMAGED" in told
+    assert str(path) in told
