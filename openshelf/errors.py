@@ -3,6 +3,7 @@
 OpenshelfError
 ├── UsageError                 the words of a command or a field's content
 │   ├── CorruptSettings
+│   ├── NoTrash                nothing can be taken back there
 │   ├── BadOverride            a value by hand that this machine cannot have
 │   └── BadPolicy              a policy file with a wrong key
 ├── PolicyBlocked              a rule or a license stops it
@@ -71,6 +72,13 @@ class UsageError(OpenshelfError):
 
 @dataclass(eq=False)
 class CorruptSettings(UsageError):
+    path: str = ""
+
+
+@dataclass(eq=False)
+class NoTrash(UsageError):
+    """The file `path` cannot go to the trash; `detail` is what the system says."""
+
     path: str = ""
 
 

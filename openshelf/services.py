@@ -18,6 +18,7 @@ from openshelf.library.downloads import DownloadsLike
 from openshelf.library.fitting import TargetFit, TargetQuestion
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
+from openshelf.library.removal import Removed
 from openshelf.library.updates import UpdateReport
 from openshelf.library.verifying import ModelCheck
 from openshelf.licenses.acceptance import AcceptanceLog
@@ -45,8 +46,11 @@ class LibraryLike(Protocol):
         """By id or any unambiguous part of it. Raises NotFound with candidates."""
         ...
 
-    def remove(self, model_id: str) -> int:
-        """Delete exactly the files in the manifest; returns the bytes freed."""
+    def remove(self, model_id: str, *, for_good: bool = False) -> Removed:
+        """Take away exactly the files in the manifest, to the trash unless `for_good`.
+
+        Raises NotFound, NoTrash (then the model stays).
+        """
         ...
 
     def effective_license(self, model_id: str) -> EffectiveLicense:

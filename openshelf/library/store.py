@@ -28,8 +28,9 @@ from openshelf.library.measurements import (
     read_rates,
     warn_of_differences,
 )
-from openshelf.library.removal import ManifestFile, remove_files
+from openshelf.library.removal import Discard, ManifestFile, Removed, remove_files
 from openshelf.library.schema import LIBRARY
+from openshelf.library.trash import send_to_trash
 from openshelf.library.verifying import FileState, ModelCheck, check_files
 from openshelf.licenses.effective import EffectiveLicense, effective_from_json
 from openshelf.reasons import Reason
@@ -50,10 +51,11 @@ class Library:
     """Thread-safe; other processes may use the same file. Methods that write raise NotEnoughDisk
     or UsageError where the file cannot be written."""
 
-    def __init__(self, database: Path, models: Path) -> None:
+    def __init__(self, database: Path, models: Path, trash: Discard = send_to_trash) -> None:
         self.announcer: Announcer[tuple[InstalledModel, ...]] = Announcer()
         self._path = database
         self._models = models
+        self._trash = trash
         self._database = Database(database, LIBRARY)
 
     @property
@@ -148,31 +150,25 @@ class Library:
             raise NotFound("id", model_id)
         return effective_from_json(json.loads(rows[0][0]))
 
-    def remove(self, model_id: str) -> int:
-        """Delete exactly the files in the manifest; returns the bytes freed.
+    def remove(self, model_id: str, *, for_good: bool = False) -> Removed:
+        """Take away exactly the files in the manifest, to the trash unless `for_good`.
 
         What was there before us, what another entry uses, and files outside the model folder stay.
+        Raises NotFound, NoTrash (then the model stays).
         """
         model = self.find(model_id)
+        removed = Removed()
         with self._transaction() as connection:
-            entries = [
-                ManifestFile(Path(location), Path(blob), bool(is_ours))
-                for location, blob, is_ours in connection.execute(
-                    "SELECT location, blob, is_ours FROM files WHERE model_id = ?", (model.id,)
-                )
-            ]
-            others = frozenset(
-                Path(blob)
-                for (blob,) in connection.execute(
-                    "SELECT blob FROM files WHERE model_id <> ?", (model.id,)
-                )
-            )
-            # First the manifest: a crash in between leaves a file too many, never a wrong entry.
+            entries, others = _files_of(connection, model.id)
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
             connection.execute("DELETE FROM measurements WHERE model_id = ?", (model.id,))
-        freed = remove_files(entries, self._models, others)
+            if not for_good:
+                removed = remove_files(entries, self._models, others, self._trash)
+        if for_good:
+            # After the manifest: a crash in between leaves a file too many, never a wrong entry.
+            removed = remove_files(entries, self._models, others)
         self._announce()
-        return freed
+        return removed
 
     def keep_load(self, load: LoadMeasurement) -> None:
         """Keep what a load took; what is far from its prediction goes to the log."""
@@ -244,7 +240,7 @@ class Library:
             connection.executemany(
                 "DELETE FROM placed WHERE location = ?", [(str(path),) for path in mine]
             )
-        return remove_files(entries, self._models, frozenset(kept))
+        return remove_files(entries, self._models, frozenset(kept)).freed_bytes
 
     def _is_only_placed(self, location: Path) -> bool:
         with self._failures():
@@ -270,6 +266,20 @@ class Library:
 
     def _announce(self) -> None:
         self.announcer.announce(self.installed())
+
+
+def _files_of(
+    connection: sqlite3.Connection, model_id: str
+) -> tuple[list[ManifestFile], frozenset[Path]]:
+    """The files of a model, and the blobs of all others."""
+    entries = [
+        ManifestFile(Path(location), Path(blob), bool(is_ours))
+        for location, blob, is_ours in connection.execute(
+            "SELECT location, blob, is_ours FROM files WHERE model_id = ?", (model_id,)
+        )
+    ]
+    others = connection.execute("SELECT blob FROM files WHERE model_id <> ?", (model_id,))
+    return entries, frozenset(Path(blob) for (blob,) in others)
 
 
 def _model(row: tuple[Any, ...], files: tuple[InstalledFile, ...]) -> InstalledModel:

@@ -6,6 +6,7 @@ TEMPLATES: dict[str, str] = {
     "unexpected": "Something failed that should not have ({name}). The log has the details.",
     "UsageError": "{detail}",
     "CorruptSettings": "The file {path} could not be read: {detail}. Its other values are in use.",
+    "NoTrash": "{path} cannot be moved to the trash ({detail}), so it stays. It can be deleted for good.",
     "BadPolicy": "The policy file {path} cannot be used: {detail}.",
     "BadPolicy.unreadable": "The policy file {path} cannot be read: {detail}.",
     "BadPolicy.unwritable": "The policy file {path} cannot be written: {detail}.",

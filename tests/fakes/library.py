@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from openshelf.errors import NotFound
+from openshelf.errors import NotFound, NoTrash
 from openshelf.library.installed import InstalledModel
+from openshelf.library.removal import Removed
 from openshelf.library.verifying import FileCheck, FileState, ModelCheck
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.tasks import Announcer, CancelToken, Report
@@ -16,6 +17,7 @@ class FakeLibrary:
     def __init__(self, *models: InstalledModel) -> None:
         self.announcer: Announcer[tuple[InstalledModel, ...]] = Announcer()
         self.models = list(models)
+        self.has_trash = True
         self.found: dict[str, tuple[FileState, ...]] = {}
 
     def add(self, model: InstalledModel) -> None:
@@ -50,8 +52,10 @@ class FakeLibrary:
         self.announcer.announce(self.installed())
         return replace(check, model=changed)
 
-    def remove(self, model_id: str) -> int:
+    def remove(self, model_id: str, *, for_good: bool = False) -> Removed:
+        if not for_good and not self.has_trash:
+            raise NoTrash("Permission denied", model_id)
         model = self.find(model_id)
         self.models.remove(model)
         self.announcer.announce(self.installed())
-        return model.size_bytes
+        return Removed(model.size_bytes, 0 if for_good else model.size_bytes)

@@ -202,7 +202,7 @@ def test_remove_deletes_exactly_the_manifest(library: Library, tmp_path: Path) -
     second = place_file(models, "b.gguf", b"b" * 200)
     stranger = place_file(models, "c.gguf", b"c" * 300)
     model = register(library, first, second)
-    assert library.remove(model.id) == 300
+    assert library.remove(model.id).freed_bytes == 300
     assert not first.blob.exists()
     assert not second.snapshot.is_symlink()
     assert stranger.snapshot.read_bytes() == b"c" * 300
@@ -221,10 +221,10 @@ def test_shared_blob_stays(library: Library, tmp_path: Path) -> None:
     old = place_file(models, "a.gguf", b"a" * 100)
     new = place_file(models, "a.gguf", b"a" * 100, commit="2" * 40)
     first, second = register(library, old), register(library, new)
-    assert library.remove(first.id) == 0
+    assert library.remove(first.id).freed_bytes == 0
     assert new.snapshot.read_bytes() == b"a" * 100
     assert not old.snapshot.is_symlink()
-    assert library.remove(second.id) == 100
+    assert library.remove(second.id).freed_bytes == 100
 
 
 def test_blob_of_a_snapshot_that_is_not_ours_stays(library: Library, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_blob_of_a_snapshot_that_is_not_ours_stays(library: Library, tmp_path: P
     place = place_file(models, "a.gguf", b"a" * 100)
     other = place_file(models, "elsewhere.gguf", b"a" * 100, commit="3" * 40)
     model = register(library, place)
-    assert library.remove(model.id) == 0
+    assert library.remove(model.id).freed_bytes == 0
     assert other.snapshot.read_bytes() == b"a" * 100
 
 
@@ -253,7 +253,7 @@ def test_nothing_outside_the_model_folder_is_deleted(library: Library, tmp_path:
         frozenset({sneaky.location}),
     )
     for model_id in (model.id, "x"):
-        assert library.remove(model_id) == 0
+        assert library.remove(model_id).freed_bytes == 0
     assert outside.exists()
 
 

@@ -109,13 +109,31 @@ def test_removing_asks_in_the_row_and_then_tells_what_is_free(
     row = setting.row(QWEN)
     row.ask_to_remove()
     assert "7.3 GB" in row.question.text()
-    assert "1 file " in row.question.text()
+    assert "1 file, 7.3 GB" in row.question.text()
     row.keep_button.click()
     assert row.confirmation.isHidden()
     assert len(setting.library.models) == 2
     row.ask_to_remove()
     row.remove_button.click()
     qtbot.waitUntil(lambda: setting.names() == ["Llama-3.2-3B"])
+    said = "Moved to the trash. 7.3 GB are free once you empty it."
+    assert setting.page.notice.text.text() == said
+
+
+def test_without_a_trash_it_can_be_deleted_for_good(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make(QWEN)
+    setting.library.has_trash = False
+    row = setting.row(QWEN)
+    row.ask_to_remove()
+    row.remove_button.click()
+    qtbot.waitUntil(setting.page.notice.isVisible)
+    assert "It can be deleted for good" in setting.page.notice.text.text()
+    assert setting.names() == [QWEN.name]
+    row.ask_to_remove()
+    row.delete_button.click()
+    qtbot.waitUntil(lambda: setting.names() == [])
     assert setting.page.notice.text.text() == "Removed. 7.3 GB are free again."
 
 

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.installed import InstalledModel
+from openshelf.library.removal import Removed
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.chat_facts import read_acceptances
@@ -269,19 +270,18 @@ class LibraryPage(Page):
         self.checks.verify(models)
         self._show_all()
 
-    def _on_remove(self, model_id: str) -> None:
-        def work(cancel: CancelToken, report: Report) -> int:
-            return self._services.library.remove(model_id)
+    def _on_remove(self, model_id: str, for_good: bool) -> None:  # noqa: FBT001  a signal's
+        def work(cancel: CancelToken, report: Report) -> Removed:
+            return self._services.library.remove(model_id, for_good=for_good)
 
         self._removing = model_id
         self._bridge.submit("remove a model", work, on_outcome=self._on_removed)
 
-    def _on_removed(self, outcome: Outcome[int]) -> None:
+    def _on_removed(self, outcome: Outcome[Removed]) -> None:
         row = self.installed_rows.row(self._removing)
         match outcome:
-            case Succeeded(freed):
-                text = self.tr("Removed. {size} are free again.").format(size=format_bytes(freed))
-                self.notice.show_message(text, NoticeLevel.GOOD)
+            case Succeeded(removed):
+                self.notice.show_message(self._removed_text(removed), NoticeLevel.GOOD)
             case Failed(error):
                 if row is not None:
                     row.end_removal()
@@ -289,6 +289,12 @@ class LibraryPage(Page):
             case Cancelled():
                 pass
         self.refresh()
+
+    def _removed_text(self, removed: Removed) -> str:
+        text = self.tr("Removed. {size} are free again.")
+        if removed.trashed_bytes:
+            text = self.tr("Moved to the trash. {size} are free once you empty it.")
+        return text.format(size=format_bytes(removed.freed_bytes))
 
     def _on_shelf_requested(self) -> None:
         self.place_requested.emit(Place.SHELF)

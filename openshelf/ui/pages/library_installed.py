@@ -81,7 +81,8 @@ class InstalledRow(QWidget):
 
     chat_pressed = Signal(str)
     folder_pressed = Signal(str)
-    remove_confirmed = Signal(str)
+    remove_confirmed = Signal(str, bool)
+    """And whether for good, past the trash."""
     verify_pressed = Signal(str)
     again_pressed = Signal(str)
     """Its files are gone or damaged, and can be had again."""
@@ -134,9 +135,11 @@ class InstalledRow(QWidget):
         row = QHBoxLayout(self.confirmation)
         row.setContentsMargins(14, 8, 14, 8)
         self.question = TextLabel("", TextRole.SMALL, wrap=True)
-        self.remove_button = DangerButton(self.tr("Remove"))
+        self.remove_button = DangerButton(self.tr("Move to trash"))
+        self.delete_button = LinkButton(self.tr("Delete for good"), small=True)
         self.keep_button = Button(self.tr("Keep"))
         row.addWidget(self.question, 1)
+        row.addWidget(self.delete_button)
         row.addWidget(self.remove_button)
         row.addWidget(self.keep_button)
         self.confirmation.hide()
@@ -149,6 +152,7 @@ class InstalledRow(QWidget):
         self._verify.triggered.connect(self._on_verify)
         self._remove.triggered.connect(self.ask_to_remove)
         self.remove_button.clicked.connect(self._on_remove)
+        self.delete_button.clicked.connect(self._on_delete)
         self.keep_button.clicked.connect(self._on_keep)
 
     def show_model(self, model: InstalledModel, facts: LibraryFacts) -> None:
@@ -205,11 +209,11 @@ class InstalledRow(QWidget):
         """Say what goes and what comes back; nothing is deleted before it is confirmed."""
         if self._model is None:
             return
-        text = self.tr("Remove {name}? {files} deleted, {size} are free again. Its chats stay.")
+        text = self.tr("Remove {name}? {files}, {size}. Its chats stay.")
         self.question.setText(
             text.format(
                 name=self.name.text(),
-                files=self.tr("%n file(s) will be", "", len(self._model.files)),
+                files=self.tr("%n file(s)", "", len(self._model.files)),
                 size=format_bytes(self._model.size_bytes),
             )
         )
@@ -237,9 +241,16 @@ class InstalledRow(QWidget):
             QGuiApplication.clipboard().setText(self._model.id)
 
     def _on_remove(self) -> None:
-        self.remove_button.setEnabled(False)
+        self._confirm(for_good=False)
+
+    def _on_delete(self) -> None:
+        self._confirm(for_good=True)
+
+    def _confirm(self, *, for_good: bool) -> None:
+        for button in (self.remove_button, self.delete_button):
+            button.setEnabled(False)
         if self._model is not None:
-            self.remove_confirmed.emit(self._model.id)
+            self.remove_confirmed.emit(self._model.id, for_good)
 
     def _on_keep(self) -> None:
         self.confirmation.hide()
@@ -247,7 +258,8 @@ class InstalledRow(QWidget):
 
     def end_removal(self) -> None:
         """It could not be removed: ask no longer."""
-        self.remove_button.setEnabled(True)
+        for button in (self.remove_button, self.delete_button):
+            button.setEnabled(True)
         self.confirmation.hide()
 
 
