@@ -16,6 +16,10 @@ from openshelf.licenses.clearance import Clearance, ClearedFile
 from openshelf.policy.verdict import Decision
 from openshelf.tasks import CancelToken, Report
 
+REFERENCE, LINK, COPY = "reference", "link", "copy"
+"""A file that lies on this disk stays where it is; or gets a second name in the model folder (a
+hard link or a clone, where the file system allows, else it stays); or is copied there."""
+
 
 @dataclass(frozen=True)
 class InstallOffer:
@@ -50,6 +54,10 @@ class InstallOffer:
     """The commit is where the branch main stands now."""
     source_paths: tuple[str, ...] = ()
     """Where the files lie, for source file; the first one is `local_path`."""
+    origin: str = ""
+    """The program that put them there, for source file (library/foreign.py)."""
+    placing: str = REFERENCE
+    """What becomes of them, for source file."""
 
     @property
     def size_bytes(self) -> int:

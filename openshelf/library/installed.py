@@ -44,6 +44,8 @@ class InstalledModel:
     decode_tokens_per_second: float | None = None
     missing: bool = False
     """True where the file is not where it was put."""
+    origin: str = ""
+    """The program whose file it is (library/foreign.py), "" for ours and for one's own."""
     damaged: Damage | None = None
     """Set from the moment when a verification found it until one finds all files intact."""
 
@@ -85,6 +87,7 @@ class InstalledModel:
             "last_used_at": self.last_used_at,
             "decode_tokens_per_second": self.decode_tokens_per_second,
             "missing": self.missing,
+            "origin": self.origin,
             "damaged": asdict(self.damaged) if self.damaged else None,
         }
 

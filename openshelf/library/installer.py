@@ -11,10 +11,10 @@ from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.library.evidence import keep_texts, record_context
-from openshelf.library.install import InstallOffer
+from openshelf.library.install import LINK, REFERENCE, InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
-from openshelf.library.placing import check_source, place_copy
+from openshelf.library.placing import check_source, copy_into, link_into, place_copy
 from openshelf.library.starter import find_starter
 from openshelf.library.store import now_utc
 from openshelf.library.updates import UpdateReport, report_update
@@ -26,6 +26,10 @@ from openshelf.units import GIB
 
 SPACE_MARGIN_BYTES = GIB
 """What a disk keeps free after an install, so that nothing else on it breaks."""
+
+
+IMPORTED = "openshelf/imported"
+"""Where files of one's own lie in the model folder, where they were linked or copied there."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +214,32 @@ class Installer:
     def _refer_to_files(
         self, offer: InstallOffer, cancel: CancelToken, report: Report
     ) -> tuple[list[InstalledFile], set[str]]:
-        files = []
+        files, ours = [], set()
         for file, location in zip(offer.files, offer.source_paths, strict=True):
-            check_source(Path(location), file, cancel, report)
-            files.append(_installed_file(file, Path(location)))
-        return files, set()
+            source = Path(location)
+            check_source(source, file, cancel, report)
+            placed = self._place(offer, source, file, cancel, report)
+            if placed is not None:
+                ours.add(str(placed))
+            files.append(_installed_file(file, placed or source))
+        return files, ours
+
+    def _place(
+        self,
+        offer: InstallOffer,
+        source: Path,
+        file: DownloadFile,
+        cancel: CancelToken,
+        report: Report,
+    ) -> Path | None:
+        """Where it lies in the model folder now; None where it stays in its own place."""
+        models = self._parts.models
+        if offer.placing == REFERENCE or models in source.parents:
+            return None
+        own = replace(file, repo=IMPORTED)
+        if offer.placing == LINK:
+            return link_into(source, own, models)
+        return copy_into(source, own, models, cancel, report)
 
     def _register(
         self,
@@ -238,6 +263,7 @@ class Installer:
             source="import" if offer.source == "file" else offer.source,
             installed_at=now,
             verified_at=now,
+            origin=offer.origin,
         )
         return self._parts.library.register(model, license, frozenset(ours))
 

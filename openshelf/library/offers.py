@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from openshelf.errors import (
 )
 from openshelf.gguf.claims import read_license_claims
 from openshelf.gguf.names import parse_name
-from openshelf.gguf.split import read_model, shard_paths
+from openshelf.gguf.split import read_model
 from openshelf.hub.cache_layout import part_bytes
 from openshelf.hub.claims import LineageReader
 from openshelf.hub.client import HubClient
@@ -27,13 +27,14 @@ from openshelf.hub.entries import DownloadFile, Repo
 from openshelf.hub.names import check_path
 from openshelf.hub.targets import Target, TargetKind
 from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
+from openshelf.library.foreign import ForeignModel, Origin, describe
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel, KnowsInstalled
 from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
-from openshelf.licenses.ancestry import Overrides, shipped_overrides
+from openshelf.licenses.ancestry import Overrides, header_parents, shipped_overrides
 from openshelf.licenses.lineage import EffectiveLicense, Fetch, RepoClaims, mark_changed, resolve
 from openshelf.paths import nearest_existing
 from openshelf.policy.gate import Gate
@@ -129,22 +130,18 @@ class Offers:
         path = (target.path or Path(target.text)).absolute()
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
-        paths = shard_paths(path)
-        files = self._hashed(paths, cancel, report)
-        claims = RepoClaims(
-            id=path.name,
-            commit=files[0].sha256[:40],
-            gguf=read_license_claims(header),
-            files=tuple(p.name for p in paths),
-        )
+        found = describe(path)
+        paths, files = found.paths, self._hashed(found, cancel, report)
+        claims = _claims_of(found, read_license_claims(header), files[0].sha256[:40])
         # The Hub where it answers, else "could not be read".
         license = self._resolve(*self._reader(cancel, tolerant=True).read_above(claims))
         name = str(header.metadata.get("general.name") or path.stem)
         offer = self._offer(
             target.text, license, repo=LOCAL, commit=files[0].sha256[:40], files=files,
-            quant=parse_name(path.name).quant, source="file", local_path=str(paths[0]),
+            quant=parse_name(found.names[0]).quant, source="file", local_path=str(paths[0]),
             left_bytes=0, model_name=" ".join(name.split())[:120],
             source_paths=tuple(str(p) for p in paths),
+            origin="" if found.origin is Origin.FOLDER else found.origin.value,
         )  # fmt: skip
         return self._with_installed(offer)
 
@@ -164,7 +161,7 @@ class Offers:
             source=source, local_path=local,
             left_bytes=model.size_bytes if source == "hub" and not model.is_usable else 0,
             model_name=model.name, installed_id=model.id if model.is_usable else None,
-            source_paths=paths if source == "file" else (),
+            source_paths=paths if source == "file" else (), origin=model.origin,
         )  # fmt: skip
 
     def _offer(
@@ -250,8 +247,9 @@ class Offers:
         return license
 
     def _hashed(
-        self, paths: tuple[Path, ...], cancel: CancelToken, report: Report
+        self, found: ForeignModel, cancel: CancelToken, report: Report
     ) -> tuple[DownloadFile, ...]:
+        paths = found.paths
         sizes = [path.stat().st_size for path in paths]
         hashes = []
         for index, path in enumerate(paths):
@@ -263,9 +261,25 @@ class Offers:
             hashes.append(sha256_of_file(path, on_hashed))
         commit = hashes[0][:40]
         return tuple(
-            DownloadFile(LOCAL, commit, path.name, size, sha256)
-            for path, size, sha256 in zip(paths, sizes, hashes, strict=True)
+            DownloadFile(LOCAL, commit, name, size, sha256)
+            for name, size, sha256 in zip(found.names, sizes, hashes, strict=True)
         )
+
+
+def _claims_of(found: ForeignModel, gguf: Mapping[str, Any], commit: str) -> RepoClaims:
+    """What a file says of itself, and what is told where it lies: neither hides the other."""
+    own = RepoClaims(
+        id=found.names[0].rpartition("/")[2],
+        commit=commit,
+        gguf=gguf,
+        files=found.names,
+        license_text=found.license_text,
+        license_path=found.license_path,
+    )
+    if not found.repo:
+        return own
+    above = (found.repo, *header_parents(own))
+    return replace(own, base_models=tuple(("quantized", repo) for repo in above))
 
 
 def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | None:

@@ -45,6 +45,7 @@ LIBRARY = Schema(
         """
     ALTER TABLE models ADD COLUMN damaged_path TEXT;
     ALTER TABLE models ADD COLUMN damaged_sha256 TEXT;
+    ALTER TABLE models ADD COLUMN origin TEXT NOT NULL DEFAULT '';
     """,
     ),
 )

@@ -38,7 +38,7 @@ from openshelf.tasks import Announcer, CancelToken, Report
 
 _COLUMNS = (
     "id, repo, commit_id, name, quant, license_expression, license_ids, record_id, source,"
-    " installed_at, verified_at, last_used_at, decode_tokens_per_second"
+    " installed_at, verified_at, last_used_at, decode_tokens_per_second, origin"
 )
 
 
@@ -117,12 +117,12 @@ class Library:
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
             connection.execute(
                 f"INSERT INTO models ({_COLUMNS}, license_json)"  # noqa: S608
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     model.id, model.repo, model.commit, model.name, model.quant,
                     model.license_expression, json.dumps(model.license_ids), model.record_id,
                     model.source, model.installed_at, model.verified_at, model.last_used_at,
-                    model.decode_tokens_per_second, license_json,
+                    model.decode_tokens_per_second, model.origin, license_json,
                 ),
             )  # fmt: skip
             connection.executemany(
@@ -298,7 +298,8 @@ def _model(row: tuple[Any, ...], files: tuple[InstalledFile, ...]) -> InstalledM
         verified_at=row[10],
         last_used_at=row[11],
         decode_tokens_per_second=row[12],
-        damaged=Damage(row[13], row[14] or "") if row[13] else None,
+        origin=row[13],
+        damaged=Damage(row[14], row[15] or "") if row[14] else None,
     )
     is_missing = any(not _is_there(file) for file in files)
     return dataclasses.replace(model, missing=True) if is_missing else model

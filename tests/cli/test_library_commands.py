@@ -10,6 +10,7 @@ import pytest
 
 from openshelf.cli.main import run_command
 from tests.gguf.builder import STRING, Build, model_keys
+from tests.library.foreign import gguf, put
 
 
 def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
@@ -100,3 +101,56 @@ def test_remove_says_what_is_free_and_what_is_in_the_trash(
     told = capsys.readouterr()
     assert json.loads(told.out)["trashed_bytes"] == 0
     assert "cannot be moved to the trash (Permission denied)" in told.err
+
+
+@pytest.mark.usefixtures("offline")
+def test_import_a_folder_tells_of_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "mine"
+    good = put(folder / "good-Q4_0.gguf", gguf("good", "mit"))
+    put(folder / "bad.gguf", "no model at all")
+    status, answer = ask(capsys, "import", str(folder), "--list")
+    assert status == 0
+    assert {m["name"] for m in answer["models"]} == {"good-Q4_0.gguf", "bad.gguf"}
+    assert ask(capsys, "list")[1]["models"] == []
+
+    status, answer = ask(capsys, "import", str(folder), "--accept")
+    bad, told = answer["models"]
+    assert status == 7
+    assert (bad["id"], bad["error"]["code"]) == (None, "corrupt")
+    assert (told["placed"], told["path"], told["license"]) == ("reference", str(good), "MIT")
+    assert told["acceptance"]["record_id"]
+    (listed,) = ask(capsys, "list")[1]["models"]
+    assert (listed["id"], listed["source"]) == (told["id"], "import")
+    assert listed["files"][0]["location"] == str(good)
+
+    assert ask(capsys, "import", str(good))[0] == 0, "accepted once, it asks no second time"
+    status, answer = ask(capsys, "import", str(tmp_path / "nowhere"))
+    assert (status, answer["error"]["code"]) == (4, "not_found")
+    (folder / "empty").mkdir()
+    assert ask(capsys, "import", str(folder / "empty")) == (0, {"models": []})
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize(("option", "placed"), [("--link", "hard_link"), ("--copy", "copy")])
+def test_import_into_the_model_folder(
+    option: str, placed: str, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = put(tmp_path / "mine-Q4_0.gguf", gguf("mine", "mit"))
+    status, answer = ask(capsys, "import", str(path), option, "--accept")
+    assert status == 0
+    assert answer["models"][0]["placed"] == placed
+    status, answer = ask(capsys, "list")
+    assert answer["models"][0]["files"][0]["location"].startswith(str(home / "models"))
+
+
+def test_import_without_a_path_lists_the_usual_places(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    put(tmp_path / ".lmstudio" / "models" / "ada" / "Small-GGUF" / "s.gguf", gguf("a"))
+    status, answer = ask(capsys, "import")
+    assert status == 0
+    folder = str(tmp_path / ".lmstudio" / "models")
+    assert {"origin": "lm_studio", "path": folder, "models": 1} in answer["places"]
+    assert ask(capsys, "list")[1]["models"] == []

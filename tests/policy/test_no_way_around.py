@@ -81,6 +81,8 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
         (fetching, "_Child"),
         (installer_module, "place_copy"),
         (installer_module, "check_source"),
+        (installer_module, "copy_into"),
+        (installer_module, "link_into"),
         (Library, "register"),
         (Library, "note_placed"),
         (process, "Load"),
@@ -121,6 +123,8 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
                ("policy", "waive", HUB, "--until", "2999-01-01")),
     "fit": tuple(("fit", target, "--method", "estimate", *CPU) for target in TARGETS),
     "update": (("update",), ("update", "Small")),
+    "import": (("import", "{local}"), ("import", "{local}", "--link"),
+               ("import", "{local}", "--copy"), ("import", "{folder}")),
     "verify": (("verify",), ("verify", "Small")),
     "variants": (("variants", "ada/Small-GGUF", *CPU),),
     "shelf": (("shelf", *CPU),),
@@ -136,7 +140,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 """Every command with every kind of model that it can be given. `fit --method dry-run` lets the
 engine lay out a header without any weights, which is what a person looks at before accepting."""
-PUTS_OR_LOADS = ("install", "chat")
+PUTS_OR_LOADS = ("install", "chat", "import")
 
 
 def model_files() -> list[Path]:
@@ -146,7 +150,8 @@ def model_files() -> list[Path]:
 
 
 def words_of(words: tuple[str, ...], local: str) -> list[str]:
-    return [word.replace("{local}", local) for word in words]
+    here = {"{local}": local, "{folder}": str(Path(local).parent)}
+    return [here.get(word, word) for word in words]
 
 
 def ask(capsys: pytest.CaptureFixture[str], words: list[str]) -> tuple[int, dict[str, Any]]:
@@ -177,6 +182,15 @@ def test_a_command_before_anything_was_accepted(
         stopped = ("policy_blocked", "needs_review") if policy else ("license_not_accepted",)
         assert status == 3
         assert answer["error"]["code"] in stopped
+    if words == ("import", "{folder}"):
+        (told,) = answer["models"]
+        assert (status, told["id"]) == (3, None)
+        assert told["error"]["code"] in (
+            ("policy_blocked", "needs_review") if policy else ("license_not_accepted",)
+        )
+    elif words[0] == "import":
+        assert status == 3
+        assert answer["error"]["code"] != "cancelled"
     if words[0] == "chat":
         assert (status, answer["error"]["code"]) == (4, "not_found"), "it is not installed"
 
@@ -202,7 +216,7 @@ def revoke_all() -> None:
         (words, how)
         for name in PUTS_OR_LOADS
         for words in ROUTES[name]
-        if "{local}" not in words
+        if not {"{local}", "{folder}"} & set(words)
         for how in ("revoked", "forbidden")
     ],
     ids=str,
@@ -239,6 +253,28 @@ def test_a_file_in_the_folder_is_imported_only_when_accepted(
         run_command(["install", local, "--accept"])
     assert watched.reached == ["check_source"], "the alarm rings where something gets through"
     assert len(watched.cleared) == 1
+
+
+@pytest.mark.parametrize("how", ["revoked", "forbidden"])
+@pytest.mark.parametrize("placing", [(), ("--link",), ("--copy",)], ids=str)
+@pytest.mark.usefixtures("hub")
+def test_a_file_in_the_folder_after_an_acceptance_that_no_longer_holds(
+    placing: tuple[str, ...], how: str, local: str, watched: Watched,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    watched.is_open = True
+    assert run_command(["import", local, *placing, "--accept"]) == 0
+    watched.is_open, watched.cleared = False, []
+    if how == "revoked":
+        revoke_all()
+    else:
+        give_policy(NOTHING_ALLOWED)
+    status, answer = ask(capsys, ["import", local, *placing])
+    stopped = ("license_not_accepted",) if how == "revoked" else ("policy_blocked", "needs_review")
+    assert status == 3
+    assert answer["error"]["code"] in stopped
+    assert watched.reached == []
+    assert watched.cleared == []
 
 
 @pytest.mark.parametrize("target", [STARTER, HUB])
@@ -369,6 +405,8 @@ def test_what_a_person_may_write_by_hand_is_no_clearance(
 PACKAGE = Path(openshelf.__file__).parent
 DOORS = {
     "place_copy": {"library/installer.py"},
+    "copy_into": {"library/installer.py", "library/placing.py"},
+    "link_into": {"library/installer.py"},
     "fetch": {"library/installer.py"},
     "download_file": {"hub/download_worker.py"},
     "link_snapshot": {"hub/download.py", "library/placing.py"},

@@ -26,6 +26,7 @@ from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from tests.fakes.library import FakeLibrary
 from tests.fakes.services import FakeDownloads, fake_services, installed_model
+from tests.library.foreign import gguf, put
 
 QWEN = installed_model()
 LLAMA = installed_model(
@@ -319,3 +320,49 @@ def test_damaged_file_of_ones_own_can_neither_chat_nor_be_fetched(
     mine = installed_model("Mine", source="import", damaged=Damage("Mine.gguf", "f" * 64))
     button = make(mine).row(mine).chat_button
     assert (button.text(), button.isEnabled()) == ("Chat", False)
+
+
+def test_importing_lists_a_folder_and_leads_to_the_sheet(
+    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "person"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "person" / "data"))
+    lm_studio = tmp_path / "person" / ".lmstudio" / "models" / "ada" / "Small-GGUF"
+    path = put(lm_studio / "Small-Q4_0.gguf", gguf("a"))
+    mine = put(tmp_path / "mine" / "known.gguf", gguf("b"))
+    known = installed_model("Known", source="import", origin="jan")
+    file = replace(known.first_file, location=str(mine))
+    setting = make(replace(known, files=(file,)))
+    assert "linked from Jan" in setting.row(known).integrity.text()
+    card = setting.page.imports
+    assert card.isHidden()
+    setting.page.import_button.click()
+    qtbot.waitUntil(lambda: len(card.rows.rows) == 1)
+    (row,) = card.rows.rows
+    assert row.name.text() == "Small-Q4_0.gguf"
+    assert row.words.text().startswith("LM Studio · ")
+    with qtbot.waitSignal(setting.page.install_requested) as asked:
+        row.button.click()
+    assert asked.args == [str(path)]
+    card.look(str(tmp_path / "mine"))
+    qtbot.waitUntil(lambda: card.rows.rows[0].name.text() == "known.gguf")
+    assert card.rows.rows[0].button.text() == "In the library"
+    assert not card.rows.rows[0].button.isEnabled()
+    card.look(str(tmp_path / "nothing"))
+    qtbot.waitUntil(lambda: "No model file" in card.words.text())
+    card.close_button.click()
+    assert card.isHidden()
+
+
+def test_importing_is_possible_where_nothing_is_installed(
+    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "person"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "person" / "data"))
+    setting = make()
+    assert setting.page.empty.isVisible()
+    setting.page.import_button.click()
+    qtbot.waitUntil(setting.page.imports.isVisible)
+    qtbot.waitUntil(lambda: "Ollama" in setting.page.imports.words.text())
+    setting.page.imports.close_button.click()
+    assert setting.page.empty.isVisible()

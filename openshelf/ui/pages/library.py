@@ -21,6 +21,7 @@ from openshelf.ui.models.library_facts import LibraryFacts, read_library
 from openshelf.ui.pages.library_checks import LibraryChecks
 from openshelf.ui.pages.library_disk import DiskCard
 from openshelf.ui.pages.library_download import DownloadRow
+from openshelf.ui.pages.library_imports import ImportCard
 from openshelf.ui.pages.library_installed import InstalledHeader, InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
@@ -63,10 +64,13 @@ class LibraryPage(Page):
             self.tr("Go to the Shelf"),
         )
         self.verify_button = Button(self.tr("Verify all"))
+        self.import_button = Button(self.tr("Import…"))
+        self.header.add_control(self.import_button)
         self.header.add_control(self.verify_button)
         self._scroll = ScrollPage(spacing=14)
         self.notice = InlineNotice()
         self.checks = LibraryChecks(self._services, self._bridge)
+        self.imports = ImportCard(self._services, self._bridge)
         self.downloads_card = Card(margin=18, spacing=4)
         self.downloads_card.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
         self.download_rows: KeyedRows[DownloadRow] = KeyedRows()
@@ -77,7 +81,8 @@ class LibraryPage(Page):
         self.installed_card.body.addWidget(self.installed_rows)
         self.disk_card = DiskCard()
         for part in (
-            self.notice, self.checks, self.downloads_card, self.installed_card, self.disk_card
+            self.notice, self.checks, self.imports,
+            self.downloads_card, self.installed_card, self.disk_card,
         ):  # fmt: skip
             self._scroll.body.addWidget(part)
         self._scroll.body.addStretch(1)
@@ -90,6 +95,9 @@ class LibraryPage(Page):
     def _connect(self) -> None:
         self.empty.acted.connect(self._on_shelf_requested)
         self.notice.acted.connect(self.refresh)
+        self.import_button.clicked.connect(self._on_import)
+        self.imports.import_pressed.connect(self.install_requested)
+        self.imports.close_button.clicked.connect(self._show_all)
         self.verify_button.clicked.connect(self._on_verify_all)
         self.checks.ended.connect(self._show_all)
         self._bridge.listen(
@@ -149,6 +157,7 @@ class LibraryPage(Page):
             self.refresh()
 
     def _on_library_changed(self, _: tuple[InstalledModel, ...]) -> None:
+        self.imports.look_again()
         self.refresh()
 
     def _show_error(self, error: BaseException) -> None:
@@ -192,7 +201,7 @@ class LibraryPage(Page):
             self.disk_card.hide()
             return
         is_empty = not facts.installed and not self.download_rows.rows
-        is_empty = is_empty and self.notice.isHidden()
+        is_empty = is_empty and self.notice.isHidden() and self.imports.isHidden()
         self._stack.setCurrentWidget(self.empty if is_empty else self._scroll)
         words = []
         if facts.installed:
@@ -258,6 +267,10 @@ class LibraryPage(Page):
         if model is not None and model.files:
             folder = Path(model.first_file.location).parent
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def _on_import(self) -> None:
+        self.imports.open_card()
+        self._show_all()
 
     def _on_verify_all(self) -> None:
         self._verify(self._facts.installed if self._facts else ())

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, Q
 
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.chat_facts import short_day
+from openshelf.ui.models.import_facts import program_name
 from openshelf.ui.models.library_facts import LibraryFacts
 from openshelf.ui.models.moments import local_day, local_today
 from openshelf.ui.theme import TextRole
@@ -136,7 +137,7 @@ class InstalledRow(QWidget):
         row.setContentsMargins(14, 8, 14, 8)
         self.question = TextLabel("", TextRole.SMALL, wrap=True)
         self.remove_button = DangerButton(self.tr("Move to trash"))
-        self.delete_button = LinkButton(self.tr("Delete for good"), small=True)
+        self.delete_button = LinkButton(self.tr("Delete for good"), muted=True, small=True)
         self.keep_button = Button(self.tr("Keep"))
         row.addWidget(self.question, 1)
         row.addWidget(self.delete_button)
@@ -202,6 +203,10 @@ class InstalledRow(QWidget):
             text = self.tr("verified today")
         else:
             text = self.tr("verified {day}").format(day=short_day(model.verified_at))
+        if model.origin and tone == "muted":
+            text = self.tr("{text}, linked from {program}").format(
+                text=text, program=program_name(model.origin)
+            )
         self.integrity.setText(text)
         self.integrity.set_tone(tone)
 
