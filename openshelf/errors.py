@@ -17,6 +17,7 @@ OpenshelfError
 │   └── RateLimited
 ├── DoesNotFit                 the plan no longer leaves the reserve
 ├── CorruptModel               a model file that breaks the rules of GGUF
+├── CorruptBundle              a carried folder that lacks something
 ├── CorruptCatalog             shipped or fetched data that breaks its own rules
 ├── UnsafeName                 a name that would leave the folder it belongs in
 ├── ChecksumMismatch
@@ -209,6 +210,17 @@ class CorruptModel(OpenshelfError):
 
 
 @dataclass(eq=False)
+class CorruptBundle(OpenshelfError):
+    """`path` inside the bundle; `why` is missing, missing_license, not_a_bundle or too_new."""
+
+    code: ClassVar[str] = "corrupt"
+    exit_code: ClassVar[int] = 7
+    path: str = ""
+    why: str = ""
+    detail: str = ""
+
+
+@dataclass(eq=False)
 class CorruptCatalog(OpenshelfError):
     """A file of the catalog, the machine profiles or the quality data; `detail` says where."""
 
@@ -228,7 +240,7 @@ class UnsafeName(OpenshelfError):
 @dataclass(eq=False)
 class ChecksumMismatch(OpenshelfError):
     """`why` is empty for the SHA-256 of bytes that arrived, etag or size for what the server
-    announced, installed for what was found on this disk."""
+    announced, installed for what was found on this disk, bundle and bundle_size for a bundle."""
 
     code: ClassVar[str] = "checksum"
     exit_code: ClassVar[int] = 7

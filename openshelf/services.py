@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,10 @@ from openshelf.engine.architectures import EngineKnowledge
 from openshelf.hardware.facts import Machine
 from openshelf.hub.cards import ModelCard
 from openshelf.hub.tokens import TokenStore
+from openshelf.library.bundles import Bundle
+from openshelf.library.bundling import BundleOffer
 from openshelf.library.downloads import DownloadsLike
+from openshelf.library.exporting import ExportReport
 from openshelf.library.fitting import TargetFit, TargetQuestion
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
@@ -62,6 +65,22 @@ class LibraryLike(Protocol):
         ...
 
 
+class BundlesLike(Protocol):
+    """What the window and the command line use of `library.bundling.Bundles`."""
+
+    def export(
+        self, models: Sequence[InstalledModel], folder: Path, cancel: CancelToken, report: Report
+    ) -> ExportReport:
+        """Write a bundle. Raises what loading each would, NotEnoughDisk, UsageError…"""
+        ...
+
+    def read(
+        self, folder: Path, cancel: CancelToken, report: Report
+    ) -> tuple[Bundle, tuple[BundleOffer, ...]]:
+        """Verify a bundle. Raises CorruptBundle, ChecksumMismatch, UnsafeName."""
+        ...
+
+
 class ArchitecturesLike(Protocol):
     """What the window and the command line use of `engine.architectures.KnownArchitectures`."""
 
@@ -101,6 +120,8 @@ class Services:
     installer: InstallerLike
     downloads: DownloadsLike
     library: LibraryLike
+    bundles: BundlesLike
+    """Models to and from machines without a network."""
     chats: ChatsLike
     close: Callable[[], None]
     """Stop accepting, cancel all, end the children, save."""

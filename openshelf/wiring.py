@@ -30,6 +30,7 @@ from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.hub.tokens import TokenStore
 from openshelf.keychain import SystemKeychain
+from openshelf.library.bundling import Bundles
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.fitting import Fitting
 from openshelf.library.headers import Headers
@@ -133,17 +134,16 @@ class _Wiring:
     ) -> Services:
         gate = Gate(self.licenses, policy, self.acceptances, what_if=what_if)
         client = partial(self._client_under, gate)
-        installer = Installer(
-            OfferParts(
-                models=self.paths.models,
-                client=client,
-                catalog=self.catalog,
-                gate=gate,
-                acceptances=self.acceptances,
-                library=self.library,
-                knows=self._knows,
-            )
+        parts = OfferParts(
+            models=self.paths.models,
+            client=client,
+            catalog=self.catalog,
+            gate=gate,
+            acceptances=self.acceptances,
+            library=self.library,
+            knows=self._knows,
         )
+        installer = Installer(parts)
         downloads = Downloads(
             DownloadsParts(
                 folder=self.paths.downloads,
@@ -183,6 +183,7 @@ class _Wiring:
             installer=installer,
             downloads=downloads,
             library=self.library,
+            bundles=Bundles(parts, installer, self._carried_settings),
             chats=chats,
             close=partial(self._close, downloads, chats),
             problems=partial(self._problems, store),
@@ -267,6 +268,10 @@ class _Wiring:
             kv_type_k=settings.kv_type,
             kv_type_v=settings.kv_type,
         )
+
+    def _carried_settings(self) -> dict[str, object]:
+        settings = self.settings.current
+        return {"context_length": settings.context_length, "kv_type": settings.kv_type}
 
     def _shelf(
         self, decisions: Callable[[], CatalogDecisions], machine: Machine, question: ShelfQuestion

@@ -28,6 +28,7 @@ COMMANDS = {
     "verify": "SHA-256 of installed files against the manifest: one model, or all",
     "update": "what a newer commit would bring: its license first, then its files",
     "import": "models that lie on this disk, of other programs too, without copying them",
+    "export": "models with their licenses, records and hashes, for another machine",
     "remove": "take an installed model's files away, to the trash",
     "login": "keep an access token for a Hub, read from stdin",
     "logout": "forget the access token of a Hub",

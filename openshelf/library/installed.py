@@ -45,7 +45,7 @@ class InstalledModel:
     missing: bool = False
     """True where the file is not where it was put."""
     origin: str = ""
-    """The program whose file it is (library/foreign.py), "" for ours and for one's own."""
+    """The program whose file it is (library/foreign.py), bundle, "" for ours and one's own."""
     damaged: Damage | None = None
     """Set from the moment when a verification found it until one finds all files intact."""
 

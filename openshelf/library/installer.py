@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openshelf.errors import ChecksumMismatch, NotEnoughDisk
+from openshelf.gguf.header import Header
 from openshelf.hub.cache_layout import place_of
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
+from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
+from openshelf.library.bundles import BundledModel
 from openshelf.library.evidence import keep_texts, record_context
 from openshelf.library.install import LINK, REFERENCE, InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
@@ -20,6 +23,7 @@ from openshelf.library.store import now_utc
 from openshelf.library.updates import UpdateReport, report_update
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.policy.records import AcceptedModel, build_record
 from openshelf.tasks import CancelToken, Progress, Report
 from openshelf.units import GIB
@@ -73,6 +77,12 @@ class Installer:
         offer = self._offers.of_update(model, cancel, report)
         license = self._parts.library.effective_license(model.id)
         return report_update(model, license, offer, self._parts.acceptances.texts.read, self.clear)
+
+    def offer_bundled(
+        self, model: BundledModel, license: EffectiveLicense, header: Header
+    ) -> InstallOffer:
+        """A model of a verified bundle. Raises UnsupportedArchitecture."""
+        return self._offers.of_bundle(model, license, header)
 
     def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
         """Write the acceptance and hand out the clearance.
@@ -236,7 +246,7 @@ class Installer:
         models = self._parts.models
         if offer.placing == REFERENCE or models in source.parents:
             return None
-        own = replace(file, repo=IMPORTED)
+        own = file if is_repo_id(file.repo) else replace(file, repo=IMPORTED)
         if offer.placing == LINK:
             return link_into(source, own, models)
         return copy_into(source, own, models, cancel, report)

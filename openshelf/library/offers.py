@@ -18,6 +18,7 @@ from openshelf.errors import (
     UnsupportedArchitecture,
 )
 from openshelf.gguf.claims import read_license_claims
+from openshelf.gguf.header import Header
 from openshelf.gguf.names import parse_name
 from openshelf.gguf.split import read_model
 from openshelf.hub.cache_layout import part_bytes
@@ -27,9 +28,10 @@ from openshelf.hub.entries import DownloadFile, Repo
 from openshelf.hub.names import check_path
 from openshelf.hub.targets import Target, TargetKind
 from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
+from openshelf.library.bundles import BundledModel
 from openshelf.library.foreign import ForeignModel, Origin, describe
 from openshelf.library.hashing import sha256_of_file
-from openshelf.library.install import InstallOffer
+from openshelf.library.install import BUNDLE, COPY, InstallOffer
 from openshelf.library.installed import InstalledModel, KnowsInstalled
 from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
 from openshelf.library.store import Library
@@ -142,6 +144,24 @@ class Offers:
             left_bytes=0, model_name=" ".join(name.split())[:120],
             source_paths=tuple(str(p) for p in paths),
             origin="" if found.origin is Origin.FOLDER else found.origin.value,
+        )  # fmt: skip
+        return self._with_installed(offer)
+
+    def of_bundle(
+        self, model: BundledModel, license: EffectiveLicense, header: Header
+    ) -> InstallOffer:
+        """A model of a bundle, which is copied into the model folder; asks nobody.
+
+        Raises UnsupportedArchitecture.
+        """
+        self._check_engine(header.metadata.get("general.architecture"))
+        first = model.files[0]
+        offer = self._offer(
+            model.id, license, repo=first.repo, commit=first.commit, files=model.files,
+            quant=model.quant, source="file", local_path=str(model.paths[0]),
+            left_bytes=model.size_bytes, model_name=model.name,
+            source_paths=tuple(str(path) for path in model.paths),
+            origin=BUNDLE, placing=COPY,
         )  # fmt: skip
         return self._with_installed(offer)
 

@@ -154,3 +154,35 @@ def test_import_without_a_path_lists_the_usual_places(
     folder = str(tmp_path / ".lmstudio" / "models")
     assert {"origin": "lm_studio", "path": folder, "models": 1} in answer["places"]
     assert ask(capsys, "list")[1]["models"] == []
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_bundle_from_home_to_home(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path / "mine-Q4_0.gguf", gguf("mine", "apache-2.0"))
+    model_id = imported(capsys, path)
+    usb = str(tmp_path / "usb")
+    status, answer = ask(capsys, "export", "mine", model_id, usb)
+    assert (status, answer["path"], answer["models"]) == (0, usb, [model_id])
+
+    monkeypatch.setenv("OPENSHELF_HOME", str(tmp_path / "other"))
+    status, answer = ask(capsys, "import", usb, "--list")
+    assert (status, len(answer["models"])) == (0, 1)
+    status, answer = ask(capsys, "import", usb)
+    (refused,) = answer["models"]
+    assert (status, refused["error"]["code"]) == (3, "license_not_accepted")
+    assert ask(capsys, "list")[1]["models"] == []
+    status, answer = ask(capsys, "import", usb, "--accept")
+    (told,) = answer["models"]
+    assert (status, told["id"], told["placed"]) == (0, model_id, "copy")
+    assert told["carried_record_id"]
+    assert told["carried_record_id"] != told["acceptance"]["record_id"]
+
+    bundled = tmp_path / "usb" / "models" / "1" / "files" / "mine-Q4_0.gguf"
+    with bundled.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"!")
+    capsys.readouterr()
+    assert run_command(["import", usb, "--accept"]) == 7
+    assert "models/1/files/mine-Q4_0.gguf in the bundle was changed" in capsys.readouterr().err

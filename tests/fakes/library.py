@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from openshelf.errors import NotFound, NoTrash
+from openshelf.errors import CorruptBundle, NotFound, NoTrash
+from openshelf.library.bundles import Bundle
+from openshelf.library.bundling import BundleOffer
+from openshelf.library.exporting import ExportReport
 from openshelf.library.installed import InstalledModel
 from openshelf.library.removal import Removed
 from openshelf.library.verifying import FileCheck, FileState, ModelCheck
@@ -59,3 +64,22 @@ class FakeLibrary:
         self.models.remove(model)
         self.announcer.announce(self.installed())
         return Removed(model.size_bytes, 0 if for_good else model.size_bytes)
+
+
+class FakeBundles:
+    """Notes what is exported; nothing is written, and no folder is a bundle."""
+
+    def __init__(self) -> None:
+        self.exported: list[tuple[list[str], Path]] = []
+
+    def export(
+        self, models: Sequence[InstalledModel], folder: Path, cancel: CancelToken, report: Report
+    ) -> ExportReport:
+        ids = [model.id for model in models]
+        self.exported.append((ids, folder))
+        return ExportReport(folder, sum(model.size_bytes for model in models), tuple(ids), ())
+
+    def read(
+        self, folder: Path, cancel: CancelToken, report: Report
+    ) -> tuple[Bundle, tuple[BundleOffer, ...]]:
+        raise CorruptBundle("openshelf-bundle.json", "missing")

@@ -48,7 +48,7 @@ from tests.fakes.example_data import (
 )
 from tests.fakes.example_models import FakeModels
 from tests.fakes.example_search import FakeSearch
-from tests.fakes.library import FakeLibrary
+from tests.fakes.library import FakeBundles, FakeLibrary
 
 
 class FakeSettingsStore:
@@ -349,6 +349,7 @@ def fake_services(
         tokens=TokenStore(paths.tokens_file, NoKeychain()),
         downloads=FakeDownloads(library),
         library=library,
+        bundles=FakeBundles(),
         chats=FakeChats(),
         close=lambda: None,
         fit_target=lambda question, asked, cancel: _example_fit(asked),

@@ -124,7 +124,8 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "fit": tuple(("fit", target, "--method", "estimate", *CPU) for target in TARGETS),
     "update": (("update",), ("update", "Small")),
     "import": (("import", "{local}"), ("import", "{local}", "--link"),
-               ("import", "{local}", "--copy"), ("import", "{folder}")),
+               ("import", "{local}", "--copy"), ("import", "{folder}"), ("import", "{bundle}")),
+    "export": (("export", "Small", "{bundle}"),),
     "verify": (("verify",), ("verify", "Small")),
     "variants": (("variants", "ada/Small-GGUF", *CPU),),
     "shelf": (("shelf", *CPU),),
@@ -150,7 +151,8 @@ def model_files() -> list[Path]:
 
 
 def words_of(words: tuple[str, ...], local: str) -> list[str]:
-    here = {"{local}": local, "{folder}": str(Path(local).parent)}
+    here = {"{local}": local, "{folder}": str(Path(local).parent),
+            "{bundle}": str(Path(local).parents[1] / "bundle")}  # fmt: skip
     return [here.get(word, word) for word in words]
 
 
@@ -307,7 +309,7 @@ WITHOUT_BYTES = {
     "architectures", "refresh_catalog",
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
-WITH_BYTES = {"installer", "downloads", "library", "chats", "with_policy"}
+WITH_BYTES = {"bundles", "installer", "downloads", "library", "chats", "with_policy"}
 
 
 def test_every_service_is_entered() -> None:

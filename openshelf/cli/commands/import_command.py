@@ -15,9 +15,11 @@ from openshelf.cli.accepting import (
     clearance_for,
     under_policy,
 )
+from openshelf.cli.bundled import import_bundle
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.errors import CancelledByUser, NotFound, OpenshelfError
+from openshelf.library.bundles import is_bundle
 from openshelf.library.foreign import ForeignModel, find_models, usual_places
 from openshelf.library.install import COPY, LINK, REFERENCE
 from openshelf.library.installed import InstalledModel
@@ -54,6 +56,8 @@ def run(
     path = Path(arguments.path).expanduser()
     if not path.exists():
         raise NotFound("path", str(path))
+    if is_bundle(path):
+        return import_bundle(arguments, services, path, Terminal(output, interrupts))
     found = find_models(path)
     if arguments.list:
         output.result({"models": [_facts(model) for model in found]})

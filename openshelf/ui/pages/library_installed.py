@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
+from openshelf.library.install import BUNDLE
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.chat_facts import short_day
 from openshelf.ui.models.import_facts import program_name
@@ -203,7 +204,7 @@ class InstalledRow(QWidget):
             text = self.tr("verified today")
         else:
             text = self.tr("verified {day}").format(day=short_day(model.verified_at))
-        if model.origin and tone == "muted":
+        if model.origin not in ("", BUNDLE) and tone == "muted":
             text = self.tr("{text}, linked from {program}").format(
                 text=text, program=program_name(model.origin)
             )
