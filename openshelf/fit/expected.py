@@ -23,6 +23,7 @@ _WIDEST_FEED_FORWARD = 4
 """Times the embedding, where nothing says more."""
 _TIED_UP_TO_EMBEDDING = 3072
 """Models up to this width mostly use their input embedding as output too, wider ones do not."""
+_MXFP4_PER_F16 = 4.25 / 16
 _STATE_PER_EMBEDDING = 4 * 512
 """Bytes of a layer's state, more than any known (two widths of 256 numbers each)."""
 
@@ -38,6 +39,8 @@ def shape_from_catalog(
     """
     whole = expected_shape(shape, parameters)
     bits = load_quants().get(quant.upper().removeprefix("UD-"))
+    if quant.upper().startswith("MXFP4") and any(whole.expert_bytes):
+        return _with_mxfp4_experts(whole, size_bytes)
     if bits is None:
         return _scaled(whole, size_bytes, (1.0, 1.0, 1.0))
     output = bits.output / bits.layers
@@ -98,6 +101,28 @@ def _scaled(
         table_type="",
         shared_bytes=shared,
         output_bytes=max(0, size_bytes - sum(scaled) - embedding - shared),
+    )
+
+
+def _with_mxfp4_experts(shape: ModelShape, size_bytes: int) -> ModelShape:
+    """The format is one of experts only: what the file has besides belongs to all other parts."""
+    experts = tuple(int(size * _MXFP4_PER_F16) for size in shape.expert_bytes)
+    others = max(1, shape.weights_bytes - sum(shape.expert_bytes))
+    scale = max(0, size_bytes - sum(experts)) / others
+    layers = tuple(
+        expert + int((layer - wide) * scale)
+        for layer, wide, expert in zip(shape.layer_bytes, shape.expert_bytes, experts, strict=True)
+    )
+    embedding, shared = int(shape.embedding_bytes * scale), int(shape.shared_bytes * scale)
+    return replace(
+        shape,
+        layer_bytes=layers,
+        expert_bytes=experts,
+        embedding_bytes=embedding,
+        table_bytes=int(shape.table_bytes * scale),
+        table_type="",
+        shared_bytes=shared,
+        output_bytes=max(0, size_bytes - sum(layers) - embedding - shared),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypedDict
 
 from openshelf.fit.memory import (
     DeviceMemory,
@@ -35,6 +36,12 @@ class Placed:
     n_gpu_layers: int
     tensor_split: tuple[float, ...]
     devices: tuple[DeviceMemory, ...]
+    needed: dict[str, int]
+    fits: bool
+    gpus_fit: bool
+
+
+class _Held(TypedDict):
     needed: dict[str, int]
     fits: bool
     gpus_fit: bool
@@ -83,21 +90,27 @@ def _move_experts(
     least = attempt(0)
     if not least.gpus_fit:
         return None
-    best = _last_that_fits(attempt, whole, shape.n_layers, room) or least
+    best = _last_that_fits(attempt, whole, shape.n_layers, room, least) or least
     return best if best.fits else None
 
 
 def _last_that_fits(
-    attempt: Callable[[int], Placed], whole: Placed, too_many: int, room: Room
+    attempt: Callable[[int], Placed],
+    whole: Placed,
+    too_many: int,
+    room: Room,
+    none: Placed | None = None,
 ) -> Placed | None:
     """The placement of the largest count below `too_many` with which the GPUs hold what they get;
     None where that is 0.
 
-    `whole` is the one with everything on them. What a GPU holds grows nearly in step with the
-    count, so that aiming at the limit takes two or three attempts where halving takes six.
+    `whole` is the one with everything on them, `none` that of 0 where it is known. What a GPU holds
+    grows nearly in step with the count, so that aiming at the limit takes two or three attempts
+    where halving takes six.
     """
     low, high, best = 0, too_many, None
-    over_low, over_high = _excess(whole, room, without_layers=True), _excess(whole, room)
+    over_low = _excess(none or whole, room, without_layers=none is None)
+    over_high = _excess(whole, room)
     while high - low > 1:
         part = -over_low / (over_high - over_low) if over_high > 0 >= over_low else 0.5
         middle = min(max(low + int((high - low) * part), low + 1), high - 1)
@@ -134,22 +147,24 @@ def _try(shape: ModelShape, request: FitRequest, room: Room, n_gpu_layers: int) 
         cpu_features=room.cpu_features,
     )
     devices = estimate(shape, request, placement)
-    placed = Placed(
+    return Placed(
         request=request,
         n_gpu_layers=min(n_gpu_layers, shape.placed_layers + 1) if gpus else 0,
         tensor_split=split if len(gpus) > 1 else (),
         devices=devices,
-        needed={},
-        fits=False,
-        gpus_fit=False,
+        **_held(devices, shape, room),
     )
-    return with_devices(placed, devices, shape, room)
 
 
 def with_devices(
     placed: Placed, devices: tuple[DeviceMemory, ...], shape: ModelShape, room: Room
 ) -> Placed:
     """The same placement with these figures (the CPU's first), held against the budgets anew."""
+    return dataclasses.replace(placed, devices=devices, **_held(devices, shape, room))
+
+
+def _held(devices: tuple[DeviceMemory, ...], shape: ModelShape, room: Room) -> _Held:
+    """What the devices hold against the budgets."""
     gpus = room.gpus[: len(devices) - 1]
     needed = dict.fromkeys(room.budgets, 0)
     for device in devices:
@@ -160,7 +175,7 @@ def with_devices(
         device.total_bytes <= gpu.limit_bytes for device, gpu in zip(devices[1:], gpus, strict=True)
     )
     fits = gpus_fit and all(needed[pool] <= budget for pool, budget in room.budgets.items())
-    return dataclasses.replace(placed, devices=devices, needed=needed, fits=fits, gpus_fit=gpus_fit)
+    return {"needed": needed, "fits": fits, "gpus_fit": gpus_fit}
 
 
 def _shares(request: FitRequest, gpus: tuple[UsableGpu, ...]) -> tuple[float, ...]:

