@@ -348,6 +348,11 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
     qtbot.waitUntil(lambda: card.rows.rows[0].name.text() == "known.gguf")
     assert card.rows.rows[0].button.text() == "In the library"
     assert not card.rows.rows[0].button.isEnabled()
+    put(tmp_path / "usb" / "openshelf-bundle.json", "{}")
+    put(tmp_path / "usb" / "models" / "1" / "files" / "x.gguf", gguf("x"))
+    card.look(str(tmp_path / "usb"))
+    qtbot.waitUntil(lambda: "is a bundle" in card.words.text())
+    assert card.rows.rows == ()
     card.look(str(tmp_path / "nothing"))
     qtbot.waitUntil(lambda: "No model file" in card.words.text())
     card.close_button.click()

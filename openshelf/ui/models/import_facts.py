@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from openshelf.library.bundles import is_bundle
 from openshelf.library.foreign import ForeignModel, Origin, find_models, usual_places
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
@@ -29,6 +30,8 @@ class ImportFacts:
 
     folder: str
     models: tuple[Importable, ...]
+    is_bundle: bool = False
+    """The folder is a bundle, whose models come whole or not at all."""
 
 
 def look_for_models(
@@ -42,6 +45,8 @@ def look_for_models(
             for model in services.library.installed()
             for file in model.files
         }
+        if folder and is_bundle(Path(folder)):
+            return ImportFacts(folder, (), is_bundle=True)
         folders = [Path(folder)] if folder else _places(services)
         found: dict[str, Importable] = {}
         for place in folders:

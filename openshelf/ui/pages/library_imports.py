@@ -107,7 +107,12 @@ class ImportCard(Card):
     def _show(self, facts: ImportFacts) -> None:
         self._models = {(model.path, model.is_here): model for model in facts.models}
         self.rows.set_keys(list(self._models), self._make_row)
-        if facts.models:
+        if facts.is_bundle:
+            text = self.tr(
+                "{folder} is a bundle, which is verified as a whole. Bring it in by the command "
+                "line: openshelf import DIR"
+            ).format(folder=facts.folder)
+        elif facts.models:
             text = self.tr(
                 "Nothing is copied: a model stays where it is, and its license is asked for like "
                 "any other's."
