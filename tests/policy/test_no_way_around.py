@@ -28,12 +28,14 @@ from openshelf.engine.protocol import Sampling
 from openshelf.errors import ClearanceRefused, LicenseNotAccepted, PolicyBlocked
 from openshelf.hub import fetching
 from openshelf.library import installer as installer_module
+from openshelf.library.bundling import Bundles
 from openshelf.library.download_queue import Downloads
 from openshelf.library.downloads import DownloadState
 from openshelf.library.installer import Installer
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
+from openshelf.network import NetworkOptions
 from openshelf.paths import find_paths
 from openshelf.policy.gate import Gate
 from openshelf.services import Services
@@ -42,6 +44,7 @@ from openshelf.wiring import build_services
 from tests.conftest import ExpectedLogs
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.gguf.builder import Build
+from tests.library.conftest import open_home
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("starter_model")]
 
@@ -111,7 +114,20 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
 @pytest.fixture
 def local(tmp_path: Path) -> str:
     """A model file that is in the folder already."""
-    return str(Build().write(tmp_path / "mine.gguf"))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    return str(Build().write(folder / "mine.gguf"))
+
+
+def make_bundle(local: str, watched: Watched) -> None:
+    """What another machine exported, where `{bundle}` is."""
+    watched.is_open = True
+    elsewhere = open_home(Path(local).parents[1] / "elsewhere", NetworkOptions(offline=True))
+    model = elsewhere.install(local)
+    bundles = Bundles(elsewhere.parts, elsewhere.installer, dict)
+    bundles.export([model], Path(local).parents[1] / "bundle", CancelToken(), no_report)
+    elsewhere.close()
+    watched.is_open, watched.cleared = False, []
 
 
 TARGETS = (STARTER, HUB, "{local}")
@@ -173,6 +189,8 @@ def test_a_command_before_anything_was_accepted(
     words: tuple[str, ...], policy: str, local: str, watched: Watched,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    if "{bundle}" in words:
+        make_bundle(local, watched)
     give_policy(policy)
     monkeypatch.setattr("sys.stdin.readline", lambda: "", raising=False)
     status, answer = ask(capsys, words_of(words, local))
@@ -184,7 +202,7 @@ def test_a_command_before_anything_was_accepted(
         stopped = ("policy_blocked", "needs_review") if policy else ("license_not_accepted",)
         assert status == 3
         assert answer["error"]["code"] in stopped
-    if words == ("import", "{folder}"):
+    if words in (("import", "{folder}"), ("import", "{bundle}")):
         (told,) = answer["models"]
         assert (status, told["id"]) == (3, None)
         assert told["error"]["code"] in (
@@ -218,7 +236,7 @@ def revoke_all() -> None:
         (words, how)
         for name in PUTS_OR_LOADS
         for words in ROUTES[name]
-        if not {"{local}", "{folder}"} & set(words)
+        if not {"{local}", "{folder}", "{bundle}"} & set(words)
         for how in ("revoked", "forbidden")
     ],
     ids=str,

@@ -92,7 +92,7 @@ def test_installed_models_say_what_they_are(make: Callable[..., Setting]) -> Non
     assert row.license.words == "apache-2.0"
     assert row.speed.text() == "21 tok/s"
     assert setting.row(missing).integrity.text() == "file is missing"
-    assert setting.row(missing).chat_button.text() == "Get again"
+    assert setting.row(missing).chat_button.text() == "Get"
     assert "3 models · 14.6 GB" in setting.page.header.subtitle.text()
 
 
@@ -296,7 +296,7 @@ def test_verifying_all_says_what_is_damaged_and_offers_it_again(
     qtbot.waitUntil(lambda: setting.row(LLAMA).integrity.text() == "damaged, not loaded")
     assert setting.row(QWEN).integrity.text().startswith("verified")
     again = setting.row(LLAMA).chat_button
-    assert (again.text(), again.isEnabled()) == ("Get again", True)
+    assert (again.text(), again.isEnabled()) == ("Get", True)
     with qtbot.waitSignal(setting.page.install_requested) as asked:
         again.click()
     assert asked.args == [LLAMA.id]

@@ -29,7 +29,7 @@ _COLUMNS = (
     (4, 118),
     (3, 96),
     (0, 94),
-    (0, 102),
+    (0, 84),
 )
 """Model, variant, size, license, integrity, measured, actions."""
 
@@ -176,10 +176,11 @@ class InstalledRow(QWidget):
         """Chat; or get it again, where its files are of no use. A file of one's own can only be
         imported anew."""
         again = not model.is_usable and model.source != "import"
-        self.chat_button.setText(self.tr("Get again") if again else self.tr("Chat"))
+        self.chat_button.setText(self.tr("Get") if again else self.tr("Chat"))
         self.chat_button.setEnabled(again or model.is_usable)
         spoken = self.tr("Get {name} again") if again else self.tr("Chat with {name}")
         self.chat_button.setAccessibleName(spoken.format(name=name))
+        self.chat_button.setToolTip(spoken.format(name=name) if again else "")
 
     def _show_license(self, model: InstalledModel, facts: LibraryFacts) -> None:
         names = " + ".join(model.license_ids) or model.license_expression
