@@ -145,6 +145,8 @@ class CatalogModel:
     None = what its packager usually makes."""
     native_quant: str | None = None
     """The quantization that the model was released in: making another one of it gains nothing."""
+    specialty: str | None = None
+    """The work (code, math, vision) that it is made for where its siblings are made for any."""
 
     @property
     def builds_known(self) -> tuple[tuple[str, tuple[str, ...] | None], ...]:

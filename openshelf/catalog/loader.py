@@ -50,6 +50,7 @@ _MODEL = Table(
         "parameters": int, "active_parameters": int, "weights_count": int, "license_note": str,
         "release_date": str, "languages": dict, "notes": str, "attention_note": str,
         "source": str, "shape_source": str, "native_quant": str, "hub_model_type": str,
+        "specialty": ("code", "math", "vision"),
         "unsure": bool, "lineage": [str], "lineage_source": str, "gguf": list,
     },
 )  # fmt: skip
@@ -168,6 +169,7 @@ def _model(data: Any, index: int) -> CatalogModel:
         languages=_languages(row.get("languages", {}), f"{where}.languages"),
         modalities=tuple(row["modalities"]),
         capabilities=tuple(row["capabilities"]),
+        specialty=row.get("specialty"),
         release_date=row.get("release_date"),
         lineage=tuple(row.get("lineage", ())),
         lineage_source=row.get("lineage_source"),

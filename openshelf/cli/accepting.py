@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
@@ -14,6 +15,7 @@ from openshelf.errors import LicenseNotAccepted, UsageError
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
+from openshelf.reasons import Reason
 from openshelf.services import Services
 
 
@@ -46,11 +48,16 @@ def clearance_for(
     arguments: argparse.Namespace, services: Services, offer: InstallOffer, terminal: Terminal
 ) -> Clearance:
     """From an earlier acceptance, from `--accept`, or from a person at the terminal."""
+    output = terminal.output
     try:
-        return services.installer.clear(offer)
+        clearance = services.installer.clear(offer)
     except LicenseNotAccepted:
         pass
-    output = terminal.output
+    else:
+        if arguments.accept and clearance.record_id:
+            data = {"record_id": clearance.record_id}
+            output.note(wording.sentence(Reason("log_accepted_before", data)))
+        return clearance
     output.line(f"{offer.model_name} {offer.quant or ''} from {offer.repo}")
     print_decision(offer.decision, output)
     method = "--accept"

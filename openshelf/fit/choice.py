@@ -21,11 +21,14 @@ from openshelf.fit.recommend import (
     why_first,
 )
 from openshelf.fit.scores import (
+    GENERAL,
+    LAST_RESORT,
+    SPECIAL,
     Precision,
     Preference,
     Score,
     ability,
-    is_last_resort,
+    group_of,
     placement_score,
     speed_score,
 )
@@ -45,7 +48,7 @@ class Prospect:
     tiebreak: float
     abilities: tuple[float, ...]
     """By preference, in the order of `Preference`."""
-    is_last_resort: bool
+    group: int
     is_measured: bool
     """How fast it is was seen here, so that its sums do not tell."""
 
@@ -65,7 +68,7 @@ class Prospect:
             sums=sums,
             tiebreak=tiebreak,
             abilities=tuple(ability(precision, prefer) for prefer in Preference),
-            is_last_resort=is_last_resort(precision),
+            group=group_of(precision),
             is_measured=is_measured,
         )
 
@@ -101,9 +104,9 @@ class Choice:
         """The first that `rank` names, with its reasons; where nothing fits, the nearest. None
         without prospects. Raises ValueError for an unknown preference."""
         preference = Preference(prefer)
-        for is_last in (False, True):
-            group = [i for i, p in enumerate(self._prospects) if p.is_last_resort is is_last]
-            index = self._first(group, preference)
+        for group in (GENERAL, SPECIAL, LAST_RESORT):
+            members = [i for i, p in enumerate(self._prospects) if p.group == group]
+            index = self._first(members, preference)
             if index is not None:
                 return self._chosen(index, preference)
         nearest = self._nearest()
@@ -173,7 +176,7 @@ class Choice:
             verdict, doublings = fit.verdict, doublings_of(fit.speed)
         precision = prospect.precision
         reasons = self._reasons(index, has_speed=doublings is not None) if verdict.fits else []
-        if prospect.is_last_resort:
+        if prospect.group == LAST_RESORT:
             reasons.append(Reason("rank_last_resort", {"quant": precision.quant}))
         score = Score(
             ability=prospect.abilities[_INDEX[prefer]],

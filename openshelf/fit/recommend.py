@@ -10,6 +10,7 @@ from openshelf.fit.scores import (
     Preference,
     Score,
     ability,
+    group_of,
     is_last_resort,
     placement_score,
     speed_score,
@@ -45,8 +46,9 @@ class Ranked:
 def rank(candidates: Sequence[Candidate], prefer: str = "balance") -> list[Ranked]:
     """Best first: all that fit, then those that do not, by how little they miss.
 
-    Last-resort precisions (IQ1, Q2) come after everything else that fits and are `hidden`, unless
-    nothing else fits. `prefer` is speed, balance or quality; anything else raises ValueError.
+    Models made for one kind of work come after those for any. Last-resort precisions (IQ1, Q2) come
+    after everything else that fits and are `hidden`, unless nothing else fits. `prefer` is speed,
+    balance or quality; anything else raises ValueError.
     """
     preference = Preference(prefer)
     has_better = any(c.fit.verdict.fits and not is_last_resort(c.precision) for c in candidates)
@@ -86,7 +88,7 @@ def distance(fit: Fit) -> tuple[int, int]:
 def in_order(place: Ranked) -> tuple[object, ...]:
     candidate = place.candidate
     if candidate.fit.verdict.fits:
-        return (0, place.hidden, -place.score.total, -candidate.tiebreak)
+        return (0, group_of(candidate.precision), -place.score.total, -candidate.tiebreak)
     far, missing = distance(candidate.fit)
     return (far, place.hidden, missing, -candidate.tiebreak)
 

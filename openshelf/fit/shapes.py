@@ -179,6 +179,13 @@ class ModelShape:
         experts = sum(self.expert_bytes)
         return weights - experts + experts * self.n_expert_used // self.n_expert
 
+    @property
+    def active_parameters(self) -> int | None:
+        """Of a mixture of experts, about as many as each token passes; None for other models."""
+        if not self.n_expert or not self.parameters:
+            return None
+        return self.parameters * self.active_bytes // max(1, self.weights_bytes)
+
 
 def shape_from_header(header: Header) -> ModelShape:
     """The shape of a file, exact; `known` is False where the memory rules are not ours yet."""

@@ -192,7 +192,8 @@ class _Resolver:
     def _line(self, node: Ancestor) -> LineageNode:
         found = self._judgment.identified(node)
         own = self._judgment.of(node).own
-        silent = UNKNOWN_LICENSE if node.claims is None else NO_LICENSE
+        is_read = node.claims is not None and node.claims.is_card_read
+        silent = NO_LICENSE if is_read else UNKNOWN_LICENSE
         return LineageNode(
             repo=node.repo,
             commit=node.claims.commit if node.claims else None,

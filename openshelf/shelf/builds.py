@@ -283,6 +283,7 @@ def _candidate(build: Build, fit: Fit) -> Candidate:
             parameters=shape.parameters if shape else None,
             bits_per_weight=build.bits_per_weight,
             quality=build.quality.kept,
+            active_parameters=shape.active_parameters if shape else None,
         ),
         fit=fit,
         tiebreak=standing(build),

@@ -87,8 +87,17 @@ def _by(model: CatalogModel, packager: str) -> CatalogModel:
 
 def matches_text(family: Family, text: str) -> bool:
     """Whether all words typed into the search box occur in this family's names."""
-    names = [family.name, family.publisher, *(model.name for model in family.models)]
-    haystack = " ".join(names).casefold()
+    return _is_called(family, text, [model.name for model in family.models])
+
+
+def models_called(family: Family, text: str) -> tuple[CatalogModel, ...]:
+    """The models in whose name, with the family's and the publisher's, all of these words occur:
+    every one where the family is called so."""
+    return tuple(model for model in family.models if _is_called(family, text, [model.name]))
+
+
+def _is_called(family: Family, text: str, names: Iterable[str]) -> bool:
+    haystack = " ".join((family.name, family.publisher, *names)).casefold()
     return all(word in haystack for word in text.casefold().split())
 
 

@@ -68,7 +68,7 @@ def shape_of(variant: Variant) -> ModelShape:
     return shape_from_catalog(model.shape, variant.size_bytes, model.file_weights, variant.quant)
 
 
-def precision_of(variant: Variant) -> Precision:
+def precision_of(variant: Variant, shape: ModelShape) -> Precision:
     model, bits = variant.model, bits_per_weight(variant)
     return Precision(
         quant=variant.quant,
@@ -77,6 +77,8 @@ def precision_of(variant: Variant) -> Precision:
         quality=quality_of(variant, bits).kept,
         native_bits=native_bits_of(model),
         years_behind=years_behind(model, variant.family),
+        active_parameters=model.active_parameters or shape.active_parameters,
+        is_special=model.specialty is not None,
     )
 
 
@@ -130,7 +132,7 @@ def prospects_for(
         prospects.append(
             Prospect.of(
                 variant,
-                precision_of(variant),
+                precision_of(variant, shape),
                 Sums.of(shape, frame),
                 tiebreak_of(variant),
                 is_measured=bool(installed and installed.decode_tokens_per_second),

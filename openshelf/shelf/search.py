@@ -14,8 +14,8 @@ from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.licenses.claims import RepoClaims
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
-from openshelf.shelf.builder import build_row
-from openshelf.shelf.filters import PUBLISHER, keeps_family, keeps_model, keeps_row, matches_text
+from openshelf.shelf.builder import build_row, build_shelf
+from openshelf.shelf.filters import PUBLISHER, keeps_family, keeps_model, keeps_row, models_called
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock, StockKey, prospects_for
 from openshelf.shelf.ranking import Bench
@@ -104,7 +104,7 @@ class Search:
         Raises UsageError for a question that makes no sense, CancelledByUser.
         """
         shelf = self.shelf(machine, question.shelf)
-        rows = tuple(row for row in shelf.rows if matches_text(row.family, question.text))
+        rows = self._catalog_rows(shelf, question)
         answer = SearchAnswer(question.text, replace(shelf, rows=rows, starters=()))
         cancel.raise_if_cancelled()
         words = words_for_hub(question.text)
@@ -118,6 +118,19 @@ class Search:
             return replace(answer, notes=(Reason(f"search_hub_{error.code}", data),))
         cancel.raise_if_cancelled()
         return replace(answer, hub=self._rows(hits, machine, question.shelf))
+
+    def _catalog_rows(self, shelf: Shelf, question: SearchQuestion) -> tuple[ShelfRow, ...]:
+        """Families that are called so, then those that have models called so, with these alone."""
+        named, narrowed, parts = [], [], self.parts()
+        for row in shelf.rows:
+            family, models = row.family, models_called(row.family, question.text)
+            if models == family.models:
+                named.append(row)
+            elif models:
+                only = Catalog((replace(family, models=models),), shelf.catalog_as_of)
+                found = build_shelf(shelf.machine, question.shelf, only, parts)
+                narrowed += [replace(row, family=family) for row in found.rows]
+        return (*named, *narrowed)
 
     def _rows(
         self, hits: tuple[SearchHit, ...], machine: Machine, question: ShelfQuestion

@@ -23,9 +23,10 @@ TEMPLATES: dict[str, str] = {
     "search_packaged": "Packaged by {owner}, {count:,} downloads.",
     "search_not_reviewed": "Found on the Hub and not reviewed: {repo}, {count:,} downloads.",
     "shelf_new_not_reviewed": "New on the Hub, and reviewed by nobody: {models:list}. Open it to see its builds, its size and its license.",
+    "shelf_nothing_left": "No family of the catalog is left by these words.",
     # how old the catalog is
     "refresh_offline": "Offline: the Hub was not asked for new models.",
-    "refresh_failed": "{host} could not be asked for new models ({why}); what was known before is shown.",
+    "refresh_failed": "{host} did not tell what is new; what was known before is shown.",
     "refresh_waiting": "{host} asks to wait {wait_seconds:duration} before it is asked for new models again.",
     "refresh_smaller_list": "The Hub lists fewer models of {account} than before; the earlier list stays for a week.",
     "refresh_smaller_catalog": "The catalog at the address in Settings has fewer models ({came}) than its last copy ({kept}), so that copy stays in use.",

@@ -174,7 +174,28 @@ def test_what_was_accepted_is_shown_taken_back_and_forgotten(run: Commands, tmp_
     assert run("acceptances", "verify")["ok"] is True
 
 
+@pytest.mark.model
+@pytest.mark.usefixtures("starter_model")
+def test_a_second_acceptance_is_not_made_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["install", STARTER, "--accept"]) == 0
+    assert "accepted before" not in capsys.readouterr().err
+    assert run_command(["install", STARTER, "--accept", "--accept-as", "Ada"]) == 0
+    told = capsys.readouterr().err
+    assert run_command(["acceptances", "list"]) == 0
+    (record,) = capsys.readouterr().out.splitlines()[1:]
+    assert "allowed, with obligations" in record
+    assert record.rpartition(" ")[2] in told
+    assert "no further record was made" in told
+
+
+def test_a_case_file_without_bottom(run: Commands, tmp_path: Path) -> None:
+    path = tmp_path / "cases.json"
+    path.write_text("[" * 100_000, encoding="utf-8")
+    assert run("license", "--case", str(path), code=2)["error"]["code"] == "usage"
+
+
 def test_tables_for_people(run: Commands) -> None:
-    assert "RECORD" in run.text("acceptances", "list")
+    assert run.text("acceptances", "list") == "Nothing was accepted yet.\n"
+    assert "Ada" in run.text("acceptances", "list", "--person", "Ada")
     assert "The log is whole" in run.text("acceptances", "verify")
     assert "NAME" in run.text("acceptances", "people")

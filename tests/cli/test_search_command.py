@@ -77,6 +77,14 @@ def test_the_shelf_is_filtered_by_its_words(run: Run) -> None:
     assert json.loads(refused.stdout)["error"]["code"] == "usage"
 
 
+def test_a_sentence_widens_no_table(run: Run) -> None:
+    table = run("shelf", *MACHINE).stdout
+    assert "\nEmbeddingGemma: For search, not for chat" in table
+    rows = table.partition("\n\n")[0].splitlines()
+    assert max(map(len, rows)) < 240
+    assert "No family of the catalog is left" in run("shelf", "--origin", "XX").stdout
+
+
 def test_variants_tell_who_when_and_how(run: Run) -> None:
     with LoopbackHub() as hub:
         card = {"base_model": "Qwen/Qwen3-14B"}

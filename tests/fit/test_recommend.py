@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from openshelf.catalog.entries import CatalogShape
 from openshelf.fit.memory import FitRequest, shape_from_catalog
 from openshelf.fit.quality import quality_kept
 from openshelf.fit.recommend import Candidate, Ranked, rank
-from openshelf.fit.scores import Precision, crossover_bits
+from openshelf.fit.scores import Precision, Preference, ability, crossover_bits, is_last_resort
 from openshelf.fit.verdict import fit_on
 from openshelf.hardware.facts import Machine
 from tests.fit.machines import DESKTOP, LAPTOP, MAC, SMALL, machine
@@ -158,3 +159,48 @@ def test_a_model_that_is_too_slow_anyway_keeps_its_precision() -> None:
     quick = ranked(DESKTOP, sizes=(8.2,))[0].candidate
     assert (only.precision.bits_per_weight or 0) >= 4
     assert (quick.precision.bits_per_weight or 0) >= 4
+
+
+@pytest.mark.parametrize(
+    ("total", "active", "least", "most"),
+    [
+        # Qwen3 30B-A3B and 235B-A22B: from the geometric mean to five times the active parameters
+        (30.5, 3.3, 10.0, 16.5),
+        (235, 22, 71.9, 110),
+        (7.0, 7.0, 6.99, 7.01),
+        (7.0, None, 6.99, 7.01),
+        (None, None, 0.99, 1.01),
+    ],
+)
+def test_a_mixture_is_less_able_than_its_size(
+    total: float | None, active: float | None, least: float, most: float
+) -> None:
+    precision = Precision(
+        "Q4_K_M",
+        None if total is None else int(total * 1e9),
+        4.9,
+        None,
+        active_parameters=None if active is None else int(active * 1e9),
+    )
+    assert least <= precision.effective_parameters / 1e9 <= most
+
+
+def test_active_parameters_change_the_ability_and_nothing_else() -> None:
+    dense = Precision("Q4_K_M", 30_000_000_000, 4.9, 0.95)
+    mixture = replace(dense, active_parameters=3_000_000_000)
+    lost = ability(dense, Preference.BALANCE) - ability(mixture, Preference.BALANCE)
+    assert lost == pytest.approx(0.4 * 3.3219, abs=0.001)
+
+
+def test_two_bits_are_shown_of_what_is_able_enough() -> None:
+    dense = Precision("Q2_K", 80_000_000_000, 2.95, 0.85)
+    assert not is_last_resort(dense)
+    assert is_last_resort(replace(dense, active_parameters=3_000_000_000))
+
+
+def test_a_specialist_comes_after_its_siblings_that_fit_well() -> None:
+    good, small = candidate(8.2, "Q4_K_M", DESKTOP), candidate(4.0, "Q4_K_M", DESKTOP)
+    special = replace(good, precision=replace(good.precision, is_special=True))
+    last = candidate(14.8, "IQ1_M", DESKTOP)
+    places = [place.candidate for place in rank([last, special, small])]
+    assert places == [small, special, last]

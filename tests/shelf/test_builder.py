@@ -12,6 +12,7 @@ from openshelf import wording
 from openshelf.catalog.entries import Catalog, CatalogModel, CatalogShape, Languages
 from openshelf.catalog.loader import load_catalog
 from openshelf.errors import UsageError
+from openshelf.fit.scores import Precision, is_last_resort
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.facts import Machine
 from openshelf.hardware.profiles import find_machine, load_profiles
@@ -21,6 +22,7 @@ from openshelf.licenses.lineage import EffectiveLicense
 from openshelf.policy.verdict import Decision
 from openshelf.shelf.builder import build_shelf
 from openshelf.shelf.parts import LocalVariant, ShelfParts
+from openshelf.shelf.prospects import precision_of, shape_of
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
 
 STARTER = LocalVariant(
@@ -163,11 +165,51 @@ def test_preference_moves_between_speed_and_quality(catalog: Catalog) -> None:
 
 
 def test_the_larger_model_that_also_runs_is_mentioned(catalog: Catalog) -> None:
-    variant = row_of(shelf_on("RTX 5090", catalog), "Qwen3").recommended
+    variant = row_of(shelf_on("Strix Halo", catalog), "Qwen3.6").recommended
     assert variant is not None
+    assert variant.variant.model.id == "qwen3.6-27b"
     also = variant.reasons[-1]
     assert also.code == "shelf_also_runs_at"
-    assert also.data["model"] == "32B"
+    assert also.data["model"] == "35B-A3B"
+
+
+@pytest.mark.parametrize(
+    ("on", "family", "model"),
+    [
+        # a mixture of 42B that uses 7B and is older than the dense 14B
+        ("RTX 5090", "Phi", "phi-4-reasoning-plus"),
+        ("Strix Halo", "Phi", "phi-4-reasoning-plus"),
+        # 123B would write two or three tokens a second
+        ("Strix Halo", "Devstral", "devstral-small-2-24b-instruct-2512"),
+        # two bits of an 80B that uses 3B, and six of a 30B that does
+        ("RTX 4060", "Qwen3-Coder", "qwen3-coder-30b-a3b-instruct"),
+        ("RTX 5090", "GLM-4.5", "glm-4.5-air"),
+        # a mixture of 7B that uses 1B and is a year older
+        ("CPU only", "OLMo", "olmo-3-7b-instruct"),
+        # as able for its active parameters, and faster than 9B on the GPU
+        ("RTX 4060", "Qwen3.5", "qwen3.5-35b-a3b"),
+    ],
+)
+def test_what_a_person_who_knows_the_family_would_take(
+    on: str, family: str, model: str, catalog: Catalog
+) -> None:
+    variant = row_of(shelf_on(on, catalog), family).recommended
+    assert variant is not None
+    assert variant.variant.model.id == model
+
+
+@pytest.mark.parametrize("name", PROFILES[:5])
+def test_no_specialist_stands_for_a_family_that_has_others(name: str, catalog: Catalog) -> None:
+    shelf = shelf_on(name, catalog)
+    specialists = [r for r in shelf.rows if r.recommended and r.recommended.variant.model.specialty]
+    for row in specialists:
+        assert row.recommended is not None
+        others = [v for v in row.alternatives if v.variant.model.specialty is None]
+        assert not [v for v in others if v.fit.verdict.fits and not is_last_resort(_kept(v))]
+
+
+def _kept(variant: RankedVariant) -> Precision:
+    return precision_of(variant.variant, shape_of(variant.variant))
 
 
 def test_alternatives_are_one_per_other_model(catalog: Catalog) -> None:

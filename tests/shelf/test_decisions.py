@@ -123,3 +123,8 @@ def test_commercial_use_is_the_worst_along_the_lineage(
     catalog: Catalog, repo: str, use: str
 ) -> None:
     assert commercial_use(decide(catalog, repo), load_licenses()) == use
+
+
+def test_a_card_that_nobody_read_declares_nothing(catalog: Catalog) -> None:
+    lineage = decide(catalog, "bartowski/Llama-3.2-3B-Instruct-GGUF").license.lineage
+    assert [node.license for node in lineage] == ["unknown", "llama3.2"]

@@ -12,7 +12,7 @@ from openshelf.hardware.profiles import find_machine
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.verdict import Decision
 from openshelf.shelf.builder import build_shelf
-from openshelf.shelf.filters import matches_text, repos_of
+from openshelf.shelf.filters import matches_text, models_called, repos_of
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from tests.fakes.example_data import example_decision
@@ -92,3 +92,11 @@ def test_words_of_a_search() -> None:
     family = Family("q", "Qwen3", "Alibaba (Qwen)", "CN", ())
     assert matches_text(family, "ALI qwen")
     assert not matches_text(family, "qwen llama")
+
+
+def test_the_models_that_words_name(catalog: Catalog) -> None:
+    families = {family.name: family for family in catalog.families}
+    qwen = families["Qwen3"]
+    assert models_called(qwen, "alibaba qwen3") == qwen.models
+    assert [model.name for model in models_called(qwen, "qwen3 14b")] == ["Qwen3 14B"]
+    assert models_called(qwen, "llama") == ()

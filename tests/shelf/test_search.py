@@ -109,6 +109,21 @@ def test_catalog_and_hub_have_the_same_rows(hub: LoopbackHub, make_search: Any) 
     assert best["size_is_expected"]
 
 
+def test_a_size_that_was_typed_is_the_one_that_is_told(make_search: Any) -> None:
+    (row,) = make_search()("ministral 8b").shelf.rows
+    assert row.shown is not None
+    assert row.shown.variant.model.id == "ministral-3-8b-instruct-2512"
+    assert len(row.family.models) > 1
+
+
+def test_families_of_that_name_come_first(make_search: Any) -> None:
+    rows = make_search()("llama").shelf.rows
+    names = [row.family.name for row in rows]
+    assert names.index("Nemotron") > names.index("Llama 4") > names.index("Llama 3.2")
+    shown = [row.shown.variant.model.name for row in rows if row.shown is not None]
+    assert all("llama" in name.casefold() for name in shown)
+
+
 def test_a_packagers_repository_is_the_catalogs_model(hub: LoopbackHub, make_search: Any) -> None:
     card = {"base_model": "Qwen/Qwen3-14B", "license": "apache-2.0"}
     gguf = {"total": QWEN_14B, "architecture": "qwen3"}

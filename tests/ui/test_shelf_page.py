@@ -396,6 +396,30 @@ def test_the_shelf_says_how_old_it_is(make_page: Callable[..., ShelfPage], qtbot
     assert "catalog’s word" not in text
 
 
+def test_a_hub_that_failed_was_asked(make_page: Callable[..., ShelfPage], qtbot: QtBot) -> None:
+    note = Reason("refresh_failed", {"host": "hub.example", "why": "not_a_hub"})
+    text = _age_of(make_page(**_aged(Freshness(None, note))), qtbot)
+    assert "hub.example did not tell what is new" in text
+    assert "not asked" not in text
+    assert "not_a_hub" not in text
+
+
+def test_families_called_so_come_before_those_with_such_a_model(
+    make_page: Callable[..., ShelfPage], qtbot: QtBot
+) -> None:
+    def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
+        found = example_shelf(machine, question)
+        first = found.rows[0]
+        (model,) = first.family.models
+        family = replace(first.family, models=(model, replace(model, name="Qwen3 Llama")))
+        return replace(found, rows=(replace(first, family=family), *found.rows[1:]))
+
+    page = make_page(shelf=shelf)
+    qtbot.waitUntil(lambda: len(page.cards) == 5)
+    page.controls.search.setText("llama")
+    assert _names(page) == ["Llama 3.2", "Llama 4 Scout", "Qwen3"]
+
+
 def test_refreshing_asks_the_engine_and_the_hub_and_shows_the_shelf_anew(
     make_page: Callable[..., ShelfPage], asked: list[ShelfQuestion], qtbot: QtBot
 ) -> None:

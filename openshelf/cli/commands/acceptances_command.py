@@ -16,6 +16,7 @@ from openshelf.library.evidence import os_user_name
 from openshelf.library.store import now_utc
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.chain import VerifyReport
+from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.log_queries import of_person
 from openshelf.policy.log_export import export_csv, export_json
 from openshelf.reasons import Reason
@@ -42,14 +43,23 @@ def run(
 def _list(arguments: argparse.Namespace, services: Services, output: Output) -> int:
     records = _chosen(arguments, services)
     output.result({"records": list(records)})
-    output.table(
-        ("AT", "BY", "KIND", "MODEL", "LICENSES", "VERDICT", "RECORD"),
-        [_cells(record) for record in records],
-    )
+    if records:
+        output.table(
+            ("AT", "BY", "KIND", "MODEL", "LICENSES", "VERDICT", "RECORD"),
+            [_cells(record) for record in records],
+        )
+    else:
+        output.line(_nothing(arguments.person))
     report = services.acceptances.verify()
     if report.problem is not None:
         output.note(_problem(report))
     return 0
+
+
+def _nothing(person: str | None) -> str:
+    if person:
+        return wording.sentence(Reason("log_nothing_of_person", {"name": person}))
+    return wording.template("log_nothing_listed")
 
 
 def _chosen(arguments: argparse.Namespace, services: Services) -> tuple[dict[str, Any], ...]:
@@ -70,9 +80,15 @@ def _cells(record: dict[str, Any]) -> tuple[str, ...]:
         _KINDS.get(str(record.get("method")), "acceptance"),
         inner("model", "repo"),
         inner("effective", "expression"),
-        str(record.get("verdict") or ""),
+        _verdict(record.get("verdict")),
         str(record.get("record_id", ""))[:8],
     )
+
+
+def _verdict(value: object) -> str:
+    """In words; as it stands where somebody wrote something else."""
+    known = [verdict.value for verdict in Verdict]
+    return wording.template(f"verdict_short_{value}") if value in known else str(value or "")
 
 
 def _verify(arguments: argparse.Namespace, services: Services, output: Output) -> int:

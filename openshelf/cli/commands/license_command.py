@@ -45,7 +45,7 @@ def _answer_cases(name: str, output: Output) -> int:
         data = json.loads(Path(name).expanduser().read_text(encoding="utf-8"))
     except OSError as error:
         raise NotFound("path", name) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is not JSON: {error}") from error
     answer = evaluate_cases(data)
     output.result(answer)

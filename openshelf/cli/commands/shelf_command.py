@@ -57,13 +57,16 @@ def _print(shelf: Shelf, output: Output, *, all_variants: bool) -> None:
                 cells_of(row, variant, is_fitting=variant.fit.verdict.fits)
                 for variant in row.alternatives
             ]
-    output.table(COLUMNS, rows)
-    print_notes(shelf.rows, output)
-    context = format_tokens(shelf.context_length)
-    output.line()
-    output.line(
-        f"{shelf.fitting} of {len(shelf.rows)} families have a variant that fits at {context}."
-    )
+    if rows:
+        output.table(COLUMNS, rows)
+        print_notes(shelf.rows, output)
+        context = format_tokens(shelf.context_length)
+        output.line()
+        output.line(
+            f"{shelf.fitting} of {len(shelf.rows)} families have a variant that fits at {context}."
+        )
+    else:
+        output.line(wording.template("shelf_nothing_left"))
     _print_age(shelf, output)
     for starter in shelf.starters:
         variant = starter.variant

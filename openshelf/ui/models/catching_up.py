@@ -35,9 +35,9 @@ def age_words(shelf: Shelf) -> str:
     """How old what the Shelf shows is, whose word it is, and what could not be asked."""
     parts = [_tr("Catalog as of {day}").format(day=_day(shelf.catalog_as_of))]
     at = shelf.freshness.refreshed_at
-    if at is None:
+    if at is None and shelf.freshness.note is None:
         parts.append(_tr("the Hub was not asked for new models yet"))
-    else:
+    elif at is not None:
         then = QDateTime.fromSecsSinceEpoch(int(at))
         moment = QLocale().toString(then, QLocale.FormatType.ShortFormat)
         parts.append(_tr("Hub last asked {moment}").format(moment=moment))

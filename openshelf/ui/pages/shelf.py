@@ -16,7 +16,7 @@ from openshelf.errors import OpenshelfError, UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.services import Services
-from openshelf.shelf.filters import matches_text
+from openshelf.shelf.filters import matches_text, models_called
 from openshelf.shelf.rows import Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.catching_up import catch_up
@@ -235,6 +235,7 @@ class ShelfPage(Page):
             return
         text = self.controls.search.text()
         rows = [row for row in answer.shelf.rows if matches_text(row.family, text)]
+        rows.sort(key=lambda row: models_called(row.family, text) != row.family.models)
         if self.filters.fits_only:
             rows = [row for row in rows if row.recommended is not None]
         body = self._scroll.body
