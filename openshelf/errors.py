@@ -3,6 +3,7 @@
 OpenshelfError
 ├── UsageError                 the words of a command or a field's content
 │   ├── CorruptSettings
+│   ├── NoTrash                nothing can be taken back there
 │   ├── BadOverride            a value by hand that this machine cannot have
 │   ├── BadPolicy              a policy file with a wrong key
 │   └── BadChatFile            no conversation can be read from a file, or written to it
@@ -17,6 +18,7 @@ OpenshelfError
 │   └── RateLimited
 ├── DoesNotFit                 the plan no longer leaves the reserve
 ├── CorruptModel               a model file that breaks the rules of GGUF
+├── CorruptBundle              a carried folder that lacks something
 ├── CorruptCatalog             shipped or fetched data that breaks its own rules
 ├── UnsafeName                 a name that would leave the folder it belongs in
 ├── ChecksumMismatch
@@ -72,6 +74,13 @@ class UsageError(OpenshelfError):
 
 @dataclass(eq=False)
 class CorruptSettings(UsageError):
+    path: str = ""
+
+
+@dataclass(eq=False)
+class NoTrash(UsageError):
+    """The file `path` cannot go to the trash; `detail` is what the system says."""
+
     path: str = ""
 
 
@@ -211,6 +220,17 @@ class CorruptModel(OpenshelfError):
 
 
 @dataclass(eq=False)
+class CorruptBundle(OpenshelfError):
+    """`path` inside the bundle; `why` is missing, missing_license, not_a_bundle or too_new."""
+
+    code: ClassVar[str] = "corrupt"
+    exit_code: ClassVar[int] = 7
+    path: str = ""
+    why: str = ""
+    detail: str = ""
+
+
+@dataclass(eq=False)
 class CorruptCatalog(OpenshelfError):
     """A file of the catalog, the machine profiles or the quality data; `detail` says where."""
 
@@ -229,7 +249,8 @@ class UnsafeName(OpenshelfError):
 
 @dataclass(eq=False)
 class ChecksumMismatch(OpenshelfError):
-    """`why` is empty for the SHA-256 of the bytes, else etag or size: what the server announced."""
+    """`why` is empty for the SHA-256 of bytes that arrived, etag or size for what the server
+    announced, installed for what was found on this disk, bundle and bundle_size for a bundle."""
 
     code: ClassVar[str] = "checksum"
     exit_code: ClassVar[int] = 7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,11 +15,16 @@ from openshelf.engine.architectures import EngineKnowledge
 from openshelf.hardware.facts import Machine
 from openshelf.hub.cards import ModelCard
 from openshelf.hub.tokens import TokenStore
+from openshelf.library.bundles import Bundle
+from openshelf.library.bundling import BundleOffer
 from openshelf.library.downloads import DownloadsLike, KeptDownloadsLike
+from openshelf.library.exporting import ExportReport
 from openshelf.library.fitting import TargetFit, TargetQuestion
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
+from openshelf.library.removal import Removed
 from openshelf.library.updates import UpdateReport
+from openshelf.library.verifying import ModelCheck
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.network import EgressLog
@@ -46,12 +51,35 @@ class LibraryLike(Protocol):
         """By id or any unambiguous part of it. Raises NotFound with candidates."""
         ...
 
-    def remove(self, model_id: str) -> int:
-        """Delete exactly the files in the manifest; returns the bytes freed."""
+    def remove(self, model_id: str, *, for_good: bool = False) -> Removed:
+        """Take away exactly the files in the manifest, to the trash unless `for_good`.
+
+        Raises NotFound, NoTrash (then the model stays).
+        """
         ...
 
     def effective_license(self, model_id: str) -> EffectiveLicense:
         """The license as it was when the model was installed. Raises NotFound."""
+        ...
+
+    def verify(self, model_id: str, cancel: CancelToken, report: Report) -> ModelCheck:
+        """Hash all files again and keep what was found. Raises NotFound, CancelledByUser."""
+        ...
+
+
+class BundlesLike(Protocol):
+    """What the window and the command line use of `library.bundling.Bundles`."""
+
+    def export(
+        self, models: Sequence[InstalledModel], folder: Path, cancel: CancelToken, report: Report
+    ) -> ExportReport:
+        """Write a bundle. Raises what loading each would, NotEnoughDisk, UsageError…"""
+        ...
+
+    def read(
+        self, folder: Path, cancel: CancelToken, report: Report
+    ) -> tuple[Bundle, tuple[BundleOffer, ...]]:
+        """Verify a bundle. Raises CorruptBundle, ChecksumMismatch, UnsafeName."""
         ...
 
 
@@ -96,6 +124,8 @@ class Services:
     kept_downloads: KeptDownloadsLike
     """The same list, as the command line sees and steers it beside a window."""
     library: LibraryLike
+    bundles: BundlesLike
+    """Models to and from machines without a network."""
     chats: ChatsLike
     bench: Callable[[str, BenchQuestion, CancelToken, Report], BenchReport]
     """The speed of an installed model, kept for the estimates; chat/benching.py."""

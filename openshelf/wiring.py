@@ -31,6 +31,7 @@ from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.hub.tokens import TokenStore
 from openshelf.keychain import SystemKeychain
+from openshelf.library.bundling import Bundles
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.fitting import Fitting
 from openshelf.library.headers import Headers
@@ -137,18 +138,17 @@ class _Wiring:
     ) -> Services:
         gate = Gate(self.licenses, policy, self.acceptances, what_if=what_if)
         client = partial(self._client_under, gate)
-        installer = Installer(
-            OfferParts(
-                models=self.paths.models,
-                client=client,
-                catalog=self.catalog,
-                gate=gate,
-                acceptances=self.acceptances,
-                library=self.library,
-                knows=self._knows,
-            )
+        parts = OfferParts(
+            models=self.paths.models,
+            client=client,
+            catalog=self.catalog,
+            gate=gate,
+            acceptances=self.acceptances,
+            library=self.library,
+            knows=self._knows,
         )
-        parts = DownloadsParts(
+        installer = Installer(parts)
+        fetching = DownloadsParts(
             folder=self.paths.downloads,
             models=self.paths.models,
             runner=self.runner,
@@ -157,7 +157,7 @@ class _Wiring:
             library=self.library,
             place=self.network,
         )
-        downloads = Downloads(parts)
+        downloads = Downloads(fetching)
         headers = Headers(self.library, client, self.paths.cache)
         fitting = Fitting(headers, self.catalog, self.dry_runs, self._knows)
         decided: dict[int, CatalogDecisions] = {}
@@ -186,8 +186,9 @@ class _Wiring:
             acceptances=self.acceptances,
             installer=installer,
             downloads=downloads,
-            kept_downloads=KeptDownloads(parts),
+            kept_downloads=KeptDownloads(fetching),
             library=self.library,
+            bundles=Bundles(parts, installer, self._carried_settings),
             chats=chats,
             bench=Benchmarks(self.engine, open_model, self.library).run,
             close=partial(self._close, downloads, chats),
@@ -274,6 +275,10 @@ class _Wiring:
             kv_type_k=settings.kv_type,
             kv_type_v=settings.kv_type,
         )
+
+    def _carried_settings(self) -> dict[str, object]:
+        settings = self.settings.current
+        return {"context_length": settings.context_length, "kv_type": settings.kv_type}
 
     def _shelf(
         self, decisions: Callable[[], CatalogDecisions], machine: Machine, question: ShelfQuestion

@@ -4,12 +4,14 @@ and nothing left behind: no threads, timers or windows.
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib.util
 import ipaddress
 import logging
 import os
 import re
+import shutil
 import socket
 import threading
 import time
@@ -42,6 +44,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging-face"))
     for name in _FOREIGN_VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Takes what this process sends to the trash; nothing lands in that of the person."""
+    folder = tmp_path / "trash"
+
+    def move(path: str) -> None:
+        if not Path(path).exists():
+            raise FileNotFoundError(errno.ENOENT, "No such file", path)
+        folder.mkdir(exist_ok=True)
+        shutil.move(path, folder / Path(path).name)
+
+    monkeypatch.setattr("send2trash.send2trash", move)
     return folder
 
 

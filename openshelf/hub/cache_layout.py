@@ -66,19 +66,24 @@ def link_snapshot(place: Place) -> None:
     if not place.blob.exists():
         return  # the file itself lies there already, in a cache without links
     place.snapshot.parent.mkdir(parents=True, exist_ok=True)
-    target = os.path.relpath(place.blob, place.snapshot.parent)
-    if place.snapshot.is_symlink() and str(place.snapshot.readlink()) == target:
+    relink(place.snapshot, place.blob)
+
+
+def relink(snapshot: Path, blob: Path) -> None:
+    """Make `snapshot` point to `blob`; without links the blob itself moves there."""
+    target = os.path.relpath(blob, snapshot.parent)
+    if snapshot.is_symlink() and str(snapshot.readlink()) == target:
         return
-    draft = place.snapshot.with_name(f".{place.blob.name[:16]}.{os.getpid()}")
+    draft = snapshot.with_name(f".{blob.name[:16]}.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
     try:
         draft.symlink_to(target)
     except OSError:
         # Windows without the right to make links: as llama.cpp does it.
-        place.blob.replace(place.snapshot)
+        blob.replace(snapshot)
         return
-    draft.replace(place.snapshot)
+    draft.replace(snapshot)
 
 
 def write_main(place: Place) -> None:

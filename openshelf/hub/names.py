@@ -67,6 +67,11 @@ def safe_join(folder: Path, path: str) -> Path:
     return joined
 
 
+def is_plain_name(text: str) -> bool:
+    """Whether `text` can be the name of a file on every system."""
+    return "/" not in text and _is_plain(text)
+
+
 def _is_plain(part: str) -> bool:
     if part in ("", ".", "..") or part[-1] in ". " or part[0] == " ":
         return False

@@ -202,6 +202,7 @@ def _facts(entry: BomEntry, context: BomContext) -> Iterator[tuple[str, str]]:
     yield "source", model.source
     yield "installed_at", model.installed_at
     yield "files_missing", "true" if model.missing else ""
+    yield "files_damaged", "true" if model.damaged else ""
     for flag in license.flags:
         yield "flag", flag
     for id_ in license.disputed:

@@ -16,6 +16,12 @@ from openshelf.licenses.clearance import Clearance, ClearedFile
 from openshelf.policy.verdict import Decision
 from openshelf.tasks import CancelToken, Report
 
+BUNDLE = "bundle"
+"""The origin of what came in a bundle."""
+REFERENCE, LINK, COPY = "reference", "link", "copy"
+"""A file that lies on this disk stays where it is; or gets a second name in the model folder (a
+hard link or a clone, where the file system allows, else it stays); or is copied there."""
+
 
 @dataclass(frozen=True)
 class InstallOffer:
@@ -50,6 +56,10 @@ class InstallOffer:
     """The commit is where the branch main stands now."""
     source_paths: tuple[str, ...] = ()
     """Where the files lie, for source file; the first one is `local_path`."""
+    origin: str = ""
+    """The program that put them there, for source file (library/foreign.py)."""
+    placing: str = REFERENCE
+    """What becomes of them, for source file."""
 
     @property
     def size_bytes(self) -> int:
@@ -64,8 +74,7 @@ class InstallOffer:
         """The id that it has, or will have, in the library (docs/cli.md)."""
         if self.installed_id is not None:
             return self.installed_id
-        mark = self.commit[:8] if self.source != "file" else self.files[0].sha256[:8]
-        return f"{self.repo}@{mark}:{file_stem(self.files[0].path)}"
+        return f"{self.repo}@{self.commit[:8]}:{file_stem(self.files[0].path)}"
 
 
 def file_stem(path: str) -> str:

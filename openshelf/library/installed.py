@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 
@@ -13,6 +13,14 @@ class InstalledFile:
     path: str
     location: str
     size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file whose bytes were found to be others: its `path` in the model, the SHA-256 found."""
+
+    path: str
     sha256: str
 
 
@@ -36,6 +44,15 @@ class InstalledModel:
     decode_tokens_per_second: float | None = None
     missing: bool = False
     """True where the file is not where it was put."""
+    origin: str = ""
+    """The program whose file it is (library/foreign.py), bundle, "" for ours and one's own."""
+    damaged: Damage | None = None
+    """Set from the moment when a verification found it until one finds all files intact."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its files are there and nobody found them damaged."""
+        return not self.missing and self.damaged is None
 
     @property
     def size_bytes(self) -> int:
@@ -70,6 +87,8 @@ class InstalledModel:
             "last_used_at": self.last_used_at,
             "decode_tokens_per_second": self.decode_tokens_per_second,
             "missing": self.missing,
+            "origin": self.origin,
+            "damaged": asdict(self.damaged) if self.damaged else None,
         }
 
 

@@ -5,27 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from openshelf.errors import NotEnoughDisk
+from openshelf.errors import ChecksumMismatch, NotEnoughDisk
+from openshelf.gguf.header import Header
 from openshelf.hub.cache_layout import place_of
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
+from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
+from openshelf.library.bundles import BundledModel
 from openshelf.library.evidence import keep_texts, record_context
-from openshelf.library.install import InstallOffer
+from openshelf.library.install import LINK, REFERENCE, InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
-from openshelf.library.placing import check_source, place_copy
+from openshelf.library.placing import check_source, copy_into, link_into, place_copy
 from openshelf.library.starter import find_starter
 from openshelf.library.store import now_utc
 from openshelf.library.updates import UpdateReport, report_update
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile
+from openshelf.licenses.effective import EffectiveLicense
 from openshelf.policy.records import AcceptedModel, build_record
 from openshelf.tasks import CancelToken, Progress, Report
 from openshelf.units import GIB
 
 SPACE_MARGIN_BYTES = GIB
 """What a disk keeps free after an install, so that nothing else on it breaks."""
+
+
+IMPORTED = "openshelf/imported"
+"""Where files of one's own lie in the model folder, where they were linked or copied there."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,12 @@ class Installer:
         license = self._parts.library.effective_license(model.id)
         return report_update(model, license, offer, self._parts.acceptances.texts.read, self.clear)
 
+    def offer_bundled(
+        self, model: BundledModel, license: EffectiveLicense, header: Header
+    ) -> InstallOffer:
+        """A model of a verified bundle. Raises UnsupportedArchitecture."""
+        return self._offers.of_bundle(model, license, header)
+
     def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
         """Write the acceptance and hand out the clearance.
 
@@ -95,8 +109,10 @@ class Installer:
     def clear_installed(self, model: InstalledModel) -> Clearance:
         """The clearance to load something installed, under today's policy.
 
-        Raises LicenseNotAccepted, PolicyBlocked, NeedsReview, NotFound.
+        Raises ChecksumMismatch (a verification found it damaged), LicenseNotAccepted,
+        PolicyBlocked, NeedsReview, NotFound.
         """
+        _require_intact(model)
         gate = self._parts.gate
         decision = gate.decide(self._parts.library.effective_license(model.id))
         files = tuple(ClearedFile(f.path, f.sha256, f.size_bytes) for f in model.files)
@@ -151,7 +167,7 @@ class Installer:
         wanted = {(file.path, file.sha256) for file in offer.files}
         for model in self._parts.library.installed():
             same = {(file.path, file.sha256) for file in model.files} == wanted
-            if model.id == offer.model_id and same and not model.missing:
+            if model.id == offer.model_id and same and model.is_usable:
                 return model
         return None
 
@@ -208,11 +224,32 @@ class Installer:
     def _refer_to_files(
         self, offer: InstallOffer, cancel: CancelToken, report: Report
     ) -> tuple[list[InstalledFile], set[str]]:
-        files = []
+        files, ours = [], set()
         for file, location in zip(offer.files, offer.source_paths, strict=True):
-            check_source(Path(location), file, cancel, report)
-            files.append(_installed_file(file, Path(location)))
-        return files, set()
+            source = Path(location)
+            check_source(source, file, cancel, report)
+            placed = self._place(offer, source, file, cancel, report)
+            if placed is not None:
+                ours.add(str(placed))
+            files.append(_installed_file(file, placed or source))
+        return files, ours
+
+    def _place(
+        self,
+        offer: InstallOffer,
+        source: Path,
+        file: DownloadFile,
+        cancel: CancelToken,
+        report: Report,
+    ) -> Path | None:
+        """Where it lies in the model folder now; None where it stays in its own place."""
+        models = self._parts.models
+        if offer.placing == REFERENCE or models in source.parents:
+            return None
+        own = file if is_repo_id(file.repo) else replace(file, repo=IMPORTED)
+        if offer.placing == LINK:
+            return link_into(source, own, models)
+        return copy_into(source, own, models, cancel, report)
 
     def _register(
         self,
@@ -236,8 +273,17 @@ class Installer:
             source="import" if offer.source == "file" else offer.source,
             installed_at=now,
             verified_at=now,
+            origin=offer.origin,
         )
         return self._parts.library.register(model, license, frozenset(ours))
+
+
+def _require_intact(model: InstalledModel) -> None:
+    if model.damaged is None:
+        return
+    for file in model.files:
+        if file.path == model.damaged.path:
+            raise ChecksumMismatch(file.location, file.sha256, model.damaged.sha256, "installed")
 
 
 def _installed_file(file: DownloadFile, location: Path) -> InstalledFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import shutil
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from openshelf.errors import (
     UnsupportedArchitecture,
 )
 from openshelf.gguf.claims import read_license_claims
+from openshelf.gguf.header import Header
 from openshelf.gguf.names import parse_name
-from openshelf.gguf.split import read_model, shard_paths
+from openshelf.gguf.split import read_model
 from openshelf.hub.cache_layout import part_bytes
 from openshelf.hub.claims import LineageReader
 from openshelf.hub.client import HubClient
@@ -29,13 +30,15 @@ from openshelf.hub.entries import DownloadFile, Repo
 from openshelf.hub.names import check_path
 from openshelf.hub.targets import Target, TargetKind
 from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
+from openshelf.library.bundles import BundledModel
+from openshelf.library.foreign import ForeignModel, Origin, describe
 from openshelf.library.hashing import sha256_of_file
-from openshelf.library.install import InstallOffer
+from openshelf.library.install import BUNDLE, COPY, InstallOffer
 from openshelf.library.installed import InstalledModel, KnowsInstalled
-from openshelf.library.starter import Starter, fetch_starter_claims, starter_claims
+from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
-from openshelf.licenses.ancestry import Overrides, shipped_overrides
+from openshelf.licenses.ancestry import Overrides, header_parents, shipped_overrides
 from openshelf.licenses.lineage import EffectiveLicense, Fetch, RepoClaims, mark_changed, resolve
 from openshelf.paths import nearest_existing
 from openshelf.policy.gate import Gate
@@ -131,22 +134,36 @@ class Offers:
         path = (target.path or Path(target.text)).absolute()
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
-        paths = shard_paths(path)
-        files = self._hashed(paths, cancel, report)
-        claims = RepoClaims(
-            id=path.name,
-            commit=files[0].sha256[:40],
-            gguf=read_license_claims(header),
-            files=tuple(p.name for p in paths),
-        )
+        found = describe(path)
+        paths, files = found.paths, self._hashed(found, cancel, report)
+        claims = _claims_of(found, read_license_claims(header), files[0].sha256[:40])
         # The Hub where it answers, else "could not be read".
         license = self._resolve(*self._reader(cancel, tolerant=True).read_above(claims))
         name = str(header.metadata.get("general.name") or path.stem)
         offer = self._offer(
             target.text, license, repo=LOCAL, commit=files[0].sha256[:40], files=files,
-            quant=parse_name(path.name).quant, source="file", local_path=str(paths[0]),
+            quant=parse_name(found.names[0]).quant, source="file", local_path=str(paths[0]),
             left_bytes=0, model_name=" ".join(name.split())[:120],
             source_paths=tuple(str(p) for p in paths),
+            origin="" if found.origin is Origin.FOLDER else found.origin.value,
+        )  # fmt: skip
+        return self._with_installed(offer)
+
+    def of_bundle(
+        self, model: BundledModel, license: EffectiveLicense, header: Header
+    ) -> InstallOffer:
+        """A model of a bundle, which is copied into the model folder; asks nobody.
+
+        Raises UnsupportedArchitecture.
+        """
+        self._check_engine(header.metadata.get("general.architecture"))
+        first = model.files[0]
+        offer = self._offer(
+            model.id, license, repo=first.repo, commit=first.commit, files=model.files,
+            quant=model.quant, source="file", local_path=str(model.paths[0]),
+            left_bytes=model.size_bytes, model_name=model.name,
+            source_paths=tuple(str(path) for path in model.paths),
+            origin=BUNDLE, placing=COPY,
         )  # fmt: skip
         return self._with_installed(offer)
 
@@ -159,12 +176,14 @@ class Offers:
         )
         source = "file" if model.source == "import" else model.source
         paths = tuple(file.location for file in model.files)
+        starter = find_starter() if source == "starter" and not model.is_usable else None
+        local = paths[0] if source == "file" else str(starter.path) if starter else None
         return self._offer(
             text, license, repo=model.repo, commit=model.commit, files=files, quant=model.quant,
-            source=source, local_path=paths[0] if source == "file" else None,
-            left_bytes=model.size_bytes if model.missing and source == "hub" else 0,
-            model_name=model.name, installed_id=model.id,
-            source_paths=paths if source == "file" else (),
+            source=source, local_path=local,
+            left_bytes=model.size_bytes if source == "hub" and not model.is_usable else 0,
+            model_name=model.name, installed_id=model.id if model.is_usable else None,
+            source_paths=paths if source == "file" else (), origin=model.origin,
         )  # fmt: skip
 
     def _offer(
@@ -207,8 +226,13 @@ class Offers:
 
     def _with_installed(self, offer: InstallOffer) -> InstallOffer:
         for model in self._parts.library.installed():
-            if model.id == offer.model_id and not model.missing:
+            if model.id != offer.model_id or model.missing:
+                continue
+            if model.damaged is None:
                 return replace(offer, installed_id=model.id, left_bytes=0)
+            # What lies there has the right size and counts for nothing.
+            if offer.source == "hub":
+                return replace(offer, left_bytes=offer.size_bytes, resumed_from_bytes=0)
         return offer
 
     def _reader(self, cancel: CancelToken, *, tolerant: bool = False) -> LineageReader:
@@ -245,8 +269,9 @@ class Offers:
         return license
 
     def _hashed(
-        self, paths: tuple[Path, ...], cancel: CancelToken, report: Report
+        self, found: ForeignModel, cancel: CancelToken, report: Report
     ) -> tuple[DownloadFile, ...]:
+        paths = found.paths
         sizes = [path.stat().st_size for path in paths]
         hashes = []
         for index, path in enumerate(paths):
@@ -258,9 +283,25 @@ class Offers:
             hashes.append(sha256_of_file(path, on_hashed))
         commit = hashes[0][:40]
         return tuple(
-            DownloadFile(LOCAL, commit, path.name, size, sha256)
-            for path, size, sha256 in zip(paths, sizes, hashes, strict=True)
+            DownloadFile(LOCAL, commit, name, size, sha256)
+            for name, size, sha256 in zip(found.names, sizes, hashes, strict=True)
         )
+
+
+def _claims_of(found: ForeignModel, gguf: Mapping[str, Any], commit: str) -> RepoClaims:
+    """What a file says of itself, and what is told where it lies: neither hides the other."""
+    own = RepoClaims(
+        id=found.names[0].rpartition("/")[2],
+        commit=commit,
+        gguf=gguf,
+        files=found.names,
+        license_text=found.license_text,
+        license_path=found.license_path,
+    )
+    if not found.repo:
+        return own
+    above = (found.repo, *header_parents(own))
+    return replace(own, base_models=tuple(("quantized", repo) for repo in above))
 
 
 def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | None:
@@ -276,7 +317,7 @@ def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | 
         model
         for model in library.installed()
         if model.repo.casefold() == target.repo.casefold()
-        and not model.missing
+        and model.is_usable
         and (target.quant is None or target.quant.casefold() == (model.quant or "").casefold())
         and (target.file is None or target.file in {file.path for file in model.files})
     ]

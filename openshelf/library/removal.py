@@ -1,13 +1,16 @@
-"""Deletes the files of a manifest and nothing else, and says how many bytes that freed."""
+"""Takes the files of a manifest away and nothing else, and says how many bytes that freed."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from openshelf.hub.cache_layout import remove_empty_folders
+from openshelf.hub.cache_layout import relink, remove_empty_folders
+
+Discard = Callable[[Path], None]
+"""Takes one file away: deletes it, or moves it to the trash (raises NoTrash)."""
 
 
 @dataclass(frozen=True)
@@ -20,35 +23,90 @@ class ManifestFile:
     is_ours: bool
 
 
-def remove_files(entries: Sequence[ManifestFile], models: Path, kept: frozenset[Path]) -> int:
-    """Delete `entries` below `models`; returns the bytes freed.
+@dataclass(frozen=True)
+class Removed:
+    """`freed_bytes` are gone from the model folder; `trashed_bytes` of them lie in the trash, where
+    they take room until it is emptied."""
+
+    freed_bytes: int = 0
+    trashed_bytes: int = 0
+
+    def __add__(self, other: Removed) -> Removed:
+        return Removed(
+            self.freed_bytes + other.freed_bytes, self.trashed_bytes + other.trashed_bytes
+        )
+
+
+def remove_files(
+    entries: Sequence[ManifestFile],
+    models: Path,
+    kept: frozenset[Path],
+    trash: Discard | None = None,
+) -> Removed:
+    """Take `entries` below `models` away: into `trash`, or for good without one.
 
     A blob stays while one of `kept` (the blobs of other models) or another snapshot needs it. A
-    file with a second name elsewhere (the starter's package) frees nothing.
+    file with a second name elsewhere (the starter's package) frees nothing and needs no trash.
+    Raises what `trash` raises; that file then lies where it lay.
     """
-    return sum(_remove(entry, models, kept) for entry in entries if entry.is_ours)
+    removal = _Removal(models, kept, trash)
+    return sum((removal.of(entry) for entry in entries if entry.is_ours), Removed())
 
 
-def _remove(entry: ManifestFile, models: Path, kept: frozenset[Path]) -> int:
-    folder = _repo_folder(entry.location, models)
-    if folder is None:
-        return 0
-    freed = 0
-    if entry.location.is_symlink():
-        entry.location.unlink(missing_ok=True)
-        is_needed = entry.blob in kept or _is_linked(entry.blob, folder)
+@dataclass(frozen=True)
+class _Removal:
+    models: Path
+    kept: frozenset[Path]
+    trash: Discard | None
+
+    def of(self, entry: ManifestFile) -> Removed:
+        folder = _repo_folder(entry.location, self.models)
+        if folder is None:
+            return Removed()
+        removed = Removed()
+        if entry.location.is_symlink():
+            removed = self._unlink(entry, folder)
+        elif entry.location.is_file():
+            removed = self._discard(entry.location)
+        self._tidy(entry, folder)
+        return removed
+
+    def _unlink(self, entry: ManifestFile, folder: Path) -> Removed:
+        is_needed = entry.blob in self.kept or _is_linked(entry.blob, folder, entry.location)
         is_inside = folder.resolve() in entry.blob.parents
-        if is_inside and not is_needed:
-            freed = _delete(entry.blob)
-    elif entry.location.is_file():
-        freed = _delete(entry.location)
-    lock = models / ".locks" / folder.name / f"{entry.blob.name}.lock"
-    with contextlib.suppress(OSError):
-        lock.unlink()
-    for emptied in (entry.location.parent, entry.blob.parent, lock.parent):
-        remove_empty_folders(emptied, models)
-    _remove_refs_of_nothing(folder, models)
-    return freed
+        if is_needed or not is_inside or not entry.blob.is_file():
+            entry.location.unlink(missing_ok=True)
+            return Removed()
+        # In the trash it bears the model's name, and taken back it lies where the library looks.
+        entry.blob.replace(entry.location)
+        try:
+            return self._discard(entry.location)
+        except BaseException:
+            entry.location.replace(entry.blob)
+            relink(entry.location, entry.blob)
+            raise
+
+    def _discard(self, path: Path) -> Removed:
+        try:
+            facts = path.stat()
+            if facts.st_nlink > 1:
+                path.unlink()
+                return Removed()
+            if self.trash is None:
+                path.unlink()
+                return Removed(facts.st_size)
+            self.trash(path)
+        except FileNotFoundError:
+            return Removed()
+        return Removed(facts.st_size, facts.st_size)
+
+    def _tidy(self, entry: ManifestFile, folder: Path) -> None:
+        lock = self.models / ".locks" / folder.name / f"{entry.blob.name}.lock"
+        with contextlib.suppress(OSError):
+            lock.unlink()
+        for emptied in (entry.location.parent, entry.blob.parent, lock.parent):
+            remove_empty_folders(emptied, self.models)
+        _remove_refs_of_nothing(folder, self.models)
 
 
 def _repo_folder(location: Path, models: Path) -> Path | None:
@@ -62,19 +120,12 @@ def _repo_folder(location: Path, models: Path) -> Path | None:
     return models / inside.parts[0]
 
 
-def _is_linked(blob: Path, folder: Path) -> bool:
+def _is_linked(blob: Path, folder: Path, besides: Path) -> bool:
+    """Whether another snapshot than `besides` points to the blob."""
     return any(
-        path.is_symlink() and path.resolve() == blob for path in (folder / "snapshots").rglob("*")
+        path.is_symlink() and path != besides and path.resolve() == blob
+        for path in (folder / "snapshots").rglob("*")
     )
-
-
-def _delete(path: Path) -> int:
-    try:
-        facts = path.stat()
-        path.unlink()
-    except FileNotFoundError:
-        return 0
-    return facts.st_size if facts.st_nlink == 1 else 0
 
 
 def _remove_refs_of_nothing(folder: Path, models: Path) -> None:

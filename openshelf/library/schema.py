@@ -42,5 +42,10 @@ LIBRARY = Schema(
     );
     CREATE INDEX runs_of_device ON runs (device, kind, engine_version, n_threads, id);
     """,
+        """
+    ALTER TABLE models ADD COLUMN damaged_path TEXT;
+    ALTER TABLE models ADD COLUMN damaged_sha256 TEXT;
+    ALTER TABLE models ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+    """,
     ),
 )

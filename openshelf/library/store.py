@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.database import Database
-from openshelf.errors import ChecksumMismatch, NotFound, UsageError
+from openshelf.errors import NotFound, UsageError
 from openshelf.hardware.facts import LearnedRate
-from openshelf.library.hashing import sha256_of_file
-from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.installed import Damage, InstalledFile, InstalledModel
 from openshelf.library.measurements import (
     LoadMeasurement,
     MeasuredRun,
@@ -29,15 +28,17 @@ from openshelf.library.measurements import (
     read_rates,
     warn_of_differences,
 )
-from openshelf.library.removal import ManifestFile, remove_files
+from openshelf.library.removal import Discard, ManifestFile, Removed, remove_files
 from openshelf.library.schema import LIBRARY
+from openshelf.library.trash import send_to_trash
+from openshelf.library.verifying import FileState, ModelCheck, check_files
 from openshelf.licenses.effective import EffectiveLicense, effective_from_json
 from openshelf.reasons import Reason
-from openshelf.tasks import Announcer, CancelToken, Progress, Report
+from openshelf.tasks import Announcer, CancelToken, Report
 
 _COLUMNS = (
     "id, repo, commit_id, name, quant, license_expression, license_ids, record_id, source,"
-    " installed_at, verified_at, last_used_at, decode_tokens_per_second"
+    " installed_at, verified_at, last_used_at, decode_tokens_per_second, origin"
 )
 
 
@@ -50,10 +51,11 @@ class Library:
     """Thread-safe; other processes may use the same file. Methods that write raise NotEnoughDisk
     or UsageError where the file cannot be written."""
 
-    def __init__(self, database: Path, models: Path) -> None:
+    def __init__(self, database: Path, models: Path, trash: Discard = send_to_trash) -> None:
         self.announcer: Announcer[tuple[InstalledModel, ...]] = Announcer()
         self._path = database
         self._models = models
+        self._trash = trash
         self._database = Database(database, LIBRARY)
 
     @property
@@ -74,7 +76,8 @@ class Library:
         """Everything installed, the newest first."""
         with self._failures():
             rows = self._database.read(
-                f"SELECT {_COLUMNS} FROM models ORDER BY installed_at DESC, id"  # noqa: S608
+                f"SELECT {_COLUMNS}, damaged_path, damaged_sha256 FROM models"  # noqa: S608
+                " ORDER BY installed_at DESC, id"
             )
             files: dict[str, list[InstalledFile]] = {}
             for model_id, path, location, size, sha256 in self._database.read(
@@ -114,12 +117,12 @@ class Library:
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
             connection.execute(
                 f"INSERT INTO models ({_COLUMNS}, license_json)"  # noqa: S608
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     model.id, model.repo, model.commit, model.name, model.quant,
                     model.license_expression, json.dumps(model.license_ids), model.record_id,
                     model.source, model.installed_at, model.verified_at, model.last_used_at,
-                    model.decode_tokens_per_second, license_json,
+                    model.decode_tokens_per_second, model.origin, license_json,
                 ),
             )  # fmt: skip
             connection.executemany(
@@ -147,31 +150,25 @@ class Library:
             raise NotFound("id", model_id)
         return effective_from_json(json.loads(rows[0][0]))
 
-    def remove(self, model_id: str) -> int:
-        """Delete exactly the files in the manifest; returns the bytes freed.
+    def remove(self, model_id: str, *, for_good: bool = False) -> Removed:
+        """Take away exactly the files in the manifest, to the trash unless `for_good`.
 
         What was there before us, what another entry uses, and files outside the model folder stay.
+        Raises NotFound, NoTrash (then the model stays).
         """
         model = self.find(model_id)
+        removed = Removed()
         with self._transaction() as connection:
-            entries = [
-                ManifestFile(Path(location), Path(blob), bool(is_ours))
-                for location, blob, is_ours in connection.execute(
-                    "SELECT location, blob, is_ours FROM files WHERE model_id = ?", (model.id,)
-                )
-            ]
-            others = frozenset(
-                Path(blob)
-                for (blob,) in connection.execute(
-                    "SELECT blob FROM files WHERE model_id <> ?", (model.id,)
-                )
-            )
-            # First the manifest: a crash in between leaves a file too many, never a wrong entry.
+            entries, others = _files_of(connection, model.id)
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
             connection.execute("DELETE FROM measurements WHERE model_id = ?", (model.id,))
-        freed = remove_files(entries, self._models, others)
+            if not for_good:
+                removed = remove_files(entries, self._models, others, self._trash)
+        if for_good:
+            # After the manifest: a crash in between leaves a file too many, never a wrong entry.
+            removed = remove_files(entries, self._models, others)
         self._announce()
-        return freed
+        return removed
 
     def keep_load(self, load: LoadMeasurement) -> None:
         """Keep what a load took; what is far from its prediction goes to the log."""
@@ -200,27 +197,24 @@ class Library:
         with self._failures():
             return read_rates(self._database)
 
-    def verify(self, model_id: str, cancel: CancelToken, report: Report) -> InstalledModel:
-        """Hash all files again. Raises ChecksumMismatch, NotFound for a missing file."""
-        model = self.find(model_id)
-        total, done = model.size_bytes, 0
-        for file in model.files:
-
-            def on_hashed(count: int, before: int = done) -> None:
-                cancel.raise_if_cancelled()
-                report(Progress(before + count, total, "verifying"))
-
-            path = Path(file.location)
-            if not path.is_file():
-                self._set(model.id, "verified_at", None)
-                raise NotFound("file", file.location)
-            actual = sha256_of_file(path, on_hashed, fresh=True)
-            if actual != file.sha256:
-                self._set(model.id, "verified_at", None)
-                raise ChecksumMismatch(file.location, file.sha256, actual)
-            done += file.size_bytes
-        self._set(model.id, "verified_at", now_utc())
-        return self.find(model.id)
+    def verify(self, model_id: str, cancel: CancelToken, report: Report) -> ModelCheck:
+        """Hash all files again and keep what was found. Raises NotFound, CancelledByUser."""
+        check = check_files(self.find(model_id), cancel, report)
+        model, damage = check.model, check.damage
+        kept = model.damaged if check.state is not FileState.INTACT and damage is None else damage
+        is_intact = check.state is FileState.INTACT
+        with self._transaction() as connection:
+            # What was installed anew meanwhile is not what was read.
+            connection.execute(
+                "UPDATE models SET verified_at = ?, damaged_path = ?, damaged_sha256 = ?"
+                " WHERE id = ? AND installed_at = ?",
+                (
+                    now_utc() if is_intact else None, kept.path if kept else None,
+                    kept.sha256 if kept else None, model.id, model.installed_at,
+                ),
+            )  # fmt: skip
+        self._announce()
+        return dataclasses.replace(check, model=self.find(model.id))
 
     def note_placed(self, location: Path) -> None:
         """Remember that we put this file there, before its model is whole."""
@@ -246,7 +240,7 @@ class Library:
             connection.executemany(
                 "DELETE FROM placed WHERE location = ?", [(str(path),) for path in mine]
             )
-        return remove_files(entries, self._models, frozenset(kept))
+        return remove_files(entries, self._models, frozenset(kept)).freed_bytes
 
     def _is_only_placed(self, location: Path) -> bool:
         with self._failures():
@@ -256,14 +250,6 @@ class Library:
                 str(location),
             )
         return bool(rows)
-
-    def _set(self, model_id: str, column: str, value: object) -> None:
-        with self._transaction() as connection:
-            connection.execute(
-                f"UPDATE models SET {column} = ? WHERE id = ?",  # noqa: S608  # our own words
-                (value, model_id),
-            )
-        self._announce()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -282,6 +268,20 @@ class Library:
         self.announcer.announce(self.installed())
 
 
+def _files_of(
+    connection: sqlite3.Connection, model_id: str
+) -> tuple[list[ManifestFile], frozenset[Path]]:
+    """The files of a model, and the blobs of all others."""
+    entries = [
+        ManifestFile(Path(location), Path(blob), bool(is_ours))
+        for location, blob, is_ours in connection.execute(
+            "SELECT location, blob, is_ours FROM files WHERE model_id = ?", (model_id,)
+        )
+    ]
+    others = connection.execute("SELECT blob FROM files WHERE model_id <> ?", (model_id,))
+    return entries, frozenset(Path(blob) for (blob,) in others)
+
+
 def _model(row: tuple[Any, ...], files: tuple[InstalledFile, ...]) -> InstalledModel:
     model = InstalledModel(
         id=row[0],
@@ -298,6 +298,8 @@ def _model(row: tuple[Any, ...], files: tuple[InstalledFile, ...]) -> InstalledM
         verified_at=row[10],
         last_used_at=row[11],
         decode_tokens_per_second=row[12],
+        origin=row[13],
+        damaged=Damage(row[14], row[15] or "") if row[14] else None,
     )
     is_missing = any(not _is_there(file) for file in files)
     return dataclasses.replace(model, missing=True) if is_missing else model

@@ -98,7 +98,7 @@ def _parents(claims: RepoClaims, overrides: Overrides, ancestry: Ancestry) -> tu
     """From the card, else the Hub's own reckoning, else the header, else the overrides."""
     named = strings_of(claims.card.get("base_model"))
     named = named or tuple(repo for _, repo in claims.base_models)
-    if not named and (named := _header_parents(claims)):
+    if not named and (named := header_parents(claims)):
         _flag(ancestry, "base_from_gguf")
     if not named and (named := overrides.get(claims.id.casefold(), ())):
         _flag(ancestry, "lineage_override")
@@ -108,7 +108,8 @@ def _parents(claims: RepoClaims, overrides: Overrides, ancestry: Ancestry) -> tu
     return _unique([repo for repo in repos if repo])[:_MAX_PARENTS]
 
 
-def _header_parents(claims: RepoClaims) -> tuple[str, ...]:
+def header_parents(claims: RepoClaims) -> tuple[str, ...]:
+    """The base models that the header of its file names, as ids or addresses."""
     count = claims.gguf.get("general.base_model.count")
     if isinstance(count, bool) or not isinstance(count, int):
         return ()

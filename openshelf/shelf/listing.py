@@ -126,7 +126,7 @@ class Models:
         if starter is not None:
             yield LocalFile.of_starter(starter)
         for model in self.headers.library.installed():
-            if not model.missing:
+            if model.is_usable:
                 yield LocalFile.of_installed(model)
 
     def _with_one_shape(self, listing: ModelListing, cancel: CancelToken) -> ModelListing:

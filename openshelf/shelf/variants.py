@@ -81,5 +81,5 @@ def _installed(family: Family, model: CatalogModel, parts: ShelfParts) -> list[V
             is_local=True,
         )
         for installed in parts.installed
-        if installed.quant and installed.repo.casefold() in repos and not installed.missing
+        if installed.quant and installed.repo.casefold() in repos and installed.is_usable
     ]

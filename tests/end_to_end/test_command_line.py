@@ -26,6 +26,7 @@ class CommandLine:
     def __init__(self, home: Path) -> None:
         self._environment = {
             **os.environ,
+            "XDG_DATA_HOME": str(home / "xdg"),  # where a trash of its own lies
             "OPENSHELF_HOME": str(home),
             "HF_ENDPOINT": "http://127.0.0.1:9",
             "PYTHONWARNINGS": "error",

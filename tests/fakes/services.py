@@ -35,7 +35,6 @@ from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
-from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
 from openshelf.network import EgressLog
 from openshelf.paths import Paths
@@ -54,13 +53,13 @@ from tests.fakes.example_data import (
     LICENSES,
     SHA256,
     example_catalog,
-    example_license,
     example_machine,
     example_offer,
     example_shelf,
 )
 from tests.fakes.example_models import FakeModels
 from tests.fakes.example_search import FakeSearch
+from tests.fakes.library import FakeBundles, FakeLibrary
 
 
 class FakeSettingsStore:
@@ -198,34 +197,6 @@ class FakeDownloads:
 
     def close(self) -> None:
         pass
-
-
-class FakeLibrary:
-    def __init__(self, *models: InstalledModel) -> None:
-        self.announcer: Announcer[tuple[InstalledModel, ...]] = Announcer()
-        self.models = list(models)
-
-    def add(self, model: InstalledModel) -> None:
-        self.models.append(model)
-        self.announcer.announce(self.installed())
-
-    def installed(self) -> tuple[InstalledModel, ...]:
-        return tuple(self.models)
-
-    def find(self, model_id: str) -> InstalledModel:
-        for model in self.models:
-            if model_id in model.id:
-                return model
-        raise NotFound("id", model_id)
-
-    def effective_license(self, model_id: str) -> EffectiveLicense:
-        return example_license(*self.find(model_id).license_ids)
-
-    def remove(self, model_id: str) -> int:
-        model = self.find(model_id)
-        self.models.remove(model)
-        self.announcer.announce(self.installed())
-        return model.size_bytes
 
 
 class FakeChats:
@@ -484,6 +455,7 @@ def fake_services(
         downloads=FakeDownloads(library),
         kept_downloads=FakeKeptDownloads(),
         library=library,
+        bundles=FakeBundles(),
         chats=FakeChats(),
         bench=example_bench,
         close=lambda: None,

@@ -100,7 +100,7 @@ def test_starter_is_copied_where_it_cannot_be_linked(
     model = home.installer.install(offer, clearance, CancelToken(), seen.append)
     assert {"copying", "verifying"} <= {progress.phase for progress in seen}
     assert Path(model.first_file.location).stat().st_size == starter_model.stat().st_size
-    assert home.library.remove(model.id) == starter_model.stat().st_size
+    assert home.library.remove(model.id).freed_bytes == starter_model.stat().st_size
     assert starter_model.exists()
 
 
@@ -162,7 +162,7 @@ def test_shards_are_one_item(hub: LoopbackHub, open_at: OpenHome) -> None:
     ]  # fmt: skip
     assert model.id.endswith(":Big-BF16")
     assert {progress.total for progress in seen} == {700_000}
-    assert home.library.remove(model.id) == 700_000
+    assert home.library.remove(model.id).freed_bytes == 700_000
 
 
 def test_recommended_is_the_chosen_one(hub: LoopbackHub, open_at: OpenHome) -> None:
@@ -264,7 +264,7 @@ def test_file_on_disk_stays_where_it_is(open_at: OpenHome, starter_model: Path) 
     assert model.id.startswith("local@b179c952:")
     assert model.first_file.location == str(starter_model)
     assert home.prepare(model.id).installed_id == model.id
-    assert home.library.remove(model.id) == 0
+    assert home.library.remove(model.id).freed_bytes == 0
     assert starter_model.exists()
 
 
@@ -308,7 +308,7 @@ def test_what_another_program_fetched_is_used_and_not_deleted(
     assert (offer.left_bytes, offer.resumed_from_bytes) == (0, 700_000)
     model = home.install(f"{REPO}:Q4_K_M")
     assert len(hub.bodies()) == before
-    assert home.library.remove(model.id) == 0
+    assert home.library.remove(model.id).freed_bytes == 0
     assert Path(model.first_file.location).exists()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
 import random
 import sqlite3
@@ -13,15 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from openshelf.errors import ChecksumMismatch, NotFound, UsageError
+from openshelf.errors import CancelledByUser, NotFound, UsageError
 from openshelf.hub.cache_layout import Place, link_snapshot, place_of, write_main
 from openshelf.hub.entries import DownloadFile
 from openshelf.library.hashing import sha256_of_file
-from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.installed import Damage, InstalledFile, InstalledModel
 from openshelf.library.measurements import MeasuredRun
+from openshelf.library.schema import LIBRARY
 from openshelf.library.store import Library, now_utc
+from openshelf.library.verifying import FileState
 from openshelf.licenses.effective import EffectiveLicense
-from openshelf.tasks import CancelToken, no_report
+from openshelf.tasks import CancelToken, Progress, no_report
 from tests.conftest import ExpectedLogs
 
 LICENSE = EffectiveLicense(("mit",), "MIT", (), ())
@@ -42,8 +46,6 @@ def library(database: Path, tmp_path: Path) -> Iterator[Library]:
 
 def place_file(models: Path, path: str, content: bytes, commit: str = COMMIT) -> Place:
     """A file in the cache, as a download leaves it."""
-    import hashlib
-
     file = DownloadFile(
         "ada/Small", commit, path, len(content), hashlib.sha256(content).hexdigest()
     )
@@ -114,20 +116,84 @@ def test_missing_file_is_said(library: Library, tmp_path: Path) -> None:
     assert library.find(model.id).missing
     place.blob.unlink()
     assert library.find(model.id).missing
-    with pytest.raises(NotFound):
-        library.verify(model.id, CancelToken(), no_report)
+    check = library.verify(model.id, CancelToken(), no_report)
+    assert (check.state, check.model.damaged) == (FileState.MISSING, None)
+    assert check.model.verified_at is None
 
 
 def test_verify(library: Library, tmp_path: Path) -> None:
     place = place_file(tmp_path / "models", "a.gguf", b"aaaa")
     model = register(library, place)
-    assert library.verify(model.id, CancelToken(), no_report).verified_at
+    assert library.verify(model.id, CancelToken(), no_report).model.verified_at
     facts = place.blob.stat()
     place.blob.write_bytes(b"aaab")
     os.utime(place.blob, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-    with pytest.raises(ChecksumMismatch):
-        library.verify(model.id, CancelToken(), no_report)
-    assert library.find(model.id).verified_at is None
+    found = library.verify(model.id, CancelToken(), no_report)
+    assert found.state is FileState.DAMAGED
+    assert found.files[0].actual_sha256 == hashlib.sha256(b"aaab").hexdigest()
+    kept = library.find(model.id)
+    assert (kept.verified_at, kept.damaged) == (None, Damage("a.gguf", sha256_of_file(place.blob)))
+    place.blob.unlink()
+    gone = library.verify(model.id, CancelToken(), no_report)
+    assert gone.state is FileState.MISSING
+    assert gone.model.damaged == kept.damaged, "only an intact file takes that back"
+    place.blob.write_bytes(b"aaaa")
+    whole = library.verify(model.id, CancelToken(), no_report)
+    assert (whole.state, whole.model.damaged) == (FileState.INTACT, None)
+    assert whole.model.verified_at
+
+
+def test_verify_reads_the_second_file_too_and_can_be_cancelled(
+    library: Library, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    first, second = place_file(models, "a.gguf", b"aaaa"), place_file(models, "b.gguf", b"bbbb")
+    model = register(library, first, second)
+    second.blob.write_bytes(b"bbba")
+    heard: list[Progress] = []
+    found = library.verify(model.id, CancelToken(), heard.append)
+    assert [check.state for check in found.files] == [FileState.INTACT, FileState.DAMAGED]
+    assert (heard[-1].done, heard[-1].total) == (8, 8)
+    second.blob.write_bytes(b"bbbb")
+    stopped = CancelToken()
+    stopped.cancel()
+    with pytest.raises(CancelledByUser):
+        library.verify(model.id, stopped, no_report)
+    assert library.find(model.id).damaged == Damage("b.gguf", found.files[1].actual_sha256 or "")
+
+
+def test_what_was_installed_anew_meanwhile_is_not_called_damaged(
+    library: Library, tmp_path: Path
+) -> None:
+    place = place_file(tmp_path / "models", "a.gguf", b"aaaa")
+    old = register(library, place)
+    place.blob.write_bytes(b"aaab")
+
+    def install_anew(progress: Progress) -> None:
+        later = dataclasses.replace(old, installed_at="2999-01-01T00:00:00Z")
+        library.register(later, LICENSE, frozenset())
+
+    check = library.verify(old.id, CancelToken(), install_anew)
+    assert check.state is FileState.DAMAGED
+    assert check.model.damaged is None
+
+
+def test_library_of_the_version_before_is_brought_along(database: Path, tmp_path: Path) -> None:
+    database.parent.mkdir(parents=True)
+    with sqlite3.connect(database) as older:
+        for script in LIBRARY.migrations[:2]:
+            older.executescript(script)
+        older.execute(
+            "INSERT INTO models VALUES"
+            " ('x','a/b','c','n',NULL,'MIT','[]',NULL,'hub','2026','2026',NULL,NULL,'{}')"
+        )
+        older.execute("INSERT INTO files VALUES ('x',0,'a','/a','/a',1,'0',0)")
+        older.execute("PRAGMA user_version = 2")
+    older.close()
+    library = Library(database, tmp_path / "models")
+    assert library.problem is None
+    assert library.find("x").damaged is None
+    library.close()
 
 
 def test_remove_deletes_exactly_the_manifest(library: Library, tmp_path: Path) -> None:
@@ -136,7 +202,7 @@ def test_remove_deletes_exactly_the_manifest(library: Library, tmp_path: Path) -
     second = place_file(models, "b.gguf", b"b" * 200)
     stranger = place_file(models, "c.gguf", b"c" * 300)
     model = register(library, first, second)
-    assert library.remove(model.id) == 300
+    assert library.remove(model.id).freed_bytes == 300
     assert not first.blob.exists()
     assert not second.snapshot.is_symlink()
     assert stranger.snapshot.read_bytes() == b"c" * 300
@@ -155,10 +221,10 @@ def test_shared_blob_stays(library: Library, tmp_path: Path) -> None:
     old = place_file(models, "a.gguf", b"a" * 100)
     new = place_file(models, "a.gguf", b"a" * 100, commit="2" * 40)
     first, second = register(library, old), register(library, new)
-    assert library.remove(first.id) == 0
+    assert library.remove(first.id).freed_bytes == 0
     assert new.snapshot.read_bytes() == b"a" * 100
     assert not old.snapshot.is_symlink()
-    assert library.remove(second.id) == 100
+    assert library.remove(second.id).freed_bytes == 100
 
 
 def test_blob_of_a_snapshot_that_is_not_ours_stays(library: Library, tmp_path: Path) -> None:
@@ -166,7 +232,7 @@ def test_blob_of_a_snapshot_that_is_not_ours_stays(library: Library, tmp_path: P
     place = place_file(models, "a.gguf", b"a" * 100)
     other = place_file(models, "elsewhere.gguf", b"a" * 100, commit="3" * 40)
     model = register(library, place)
-    assert library.remove(model.id) == 0
+    assert library.remove(model.id).freed_bytes == 0
     assert other.snapshot.read_bytes() == b"a" * 100
 
 
@@ -187,7 +253,7 @@ def test_nothing_outside_the_model_folder_is_deleted(library: Library, tmp_path:
         frozenset({sneaky.location}),
     )
     for model_id in (model.id, "x"):
-        assert library.remove(model_id) == 0
+        assert library.remove(model_id).freed_bytes == 0
     assert outside.exists()
 
 

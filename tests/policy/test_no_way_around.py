@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import openshelf
-from openshelf.chat.session import Chats
+from openshelf.chat import benching, holding
 from openshelf.cli.main import COMMANDS, run_command
 from openshelf.engine import process
 from openshelf.engine.interface import LoadOrder
@@ -28,12 +28,14 @@ from openshelf.engine.protocol import Sampling
 from openshelf.errors import ClearanceRefused, LicenseNotAccepted, PolicyBlocked
 from openshelf.hub import fetching
 from openshelf.library import installer as installer_module
+from openshelf.library.bundling import Bundles
 from openshelf.library.download_queue import Downloads
 from openshelf.library.downloads import DownloadState
 from openshelf.library.installer import Installer
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
+from openshelf.network import NetworkOptions
 from openshelf.paths import find_paths
 from openshelf.policy.gate import Gate
 from openshelf.services import Services
@@ -42,6 +44,7 @@ from openshelf.wiring import build_services
 from tests.conftest import ExpectedLogs
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.gguf.builder import Build
+from tests.library.conftest import open_home
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("starter_model")]
 
@@ -81,6 +84,8 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
         (fetching, "_Child"),
         (installer_module, "place_copy"),
         (installer_module, "check_source"),
+        (installer_module, "copy_into"),
+        (installer_module, "link_into"),
         (Library, "register"),
         (Library, "note_placed"),
         (process, "Load"),
@@ -109,7 +114,20 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
 @pytest.fixture
 def local(tmp_path: Path) -> str:
     """A model file that is in the folder already."""
-    return str(Build().write(tmp_path / "mine.gguf"))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    return str(Build().write(folder / "mine.gguf"))
+
+
+def make_bundle(local: str, watched: Watched) -> None:
+    """What another machine exported, where `{bundle}` is."""
+    watched.is_open = True
+    elsewhere = open_home(Path(local).parents[1] / "elsewhere", NetworkOptions(offline=True))
+    model = elsewhere.install(local)
+    bundles = Bundles(elsewhere.parts, elsewhere.installer, dict)
+    bundles.export([model], Path(local).parents[1] / "bundle", CancelToken(), no_report)
+    elsewhere.close()
+    watched.is_open, watched.cleared = False, []
 
 
 TARGETS = (STARTER, HUB, "{local}")
@@ -123,6 +141,10 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
                ("policy", "waive", HUB, "--until", "2999-01-01")),
     "fit": tuple(("fit", target, "--method", "estimate", *CPU) for target in TARGETS),
     "update": (("update",), ("update", "Small")),
+    "import": (("import", "{local}"), ("import", "{local}", "--link"),
+               ("import", "{local}", "--copy"), ("import", "{folder}"), ("import", "{bundle}")),
+    "export": (("export", "Small", "{bundle}"),),
+    "verify": (("verify",), ("verify", "Small")),
     "variants": (("variants", "ada/Small-GGUF", *CPU),),
     "shelf": (("shelf", *CPU),),
     "search": (("search", "small", *CPU),),
@@ -137,7 +159,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 """Every command with every kind of model that it can be given. `fit --method dry-run` lets the
 engine lay out a header without any weights, which is what a person looks at before accepting."""
-PUTS_OR_LOADS = ("install", "chat", "bench")
+PUTS_OR_LOADS = ("install", "chat", "bench", "import")
 
 
 def model_files() -> list[Path]:
@@ -147,7 +169,9 @@ def model_files() -> list[Path]:
 
 
 def words_of(words: tuple[str, ...], local: str) -> list[str]:
-    return [word.replace("{local}", local) for word in words]
+    here = {"{local}": local, "{folder}": str(Path(local).parent),
+            "{bundle}": str(Path(local).parents[1] / "bundle")}  # fmt: skip
+    return [here.get(word, word) for word in words]
 
 
 def ask(capsys: pytest.CaptureFixture[str], words: list[str]) -> tuple[int, dict[str, Any]]:
@@ -167,6 +191,8 @@ def test_a_command_before_anything_was_accepted(
     words: tuple[str, ...], policy: str, local: str, watched: Watched,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    if "{bundle}" in words:
+        make_bundle(local, watched)
     give_policy(policy)
     monkeypatch.setattr("sys.stdin.readline", lambda: "", raising=False)
     status, answer = ask(capsys, words_of(words, local))
@@ -178,6 +204,15 @@ def test_a_command_before_anything_was_accepted(
         stopped = ("policy_blocked", "needs_review") if policy else ("license_not_accepted",)
         assert status == 3
         assert answer["error"]["code"] in stopped
+    if words in (("import", "{folder}"), ("import", "{bundle}")):
+        (told,) = answer["models"]
+        assert (status, told["id"]) == (3, None)
+        assert told["error"]["code"] in (
+            ("policy_blocked", "needs_review") if policy else ("license_not_accepted",)
+        )
+    elif words[0] == "import":
+        assert status == 3
+        assert answer["error"]["code"] != "cancelled"
     if words[0] == "chat":
         assert (status, answer["error"]["code"]) == (4, "not_found"), "it is not installed"
 
@@ -203,7 +238,7 @@ def revoke_all() -> None:
         (words, how)
         for name in PUTS_OR_LOADS
         for words in ROUTES[name]
-        if "{local}" not in words
+        if not {"{local}", "{folder}", "{bundle}"} & set(words)
         for how in ("revoked", "forbidden")
     ],
     ids=str,
@@ -242,6 +277,28 @@ def test_a_file_in_the_folder_is_imported_only_when_accepted(
     assert len(watched.cleared) == 1
 
 
+@pytest.mark.parametrize("how", ["revoked", "forbidden"])
+@pytest.mark.parametrize("placing", [(), ("--link",), ("--copy",)], ids=str)
+@pytest.mark.usefixtures("hub")
+def test_a_file_in_the_folder_after_an_acceptance_that_no_longer_holds(
+    placing: tuple[str, ...], how: str, local: str, watched: Watched,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    watched.is_open = True
+    assert run_command(["import", local, *placing, "--accept"]) == 0
+    watched.is_open, watched.cleared = False, []
+    if how == "revoked":
+        revoke_all()
+    else:
+        give_policy(NOTHING_ALLOWED)
+    status, answer = ask(capsys, ["import", local, *placing])
+    stopped = ("license_not_accepted",) if how == "revoked" else ("policy_blocked", "needs_review")
+    assert status == 3
+    assert answer["error"]["code"] in stopped
+    assert watched.reached == []
+    assert watched.cleared == []
+
+
 @pytest.mark.parametrize("target", [STARTER, HUB])
 @pytest.mark.usefixtures("hub")
 def test_the_doors_are_watched(
@@ -273,6 +330,7 @@ WITHOUT_BYTES = {
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
 WITH_BYTES = {
+    "bundles",
     "installer",
     "downloads",
     "library",
@@ -378,6 +436,8 @@ def test_what_a_person_may_write_by_hand_is_no_clearance(
 PACKAGE = Path(openshelf.__file__).parent
 DOORS = {
     "place_copy": {"library/installer.py"},
+    "copy_into": {"library/installer.py", "library/placing.py"},
+    "link_into": {"library/installer.py"},
     "fetch": {"library/installer.py"},
     "download_file": {"hub/download_worker.py"},
     "link_snapshot": {"hub/download.py", "library/placing.py"},
@@ -431,4 +491,5 @@ def test_a_ticket_for_the_engine_holds_one() -> None:
     kinds = {f.name: f.type for f in fields(LoadTicket)}
     assert kinds["clearance"] == "Clearance"
     assert {f.name for f in fields(LoadOrder)} >= {"files", "policy_sha256"}
-    assert "clearance" in inspect.getsource(Chats)
+    assert "ticket.clearance" in inspect.getsource(holding)
+    assert "ticket.clearance" in inspect.getsource(benching)

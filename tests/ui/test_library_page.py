@@ -15,7 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from openshelf.errors import NotFound
 from openshelf.library.downloads import Download, DownloadState
-from openshelf.library.installed import InstalledModel
+from openshelf.library.installed import Damage, InstalledModel
+from openshelf.library.verifying import FileState
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.models.library_facts import disk_of
@@ -23,7 +24,9 @@ from openshelf.ui.pages.library import LibraryPage
 from openshelf.ui.pages.library_installed import InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
-from tests.fakes.services import FakeDownloads, FakeLibrary, fake_services, installed_model
+from tests.fakes.library import FakeLibrary
+from tests.fakes.services import FakeDownloads, fake_services, installed_model
+from tests.library.foreign import gguf, put
 
 QWEN = installed_model()
 LLAMA = installed_model(
@@ -89,7 +92,7 @@ def test_installed_models_say_what_they_are(make: Callable[..., Setting]) -> Non
     assert row.license.words == "apache-2.0"
     assert row.speed.text() == "21 tok/s"
     assert setting.row(missing).integrity.text() == "file is missing"
-    assert not setting.row(missing).chat_button.isEnabled()
+    assert setting.row(missing).chat_button.text() == "Get"
     assert "3 models · 14.6 GB" in setting.page.header.subtitle.text()
 
 
@@ -107,13 +110,31 @@ def test_removing_asks_in_the_row_and_then_tells_what_is_free(
     row = setting.row(QWEN)
     row.ask_to_remove()
     assert "7.3 GB" in row.question.text()
-    assert "1 file " in row.question.text()
+    assert "1 file, 7.3 GB" in row.question.text()
     row.keep_button.click()
     assert row.confirmation.isHidden()
     assert len(setting.library.models) == 2
     row.ask_to_remove()
     row.remove_button.click()
     qtbot.waitUntil(lambda: setting.names() == ["Llama-3.2-3B"])
+    said = "Moved to the trash. 7.3 GB are free once you empty it."
+    assert setting.page.notice.text.text() == said
+
+
+def test_without_a_trash_it_can_be_deleted_for_good(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make(QWEN)
+    setting.library.has_trash = False
+    row = setting.row(QWEN)
+    row.ask_to_remove()
+    row.remove_button.click()
+    qtbot.waitUntil(setting.page.notice.isVisible)
+    assert "It can be deleted for good" in setting.page.notice.text.text()
+    assert setting.names() == [QWEN.name]
+    row.ask_to_remove()
+    row.delete_button.click()
+    qtbot.waitUntil(lambda: setting.names() == [])
     assert setting.page.notice.text.text() == "Removed. 7.3 GB are free again."
 
 
@@ -259,3 +280,94 @@ def test_everything_that_takes_the_focus_has_a_name(
         and not widget.accessibleName()
     ]
     assert nameless == []
+
+
+def test_verifying_all_says_what_is_damaged_and_offers_it_again(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make(QWEN, LLAMA)
+    setting.library.found[LLAMA.id] = (FileState.DAMAGED,)
+    ended = qtbot.waitSignal(setting.page.checks.ended)
+    with ended:
+        setting.page.verify_button.click()
+    said = setting.page.checks.text.text()
+    assert said.startswith("Damaged: Llama-3.2-3B Q8_0.")
+    assert "Qwen" not in said
+    qtbot.waitUntil(lambda: setting.row(LLAMA).integrity.text() == "damaged, not loaded")
+    assert setting.row(QWEN).integrity.text().startswith("verified")
+    again = setting.row(LLAMA).chat_button
+    assert (again.text(), again.isEnabled()) == ("Get", True)
+    with qtbot.waitSignal(setting.page.install_requested) as asked:
+        again.click()
+    assert asked.args == [LLAMA.id]
+    setting.page.checks.button.click()
+    assert setting.page.checks.isHidden()
+
+
+def test_verifying_one_from_its_menu(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make(QWEN, LLAMA)
+    with qtbot.waitSignal(setting.page.checks.ended):
+        setting.row(QWEN)._verify.trigger()
+    assert setting.page.checks.text.text() == (
+        "1 model verified: every file is as it was installed."
+    )
+    assert setting.page.verify_button.isEnabled()
+
+
+def test_damaged_file_of_ones_own_can_neither_chat_nor_be_fetched(
+    make: Callable[..., Setting],
+) -> None:
+    mine = installed_model("Mine", source="import", damaged=Damage("Mine.gguf", "f" * 64))
+    button = make(mine).row(mine).chat_button
+    assert (button.text(), button.isEnabled()) == ("Chat", False)
+
+
+def test_importing_lists_a_folder_and_leads_to_the_sheet(
+    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "person"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "person" / "data"))
+    lm_studio = tmp_path / "person" / ".lmstudio" / "models" / "ada" / "Small-GGUF"
+    path = put(lm_studio / "Small-Q4_0.gguf", gguf("a"))
+    mine = put(tmp_path / "mine" / "known.gguf", gguf("b"))
+    known = installed_model("Known", source="import", origin="jan")
+    file = replace(known.first_file, location=str(mine))
+    setting = make(replace(known, files=(file,)))
+    assert "linked from Jan" in setting.row(known).integrity.text()
+    card = setting.page.imports
+    assert card.isHidden()
+    setting.page.import_button.click()
+    qtbot.waitUntil(lambda: len(card.rows.rows) == 1)
+    (row,) = card.rows.rows
+    assert row.name.text() == "Small-Q4_0.gguf"
+    assert row.words.text().startswith("LM Studio · ")
+    with qtbot.waitSignal(setting.page.install_requested) as asked:
+        row.button.click()
+    assert asked.args == [str(path)]
+    card.look(str(tmp_path / "mine"))
+    qtbot.waitUntil(lambda: card.rows.rows[0].name.text() == "known.gguf")
+    assert card.rows.rows[0].button.text() == "In the library"
+    assert not card.rows.rows[0].button.isEnabled()
+    put(tmp_path / "usb" / "openshelf-bundle.json", "{}")
+    put(tmp_path / "usb" / "models" / "1" / "files" / "x.gguf", gguf("x"))
+    card.look(str(tmp_path / "usb"))
+    qtbot.waitUntil(lambda: "is a bundle" in card.words.text())
+    assert card.rows.rows == ()
+    card.look(str(tmp_path / "nothing"))
+    qtbot.waitUntil(lambda: "No model file" in card.words.text())
+    card.close_button.click()
+    assert card.isHidden()
+
+
+def test_importing_is_possible_where_nothing_is_installed(
+    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "person"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "person" / "data"))
+    setting = make()
+    assert setting.page.empty.isVisible()
+    setting.page.import_button.click()
+    qtbot.waitUntil(setting.page.imports.isVisible)
+    qtbot.waitUntil(lambda: "Ollama" in setting.page.imports.words.text())
+    setting.page.imports.close_button.click()
+    assert setting.page.empty.isVisible()

@@ -6,12 +6,21 @@ import argparse
 
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
+from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.units import format_bytes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """None of its own."""
+
+
+def _state(model: InstalledModel) -> str:
+    if model.damaged:
+        return "damaged"
+    if model.missing:
+        return "missing"
+    return "verified" if model.verified_at else "unverified"
 
 
 def run(
@@ -30,7 +39,7 @@ def run(
                 format_bytes(model.size_bytes),
                 model.license_expression,
                 model.installed_at[:10],
-                "missing" if model.missing else "verified" if model.verified_at else "unverified",
+                _state(model),
             )
             for model in models
         ],

@@ -25,7 +25,7 @@ class ChosenModel:
     @property
     def is_usable(self) -> bool:
         """It can be sent to; also as long as nothing was read that says otherwise."""
-        return self.installed is None or (self.model is not None and not self.model.missing)
+        return self.installed is None or (self.model is not None and self.model.is_usable)
 
     @property
     def loaded(self) -> ModelInMemory | None:
@@ -41,7 +41,7 @@ class ChosenModel:
 
     def pick(self) -> None:
         """Choose the one used last, where none is chosen."""
-        usable = [model for model in self.installed or () if not model.missing]
+        usable = [model for model in self.installed or () if model.is_usable]
         if self.id is None and usable:
             usable.sort(key=lambda model: model.last_used_at or model.installed_at)
             self.id = usable[-1].id

@@ -40,9 +40,7 @@ def look_up(services: Services, text: str, number: int) -> Work[Looked]:
 
 def with_installed(listing: ModelListing, installed: Sequence[InstalledModel]) -> ModelListing:
     """The listing after something was installed or removed, without asking the Hub again."""
-    ids = {
-        (model.repo.casefold(), model.quant): model.id for model in installed if not model.missing
-    }
+    ids = {(model.repo.casefold(), model.quant): model.id for model in installed if model.is_usable}
 
     def renewed(build: Build) -> Build:
         installed_id = ids.get((build.repo.casefold(), build.quant))

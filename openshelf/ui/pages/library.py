@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,17 +13,21 @@ from typing_extensions import override
 
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.installed import InstalledModel
+from openshelf.library.removal import Removed
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.chat_facts import read_acceptances
 from openshelf.ui.models.library_facts import LibraryFacts, read_library
+from openshelf.ui.pages.library_checks import LibraryChecks
 from openshelf.ui.pages.library_disk import DiskCard
 from openshelf.ui.pages.library_download import DownloadRow
+from openshelf.ui.pages.library_imports import ImportCard
 from openshelf.ui.pages.library_installed import InstalledHeader, InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.buttons import Button
 from openshelf.ui.widgets.containers import Card, EmptyState, PageHeader, ScrollPage
 from openshelf.ui.widgets.keyed_rows import KeyedRows
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
@@ -59,8 +63,14 @@ class LibraryPage(Page):
             ),
             self.tr("Go to the Shelf"),
         )
+        self.verify_button = Button(self.tr("Verify all"))
+        self.import_button = Button(self.tr("Import…"))
+        self.header.add_control(self.import_button)
+        self.header.add_control(self.verify_button)
         self._scroll = ScrollPage(spacing=14)
         self.notice = InlineNotice()
+        self.checks = LibraryChecks(self._services, self._bridge)
+        self.imports = ImportCard(self._services, self._bridge)
         self.downloads_card = Card(margin=18, spacing=4)
         self.downloads_card.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
         self.download_rows: KeyedRows[DownloadRow] = KeyedRows()
@@ -70,7 +80,10 @@ class LibraryPage(Page):
         self.installed_card.body.addWidget(InstalledHeader())
         self.installed_card.body.addWidget(self.installed_rows)
         self.disk_card = DiskCard()
-        for part in (self.notice, self.downloads_card, self.installed_card, self.disk_card):
+        for part in (
+            self.notice, self.checks, self.imports,
+            self.downloads_card, self.installed_card, self.disk_card,
+        ):  # fmt: skip
             self._scroll.body.addWidget(part)
         self._scroll.body.addStretch(1)
         self._stack = QStackedWidget()
@@ -82,6 +95,11 @@ class LibraryPage(Page):
     def _connect(self) -> None:
         self.empty.acted.connect(self._on_shelf_requested)
         self.notice.acted.connect(self.refresh)
+        self.import_button.clicked.connect(self._on_import)
+        self.imports.import_pressed.connect(self.install_requested)
+        self.imports.close_button.clicked.connect(self._show_all)
+        self.verify_button.clicked.connect(self._on_verify_all)
+        self.checks.ended.connect(self._show_all)
         self._bridge.listen(
             self._services.downloads.announcer, self._on_download_changed, latest_by=_id_of
         )
@@ -139,6 +157,7 @@ class LibraryPage(Page):
             self.refresh()
 
     def _on_library_changed(self, _: tuple[InstalledModel, ...]) -> None:
+        self.imports.look_again()
         self.refresh()
 
     def _show_error(self, error: BaseException) -> None:
@@ -175,12 +194,14 @@ class LibraryPage(Page):
 
     def _show_all(self) -> None:
         facts = self._facts
+        can_verify = facts is not None and bool(facts.installed) and not self.checks.is_running
+        self.verify_button.setEnabled(can_verify)
         if facts is None:
             self.installed_card.hide()
             self.disk_card.hide()
             return
         is_empty = not facts.installed and not self.download_rows.rows
-        is_empty = is_empty and self.notice.isHidden()
+        is_empty = is_empty and self.notice.isHidden() and self.imports.isHidden()
         self._stack.setCurrentWidget(self.empty if is_empty else self._scroll)
         words = []
         if facts.installed:
@@ -206,6 +227,8 @@ class LibraryPage(Page):
         row.chat_pressed.connect(self._on_chat)
         row.folder_pressed.connect(self._on_folder)
         row.remove_confirmed.connect(self._on_remove)
+        row.verify_pressed.connect(self._on_verify)
+        row.again_pressed.connect(self.install_requested)
         return row
 
     # --- what was pressed -------------------------------------------------------------------------
@@ -245,19 +268,33 @@ class LibraryPage(Page):
             folder = Path(model.first_file.location).parent
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
-    def _on_remove(self, model_id: str) -> None:
-        def work(cancel: CancelToken, report: Report) -> int:
-            return self._services.library.remove(model_id)
+    def _on_import(self) -> None:
+        self.imports.open_card()
+        self._show_all()
+
+    def _on_verify_all(self) -> None:
+        self._verify(self._facts.installed if self._facts else ())
+
+    def _on_verify(self, model_id: str) -> None:
+        models = self._facts.installed if self._facts else ()
+        self._verify([model for model in models if model.id == model_id])
+
+    def _verify(self, models: Sequence[InstalledModel]) -> None:
+        self.checks.verify(models)
+        self._show_all()
+
+    def _on_remove(self, model_id: str, for_good: bool) -> None:  # noqa: FBT001  a signal's
+        def work(cancel: CancelToken, report: Report) -> Removed:
+            return self._services.library.remove(model_id, for_good=for_good)
 
         self._removing = model_id
         self._bridge.submit("remove a model", work, on_outcome=self._on_removed)
 
-    def _on_removed(self, outcome: Outcome[int]) -> None:
+    def _on_removed(self, outcome: Outcome[Removed]) -> None:
         row = self.installed_rows.row(self._removing)
         match outcome:
-            case Succeeded(freed):
-                text = self.tr("Removed. {size} are free again.").format(size=format_bytes(freed))
-                self.notice.show_message(text, NoticeLevel.GOOD)
+            case Succeeded(removed):
+                self.notice.show_message(self._removed_text(removed), NoticeLevel.GOOD)
             case Failed(error):
                 if row is not None:
                     row.end_removal()
@@ -265,6 +302,12 @@ class LibraryPage(Page):
             case Cancelled():
                 pass
         self.refresh()
+
+    def _removed_text(self, removed: Removed) -> str:
+        text = self.tr("Removed. {size} are free again.")
+        if removed.trashed_bytes:
+            text = self.tr("Moved to the trash. {size} are free once you empty it.")
+        return text.format(size=format_bytes(removed.freed_bytes))
 
     def _on_shelf_requested(self) -> None:
         self.place_requested.emit(Place.SHELF)

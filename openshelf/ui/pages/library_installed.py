@@ -6,8 +6,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
+from openshelf.library.install import BUNDLE
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.chat_facts import short_day
+from openshelf.ui.models.import_facts import program_name
 from openshelf.ui.models.library_facts import LibraryFacts
 from openshelf.ui.models.moments import local_day, local_today
 from openshelf.ui.theme import TextRole
@@ -81,7 +83,11 @@ class InstalledRow(QWidget):
 
     chat_pressed = Signal(str)
     folder_pressed = Signal(str)
-    remove_confirmed = Signal(str)
+    remove_confirmed = Signal(str, bool)
+    """And whether for good, past the trash."""
+    verify_pressed = Signal(str)
+    again_pressed = Signal(str)
+    """Its files are gone or damaged, and can be had again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,6 +115,7 @@ class InstalledRow(QWidget):
         menu = QMenu(self.more_button)
         self._folder = menu.addAction(self.tr("Show in folder"))
         self._copy = menu.addAction(self.tr("Copy id"))
+        self._verify = menu.addAction(self.tr("Verify"))
         menu.addSeparator()
         self._remove = menu.addAction(self.tr("Remove…"))
         self.more_button.setMenu(menu)
@@ -130,9 +137,11 @@ class InstalledRow(QWidget):
         row = QHBoxLayout(self.confirmation)
         row.setContentsMargins(14, 8, 14, 8)
         self.question = TextLabel("", TextRole.SMALL, wrap=True)
-        self.remove_button = DangerButton(self.tr("Remove"))
+        self.remove_button = DangerButton(self.tr("Move to trash"))
+        self.delete_button = LinkButton(self.tr("Delete for good"), muted=True, small=True)
         self.keep_button = Button(self.tr("Keep"))
         row.addWidget(self.question, 1)
+        row.addWidget(self.delete_button)
         row.addWidget(self.remove_button)
         row.addWidget(self.keep_button)
         self.confirmation.hide()
@@ -142,8 +151,10 @@ class InstalledRow(QWidget):
         self.chat_button.clicked.connect(self._on_chat)
         self._folder.triggered.connect(self._on_folder)
         self._copy.triggered.connect(self._on_copy)
+        self._verify.triggered.connect(self._on_verify)
         self._remove.triggered.connect(self.ask_to_remove)
         self.remove_button.clicked.connect(self._on_remove)
+        self.delete_button.clicked.connect(self._on_delete)
         self.keep_button.clicked.connect(self._on_keep)
 
     def show_model(self, model: InstalledModel, facts: LibraryFacts) -> None:
@@ -158,9 +169,18 @@ class InstalledRow(QWidget):
         self.speed.setText(self.tr("{rate} tok/s").format(rate=f"{rate:.0f}") if rate else "—")
         self.note.show_as(self.tr("in memory"), ChipKind.ACCENT)
         self.note.setVisible(model.id == facts.loaded_id)
-        self.chat_button.setEnabled(not model.missing)
-        self.chat_button.setAccessibleName(self.tr("Chat with {name}").format(name=name))
+        self._show_action(model, name)
         self.more_button.setAccessibleName(self.tr("More about {name}").format(name=name))
+
+    def _show_action(self, model: InstalledModel, name: str) -> None:
+        """Chat; or get it again, where its files are of no use. A file of one's own can only be
+        imported anew."""
+        again = not model.is_usable and model.source != "import"
+        self.chat_button.setText(self.tr("Get") if again else self.tr("Chat"))
+        self.chat_button.setEnabled(again or model.is_usable)
+        spoken = self.tr("Get {name} again") if again else self.tr("Chat with {name}")
+        self.chat_button.setAccessibleName(spoken.format(name=name))
+        self.chat_button.setToolTip(spoken.format(name=name) if again else "")
 
     def _show_license(self, model: InstalledModel, facts: LibraryFacts) -> None:
         names = " + ".join(model.license_ids) or model.license_expression
@@ -175,7 +195,9 @@ class InstalledRow(QWidget):
 
     def _show_integrity(self, model: InstalledModel) -> None:
         tone = "muted"
-        if model.missing:
+        if model.damaged:
+            text, tone = self.tr("damaged, not loaded"), "bad"
+        elif model.missing:
             text, tone = self.tr("file is missing"), "bad"
         elif not model.verified_at:
             text, tone = self.tr("not verified"), "warning"
@@ -183,6 +205,10 @@ class InstalledRow(QWidget):
             text = self.tr("verified today")
         else:
             text = self.tr("verified {day}").format(day=short_day(model.verified_at))
+        if model.origin not in ("", BUNDLE) and tone == "muted":
+            text = self.tr("{text}, linked from {program}").format(
+                text=text, program=program_name(model.origin)
+            )
         self.integrity.setText(text)
         self.integrity.set_tone(tone)
 
@@ -190,11 +216,11 @@ class InstalledRow(QWidget):
         """Say what goes and what comes back; nothing is deleted before it is confirmed."""
         if self._model is None:
             return
-        text = self.tr("Remove {name}? {files} deleted, {size} are free again. Its chats stay.")
+        text = self.tr("Remove {name}? {files}, {size}. Its chats stay.")
         self.question.setText(
             text.format(
                 name=self.name.text(),
-                files=self.tr("%n file(s) will be", "", len(self._model.files)),
+                files=self.tr("%n file(s)", "", len(self._model.files)),
                 size=format_bytes(self._model.size_bytes),
             )
         )
@@ -202,8 +228,16 @@ class InstalledRow(QWidget):
         self.keep_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_chat(self) -> None:
-        if self._model is not None:
+        if self._model is None:
+            return
+        if self._model.is_usable:
             self.chat_pressed.emit(self._model.id)
+        else:
+            self.again_pressed.emit(self._model.id)
+
+    def _on_verify(self) -> None:
+        if self._model is not None:
+            self.verify_pressed.emit(self._model.id)
 
     def _on_folder(self) -> None:
         if self._model is not None:
@@ -214,9 +248,16 @@ class InstalledRow(QWidget):
             QGuiApplication.clipboard().setText(self._model.id)
 
     def _on_remove(self) -> None:
-        self.remove_button.setEnabled(False)
+        self._confirm(for_good=False)
+
+    def _on_delete(self) -> None:
+        self._confirm(for_good=True)
+
+    def _confirm(self, *, for_good: bool) -> None:
+        for button in (self.remove_button, self.delete_button):
+            button.setEnabled(False)
         if self._model is not None:
-            self.remove_confirmed.emit(self._model.id)
+            self.remove_confirmed.emit(self._model.id, for_good)
 
     def _on_keep(self) -> None:
         self.confirmation.hide()
@@ -224,7 +265,8 @@ class InstalledRow(QWidget):
 
     def end_removal(self) -> None:
         """It could not be removed: ask no longer."""
-        self.remove_button.setEnabled(True)
+        for button in (self.remove_button, self.delete_button):
+            button.setEnabled(True)
         self.confirmation.hide()
 
 

@@ -108,7 +108,7 @@ class ChatHeader(QFrame):
             action.setData(model.id)
             action.setCheckable(True)
             action.setChecked(model.id == chosen)
-            action.setEnabled(not model.missing)
+            action.setEnabled(model.is_usable)
             if model.id == chosen:
                 label = model_label(model)
         if chosen is not None and all(model.id != chosen for model in models):

@@ -18,6 +18,14 @@ def ask_for_file(
     return dialog
 
 
+def ask_for_folder(parent: QWidget, title: str, chosen: Callable[[str], object]) -> QFileDialog:
+    """A folder that is there."""
+    dialog = _dialog(parent, title, "", chosen)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.open()
+    return dialog
+
+
 def ask_where_to_save(
     parent: QWidget, title: str, name: str, filters: str, chosen: Callable[[str], object]
 ) -> QFileDialog:

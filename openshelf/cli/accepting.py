@@ -1,0 +1,77 @@
+"""Accepting terms on a command line: by an option, or typed by a person who has read them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from openshelf import wording
+from openshelf.cli.interrupts import Interrupts
+from openshelf.cli.output import Output
+from openshelf.cli.terms import print_decision
+from openshelf.errors import LicenseNotAccepted, UsageError
+from openshelf.library.install import InstallOffer
+from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.clearance import Clearance
+from openshelf.reasons import Reason
+from openshelf.services import Services
+
+
+def add_acceptance_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--accept", action="store_true", help="the terms that `openshelf license` shows"
+    )
+    parser.add_argument("--accept-as", metavar="NAME", help="name for the record")
+    parser.add_argument("--on-behalf-of", metavar="ORG")
+    parser.add_argument("--note", default="", metavar="TEXT")
+    parser.add_argument("--policy", metavar="FILE")
+
+
+def under_policy(arguments: argparse.Namespace, services: Services) -> Services:
+    """The services under `--policy`. Raises UsageError where the policy is managed."""
+    if not arguments.policy:
+        return services
+    if services.gate.policy.managed:
+        raise UsageError("--policy is refused here: this machine's policy is managed")
+    return services.with_policy(Path(arguments.policy).expanduser(), False)
+
+
+@dataclass(frozen=True)
+class Terminal:
+    output: Output
+    interrupts: Interrupts
+
+
+def clearance_for(
+    arguments: argparse.Namespace, services: Services, offer: InstallOffer, terminal: Terminal
+) -> Clearance:
+    """From an earlier acceptance, from `--accept`, or from a person at the terminal."""
+    output = terminal.output
+    try:
+        clearance = services.installer.clear(offer)
+    except LicenseNotAccepted:
+        pass
+    else:
+        if arguments.accept and clearance.record_id:
+            data = {"record_id": clearance.record_id}
+            output.note(wording.sentence(Reason("log_accepted_before", data)))
+        return clearance
+    output.line(f"{offer.model_name} {offer.quant or ''} from {offer.repo}")
+    print_decision(offer.decision, output)
+    method = "--accept"
+    if not arguments.accept:
+        if output.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
+        typed = terminal.interrupts.read_line("Type `accept` to accept these terms: ")
+        if typed.strip().casefold() != "accept":
+            raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
+        method = "typed"
+    form = AcceptanceForm(
+        display_name=arguments.accept_as or "",
+        on_behalf_of=arguments.on_behalf_of,
+        note=arguments.note,
+        method=method,
+    )
+    return services.installer.accept(offer, form)

@@ -1,0 +1,277 @@
+"""Model files that other programs put on this disk: where they lie, and what is told beside them.
+
+Read only. What is read here was written by strangers: names and texts are checked, and a file that
+makes no sense tells nothing. Layouts, as seen in November 2026:
+
+- Hugging Face cache: `models--OWNER--REPO/snapshots/COMMIT/FILE`, a link to `blobs/SHA256`.
+- LM Studio: `.lmstudio/models/OWNER/REPO/FILE` (before: `.cache/lm-studio/models`).
+- Ollama: `manifests/HOST/OWNER/NAME/TAG`, JSON with layers, and `blobs/sha256-HEX`.
+- Jan: `llamacpp/models/…/model.yml` with `model_path`, mostly `model.gguf` beside it.
+- GPT4All: a flat folder `GPT4All`.
+- llama.cpp: `OWNER_REPO_FILE` with `FILE.json` (its address) or `manifest=OWNER=REPO=TAG.json`.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openshelf.gguf.split import shard_paths
+from openshelf.hub.names import is_plain_name, is_repo_id
+from openshelf.licenses.claims import LICENSE_FILES
+
+_MAX_NOTE_BYTES = 1 << 20
+_MAX_FILES = 20_000
+_DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
+_ADDRESS = re.compile(r"https://(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#]+)/resolve/")
+_HUB_HOSTS = ("hf.co", "huggingface.co")
+_LAYER = "application/vnd.ollama.image."
+
+
+class Origin(enum.StrEnum):
+    HF_CACHE = "hf_cache"
+    LM_STUDIO = "lm_studio"
+    OLLAMA = "ollama"
+    JAN = "jan"
+    GPT4ALL = "gpt4all"
+    LLAMA_CPP = "llama_cpp"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True)
+class ForeignModel:
+    """`paths` are all its files, the first shard first, `names` what they are called in a library.
+
+    `repo` is the repository that the program fetched it from, "" where it does not say.
+    """
+
+    paths: tuple[Path, ...]
+    names: tuple[str, ...]
+    origin: Origin
+    repo: str = ""
+    license_text: str | None = None
+    license_path: str = "LICENSE"
+
+
+def describe(path: Path) -> ForeignModel:
+    """What is told of the model that `path` belongs to, by the place where it lies."""
+    paths = shard_paths(path)
+    for look in (_in_ollama, _in_hub_cache, _in_lm_studio, _in_jan, _in_llama_cpp):
+        found = look(path, paths)
+        if found is not None:
+            return found
+    names = tuple(part.name for part in paths)
+    if any(parent.name.casefold() == "gpt4all" for parent in path.parents):
+        return ForeignModel(paths, names, Origin.GPT4ALL)
+    text, name = _license_beside(path.parent) if _is_alone(path) else (None, "LICENSE")
+    return ForeignModel(paths, names, Origin.FOLDER, "", text, name)
+
+
+def find_models(folder: Path) -> tuple[ForeignModel, ...]:
+    """Every model below `folder`, each once, ordered by name; a file is one of its own.
+
+    Projectors and further shards are part of another model; what cannot be read is left out.
+    """
+    if folder.is_file():
+        return (describe(folder.absolute()),)
+    found: dict[str, ForeignModel] = {}
+    for path in _candidates(folder.absolute()):
+        paths = shard_paths(path)
+        if path != paths[0]:
+            continue
+        found.setdefault(os.path.realpath(path), describe(path))
+    return tuple(sorted(found.values(), key=lambda model: (model.names[0].casefold(), model.paths)))
+
+
+def usual_places(environment: Mapping[str, str], home: Path) -> tuple[tuple[Origin, Path], ...]:
+    """The folders in which these programs keep models, as far as they exist."""
+    data = Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share")
+    cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
+    hub = environment.get("HF_HUB_CACHE") or (
+        environment.get("HF_HOME", "") and (f"{environment['HF_HOME']}/hub")
+    )
+    support = home / "Library" / "Application Support"
+    roaming = Path(environment.get("APPDATA") or home / "AppData" / "Roaming")
+    local = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    places = (
+        (Origin.HF_CACHE, Path(hub) if hub else cache / "huggingface" / "hub"),
+        (Origin.LM_STUDIO, home / ".lmstudio" / "models"),
+        (Origin.LM_STUDIO, home / ".cache" / "lm-studio" / "models"),
+        (Origin.OLLAMA, Path(environment.get("OLLAMA_MODELS") or home / ".ollama" / "models")),
+        (Origin.OLLAMA, Path("/usr/share/ollama/.ollama/models")),
+        *((Origin.JAN, base / "Jan" / "data") for base in (data, support, roaming)),
+        (Origin.JAN, home / "jan"),
+        *((Origin.GPT4ALL, base / "nomic.ai" / "GPT4All") for base in (data, support, local)),
+        (Origin.LLAMA_CPP, Path(environment.get("LLAMA_CACHE") or cache / "llama.cpp")),
+        (Origin.LLAMA_CPP, home / "Library" / "Caches" / "llama.cpp"),
+    )
+    return tuple((origin, path) for origin, path in places if path.is_dir())
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    """Files that may be models; links to files are followed, links to folders are not."""
+    seen = 0
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            seen += 1
+            if seen > _MAX_FILES:
+                return
+            path = Path(parent, name)
+            lowered = name.casefold()
+            if lowered in ("model.yml", "model.yaml"):
+                if (elsewhere := _jan_path(path)) is not None:
+                    yield elsewhere
+            elif _DIGEST.fullmatch(name) and Path(parent).name == "blobs":
+                if _begins_like_gguf(path):
+                    yield path
+            elif lowered.endswith(".gguf") and not lowered.startswith("mmproj") and path.is_file():
+                yield path
+
+
+def _in_hub_cache(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
+    for parent in path.parents:
+        if parent.parent.name == "snapshots" and parent.parents[1].name.startswith("models--"):
+            repo = parent.parents[1].name.removeprefix("models--").replace("--", "/", 1)
+            if not is_repo_id(repo):
+                return None
+            names = tuple(part.relative_to(parent).as_posix() for part in paths)
+            return ForeignModel(paths, names, Origin.HF_CACHE, repo, *_license_beside(parent))
+    return None
+
+
+def _in_lm_studio(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
+    if not any(parent.name in (".lmstudio", "lm-studio") for parent in path.parents):
+        return None
+    repo = f"{path.parents[1].name}/{path.parent.name}"
+    is_deep = path.parents[2].name == "models" and is_repo_id(repo)
+    names = tuple(part.name for part in paths)
+    beside = _license_beside(path.parent)
+    return ForeignModel(paths, names, Origin.LM_STUDIO, repo if is_deep else "", *beside)
+
+
+def _in_jan(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
+    note = next((n for n in ("model.yml", "model.yaml") if (path.parent / n).is_file()), None)
+    if note is None:
+        return None
+    names = tuple(part.name for part in paths)
+    if path.name.casefold() == "model.gguf" and is_plain_name(f"{path.parent.name}.gguf"):
+        names = (f"{path.parent.name}.gguf",)
+    return ForeignModel(paths, names, Origin.JAN)
+
+
+def _jan_path(note: Path) -> Path | None:
+    """The file that a `model.yml` names and that does not lie beside it."""
+    text = _read_text(note) or ""
+    match = re.search(r"^model_path:\s*[\"']?([^\"'\n]+?)[\"']?\s*$", text, re.MULTILINE)
+    if match is None:
+        return None
+    path = Path(match[1])
+    is_meant = path.is_absolute() and path.suffix.casefold() == ".gguf" and path.is_file()
+    return path if is_meant else None
+
+
+def _in_llama_cpp(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
+    names = tuple(part.name for part in paths)
+    told = _read_json(path.with_name(f"{path.name}.json")).get("url")
+    match = _ADDRESS.match(told) if isinstance(told, str) else None
+    if match is not None and is_repo_id(match[1]):
+        return ForeignModel(paths, names, Origin.LLAMA_CPP, match[1])
+    for note in sorted(path.parent.glob("manifest=*=*=*.json"))[:_MAX_FILES]:
+        owner, name = note.name.split("=")[1:3]
+        file = _read_json(note).get("ggufFile")
+        inside = file.get("rfilename") if isinstance(file, dict) else None
+        if not isinstance(inside, str) or not is_repo_id(f"{owner}/{name}"):
+            continue
+        if path.name == f"{owner}_{name}_{inside.replace('/', '_')}":
+            return ForeignModel(paths, names, Origin.LLAMA_CPP, f"{owner}/{name}")
+    return None
+
+
+def _in_ollama(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
+    digest = _DIGEST.fullmatch(path.name)
+    root = path.parents[1]
+    if digest is None or path.parent.name != "blobs" or not (root / "manifests").is_dir():
+        return None
+    for manifest in sorted((root / "manifests").rglob("*"))[:_MAX_FILES]:
+        layers = _layers(manifest)
+        if digest[1] not in layers.get("model", ()):
+            continue
+        host, *middle, name, tag = ("", *manifest.relative_to(root / "manifests").parts)[-4:]
+        repo = f"{middle[-1]}/{name}" if middle and host in _HUB_HOSTS else ""
+        called = f"{name}-{tag}.gguf"
+        texts = [_read_text(path.with_name(f"sha256-{d}")) for d in layers.get("license", ())]
+        return ForeignModel(
+            paths,
+            (called if is_plain_name(called) else f"{digest[1][:12]}.gguf",),
+            Origin.OLLAMA,
+            repo if is_repo_id(repo) else "",
+            next((text for text in texts if text), None),
+        )
+    return ForeignModel(paths, (f"{digest[1][:12]}.gguf",), Origin.OLLAMA)
+
+
+def _layers(manifest: Path) -> dict[str, list[str]]:
+    """Kind of layer → the digests of those, in order."""
+    found: dict[str, list[str]] = {}
+    listed = _read_json(manifest).get("layers") if manifest.is_file() else None
+    for layer in listed if isinstance(listed, list) else ():
+        kind = layer.get("mediaType") if isinstance(layer, dict) else None
+        digest = layer.get("digest") if isinstance(layer, dict) else None
+        match = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
+        if match is not None and isinstance(kind, str) and kind.startswith(_LAYER):
+            found.setdefault(kind.removeprefix(_LAYER), []).append(match[1])
+    return found
+
+
+def _is_alone(path: Path) -> bool:
+    """Whether its folder holds no other model, so that a license there can only mean this one."""
+    own = {part.name for part in shard_paths(path)}
+    try:
+        others = [p.name for p in path.parent.iterdir() if p.suffix.casefold() == ".gguf"]
+    except OSError:
+        return False
+    return all(name in own or name.casefold().startswith("mmproj") for name in others)
+
+
+def _license_beside(folder: Path) -> tuple[str | None, str]:
+    """Text and name of the LICENSE file in `folder`."""
+    try:
+        by_name = {path.name.casefold(): path for path in folder.iterdir()}
+    except OSError:
+        return None, "LICENSE"
+    for name in LICENSE_FILES:
+        if name in by_name and (text := _read_text(by_name[name])):
+            return text, by_name[name].name
+    return None, "LICENSE"
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        if not path.is_file() or path.stat().st_size > _MAX_NOTE_BYTES:
+            return None
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(_read_text(path) or "null")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _begins_like_gguf(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"GGUF"
+    except OSError:
+        return False

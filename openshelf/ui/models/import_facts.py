@@ -1,0 +1,87 @@
+"""What can be imported: looked for in one task, kept as frozen facts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from openshelf.library.bundles import is_bundle
+from openshelf.library.foreign import ForeignModel, Origin, find_models, usual_places
+from openshelf.services import Services
+from openshelf.tasks import CancelToken, Report
+
+
+@dataclass(frozen=True)
+class Importable:
+    """`path` is its first file; `is_here` where that very file is in the library."""
+
+    path: str
+    name: str
+    origin: Origin
+    size_bytes: int
+    is_here: bool
+
+
+@dataclass(frozen=True)
+class ImportFacts:
+    """`folder` is the one that was looked through, "" for the usual places of other programs."""
+
+    folder: str
+    models: tuple[Importable, ...]
+    is_bundle: bool = False
+    """The folder is a bundle, whose models come whole or not at all."""
+
+
+def look_for_models(
+    services: Services, folder: str = ""
+) -> Callable[[CancelToken, Report], ImportFacts]:
+    """The work for a task."""
+
+    def work(cancel: CancelToken, report: Report) -> ImportFacts:
+        here = {
+            os.path.realpath(file.location)
+            for model in services.library.installed()
+            for file in model.files
+        }
+        if folder and is_bundle(Path(folder)):
+            return ImportFacts(folder, (), is_bundle=True)
+        folders = [Path(folder)] if folder else _places(services)
+        found: dict[str, Importable] = {}
+        for place in folders:
+            cancel.raise_if_cancelled()
+            for model in find_models(place):
+                found.setdefault(os.path.realpath(model.paths[0]), _importable(model, here))
+        return ImportFacts(folder, tuple(found.values()))
+
+    return work
+
+
+def _places(services: Services) -> list[Path]:
+    """Our own folder is no other program's: its models were installed, or are not wanted."""
+    own = services.paths.models
+    return [place for _, place in usual_places(os.environ, Path.home()) if place != own]
+
+
+def _importable(model: ForeignModel, here: set[str]) -> Importable:
+    size = sum(path.stat().st_size for path in model.paths if path.is_file())
+    path = model.paths[0]
+    is_here = os.path.realpath(path) in here
+    return Importable(str(path), model.names[0], model.origin, size, is_here)
+
+
+_PROGRAMS = {
+    Origin.HF_CACHE: "Hugging Face",
+    Origin.LM_STUDIO: "LM Studio",
+    Origin.OLLAMA: "Ollama",
+    Origin.JAN: "Jan",
+    Origin.GPT4ALL: "GPT4All",
+    Origin.LLAMA_CPP: "llama.cpp",
+    Origin.FOLDER: "GGUF",
+}
+
+
+def program_name(origin: str) -> str:
+    """Names of programs are not translated."""
+    return {known.value: name for known, name in _PROGRAMS.items()}.get(origin, origin)
