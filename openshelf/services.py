@@ -15,13 +15,14 @@ from openshelf.engine.architectures import EngineKnowledge
 from openshelf.hardware.facts import Machine
 from openshelf.hub.cards import ModelCard
 from openshelf.hub.tokens import TokenStore
-from openshelf.library.downloads import DownloadsLike
+from openshelf.library.downloads import DownloadsLike, KeptDownloadsLike
 from openshelf.library.fitting import TargetFit, TargetQuestion
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
 from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
+from openshelf.network import EgressLog
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
@@ -92,6 +93,8 @@ class Services:
     acceptances: AcceptanceLog
     installer: InstallerLike
     downloads: DownloadsLike
+    kept_downloads: KeptDownloadsLike
+    """The same list, as the command line sees and steers it beside a window."""
     library: LibraryLike
     chats: ChatsLike
     bench: Callable[[str, BenchQuestion, CancelToken, Report], BenchReport]
@@ -115,6 +118,8 @@ class Services:
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
+    egress: EgressLog
+    """What went out to the network since the start."""
     tokens: TokenStore
     """Access tokens by Hub; may wait for the keychain."""
     policies: PoliciesLike

@@ -24,6 +24,7 @@ COMMANDS = {
     "variants": "all builds of one model, and what each takes",
     "license": "the effective license, its obligations and the verdict",
     "install": "gate, space, download, verify, register",
+    "downloads": "what is unfinished: list, pause, resume, cancel",
     "list": "what is installed",
     "update": "what a newer commit would bring: its license first, then its files",
     "remove": "delete an installed model's files",

@@ -37,6 +37,7 @@ from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
+from openshelf.network import EgressLog
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
@@ -188,6 +189,12 @@ class FakeDownloads:
 
     def snapshots(self) -> tuple[Download, ...]:
         return tuple(self.all.values())
+
+    def set_limit(self, bytes_per_second: int | None) -> None:
+        pass
+
+    def set_offline(self, host: str | None) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -397,6 +404,30 @@ class FakeRecords:
         return ()
 
 
+class FakeKeptDownloads:
+    """An empty list; nobody asks for it in the window."""
+
+    def listed(self) -> tuple[Download, ...]:
+        return ()
+
+    def find(self, words: str) -> Download:
+        raise NotFound("download", words)
+
+    def install(
+        self, offer: InstallOffer, clearance: Clearance, cancel: CancelToken, report: Report
+    ) -> InstalledModel:
+        raise NotFound("download", offer.target)
+
+    def resume(self, download_id: str, cancel: CancelToken, report: Report) -> InstalledModel:
+        raise NotFound("download", download_id)
+
+    def pause(self, download_id: str, cancel: CancelToken) -> Download:
+        raise NotFound("download", download_id)
+
+    def cancel(self, download_id: str, cancel: CancelToken) -> Download:
+        raise NotFound("download", download_id)
+
+
 def _no_update(model: InstalledModel, cancel: CancelToken, report: Report) -> UpdateReport:
     raise NotFound("update", model.id)
 
@@ -449,7 +480,9 @@ def fake_services(
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),
         tokens=TokenStore(paths.tokens_file, NoKeychain()),
+        egress=EgressLog(),
         downloads=FakeDownloads(library),
+        kept_downloads=FakeKeptDownloads(),
         library=library,
         chats=FakeChats(),
         bench=example_bench,

@@ -14,6 +14,7 @@ from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
 from openshelf.errors import LicenseNotAccepted, UsageError
 from openshelf.library.install import InstallOffer
+from openshelf.library.installed import InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
 from openshelf.reasons import Reason
@@ -42,7 +43,17 @@ def run(
     started = time.monotonic()
     offer = services.installer.prepare(arguments.target, interrupts.token, output.report)
     clearance = _clearance(arguments, services, offer, _Terminal(output, interrupts))
-    model = services.installer.install(offer, clearance, interrupts.token, output.report)
+    kept = services.kept_downloads
+    model = kept.install(offer, clearance, interrupts.token, output.report)
+    seconds = time.monotonic() - started
+    show_installed(model, output, resumed_from=offer.resumed_from_bytes, seconds=seconds)
+    return 0
+
+
+def show_installed(
+    model: InstalledModel, output: Output, *, resumed_from: int, seconds: float
+) -> None:
+    """What became of an install or of a download that was resumed."""
     output.result(
         {
             "id": model.id,
@@ -51,15 +62,14 @@ def run(
                 {"path": file.path, "size_bytes": file.size_bytes, "sha256": file.sha256}
                 for file in model.files
             ],
-            "acceptance": {"record_id": clearance.record_id} if clearance.record_id else None,
-            "resumed_from_bytes": offer.resumed_from_bytes,
-            "seconds": round(time.monotonic() - started, 3),
+            "acceptance": {"record_id": model.record_id} if model.record_id else None,
+            "resumed_from_bytes": resumed_from,
+            "seconds": round(seconds, 3),
         }
     )
     output.note("")
     output.line(f"Installed {model.id} ({format_bytes(model.size_bytes)}), SHA-256 checked.")
     output.line(f'Try it: openshelf chat "{model.id}"')
-    return 0
 
 
 @dataclass(frozen=True)
