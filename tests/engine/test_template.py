@@ -192,3 +192,13 @@ def test_a_template_that_reached_a_limit_is_not_waited_for_again(
     started = time.monotonic()
     assert render_prompt(hostile, [SYSTEM, USER], no_builtin).source == "chatml"
     assert time.monotonic() - started < 2
+
+
+def test_an_answer_at_the_end_is_gone_on_with() -> None:
+    asked = (ChatMessage("user", "count"),)
+    begun = render_prompt(None, asked, lambda _: None)
+    longer = render_prompt(None, (*asked, ChatMessage("assistant", "One, ")), lambda _: None)
+    assert longer.text == f"{begun.text}One, "
+    assert longer.stop == begun.stop
+    with pytest.raises(TemplateFailed):
+        render_prompt(None, (ChatMessage("assistant", "One, "),), lambda _: None)
