@@ -5,7 +5,8 @@ OpenshelfError
 │   ├── CorruptSettings
 │   ├── NoTrash                nothing can be taken back there
 │   ├── BadOverride            a value by hand that this machine cannot have
-│   └── BadPolicy              a policy file with a wrong key
+│   ├── BadPolicy              a policy file with a wrong key
+│   └── BadChatFile            no conversation can be read from a file, or written to it
 ├── PolicyBlocked              a rule or a license stops it
 ├── NeedsReview                a policy asks for a review first
 ├── LicenseNotAccepted         nobody acknowledged the terms yet
@@ -107,6 +108,15 @@ class BadPolicy(UsageError):
     key: str = ""
     why: str = ""
     line: int = 0
+
+
+@dataclass(eq=False)
+class BadChatFile(UsageError):
+    """A conversation's file; `why` is unreadable, unwritable, too_large, no_chat, too_new or
+    wrong_field."""
+
+    path: str = ""
+    why: str = ""
 
 
 @dataclass(eq=False)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 USER_AGENT = f"openshelf/{__version__}"
+LONGEST_ASKED_SECONDS = 3600
+"""A server that asks to wait longer is asked again after an hour; the Hub's windows are 5 min."""
 _PORTS = {"http": 80, "https": 443}
 _TRUE = {"1", "on", "yes", "true"}
 

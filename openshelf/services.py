@@ -9,6 +9,7 @@ from typing import Protocol
 
 from openshelf.catalog.entries import Catalog
 from openshelf.catalog.refresh import Freshness
+from openshelf.chat.benching import BenchQuestion, BenchReport
 from openshelf.chat.session import ChatsLike
 from openshelf.engine.architectures import EngineKnowledge
 from openshelf.hardware.facts import Machine
@@ -16,7 +17,7 @@ from openshelf.hub.cards import ModelCard
 from openshelf.hub.tokens import TokenStore
 from openshelf.library.bundles import Bundle
 from openshelf.library.bundling import BundleOffer
-from openshelf.library.downloads import DownloadsLike
+from openshelf.library.downloads import DownloadsLike, KeptDownloadsLike
 from openshelf.library.exporting import ExportReport
 from openshelf.library.fitting import TargetFit, TargetQuestion
 from openshelf.library.install import InstallerLike
@@ -26,6 +27,7 @@ from openshelf.library.updates import UpdateReport
 from openshelf.library.verifying import ModelCheck
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
+from openshelf.network import EgressLog
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
@@ -119,10 +121,14 @@ class Services:
     acceptances: AcceptanceLog
     installer: InstallerLike
     downloads: DownloadsLike
+    kept_downloads: KeptDownloadsLike
+    """The same list, as the command line sees and steers it beside a window."""
     library: LibraryLike
     bundles: BundlesLike
     """Models to and from machines without a network."""
     chats: ChatsLike
+    bench: Callable[[str, BenchQuestion, CancelToken, Report], BenchReport]
+    """The speed of an installed model, kept for the estimates; chat/benching.py."""
     close: Callable[[], None]
     """Stop accepting, cancel all, end the children, save."""
     fit_target: Callable[[TargetQuestion, Machine, CancelToken], TargetFit]
@@ -142,6 +148,8 @@ class Services:
     with_policy: Callable[[Path, bool], Services]
     """The same services under the policy of a file, which never loosens a managed one; the flag
     marks every decision as a what-if."""
+    egress: EgressLog
+    """What went out to the network since the start."""
     tokens: TokenStore
     """Access tokens by Hub; may wait for the keychain."""
     policies: PoliciesLike

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from openshelf import wording
 from openshelf.catalog.entries import Catalog
+from openshelf.chat.benching import Benchmarks
 from openshelf.chat.opening import ModelOpener
 from openshelf.chat.session import Chats
 from openshelf.chat.store import ConversationStore
@@ -35,13 +36,14 @@ from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.fitting import Fitting
 from openshelf.library.headers import Headers
 from openshelf.library.installer import Installer
+from openshelf.library.kept_downloads import KeptDownloads
 from openshelf.library.offers import OfferParts
 from openshelf.library.starter import Starter, find_starter
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.head_seal import HeadSeal
-from openshelf.network import EgressLog, NetworkWishes, options_from
+from openshelf.network import EgressLog, NetworkOptions, NetworkWishes, options_from
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy, load_policy, tighten
@@ -88,6 +90,8 @@ def build_services(
         store.delete_older_than(policy.keep_chats_days)
     services = wiring.services(policy, store)
     wiring.policies.announcer.subscribe(partial(_adopt, services.gate))
+    for announcer in (wiring.policies.announcer, wiring.settings.announcer):
+        announcer.subscribe(lambda _: wiring.throw_switch(services))
     return services
 
 
@@ -144,17 +148,16 @@ class _Wiring:
             knows=self._knows,
         )
         installer = Installer(parts)
-        downloads = Downloads(
-            DownloadsParts(
-                folder=self.paths.downloads,
-                models=self.paths.models,
-                runner=self.runner,
-                installer=installer,
-                gate=gate,
-                library=self.library,
-                place=self.network,
-            )
+        fetching = DownloadsParts(
+            folder=self.paths.downloads,
+            models=self.paths.models,
+            runner=self.runner,
+            installer=installer,
+            gate=gate,
+            library=self.library,
+            place=self.network,
         )
+        downloads = Downloads(fetching)
         headers = Headers(self.library, client, self.paths.cache)
         fitting = Fitting(headers, self.catalog, self.dry_runs, self._knows)
         decided: dict[int, CatalogDecisions] = {}
@@ -167,7 +170,8 @@ class _Wiring:
                 decided[id(catalog)] = CatalogDecisions(catalog, gate)
             return decided[id(catalog)]
 
-        chats = Chats(store, self.engine, self._opener(gate, installer).open_model, self.library)
+        open_model = self._opener(gate, installer).open_model
+        chats = Chats(store, self.engine, open_model, self.library)
         return Services(
             paths=self.paths,
             settings=self.settings,
@@ -182,9 +186,11 @@ class _Wiring:
             acceptances=self.acceptances,
             installer=installer,
             downloads=downloads,
+            kept_downloads=KeptDownloads(fetching),
             library=self.library,
             bundles=Bundles(parts, installer, self._carried_settings),
             chats=chats,
+            bench=Benchmarks(self.engine, open_model, self.library).run,
             close=partial(self._close, downloads, chats),
             problems=partial(self._problems, store),
             fit_target=fitting.fit_target,
@@ -205,6 +211,7 @@ class _Wiring:
             ).find,
             with_policy=partial(self._with_policy, gate, store),
             policies=self.policies,
+            egress=self.network.egress,
             tokens=self.tokens,
             preview_policy=self._preview,
             architectures=self.architectures,
@@ -312,19 +319,36 @@ class _Wiring:
             self._last_preview = (catalog, kept)
         return kept.under(draft)
 
-    def _client_under(self, gate: Gate) -> HubClient:
-        """One client as long as the options stay what they are."""
+    def throw_switch(self, services: Services) -> None:
+        """The network as settings and policy want it from now on, also for what runs.
+
+        Called in the GUI thread: the keychain is left alone.
+        """
+        options = self._options_under(services.gate, None)
+        with self._client_lock:
+            if options.offline and self._client is not None:
+                self._client.shut()
+        services.downloads.set_limit(options.bytes_per_second)
+        services.downloads.set_offline(options.host if options.offline else None)
+
+    def _options_under(
+        self, gate: Gate, token_for: Callable[[str], str | None] | None
+    ) -> NetworkOptions:
         settings = self.settings.current
-        options = options_from(
+        return options_from(
             os.environ,
             NetworkWishes(
                 offline=settings.offline or gate.policy.offline_only,
                 endpoint=settings.hub_endpoint,
                 ca_file=settings.ca_file,
                 bytes_per_second=settings.download_limit,
-                token_for=self.tokens.token_for,
+                token_for=token_for,
             ),
         )
+
+    def _client_under(self, gate: Gate) -> HubClient:
+        """One client as long as the options stay what they are."""
+        options = self._options_under(gate, self.tokens.token_for)
         with self._client_lock:
             if self._client is None or self._client.options != options:
                 if self._client is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,14 @@ def test_another_policy_is_tried_out_without_being_in_force(
     assert preview.models[Verdict.ALLOWED] == 0
     assert preview.models[Verdict.BLOCKED] > 0
     assert not services.gate.policy.exists
+
+
+def test_the_switch_reaches_what_runs(
+    paths: Paths, built: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = build(built, paths)
+    told: list[str | None] = []
+    monkeypatch.setattr(services.downloads, "set_offline", told.append)
+    for offline in (True, False):
+        services.settings.save(replace(services.settings.current, offline=offline))
+    assert told == ["huggingface.co", None]

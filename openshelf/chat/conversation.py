@@ -53,7 +53,8 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Times are ISO UTC; `system_prompt` is what it was begun with, or empty."""
+    """Times are ISO UTC; `system_prompt` is what it was begun with, or empty. One that is not
+    saved is gone with the app."""
 
     id: int
     title: str
@@ -61,3 +62,15 @@ class Conversation:
     updated_at: str
     model_id: str | None = None
     system_prompt: str = ""
+    is_pinned: bool = False
+    is_saved: bool = True
+
+
+@dataclass(frozen=True)
+class FoundConversation:
+    """A conversation with all the words that were searched for in one of its messages, and a
+    line around them; without a message they are in its title."""
+
+    conversation_id: int
+    message_id: int | None = None
+    excerpt: str = ""

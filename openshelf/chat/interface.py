@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from openshelf.chat.conversation import Conversation, Message
+from openshelf.chat.archive import ExportForm
+from openshelf.chat.conversation import Conversation, FoundConversation, Message
 from openshelf.chat.live import LiveAnswer
 from openshelf.engine.interface import LoadOrder
 from openshelf.engine.protocol import Sampling
@@ -73,6 +75,14 @@ class LoadTicket:
 OpenModel = Callable[[str, CancelToken], LoadTicket]
 
 
+@dataclass(frozen=True)
+class AskWith:
+    """What an answer is written with."""
+
+    model_id: str
+    sampling: Sampling
+
+
 class KeepsMeasurements(Protocol):
     """What a load took and how fast an answer was; library/store.py."""
 
@@ -84,10 +94,44 @@ class ChatsLike(Protocol):
     """What the window and the command line use."""
 
     def conversations(self) -> tuple[Conversation, ...]: ...
-    def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation: ...
+    def new_conversation(
+        self, model_id: str | None, system_prompt: str = "", *, is_saved: bool = True
+    ) -> Conversation:
+        """One that is not saved is in memory only, and gone with the app."""
+        ...
+
     def delete_conversation(self, conversation_id: int) -> None: ...
+    def delete_all(self) -> int:
+        """Every conversation; returns how many are gone."""
+        ...
+
+    def search(self, text: str) -> tuple[FoundConversation, ...]:
+        """Conversations with every word in one message, or in their title."""
+        ...
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """Raises NotFound. An empty title gives back the one made of the first question."""
+        ...
+
+    def pin(self, conversation_id: int, *, pinned: bool) -> None: ...
+    def export(self, conversation_id: int, path: Path, form: ExportForm) -> None:
+        """Into a file for its owner only. Raises NotFound, BadChatFile (unwritable)."""
+        ...
+
+    def import_file(self, path: Path) -> Conversation:
+        """What `export` wrote as JSON or Markdown, as a new conversation. Raises BadChatFile."""
+        ...
+
     def messages(self, conversation_id: int) -> tuple[Message, ...]:
         """The branch shown, oldest first, the system prompt not included."""
+        ...
+
+    def versions(self, conversation_id: int) -> Mapping[int, tuple[int, ...]]:
+        """Of each message shown that has several versions: the ids of all, oldest first."""
+        ...
+
+    def show(self, message_id: int) -> None:
+        """Show the branch through this message, down to its latest end. Raises NotFound."""
         ...
 
     def send(
@@ -104,6 +148,26 @@ class ChatsLike(Protocol):
         Returns the answer, also where it was stopped or the engine died (see its state). Raises
         where nothing could be asked: NotFound, DoesNotFit, ClearanceRefused, CorruptModel…
         """
+        ...
+
+    def edit(
+        self, question_id: int, text: str, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """Ask it in other words: another version of the question, and an answer; as `send`."""
+        ...
+
+    def regenerate(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """Another answer to the same question; as `send`. What could not be asked leaves the
+        branch shown as it was."""
+        ...
+
+    def continue_answer(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """Go on with an answer that nothing follows, where its text ends; as `send`.
+        Raises UsageError where something follows."""
         ...
 
     def live(self, conversation_id: int) -> LiveAnswer | None: ...

@@ -48,6 +48,11 @@ class AnswerInProgress:
         self._first_token_at: float | None = None
         self._last_token_at = 0.0
 
+    def begin(self, message: Message) -> None:
+        """The message that is written from now on; what it has already is where it goes on."""
+        with self._lock:
+            self.message, self._text = message, message.content
+
     @property
     def text(self) -> str:
         with self._lock:

@@ -31,5 +31,25 @@ CHATS = Schema(
     CREATE INDEX messages_by_conversation ON messages(conversation_id);
     CREATE INDEX messages_by_parent ON messages(parent_id);
     """,
+        # Trigrams find parts of words in any script. What is being written is not in it yet: it
+        # is kept anew each second.
+        """
+    ALTER TABLE conversations ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
+    CREATE VIRTUAL TABLE message_words USING fts5(content, tokenize = 'trigram');
+    INSERT INTO message_words(rowid, content)
+        SELECT id, content FROM messages WHERE role <> 'system' AND state <> 'streaming';
+    CREATE TRIGGER message_added AFTER INSERT ON messages BEGIN
+        INSERT INTO message_words(rowid, content)
+            SELECT new.id, new.content WHERE new.role <> 'system' AND new.state <> 'streaming';
+    END;
+    CREATE TRIGGER message_changed AFTER UPDATE OF content, state ON messages BEGIN
+        DELETE FROM message_words WHERE rowid = old.id;
+        INSERT INTO message_words(rowid, content)
+            SELECT new.id, new.content WHERE new.role <> 'system' AND new.state <> 'streaming';
+    END;
+    CREATE TRIGGER message_gone AFTER DELETE ON messages BEGIN
+        DELETE FROM message_words WHERE rowid = old.id;
+    END;
+    """,
     ),
 )

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
-from openshelf.chat.context import Sent, choose_messages
-from openshelf.chat.conversation import (
-    AnswerFigures,
-    Conversation,
-    Message,
-    MessageState,
-    Role,
-)
-from openshelf.chat.endings import STATES, death_detail, failure_detail, figures_of
+from openshelf.chat.answering import AnswerWriter, Writing
+from openshelf.chat.archive import ExportForm
+from openshelf.chat.conversation import Conversation, FoundConversation, Message, MessageState, Role
+from openshelf.chat.exporting import write_export
+from openshelf.chat.holding import ModelHolder
+from openshelf.chat.importing import read_archive
+from openshelf.chat.interface import AskWith as AskWith
 from openshelf.chat.interface import ChatsLike as ChatsLike
 from openshelf.chat.interface import KeepsMeasurements as KeepsMeasurements
 from openshelf.chat.interface import LoadTicket as LoadTicket
@@ -32,27 +28,23 @@ from openshelf.chat.interface import OpenModel as OpenModel
 from openshelf.chat.live import AnswerInProgress
 from openshelf.chat.live import LiveAnswer as LiveAnswer
 from openshelf.chat.live import LivePhase as LivePhase
-from openshelf.chat.measuring import load_measurement, measured_run, model_in_memory
-from openshelf.chat.store import ConversationStore, storable
+from openshelf.chat.store import ConversationStore
+from openshelf.chat.stores import Stores
+from openshelf.chat.titles import storable
 from openshelf.engine.interface import EngineLike
-from openshelf.engine.protocol import Done, Loaded, Sampling
-from openshelf.errors import (
-    CancelledByUser,
-    EngineDied,
-    EngineFailed,
-    NotEnoughDisk,
-    OpenshelfError,
-    UsageError,
-)
-from openshelf.fit.speed import LEAST_ANSWER_TOKENS
-from openshelf.tasks import CancelToken, Progress, Report
+from openshelf.engine.protocol import Sampling
+from openshelf.errors import EngineFailed, NotFound, UsageError
+from openshelf.tasks import CancelToken, Report
 
-log = logging.getLogger(__name__)
-
-_SAVE_SECONDS = 1.0
 _END_SECONDS = 10.0
-_RETRY_SHARES = (1.0, 0.7, 0.5)
-"""Of the context, where the guess of its length was too low."""
+
+
+def _words(text: str) -> str:
+    """What a person wrote, as it is kept. Raises UsageError where it is empty."""
+    text = storable(text).strip()
+    if not text:
+        raise UsageError("an empty message")
+    return text
 
 
 class Chats:
@@ -66,23 +58,47 @@ class Chats:
         measurements: KeepsMeasurements | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store = store
+        self._stores = Stores(store)
         self._engine = engine
-        self._open_model = open_model
-        self._measurements = measurements
+        self._holder = ModelHolder(engine, open_model, measurements)
+        self._writer = AnswerWriter(self._stores, engine, self._holder, clock)
         self._clock = clock
         self._lock = threading.Lock()
         self._current: AnswerInProgress | None = None
-        self._ticket: LoadTicket | None = None
-        self._in_memory: tuple[Loaded, ModelInMemory] | None = None
 
     # --- looking --------------------------------------------------------------------------------
 
     def conversations(self) -> tuple[Conversation, ...]:
-        return self._store.conversations()
+        return self._stores.conversations()
 
-    def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation:
-        return self._store.new_conversation(model_id, system_prompt)
+    def new_conversation(
+        self, model_id: str | None, system_prompt: str = "", *, is_saved: bool = True
+    ) -> Conversation:
+        return self._stores.new_conversation(model_id, system_prompt, is_saved=is_saved)
+
+    def search(self, text: str) -> tuple[FoundConversation, ...]:
+        return self._stores.search(text)
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        self._stores.of(conversation_id).rename(conversation_id, title)
+
+    def pin(self, conversation_id: int, *, pinned: bool) -> None:
+        self._stores.of(conversation_id).pin(conversation_id, pinned=pinned)
+
+    def export(self, conversation_id: int, path: Path, form: ExportForm) -> None:
+        write_export(self._stores.of(conversation_id).archive(conversation_id), path, form)
+
+    def import_file(self, path: Path) -> Conversation:
+        return self._stores.saved.add_archive(read_archive(path))
+
+    def delete_all(self) -> int:
+        """Stops the answer that is written first, whichever chat it is in."""
+        with self._lock:
+            current = self._current
+        if current is not None:
+            current.cancel.cancel()
+            current.ended.wait(_END_SECONDS)
+        return self._stores.delete_all()
 
     def delete_conversation(self, conversation_id: int) -> None:
         """Stops its answer first, if one is being written."""
@@ -90,11 +106,11 @@ class Chats:
         if current is not None:
             current.cancel.cancel()
             current.ended.wait(_END_SECONDS)
-        self._store.delete_conversation(conversation_id)
+        self._stores.of(conversation_id).delete_conversation(conversation_id)
 
     def messages(self, conversation_id: int) -> tuple[Message, ...]:
-        self._store.conversation(conversation_id)
-        branch = self._store.branch(conversation_id)
+        self._stores.of(conversation_id).conversation(conversation_id)
+        branch = self._stores.of(conversation_id).branch(conversation_id)
         return tuple(message for message in branch if message.role is not Role.SYSTEM)
 
     def live(self, conversation_id: int) -> LiveAnswer | None:
@@ -102,8 +118,13 @@ class Chats:
         return None if current is None else current.snapshot()
 
     def loaded(self) -> ModelInMemory | None:
-        held = self._in_memory
-        return held[1] if held is not None and self._engine.loaded is held[0] else None
+        return self._holder.loaded()
+
+    def versions(self, conversation_id: int) -> Mapping[int, tuple[int, ...]]:
+        return self._stores.of(conversation_id).versions(conversation_id)
+
+    def show(self, message_id: int) -> None:
+        self._stores.of(message_id).show(message_id)
 
     # --- doing ----------------------------------------------------------------------------------
 
@@ -115,9 +136,7 @@ class Chats:
 
     def unload(self) -> None:
         """Raises EngineFailed (busy) while an answer is written."""
-        self._in_memory = None
-        self._ticket = None
-        self._engine.unload()
+        self._holder.unload()
 
     def close(self) -> None:
         """Stop the answer that is written, wait until it is kept, and close the store."""
@@ -126,7 +145,7 @@ class Chats:
         if current is not None:
             current.cancel.cancel()
             current.ended.wait(_END_SECONDS)
-        self._store.close()
+        self._stores.close()
 
     def send(
         self,
@@ -138,27 +157,74 @@ class Chats:
         report: Report,
     ) -> Message:
         """See ChatsLike. Raises EngineFailed (busy) where another answer is being written."""
-        text = storable(text).strip()
-        if not text:
-            raise UsageError("an empty message")
-        with self._one_answer(conversation_id) as current:
-            cancel.on_cancel(current.cancel.cancel)
-            question = self._ask(conversation_id, text, model_id)
-            answer = self._store.add_answer(question, model_id)
-            current.message = answer
-            try:
-                self._have_model(model_id, current, report)
-            except CancelledByUser:
-                return self._keep(answer, state=MessageState.STOPPED)
-            except EngineDied as death:
-                detail = death_detail(death, loading=True)
-                return self._keep(answer, state=MessageState.ENGINE_DIED, detail=detail)
-            except BaseException:
-                self._store.discard(answer)
-                raise
-            return self._answer(answer, sampling, current, report)
+        text, ask = _words(text), AskWith(model_id, sampling)
+        with self._one_answer(conversation_id, cancel) as current:
+            question = self._ask(conversation_id, text)
+            answer = self._stores.of(question.id).add_answer(question, model_id)
+            return self._writer.write(Writing(answer, ask, current, report), self._discard)
+
+    def edit(
+        self, question_id: int, text: str, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """See ChatsLike. Words that did not change ask for another answer."""
+        text, question = _words(text), self._message(question_id, Role.USER)
+        with self._one_answer(question.conversation_id, cancel) as current:
+            version = question
+            if text != question.content:
+                version = self._stores.of(question.id).add_question(
+                    question.conversation_id, question.parent_id, text
+                )
+            answer = self._stores.of(version.id).add_answer(version, ask.model_id)
+            return self._writer.write(Writing(answer, ask, current, report), self._discard)
+
+    def regenerate(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """See ChatsLike."""
+        earlier = self._message(answer_id, Role.ASSISTANT)
+        question = self._message(earlier.parent_id or 0, Role.USER)
+        with self._one_answer(question.conversation_id, cancel) as current:
+            store = self._stores.of(question.id)
+            shown = store.branch(question.conversation_id)[-1]
+            answer = store.add_answer(question, ask.model_id)
+
+            def take_back(answer: Message) -> None:
+                store.discard(answer)
+                store.show(shown.id)
+
+            return self._writer.write(Writing(answer, ask, current, report), take_back)
+
+    def continue_answer(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        """See ChatsLike. It stays the same message, and nothing of it is taken away."""
+        earlier = self._message(answer_id, Role.ASSISTANT)
+        with self._one_answer(earlier.conversation_id, cancel) as current:
+            # Only now nothing is being added to it any more.
+            store, earlier = self._stores.of(answer_id), self._message(answer_id, Role.ASSISTANT)
+            if store.branch(earlier.conversation_id)[-1].id != answer_id:
+                raise UsageError("an answer that something follows")
+            answer = dataclasses.replace(
+                earlier, state=MessageState.STREAMING, model_id=ask.model_id
+            )
+            store.update(answer)
+
+            def take_back(_: Message) -> None:
+                store.update(earlier)
+
+            return self._writer.write(Writing(answer, ask, current, report), take_back)
 
     # --- one answer -----------------------------------------------------------------------------
+
+    def _message(self, message_id: int, role: Role) -> Message:
+        """Raises NotFound, also where it is not that side's."""
+        message = self._stores.of(message_id).message(message_id)
+        if message.role is not role:
+            raise NotFound("message", str(message_id))
+        return message
+
+    def _discard(self, answer: Message) -> None:
+        self._stores.of(answer.id).discard(answer)
 
     def _answer_in(self, conversation_id: int) -> AnswerInProgress | None:
         with self._lock:
@@ -168,158 +234,28 @@ class Chats:
         return current
 
     @contextlib.contextmanager
-    def _one_answer(self, conversation_id: int) -> Iterator[AnswerInProgress]:
-        self._store.conversation(conversation_id)
+    def _one_answer(self, conversation_id: int, cancel: CancelToken) -> Iterator[AnswerInProgress]:
+        self._stores.of(conversation_id).conversation(conversation_id)
         current = AnswerInProgress(conversation_id, self._clock)
         with self._lock:
             if self._current is not None:
                 raise EngineFailed("busy")
             self._current = current
         try:
+            cancel.on_cancel(current.cancel.cancel)
             yield current
         finally:
             with self._lock:
                 self._current = None
             current.ended.set()
 
-    def _ask(self, conversation_id: int, text: str, model_id: str) -> Message:
+    def _ask(self, conversation_id: int, text: str) -> Message:
         """Store the question. One that never got an answer is asked again, not doubled."""
-        branch = self._store.branch(conversation_id)
-        self._store.set_model(conversation_id, model_id)
+        store = self._stores.of(conversation_id)
+        branch = store.branch(conversation_id)
         parent = branch[-1] if branch else None
         if parent is not None and parent.role is Role.USER:
             if parent.content == text:
                 return parent
-            return self._store.add_question(conversation_id, parent.parent_id, text)
-        return self._store.add_question(conversation_id, parent.id if parent else None, text)
-
-    def _have_model(self, model_id: str, current: AnswerInProgress, report: Report) -> None:
-        """Load it, unless it is what is loaded. The one before goes first: the fit counts on it."""
-        ticket = self._ticket
-        if (
-            ticket is not None
-            and ticket.model_id == model_id
-            and self.loaded() is not None
-            and ticket.still_allowed()
-        ):
-            return
-        self.unload()
-
-        def on_progress(progress: Progress) -> None:
-            current.move_to(LivePhase.LOADING, progress.fraction)
-            report(progress)
-
-        ticket = self._open_model(model_id, current.cancel)
-        loaded = self._engine.load(ticket.clearance, ticket.order, current.cancel, on_progress)
-        self._ticket = ticket
-        in_memory = model_in_memory(ticket, loaded)
-        self._in_memory = (loaded, in_memory)
-        measured = load_measurement(ticket, loaded, in_memory)
-        if self._measurements is not None and measured is not None:
-            with _kept_if_possible():
-                self._measurements.keep_load(measured)
-
-    def _answer(
-        self, answer: Message, sampling: Sampling, current: AnswerInProgress, report: Report
-    ) -> Message:
-        """Stream and keep; however it ends, the text so far is in the store."""
-        current.move_to(LivePhase.PROMPT)
-        try:
-            done, sent = self._stream(answer, sampling, current, report)
-        except CancelledByUser:
-            return self._keep(answer, current.text, MessageState.STOPPED)
-        except EngineDied as death:
-            detail = death_detail(death, loading=False)
-            return self._keep(answer, current.text, MessageState.ENGINE_DIED, detail=detail)
-        except EngineFailed as failure:
-            detail = failure_detail(failure)
-            return self._keep(answer, current.text, MessageState.FAILED, detail=detail)
-        except BaseException:
-            self._keep(answer, current.text, MessageState.FAILED)
-            raise
-        dropped = {"code": "turns_dropped", "messages": sent.dropped} if sent.dropped else None
-        kept = self._keep(
-            answer,
-            current.text,
-            STATES.get(done.finish_reason, MessageState.COMPLETE),
-            figures=figures_of(done),
-            detail=dropped,
-        )
-        self._keep_speed(done)
-        return kept
-
-    def _keep_speed(self, done: Done) -> None:
-        if self._measurements is None or self._ticket is None:
-            return
-        if done.completion_tokens >= LEAST_ANSWER_TOKENS:
-            with _kept_if_possible():
-                self._measurements.keep_run(measured_run(self._ticket, done))
-
-    def _stream(
-        self, answer: Message, sampling: Sampling, current: AnswerInProgress, report: Report
-    ) -> tuple[Done, Sent]:
-        branch = self._store.branch(answer.conversation_id)[:-1]
-        kept_at = self._clock()
-
-        def on_tokens(text: str, count: int) -> None:
-            nonlocal kept_at
-            current.add(text, count)
-            report(Progress(current.tokens, None, LivePhase.GENERATING.value))
-            if self._clock() - kept_at >= _SAVE_SECONDS:
-                self._keep_partial(answer, current.text)
-                kept_at = self._clock()
-
-        def on_progress(progress: Progress) -> None:
-            current.move_to(LivePhase.PROMPT, progress.fraction)
-            report(progress)
-
-        context_length = self._in_memory[1].context_length if self._in_memory else 0
-        room = min(max(sampling.max_tokens, 1), context_length // 4)
-        before: Sent | None = None
-        for share in _RETRY_SHARES:
-            sent = choose_messages(branch, round((context_length - room) * share))
-            if before is not None and sent == before:
-                continue
-            try:
-                done = self._engine.chat(
-                    sent.messages, sampling, current.cancel, on_tokens, on_progress
-                )
-            except EngineFailed as failure:
-                if failure.why != "context_too_long" or current.tokens:
-                    raise
-                before, refusal = sent, failure
-            else:
-                return done, sent
-        raise refusal
-
-    # --- keeping --------------------------------------------------------------------------------
-
-    def _keep(
-        self,
-        answer: Message,
-        text: str = "",
-        state: MessageState = MessageState.COMPLETE,
-        figures: AnswerFigures | None = None,
-        detail: dict[str, Any] | None = None,
-    ) -> Message:
-        kept = dataclasses.replace(
-            answer, content=text, state=state, figures=figures, detail=detail
-        )
-        self._store.update(kept)
-        return kept
-
-    def _keep_partial(self, answer: Message, text: str) -> None:
-        """A disk that is full now may have room by the end; the answer goes on."""
-        try:
-            self._store.update(dataclasses.replace(answer, content=text))
-        except (sqlite3.Error, NotEnoughDisk) as error:
-            log.warning("the answer so far could not be kept: %s", error)
-
-
-@contextlib.contextmanager
-def _kept_if_possible() -> Iterator[None]:
-    """What was measured is not worth an answer: a library that cannot be written is no failure."""
-    try:
-        yield
-    except OpenshelfError as error:
-        log.warning("what was measured could not be kept: %s", error)
+            return store.add_question(conversation_id, parent.parent_id, text)
+        return store.add_question(conversation_id, parent.id if parent else None, text)

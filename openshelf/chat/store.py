@@ -10,19 +10,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from openshelf.chat.archive import Archive, archive_of, insert_archive
 from openshelf.chat.conversation import (
-    AnswerFigures,
     Conversation,
+    FoundConversation,
     Message,
     MessageState,
     Role,
 )
+from openshelf.chat.rows import message_from, row_id
 from openshelf.chat.schema import CHATS
+from openshelf.chat.searching import search
+from openshelf.chat.titles import given_title, storable, title_from
 from openshelf.database import Database
 from openshelf.errors import NotFound
 from openshelf.reasons import Reason
 
-TITLE_CHARACTERS = 48
 _COLUMNS = (
     "id, conversation_id, parent_id, role, content, state, created_at, model_id, figures, detail"
 )
@@ -33,14 +36,13 @@ _CONVERSATIONS = """
         SELECT content FROM messages
         WHERE conversation_id = conversations.id AND parent_id IS NULL AND role = 'system'
         ORDER BY id LIMIT 1
-    ), '') FROM conversations
+    ), ''), is_pinned FROM conversations
 """
 
-# From the shown leaf up to the root.
-_BRANCH = f"""
+# From a message up to the root.
+_PATH = f"""
     WITH RECURSIVE branch(id, parent_id, depth) AS (
-        SELECT id, parent_id, 0 FROM messages
-        WHERE id = (SELECT leaf_id FROM conversations WHERE id = ?)
+        SELECT id, parent_id, 0 FROM messages WHERE id = ?
         UNION ALL
         SELECT messages.id, messages.parent_id, depth + 1
         FROM messages JOIN branch ON messages.id = branch.parent_id
@@ -48,6 +50,24 @@ _BRANCH = f"""
     SELECT {", ".join(f"messages.{name}" for name in _COLUMNS.split(", "))}
     FROM branch JOIN messages USING (id) ORDER BY depth DESC
 """  # noqa: S608 (our own column names)
+_BRANCH = _PATH.replace("id = ?", "id = (SELECT leaf_id FROM conversations WHERE id = ?)")
+
+# Each message on that branch with all of its versions; a root's are the conversation's roots.
+_VERSIONS = """
+    WITH RECURSIVE branch(id, parent_id) AS (
+        SELECT id, parent_id FROM messages
+        WHERE id = (SELECT leaf_id FROM conversations WHERE id = ?)
+        UNION ALL
+        SELECT messages.id, messages.parent_id
+        FROM messages JOIN branch ON messages.id = branch.parent_id
+    )
+    SELECT branch.id, version.id
+    FROM branch JOIN messages AS shown ON shown.id = branch.id
+    JOIN messages AS version
+        ON +version.conversation_id = shown.conversation_id
+        AND version.parent_id IS shown.parent_id AND version.role = shown.role
+    ORDER BY branch.id, version.id
+"""
 
 
 # Down from a message, always to the child made last.
@@ -70,15 +90,28 @@ class ConversationStore:
     """Every method may be called from any thread. Raises NotFound, and NotEnoughDisk where the
     disk is full."""
 
-    def __init__(self, path: Path | None, clock: Callable[[], datetime] = now_utc) -> None:
+    def __init__(
+        self, path: Path | None, clock: Callable[[], datetime] = now_utc, *, first_id: int = 1
+    ) -> None:
+        """Without a path nothing is written anywhere; ids begin with `first_id`."""
         self._clock = clock
+        self._is_saved = path is not None
         self._database = Database(path, CHATS)
         self._end_interrupted()
+        if first_id > 1:
+            self._begin_ids(first_id)
 
     @property
     def notes(self) -> tuple[Reason, ...]:
         """What had to be done to open the file, for the window to say."""
         return self._database.notes
+
+    def _begin_ids(self, first: int) -> None:
+        with self._database.writing() as connection:
+            for table in ("conversations", "messages"):
+                connection.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, first - 1)
+                )
 
     def close(self) -> None:
         self._database.close()
@@ -97,13 +130,22 @@ class ConversationStore:
     def conversations(self) -> tuple[Conversation, ...]:
         """The one used last first."""
         rows = self._database.read(_CONVERSATIONS + " ORDER BY updated_at DESC, id DESC")
-        return tuple(Conversation(*row) for row in rows)
+        return tuple(self._conversation(row) for row in rows)
 
     def conversation(self, conversation_id: int) -> Conversation:
         rows = self._database.read(_CONVERSATIONS + " WHERE id = ?", conversation_id)
         if not rows:
             raise NotFound("conversation", str(conversation_id))
-        return Conversation(*rows[0])
+        return self._conversation(rows[0])
+
+    def _conversation(self, row: tuple[Any, ...]) -> Conversation:
+        found = Conversation(*row)
+        pinned = bool(found.is_pinned)
+        return dataclasses.replace(found, is_pinned=pinned, is_saved=self._is_saved)
+
+    def search(self, text: str) -> tuple[FoundConversation, ...]:
+        """See searching.search."""
+        return search(self._database, text)
 
     def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation:
         """Without a title until the first question; a system prompt is its root message."""
@@ -114,7 +156,9 @@ class ConversationStore:
                 " VALUES ('', ?, ?, ?)",
                 (now, now, model_id),
             )
-            conversation = Conversation(_row_id(cursor), "", now, now, model_id)
+            conversation = Conversation(
+                row_id(cursor), "", now, now, model_id, is_saved=self._is_saved
+            )
             if not system_prompt.strip():
                 return conversation
             root = self._insert(connection, conversation.id, None, Role.SYSTEM, system_prompt)
@@ -126,6 +170,38 @@ class ConversationStore:
                 "DELETE FROM conversations WHERE id = ?", (conversation_id,)
             )
             if not cursor.rowcount:
+                raise NotFound("conversation", str(conversation_id))
+
+    def delete_all(self) -> int:
+        """Every conversation, also from the file's free pages; returns how many are gone."""
+        with self._database.writing() as connection:
+            gone = connection.execute("DELETE FROM conversations").rowcount
+            connection.execute("INSERT INTO message_words(message_words) VALUES ('rebuild')")
+        self._database.read("VACUUM")
+        self._database.read("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """Words that say nothing give back the title made of the first question."""
+        title = given_title(title) or self._made_title(conversation_id)
+        self._set(conversation_id, "UPDATE conversations SET title = ? WHERE id = ?", title)
+
+    def _made_title(self, conversation_id: int) -> str:
+        rows = self._database.read(
+            "SELECT content FROM messages WHERE conversation_id = ? AND role = ?"
+            " ORDER BY id LIMIT 1",
+            conversation_id,
+            Role.USER,
+        )
+        return title_from(rows[0][0]) if rows else ""
+
+    def pin(self, conversation_id: int, *, pinned: bool) -> None:
+        """Pinned ones stand first; retention by policy takes them all the same."""
+        self._set(conversation_id, "UPDATE conversations SET is_pinned = ? WHERE id = ?", pinned)
+
+    def _set(self, conversation_id: int, sql: str, value: object) -> None:
+        with self._database.writing() as connection:
+            if not connection.execute(sql, (value, conversation_id)).rowcount:
                 raise NotFound("conversation", str(conversation_id))
 
     def delete_older_than(self, days: int) -> int:
@@ -145,13 +221,17 @@ class ConversationStore:
 
     def branch(self, conversation_id: int) -> tuple[Message, ...]:
         """The branch shown, from its root (a system prompt, if there is one) to its leaf."""
-        return tuple(_message(row) for row in self._database.read(_BRANCH, conversation_id))
+        return tuple(message_from(row) for row in self._database.read(_BRANCH, conversation_id))
+
+    def path_to(self, message_id: int) -> tuple[Message, ...]:
+        """From the root to this message, whichever branch is shown."""
+        return tuple(message_from(row) for row in self._database.read(_PATH, message_id))
 
     def message(self, message_id: int) -> Message:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", message_id)  # noqa: S608
         if not rows:
             raise NotFound("message", str(message_id))
-        return _message(rows[0])
+        return message_from(rows[0])
 
     def siblings(self, message_id: int) -> tuple[Message, ...]:
         """All answers to the same question (or all versions of it), oldest first, itself too."""
@@ -162,7 +242,14 @@ class ConversationStore:
             message.conversation_id,
             message.parent_id,
         )
-        return tuple(_message(row) for row in rows)
+        return tuple(message_from(row) for row in rows)
+
+    def versions(self, conversation_id: int) -> dict[int, tuple[int, ...]]:
+        """Of each message on the branch shown that has several versions: all ids, oldest first."""
+        found: dict[int, list[int]] = {}
+        for shown, version in self._database.read(_VERSIONS, conversation_id):
+            found.setdefault(shown, []).append(version)
+        return {shown: tuple(ids) for shown, ids in found.items() if len(ids) > 1}
 
     def show(self, message_id: int) -> None:
         """Show the branch through this message, down to its latest leaf."""
@@ -174,6 +261,24 @@ class ConversationStore:
                 "UPDATE conversations SET leaf_id = ? WHERE id = ?",
                 (leaf, message.conversation_id),
             )
+
+    def archive(self, conversation_id: int) -> Archive:
+        """Every branch of it."""
+        conversation = self.conversation(conversation_id)
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM messages WHERE conversation_id = ? ORDER BY id",  # noqa: S608
+            conversation_id,
+        )
+        shown = self._database.read(
+            "SELECT leaf_id FROM conversations WHERE id = ?", conversation_id
+        )
+        return archive_of(conversation, [message_from(row) for row in rows], shown[0][0])
+
+    def add_archive(self, archive: Archive) -> Conversation:
+        """A new conversation with all of it, last used now; wholly or not at all."""
+        with self._database.writing() as connection:
+            conversation_id = insert_archive(connection, archive, self._now())
+        return self.conversation(conversation_id)
 
     def add_question(self, conversation_id: int, parent_id: int | None, text: str) -> Message:
         """A question below `parent_id`; the first one of a conversation gives it its title."""
@@ -247,7 +352,7 @@ class ConversationStore:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (conversation_id, parent_id, role, content, state, now, model_id),
         )
-        number = _row_id(cursor)
+        number = row_id(cursor)
         connection.execute(
             "UPDATE conversations SET leaf_id = ? WHERE id = ?", (number, conversation_id)
         )
@@ -257,35 +362,3 @@ class ConversationStore:
 
     def _now(self) -> str:
         return self._clock().isoformat(timespec="milliseconds")
-
-
-def _row_id(cursor: sqlite3.Cursor) -> int:
-    return int(cursor.lastrowid or 0)
-
-
-def _message(row: tuple[Any, ...]) -> Message:
-    *plain, figures, detail = row
-    message = Message(*plain)
-    return dataclasses.replace(
-        message,
-        role=Role(message.role),
-        state=MessageState(message.state),
-        figures=None if figures is None else AnswerFigures(**json.loads(figures)),
-        detail=None if detail is None else json.loads(detail),
-    )
-
-
-def storable(text: str) -> str:
-    """`text` without lone surrogates, which neither SQLite nor the wire can carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def title_from(question: str) -> str:
-    """The question's first line, cut at a word: a title made here, without asking any model."""
-    line = next((line for line in question.splitlines() if line.strip()), "")
-    words = " ".join("".join(c if c.isprintable() else " " for c in line).split())
-    if len(words) <= TITLE_CHARACTERS:
-        return storable(words)
-    cut = words[: TITLE_CHARACTERS - 1]
-    at = cut.rfind(" ")
-    return storable(f"{cut[:at] if at > TITLE_CHARACTERS // 2 else cut}…")

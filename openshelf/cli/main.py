@@ -24,6 +24,7 @@ COMMANDS = {
     "variants": "all builds of one model, and what each takes",
     "license": "the effective license, its obligations and the verdict",
     "install": "gate, space, download, verify, register",
+    "downloads": "what is unfinished: list, pause, resume, cancel",
     "list": "what is installed",
     "verify": "SHA-256 of installed files against the manifest: one model, or all",
     "update": "what a newer commit would bring: its license first, then its files",
@@ -33,10 +34,14 @@ COMMANDS = {
     "login": "keep an access token for a Hub, read from stdin",
     "logout": "forget the access token of a Hub",
     "chat": "one answer with --prompt, a conversation without",
+    "bench": "prompt and generation speed of an installed model",
     "policy": "the rules in force, what they say of a model, and exceptions from them",
     "bom": "everything that is installed as a CycloneDX document",
     "acceptances": "what was accepted: list, verify, export, revoke, names",
 }
+
+_CONTEXT_COMMANDS = ("chat", "bench")
+"""Those whose `--context` is for the load that follows."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -109,7 +114,7 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
         paths,
         keep_chats=False,
         is_strict=True,
-        context_length=arguments.context if arguments.command == "chat" else None,
+        context_length=arguments.context if arguments.command in _CONTEXT_COMMANDS else None,
     )
     try:
         for problem in services.problems():

@@ -6,6 +6,7 @@ Thread-safe, one job at a time. A worker that died is replaced by the next call.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from openshelf.engine.connection import Call, Connection
 from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
 from openshelf.engine.protocol import (
     Architectures,
+    Bench,
+    Benched,
+    BenchProgress,
     Chat,
     ChatMessage,
     Devices,
@@ -55,10 +59,11 @@ from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Progress, Report, no_report
 
 E = TypeVar("E", bound=Event)
+log = logging.getLogger(__name__)
 
 _PING_SECONDS = 5.0
 _DEVICES_SECONDS = 60.0
-_UNLOAD_SECONDS = 30.0
+_UNLOAD_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
 DRY_RUN_SECONDS = 10.0
 _SHORT_JOBS = ("devices", "unload", "dry_run", "architectures")
@@ -170,6 +175,31 @@ class Engine:
                 on_event=on_event,
             )
 
+    def bench(
+        self,
+        prompt_tokens: int,
+        answer_tokens: int,
+        repetitions: int,
+        *,
+        cancel: CancelToken,
+        report: Report = no_report,
+    ) -> Benched:
+        """Time what is loaded; the context is empty afterwards. Raises EngineFailed (no_model,
+        busy, decode_failed), EngineDied, CancelledByUser."""
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, BenchProgress):
+                report(Progress(event.done, event.total, "bench"))
+
+        with self._job("bench") as connection:
+            return self._run(
+                connection,
+                lambda number: Bench(number, prompt_tokens, answer_tokens, repetitions),
+                Benched,
+                cancel=cancel,
+                on_event=on_event,
+            )
+
     def devices(self) -> Devices:
         """What the engine build can use. While it is busy, what it said before."""
         if self._turn.locked() and self._devices is not None:
@@ -247,12 +277,23 @@ class Engine:
         return time.monotonic() - started
 
     def unload(self) -> None:
-        """Give the model's memory back. Nothing to do where none is loaded."""
+        """Give the model's memory back. Nothing to do where none is loaded.
+
+        A worker that dies or hangs over it is ended, which gives it back as well. Raises
+        EngineFailed (busy).
+        """
         if self.loaded is None:
             return
-        with self._job("unload") as connection:
-            self._loaded = None
-            self._run(connection, Unload, Unloaded, seconds=_UNLOAD_SECONDS)
+        try:
+            with self._job("unload") as connection:
+                self._loaded = None
+                self._run(connection, Unload, Unloaded, seconds=_UNLOAD_SECONDS)
+        except EngineDied as death:
+            log.info("the engine died while it unloaded: %s", death)
+        except EngineFailed as failure:
+            if failure.why != "hung":
+                raise
+            log.info("the engine hung while it unloaded, and was ended")
 
     def close(self) -> None:
         """End the worker, down the stop ladder; nothing can be started afterwards."""

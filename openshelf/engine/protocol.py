@@ -62,7 +62,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class ChatMessage:
-    """`role` is system, user or assistant."""
+    """`role` is system, user or assistant; an assistant's at the end is gone on with."""
 
     role: str
     content: str
@@ -135,6 +135,15 @@ class ListArchitectures(Request):
     """Which of these values of `general.architecture` the engine build can load."""
 
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Bench(Request):
+    """Time the loaded model: so many tokens at once, and so many one by one."""
+
+    prompt_tokens: int
+    answer_tokens: int
+    repetitions: int
 
 
 # --- answers ------------------------------------------------------------------------------------
@@ -274,6 +283,22 @@ class Done(Event):
 
 
 @dataclass(frozen=True)
+class BenchProgress(Event):
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Benched(Event):
+    """Seconds of each repetition; the tokens are fewer than asked for in a short context."""
+
+    prompt_tokens: int
+    answer_tokens: int
+    prompt_seconds: tuple[float, ...]
+    answer_seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Unloaded(Event):
     pass
 
@@ -295,6 +320,7 @@ _MESSAGES: dict[str, type[Any]] = {
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
         DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
+        Bench, BenchProgress, Benched,
     )
 }  # fmt: skip
 

@@ -21,6 +21,8 @@ from openshelf.engine.protocol import (
     MAX_LINE_BYTES,
     PROTOCOL_VERSION,
     Architectures,
+    Bench,
+    Benched,
     Chat,
     Devices,
     DryRun,
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
     from openshelf.engine.worker_llama import Log, Model
 
 _GRACE_SECONDS = 0.5
-_JOBS = (ListDevices, ListArchitectures, Load, Chat, Unload, DryRun, ProjectorDryRun)
+_JOBS = (ListDevices, ListArchitectures, Load, Chat, Bench, Unload, DryRun, ProjectorDryRun)
 
 
 @dataclass
@@ -174,6 +176,8 @@ class Worker:
                 if self._generator is None:
                     raise Refusal("no_model")
                 return self._generator.answer(request, stop)
+            case Bench():
+                return self._bench(request, stop)
             case _:
                 self._unload()
                 return Unloaded(request.id)
@@ -217,6 +221,16 @@ class Worker:
             source=model.memory_source,
             engine_version=devices.version(),
         )
+
+    def _bench(self, request: Bench, stop: threading.Event) -> Benched:
+        if self._model is None:
+            raise Refusal("no_model")
+        from openshelf.engine.worker_bench import bench
+        from openshelf.engine.worker_generation import Generator
+
+        # The context is emptied, so what the generator knows of it is no longer true.
+        self._generator = Generator(self._model, self.send)
+        return bench(request, self._model, stop, self.send)
 
     def _architectures(self, request: ListArchitectures) -> Architectures:
         devices, log = self._llama()

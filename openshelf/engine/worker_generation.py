@@ -72,6 +72,8 @@ class Generator:
         self._held_text = b""
         self._drawn: list[int] = []
         """The last token of an answer that was cut off: shown, and not yet in the context."""
+        self._marks: list[tuple[int, int]] = []
+        """Tokens and bytes of the prompt up to where an answer begins or ends in it."""
         self._pieces: dict[int, tuple[bytes, bytes]] = {}
         source = model.template()
         self._template = (
@@ -113,16 +115,27 @@ class Generator:
     def _tokens_of(self, text: bytes) -> list[int]:
         """Tokens of the prompt; what the context holds already is continued, not cut anew.
 
-        A model may have written its last answer in other tokens than a tokenizer cuts from the
-        same text; cutting it again would throw the context away from there on.
+        A model may have written its answers in other tokens than a tokenizer cuts from the same
+        text; cutting them again would throw the context away from there on. After an edit or for
+        another answer, what is the same ends where an answer began or ended.
         """
+        known, marks = self._held + self._drawn, self._marks
         known_text = self._held_text + b"".join(self._piece(token)[1] for token in self._drawn)
-        if self._held_text and text.startswith(known_text):
-            tail = self._model.tokenize(text[len(known_text) :], add_special=False)
-            if tail and self._model.is_control(tail[0]):
-                return self._held + self._drawn + tail
+        if self._held_text:
+            marks = [*marks, (len(known), len(known_text))]
+            for place in range(len(marks), 0, -1):
+                count, size = marks[place - 1]
+                if not text.startswith(known_text[:size]):
+                    continue
+                tail = self._model.tokenize(text[size:], add_special=False) if text[size:] else []
+                if len(text) == size or (tail and self._model.is_control(tail[0])):
+                    tokens = known[:count] + tail
+                    self._marks = [*marks[:place], (len(tokens), len(text))]
+                    return tokens
         bos = self._model.special_text("bos").encode()
-        return self._model.tokenize(text, add_special=not (bos and text.startswith(bos)))
+        tokens = self._model.tokenize(text, add_special=not (bos and text.startswith(bos)))
+        self._marks = [(len(tokens), len(text))]
+        return tokens
 
     def _reuse(self, prompt: Sequence[int]) -> int:
         """Keep the longest common beginning; returns its length in tokens."""
@@ -242,6 +255,7 @@ class Generator:
             one[0] = token
             self._watch(on=slow)
             if not self._decode(batch):
+                self._drawn = [token]
                 break
             self._held.append(token)
             text += whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import re
 import signal
@@ -27,10 +28,11 @@ from typing_extensions import override
 from openshelf.engine.protocol import ChatMessage
 
 RENDER_SECONDS = 5.0
-RENDER_BYTES = 512 << 20
+RENDER_BYTES = 256 << 20
 MAX_PROMPT_CHARACTERS = 16 << 20
 MAX_TEMPLATE_CHARACTERS = 256 << 10
 _MAX_NUMBER = 1 << 64
+_MAX_BITS = 4096
 _WIDE_FORMAT = re.compile(r"%[^a-zA-Z%]*(\d{4}|\*)")
 # What hostile or merely broken templates raise, besides jinja2's own.
 _FAILURES = (
@@ -41,6 +43,10 @@ _FAILURES = (
 
 class TemplateFailed(Exception):
     """The template could not be compiled or rendered; the text says why."""
+
+
+class _LimitReached(TemplateFailed):
+    """It took more than it may, and will again."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,9 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             sequence, factor = (right, left) if isinstance(left, int) else (left, right)
             if isinstance(sequence, str | list | tuple) and not _small(factor, 1 << 16):
                 raise SecurityError("a repetition that is too long")
+            # One multiplication of large numbers takes minutes, and no timer interrupts it.
+            if isinstance(left, int) and isinstance(right, int) and not _short(left, right):
+                raise SecurityError("a number that is too large")
         if operator == "%" and isinstance(left, str) and _WIDE_FORMAT.search(left):
             raise SecurityError("a format that is too wide")
         return super().call_binop(context, operator, left, right)
@@ -83,6 +92,10 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 def _small(value: Any, limit: int) -> bool:
     return isinstance(value, int | float) and abs(value) <= limit
+
+
+def _short(left: int, right: int) -> bool:
+    return left.bit_length() + right.bit_length() <= _MAX_BITS
 
 
 def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None) -> str:  # noqa: FBT001, FBT002 (the filter's published signature)
@@ -104,18 +117,26 @@ class ChatTemplate:
         self.source = source
         self._tokens = {"bos_token": bos, "eos_token": eos}
         self._compiled: jinja2.Template | None = None
+        self._given_up = ""
+        """Why it is not tried again: each message would wait for the same limit."""
 
     def render(self, messages: Sequence[ChatMessage]) -> str:
         """The prompt up to where the answer begins. Raises TemplateFailed."""
         if len(self.source) > MAX_TEMPLATE_CHARACTERS:
             raise TemplateFailed(f"the template has {len(self.source)} characters")
+        if self._given_up:
+            raise TemplateFailed(self._given_up)
         plain = [{"role": m.role, "content": m.content} for m in messages]
         try:
             with _limited_time(), _limited_memory():
                 return self._render(plain)
-        except TemplateFailed:
+        except TemplateFailed as error:
+            if isinstance(error, _LimitReached):
+                self._given_up = str(error)
             raise
         except _FAILURES as error:
+            if isinstance(error, MemoryError):
+                self._given_up = "it takes too much memory"
             raise TemplateFailed(f"{type(error).__name__}: {error}"[:300]) from None
 
     def _render(self, messages: list[dict[str, str]]) -> str:
@@ -130,9 +151,9 @@ class ChatTemplate:
             parts.append(part)
             length += len(part)
             if length > MAX_PROMPT_CHARACTERS:
-                raise TemplateFailed("the prompt grew without end")
+                raise _LimitReached("the prompt grew without end")
             if time.monotonic() > deadline:
-                raise TemplateFailed(f"no end after {RENDER_SECONDS:.0f} s")
+                raise _LimitReached(f"no end after {RENDER_SECONDS:.0f} s")
         return "".join(parts)
 
 
@@ -160,7 +181,7 @@ def _limited_time() -> Iterator[None]:
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise TemplateFailed(f"no end after {RENDER_SECONDS:.0f} s")
+        raise _LimitReached(f"no end after {RENDER_SECONDS:.0f} s")
 
     earlier = signal.signal(signal.SIGALRM, interrupt)
     remaining, _ = signal.setitimer(signal.ITIMER_REAL, RENDER_SECONDS)
@@ -205,10 +226,14 @@ def render_prompt(
     """The model's own template, or the nearest thing to it that works.
 
     `builtin` is llama.cpp's own for this model's family, None where it knows none.
+    An answer at the end is one to go on with: its text follows where the answer begins.
     Raises TemplateFailed where even that is impossible (no messages).
     """
     if not messages:
         raise TemplateFailed("no messages")
+    if messages[-1].role == "assistant":
+        begun = render_prompt(template, messages[:-1], builtin)
+        return dataclasses.replace(begun, text=begun.text + messages[-1].content)
     if template is not None:
         with contextlib.suppress(TemplateFailed):
             return Rendered(template.render(messages), "model")

@@ -39,6 +39,10 @@ _COUNTS = (
     "attention.indexer.head_count", "attention.indexer.key_length",
 )  # fmt: skip
 """Keys with a say in memory: each is one number or, of some, one for each layer."""
+_EPSILONS = (
+    "attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon",
+    "attention.group_norm_epsilon",
+)  # fmt: skip
 _PER_LAYER_COUNTS = (
     "attention.head_count", "attention.head_count_kv",
     "feed_forward_length", "rope.dimension_sections", "attention.sliding_window_pattern",
@@ -71,6 +75,7 @@ def check_model(metadata: Metadata, tensor_count: int) -> None:
     n_embd = rules.integer("embedding_length", 1, MAX_EMBEDDING)
     _check_heads(rules, n_layers, n_embd)
     _check_experts(rules, n_layers)
+    _check_arithmetic(rules, n_embd)
     for key in _COUNTS:
         rules.count(key, may_be_array=key in _PER_LAYER_COUNTS)
     scaling = rules.get("rope.scaling.type")
@@ -199,6 +204,18 @@ def _check_experts(rules: _Rules, n_layers: int) -> None:
     if max(used) > n_expert or (n_expert and not max(used)):
         raise Fault("expert_used_count", f"{max(used)} of {n_expert}")
     rules.integer("nextn_predict_layers", 0, n_layers, default=0)
+
+
+def _check_arithmetic(rules: _Rules, n_embd: int) -> None:
+    """Values that the engine asserts in the middle of an answer, not when it loads."""
+    for key in _EPSILONS:
+        value = rules.get(key)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and 0 <= value < 1):
+            raise Fault(key.rpartition(".")[2], f"{value!r} is not within 0…1"[:100])
+    rotated = rules.get("rope.dimension_count")
+    if _is_integer(rotated) and (rotated % 2 or rotated > n_embd):
+        raise Fault("dimension_count", f"{rotated} of {n_embd} are to be rotated")
 
 
 def _check_token_arrays(lengths: dict[str, int]) -> None:

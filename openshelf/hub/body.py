@@ -12,14 +12,16 @@ from urllib.parse import urljoin
 
 from openshelf.errors import ChecksumMismatch, NetworkFailure, RateLimited
 from openshelf.hub.entries import DownloadFile
-from openshelf.network import NetworkOptions, Pool, host_of, origin_of
+from openshelf.network import LONGEST_ASKED_SECONDS, NetworkOptions, Pool, host_of, origin_of
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_ASSUMED_WAIT_SECONDS = 30
 
 
 @dataclass
@@ -117,9 +119,9 @@ def _judged(response: BaseHTTPResponse, host: str, request: BodyRequest) -> Body
         _check_total(response, request)
         raise RangeRefused(host, "http_416")
     if status == 429:
-        wait = response.headers.get("retry-after", "")
-        seconds = float(wait) if wait.isdigit() else 30.0
-        raise RateLimited(host, "http_429", retry_after_seconds=seconds)
+        wait = _number(response.headers.get("retry-after", ""))
+        seconds = _ASSUMED_WAIT_SECONDS if wait is None else min(wait, LONGEST_ASKED_SECONDS)
+        raise RateLimited(host, "http_429", retry_after_seconds=float(seconds))
     if status not in (200, 206):
         raise NetworkFailure(host, f"http_{status}")
     if response.headers.get("content-type", "").lower().startswith("text/html"):
@@ -129,11 +131,16 @@ def _judged(response: BaseHTTPResponse, host: str, request: BodyRequest) -> Body
     return Body(response, host, _start(response, host, request))
 
 
+def _number(text: str) -> int | None:
+    """What a header says, None for anything but plain digits."""
+    return int(text) if _NUMBER.fullmatch(text.strip()) else None
+
+
 def _start(response: BaseHTTPResponse, host: str, request: BodyRequest) -> int:
     if response.status == 200:
-        length = response.headers.get("content-length", "")
-        if length.isdigit() and int(length) != request.file.size_bytes:
-            raise _wrong_size(request.file, int(length))
+        length = _number(response.headers.get("content-length", ""))
+        if length is not None and length != request.file.size_bytes:
+            raise _wrong_size(request.file, length)
         return 0
     _check_total(response, request)
     found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())

@@ -59,6 +59,14 @@ class HubClient:
     def close(self) -> None:
         self._route.close()
 
+    def shut(self) -> None:
+        """The switch went to offline: calls that run send no further request."""
+        self._route.is_shut = True
+
+    def require_open(self, host: str) -> None:
+        """Raises Offline."""
+        self._route.require_open(host)
+
     def search(self, text: str, limit: int = 20) -> tuple[SearchHit, ...]:
         """Repositories with GGUF files whose id contains `text`, most downloaded first."""
         return self._list("search", ["gguf"], limit, search=text)

@@ -231,12 +231,17 @@ class _Download:
         try:
             body = open_body(self._line.pool, request)
         except LinkExpired as error:
+            self._note_attempt(error)
             self._location = None
             if origin_of(location.url) == origin_of(self._line.hub.options.endpoint):
                 raise self._refused_by_hub(error) from error
             raise
-        except RangeRefused:
+        except RangeRefused as error:
+            self._note_attempt(error)
             part.start_over()
+            raise
+        except NetworkFailure as error:
+            self._note_attempt(error)
             raise
         before = part.length
         try:
@@ -249,6 +254,10 @@ class _Download:
             self._body = None
             body.close()
             self._line.egress.record(body.host, "download", max(0, part.length - before))
+
+    def _note_attempt(self, error: NetworkFailure) -> None:
+        """What was asked in vain went out as well."""
+        self._line.egress.record(error.host, "download", 0)
 
     def _copy(self, body: Body, part: PartFile) -> None:
         stall = StallWatch(self._job.stall_seconds)

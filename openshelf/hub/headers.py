@@ -129,6 +129,7 @@ class _RangeReader:
         if self._url is None:
             self._url = self._locate()
         request = BodyRequest(self._url, offset, self._file, self._client.options, count=size)
+        self._client.require_open(host_of(request.url))
         body = open_body(self._pool, request)
         data, received, stall = bytearray(), 0, StallWatch(STALL_SECONDS)
         skip = offset - body.start  # where the other side knows no ranges, all of it comes

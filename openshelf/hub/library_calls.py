@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from typing_extensions import override
 
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, OpenshelfError, RateLimited
 from openshelf.network import (
+    LONGEST_ASKED_SECONDS,
     EgressLog,
     NetworkOptions,
     check_endpoint,
@@ -51,6 +52,8 @@ class Route:
 
     options: NetworkOptions
     egress: EgressLog | None = None
+    is_shut: bool = False
+    """The switch went to offline: who still holds this route sends nothing more."""
     _transports: dict[str | None, httpx2.HTTPTransport] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,6 +67,10 @@ class Route:
                     verify=trusted_certificates(self.options), proxy=proxy, trust_env=False
                 )
             return self._transports[proxy]
+
+    def require_open(self, host: str) -> None:
+        """Raises Offline; loopback is always open."""
+        require_online(replace(self.options, offline=self.options.offline or self.is_shut), host)
 
     def close(self) -> None:
         with self._lock:
@@ -98,7 +105,7 @@ def call_library(
     """
     options = route.options
     check_endpoint(options)
-    require_online(options, options.host)
+    route.require_open(options.host)
     prepare_library(options)
     import httpx2
 
@@ -191,7 +198,7 @@ def _send(request: httpx2.Request) -> httpx2.Response:
 
     call = _running_call()
     url = str(request.url)
-    require_online(call.route.options, host_of(url))
+    call.route.require_open(host_of(url))
     received = 0
     try:
         raw = call.route.transport(url).handle_request(request)
@@ -233,10 +240,13 @@ def _read_answer(raw: httpx2.Response, call: _Call) -> tuple[bytes, int]:
 def _waiting_time(headers: httpx2.Headers) -> float:
     from huggingface_hub.utils._http import _parse_retry_after, parse_ratelimit_headers
 
-    limit = parse_ratelimit_headers(headers)
-    if limit is not None and limit.remaining == 0:
-        return float(limit.reset_in_seconds)
-    return float(_parse_retry_after(headers) or 60)
+    try:
+        limit = parse_ratelimit_headers(headers)
+        if limit is not None and limit.remaining == 0:
+            return float(min(limit.reset_in_seconds, LONGEST_ASKED_SECONDS))
+        return float(min(_parse_retry_after(headers) or 60, LONGEST_ASKED_SECONDS))
+    except (ValueError, OverflowError):
+        return 60.0
 
 
 def failure_of(error: BaseException, host: str) -> NetworkFailure:

@@ -98,12 +98,12 @@ class PartFile:
     def append(self, data: bytes) -> None:
         """Write, then hash what was written. Raises NotEnoughDisk; what is there stays."""
         rest = memoryview(data)
-        with self._disk_errors(self.missing_bytes):
-            while rest:
+        while rest:
+            with self._disk_errors(self.missing_bytes):
                 count = self._handle.write(rest) or 0
-                self._digest.update(rest[:count])
-                self.length += count
-                rest = rest[count:]
+            self._digest.update(rest[:count])
+            self.length += count
+            rest = rest[count:]
 
     def start_over(self) -> None:
         """The other side cannot go on in the middle."""

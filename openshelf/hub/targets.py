@@ -19,6 +19,12 @@ _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 _HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 _RECOMMENDED = ("", "latest", "main")
 _LONGEST = 2000
+_PATH_STARTS = ("./", "../", "/", "~", ".\\", "..\\", "\\\\")
+_FOLD = re.compile(r"[ \t]*\\?\r?\n[ \t]*")
+_EQUALS = re.compile(r"((?:^|(?<= ))--hf-(?:repo|file))=")
+_WRAPPINGS = (("`", "`"), ('"', '"'), ("'", "'"), ("<", ">"))
+_REPO_FLAGS = ("-hf", "-hfr", "--hf-repo")
+_FILE_FLAGS = ("-hff", "--hf-file")
 
 
 class TargetKind(enum.StrEnum):
@@ -50,16 +56,19 @@ def parse_target(text: str, *, endpoint_host: str = "") -> Target:
 
     `endpoint_host` is the host of the Hub in use, whose addresses are understood as well.
     """
-    words = text.strip()
+    words = _unwrapped(text)
     if not words or len(words) > _LONGEST or any(ord(mark) < 32 for mark in words):
         raise UsageError("A model is named by OWNER/REPO, OWNER/REPO:QUANT or a path")
-    if words.startswith(("./", "../", "/", "~", ".\\", "..\\", "\\\\")) or _DRIVE.match(words):
+    hosts = (*_HUB_HOSTS, *((endpoint_host.lower(),) if endpoint_host else ()))
+    pasted = _pasted_model(words, hosts)
+    if pasted is None and (words.startswith(_PATH_STARTS) or _DRIVE.match(words)):
         return Target(words, TargetKind.PATH, path=Path(words).expanduser())
-    words = _pasted_model(words)
+    if pasted is None and " " in words:
+        raise UsageError(f"{words} names no model")
+    words = pasted or words
     forced = words.startswith("hf:")
     if forced:
         words = words.removeprefix("hf:").removeprefix("//")
-    hosts = (*_HUB_HOSTS, endpoint_host.lower())
     if _SCHEME.match(words):
         return _from_address(text.strip(), words, hosts)
     if words.split("/")[0].lower() in hosts and words.count("/") >= 2:
@@ -67,18 +76,46 @@ def parse_target(text: str, *, endpoint_host: str = "") -> Target:
     return _from_name(text.strip(), words, is_forced=forced)
 
 
-def _pasted_model(words: str) -> str:
-    """The model in `llama-server -hf o/n:TAG` and `ollama run hf.co/o/n:TAG`."""
-    if " " not in words:
-        return words
+def _unwrapped(text: str) -> str:
+    """Without what comes along when text is copied: quotes, a prompt's `$`, a folded line."""
+    words = _FOLD.sub(" ", text.strip())
+    for before, after in _WRAPPINGS:
+        if len(words) > 1 and words.startswith(before) and words.endswith(after):
+            words = words[1:-1].strip()
+    return words.removeprefix("$ ").lstrip()
+
+
+def _pasted_model(words: str, hosts: tuple[str, ...]) -> str | None:
+    """The model in a line for another program, None where `words` is no such line.
+
+    Known are `llama-server -hf o/n:TAG [-hff FILE]`, `ollama run hf.co/o/n:TAG` (and what else
+    runs or pulls from a Hub's host: without it a name is one of another registry), and
+    `hf download o/n [FILE]`.
+    """
+    if " " not in words and "=" not in words:
+        return None
     try:
-        parts = shlex.split(words)
-    except ValueError as error:
-        raise UsageError(f"{words} names no model") from error
+        parts = shlex.split(_EQUALS.sub(r"\1 ", words))
+    except ValueError:
+        return None  # an apostrophe in the name of a folder
+    after = dict(reversed(list(itertools.pairwise(parts))))
+    for flag in _REPO_FLAGS:
+        if "/" in after.get(flag, ""):
+            return _with_file(after[flag], next((after[f] for f in _FILE_FLAGS if f in after), ""))
     for before, word in itertools.pairwise(parts):
-        if before in ("-hf", "-hfr", "--hf-repo", "run", "pull") and "/" in word:
+        if before in ("run", "pull") and word.partition("/")[0].lower() in hosts:
             return word
-    raise UsageError(f"{words} names no model")
+    if parts[:2] in (["hf", "download"], ["huggingface-cli", "download"]):
+        named = [*parts[2:], "", ""]
+        return _with_file(named[0], named[1]) if is_repo_id(named[0]) else None
+    return None
+
+
+def _with_file(repo: str, file: str) -> str:
+    """A file that is named beside the repository stands before its tag."""
+    if not file or file.startswith("-"):
+        return repo
+    return f"{repo.partition(':')[0]}/{file}"
 
 
 def _from_name(text: str, words: str, *, is_forced: bool) -> Target:

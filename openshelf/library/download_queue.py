@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from openshelf import wording
-from openshelf.errors import NetworkFailure, NotEnoughDisk, NotFound, Offline, OpenshelfError
-from openshelf.hub.cache_layout import discard_part, part_bytes, place_of
+from openshelf.errors import NetworkFailure, NotEnoughDisk, NotFound, Offline
 from openshelf.hub.fetching import FetchPlace
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import Installer, InstallRun
+from openshelf.library.running_mark import Wish, running_mark
 from openshelf.library.saved_downloads import (
     SavedDownload,
     forget_download,
@@ -28,6 +28,7 @@ from openshelf.library.saved_downloads import (
     save_download,
 )
 from openshelf.library.store import Library
+from openshelf.library.unfinished import discard, resting, with_space_left
 from openshelf.licenses.clearance import Clearance
 from openshelf.policy.gate import Gate
 from openshelf.tasks import (
@@ -77,6 +78,8 @@ class _Entry:
     is_running: bool = False
     after: DownloadState | None = None
     """What a stop is for: PAUSED, CANCELLED, or QUEUED (resumed while it was stopping)."""
+    is_offline: bool = False
+    """It rests only because the switch is on."""
     announced_at: float = field(default=0.0)
 
 
@@ -88,6 +91,7 @@ class Downloads:
         self._parts = parts
         self._lock = threading.RLock()
         self._is_closed = False
+        self._is_offline = False
         self._entries: dict[str, _Entry] = {}
         for saved in read_downloads(parts.folder, parts.gate):
             self._entries[saved.id] = _Entry(saved, self._resting(saved))
@@ -111,6 +115,7 @@ class Downloads:
 
     def pause(self, download_id: str) -> None:
         entry = self._entry(download_id)
+        entry.is_offline = False
         if entry.shown.state.is_active:
             self._stop(entry, DownloadState.PAUSED)
 
@@ -150,6 +155,23 @@ class Downloads:
         """One limit for all of them together."""
         self._parts.place.share.set_limit(bytes_per_second)
 
+    def set_offline(self, host: str | None) -> None:
+        """With the Hub that may not be asked, all that run or wait rest; with None they go on."""
+        with self._lock:
+            if (host is not None) == self._is_offline:
+                return
+            self._is_offline = host is not None
+            active = [entry for entry in self._entries.values() if entry.shown.state.is_active]
+            resting = [entry for entry in self._entries.values() if entry.is_offline]
+        for entry in () if host is None else active:
+            if entry.saved.offer.source == "hub":
+                entry.is_offline = True
+                self._stop(entry, DownloadState.PAUSED)
+                self._change(entry, reason=wording.reason_of(Offline(host or "")))
+        for entry in resting if host is None else ():
+            entry.is_offline = False
+            self.resume(entry.saved.id)
+
     def close(self) -> None:
         """Pause everything; the runner waits for the tasks."""
         with self._lock:
@@ -174,22 +196,7 @@ class Downloads:
         return None
 
     def _resting(self, saved: SavedDownload) -> Download:
-        offer = saved.offer
-        done = 0
-        if offer.source == "hub":
-            try:
-                done = sum(part_bytes(self._parts.models, file) for file in offer.files)
-            except OpenshelfError:
-                done = 0
-        return Download(
-            id=saved.id,
-            target=offer.target,
-            model_name=offer.model_name,
-            quant=offer.quant,
-            state=DownloadState.PAUSED,
-            done_bytes=done,
-            total_bytes=offer.size_bytes,
-        )
+        return resting(saved, self._parts.models)
 
     def _save(self, saved: SavedDownload) -> None:
         try:
@@ -254,18 +261,20 @@ class Downloads:
                 clearance, entry.clearance = entry.clearance, None
             if clearance is None:
                 clearance = parts.installer.clear(entry.saved.offer)
-            offer = self._with_space_left(entry.saved.offer)
+            offer = with_space_left(entry.saved.offer, parts.models)
             run = InstallRun(tries=parts.tries, place=parts.place)
-            return parts.installer.run(offer, clearance, cancel, report, run)
+            with running_mark(parts.folder, entry.saved.id, self._on_wish(entry.saved.id)):
+                return parts.installer.run(offer, clearance, cancel, report, run)
 
         return work
 
-    def _with_space_left(self, offer: InstallOffer) -> InstallOffer:
-        """What is here by now need not fit once more."""
-        if offer.source != "hub":
-            return offer
-        there = sum(part_bytes(self._parts.models, file) for file in offer.files)
-        return replace(offer, left_bytes=max(0, offer.size_bytes - there))
+    def _on_wish(self, download_id: str) -> Callable[[Wish], None]:
+        """Another process asks for it, as `openshelf downloads pause` does."""
+
+        def on_wish(wish: Wish) -> None:
+            (self.pause if wish is Wish.PAUSE else self.cancel)(download_id)
+
+        return on_wish
 
     def _on_progress(self, entry: _Entry, progress: Progress) -> None:
         state = _STATES.get(progress.phase, DownloadState.RUNNING)
@@ -309,7 +318,9 @@ class Downloads:
             case Failed(error):
                 rests = isinstance(error, _RESTS)
                 state = DownloadState.PAUSED if rests else DownloadState.FAILED
-                self._change(entry, state=state, reason=wording.reason_of(error))
+                done = self._resting(entry.saved).done_bytes
+                reason = wording.reason_of(error)
+                self._change(entry, state=state, done_bytes=done, reason=reason)
 
     def _done(self, entry: _Entry, model: InstalledModel) -> None:
         forget_download(self._parts.folder, entry.shown.id)
@@ -337,7 +348,7 @@ class Downloads:
     def _stopped(self, entry: _Entry, state: DownloadState) -> None:
         """Nothing is on the wire any more."""
         if state is DownloadState.CANCELLED:
-            self._discard(entry.saved.offer)
+            discard(entry.saved.offer, self._parts.models, self._parts.library)
             forget_download(self._parts.folder, entry.shown.id)
             self._change(entry, state=state, done_bytes=0, reason=None)
         elif state is DownloadState.QUEUED:
@@ -345,14 +356,3 @@ class Downloads:
         else:
             done = self._resting(entry.saved).done_bytes
             self._change(entry, state=state, done_bytes=done)
-
-    def _discard(self, offer: InstallOffer) -> None:
-        if offer.source != "hub":
-            return
-        try:
-            places = [place_of(self._parts.models, file).snapshot for file in offer.files]
-            for file in offer.files:
-                discard_part(self._parts.models, file)
-            self._parts.library.discard_placed(places)
-        except OpenshelfError as error:
-            log.warning("downloads: what was fetched could not be deleted: %s", error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import shutil
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -323,18 +325,25 @@ def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | 
 
 
 def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[DownloadFile, ...]:
-    """Raises NetworkFailure where a hash is missing, UnsafeName for names that cannot be files."""
-    names: set[str] = set()
+    """Raises NetworkFailure where a hash is missing, UnsafeName for names that cannot be files.
+
+    Of two names that differ in case or composition only, some systems make one file: the second
+    would take the place of the first, under its name.
+    """
+    names = collections.Counter(_folded(file.path) for file in repo.files)
     files = []
     for file in variant.files:
         check_path(file.path)
-        if file.path.casefold() in names:
+        if names[_folded(file.path)] > 1:
             raise UnsafeName(file.path)
-        names.add(file.path.casefold())
         if file.sha256 is None:
             raise NetworkFailure(host, "no_checksum", file.path)
         files.append(DownloadFile(repo.id, repo.commit, file.path, file.size_bytes, file.sha256))
     return tuple(files)
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _same_volume(path: Path, folder: Path) -> bool:

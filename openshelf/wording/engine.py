@@ -25,6 +25,14 @@ TEMPLATES: dict[str, str] = {
     "chats_set_aside": "The file with the conversations was damaged. It was set aside as {path}, and a new one was begun.",
     "chats_not_kept": "Conversations cannot be kept ({detail}). What is written now is gone when Openshelf ends.",
     "chats_too_new": "The conversations in {path} belong to a newer Openshelf. They were left alone; what is written now is gone when Openshelf ends.",
+    # chat/exporting.py
+    "chat_export.untitled": "Chat",
+    "chat_export.you": "You",
+    "chat_export.system": "System prompt",
+    "chat_export.answer": "Answer",
+    "chat_export.model": "Answer by {model}",
+    "chat_export.thoughts": "Thoughts before the answer",
+    "chat_export.note": "Exported from Openshelf. The answers were written by a language model and may be wrong.",
     # chat/context.py
     "turns_dropped": "The first {messages} messages no longer fit into the context and were not sent.",
 }

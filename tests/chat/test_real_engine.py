@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openshelf.chat.conversation import Message, MessageState
-from openshelf.chat.session import Chats, LoadTicket
+from openshelf.chat.session import AskWith, Chats, LoadTicket
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.process import Engine
 from openshelf.engine.protocol import Plan, Sampling
@@ -102,3 +102,32 @@ def test_kill_9_between_two_messages_is_not_even_noticed(chats: Chats, engine: E
         MessageState.LENGTH,
         MessageState.COMPLETE,
     )
+
+
+def evaluated(answer: Message) -> int:
+    """Tokens that were read anew for it."""
+    assert answer.figures is not None
+    return answer.figures.prompt_tokens - answer.figures.cached_tokens
+
+
+def test_other_words_another_answer_and_going_on_read_nothing_twice(chats: Chats) -> None:
+    """The answers are drawn at random, in tokens that a tokenizer would often cut otherwise."""
+    wild = AskWith("m", Sampling(temperature=1.5, max_tokens=60, seed=3))
+    conversation = chats.new_conversation("m", "You are a teacher.")
+    answers = [
+        chats.send(conversation.id, text, "m", wild.sampling, CancelToken(), no_report)
+        for text in ("What is a llama?", "And an alpaca?", "Which is larger?")
+    ]
+    assert answers[-1].state is MessageState.LENGTH
+    longer = chats.continue_answer(answers[-1].id, wild, CancelToken(), no_report)
+    assert longer.content.startswith(answers[-1].content)
+    assert len(longer.content) > len(answers[-1].content)
+    assert evaluated(longer) == 1
+    another = chats.regenerate(longer.id, wild, CancelToken(), no_report)
+    assert another.content
+    assert evaluated(another) == 1, "only the last token of the question, to draw from"
+    question = chats.messages(conversation.id)[-2]
+    edited = chats.edit(question.id, "Which one spits?", wild, CancelToken(), no_report)
+    assert evaluated(edited) <= 30
+    assert edited.figures is not None
+    assert edited.figures.cached_tokens > 150

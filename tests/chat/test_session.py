@@ -238,7 +238,7 @@ def test_another_question_after_a_failed_one_takes_its_place(make_desk: MakeDesk
 def test_a_clearance_that_does_not_cover_the_file(make_desk: MakeDesk) -> None:
     desk = make_desk()
     file = model_file()
-    desk.chats._open_model = lambda model_id, cancel: LoadTicket(
+    desk.chats._holder.open_model = lambda model_id, cancel: LoadTicket(
         model_id, clearance_for(file, verdict=Verdict.BLOCKED), load_order(file), "fits_cpu", 1
     )
     with pytest.raises(ClearanceRefused):
@@ -466,7 +466,7 @@ def test_a_full_disk_in_between_does_not_end_the_answer(
         update(message)
 
     monkeypatch.setattr(desk.store, "update", fail_while_streaming)
-    monkeypatch.setattr("openshelf.chat.session._SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("openshelf.chat.answering._SAVE_SECONDS", 0.0)
     expected_logs("could not be kept")
     assert desk.send(desk.chats.new_conversation("m").id).content == "abc"
 

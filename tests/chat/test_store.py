@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from openshelf import database, wording
 from openshelf.chat.conversation import AnswerFigures, MessageState, Role
 from openshelf.chat.schema import CHATS
-from openshelf.chat.store import TITLE_CHARACTERS, ConversationStore, title_from
+from openshelf.chat.store import ConversationStore
+from openshelf.chat.titles import TITLE_CHARACTERS, title_from
 from openshelf.children import child_environment
 from openshelf.database import Schema
 from openshelf.errors import NotEnoughDisk, NotFound
@@ -301,7 +302,7 @@ def test_a_failed_migration_changes_nothing(
     monkeypatch.undo()
     again = reopened(path)
     assert len(again.conversations()) == 2
-    assert len(again._database.read("PRAGMA table_info(conversations)")) == 6
+    assert len(again._database.read("PRAGMA table_info(conversations)")) == 7
     again.close()
 
 

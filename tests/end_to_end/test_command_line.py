@@ -120,6 +120,16 @@ def test_main_job(command_line: CommandLine, starter_model: Path) -> None:
     assert memory["measured_bytes"] == sum(part["measured_bytes"] for part in parts.values())
     assert parts["weights"]["measured_bytes"] == parts["weights"]["predicted_bytes"]
 
+    bench = command_line.json(
+        "bench", installed["id"], "--prompt", "64", "--tokens", "16", "--repetitions", "3",
+        "--context", "512",
+    )  # fmt: skip
+    assert bench["context_length"] == 512
+    assert bench["engine"].startswith("llama.cpp ")
+    assert len(bench["generation"]["each"]) == 3
+    assert bench["prompt"]["tokens_per_second"] > bench["generation"]["tokens_per_second"] > 0
+    assert bench["learned"]["kind"] == "cpu"
+
     again = command_line.json("install", STARTER)
     assert again["id"] == installed["id"], "accepted once, the same files need no second time"
 

@@ -167,3 +167,28 @@ def test_the_timer_of_others_goes_on() -> None:
     assert signal.getsignal(signal.SIGALRM) == handler
     now_remaining, _ = signal.getitimer(signal.ITIMER_REAL)
     assert (now_remaining > 0) == (remaining > 0)
+
+
+def test_numbers_do_not_grow_without_end() -> None:
+    """One product of huge numbers takes minutes, and no timer interrupts it."""
+    source = (
+        "{% set ns = namespace(n=99) %}{% for i in range(60) %}{% set ns.n = ns.n * ns.n %}"
+        "{% endfor %}{{ ns.n > 1 }}"
+    )
+    started = time.monotonic()
+    with pytest.raises(TemplateFailed, match="too large"):
+        template(source).render([USER])
+    assert time.monotonic() - started < 2
+
+
+def test_a_template_that_reached_a_limit_is_not_waited_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_template, "RENDER_SECONDS", 0.2)
+    source = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    hostile = template(source)
+    assert render_prompt(hostile, [SYSTEM, USER], no_builtin).source == "chatml"
+    monkeypatch.setattr(worker_template, "RENDER_SECONDS", 600.0)
+    started = time.monotonic()
+    assert render_prompt(hostile, [SYSTEM, USER], no_builtin).source == "chatml"
+    assert time.monotonic() - started < 2

@@ -303,3 +303,33 @@ def test_ping_answers_while_it_writes(engine: Engine, starter_model: Path) -> No
     assert engine.ping() < 1.0
     cancel.cancel()
     thread.join()
+
+
+def test_a_bench_times_what_is_loaded_and_leaves_the_context_as_new(
+    engine: Engine, starter_model: Path
+) -> None:
+    with pytest.raises(EngineFailed, match="no_model"):
+        engine.bench(8, 4, 1, cancel=CancelToken())
+    load(engine, starter_model, Plan(256))
+    answer, _ = ask(engine, QUESTION)
+    reports: list[Progress] = []
+    benched = engine.bench(64, 8, 3, cancel=CancelToken(), report=reports.append)
+    assert (benched.prompt_tokens, benched.answer_tokens) == (64, 8)
+    assert len(benched.prompt_seconds) == len(benched.answer_seconds) == 3
+    assert min(*benched.prompt_seconds, *benched.answer_seconds) > 0
+    # Reading many at once is faster than one by one, on any machine.
+    per_prompt, per_answer = min(benched.prompt_seconds) / 64, min(benched.answer_seconds) / 8
+    assert per_prompt < per_answer
+    assert [report.done for report in reports] == [1, 2, 3]
+    assert engine.bench(9999, 1, 1, cancel=CancelToken()).prompt_tokens == 255
+    again, done = ask(engine, QUESTION)
+    assert (again, done.cached_tokens) == (answer, 0)
+
+
+def test_stop_while_it_is_timed(engine: Engine, starter_model: Path) -> None:
+    load(engine, starter_model, Plan(4096))
+    cancel = CancelToken()
+    with pytest.raises(CancelledByUser):
+        engine.bench(64, 16, 10_000, cancel=cancel, report=lambda progress: cancel.cancel())
+    assert engine.loaded is not None
+    assert ask(engine, QUESTION)[0]

@@ -11,8 +11,17 @@ from typing import Any
 
 from openshelf.catalog.loader import load_catalog
 from openshelf.catalog.refresh import NEVER_REFRESHED
-from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
-from openshelf.chat.session import LiveAnswer, ModelInMemory
+from openshelf.chat.archive import ExportForm
+from openshelf.chat.benching import BenchQuestion, BenchReport, MeasuredSpeed
+from openshelf.chat.conversation import (
+    AnswerFigures,
+    Conversation,
+    FoundConversation,
+    Message,
+    MessageState,
+    Role,
+)
+from openshelf.chat.session import AskWith, LiveAnswer, ModelInMemory
 from openshelf.engine.architectures import EngineKnowledge
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
@@ -27,6 +36,7 @@ from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.licenses.facts import load_licenses
+from openshelf.network import EgressLog
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy
@@ -36,6 +46,7 @@ from openshelf.settings import Settings, check_settings
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
+from tests.fakes.engine import FakeEngine, clearance_for, load_order, model_file
 from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
     COMMIT,
@@ -178,6 +189,12 @@ class FakeDownloads:
     def snapshots(self) -> tuple[Download, ...]:
         return tuple(self.all.values())
 
+    def set_limit(self, bytes_per_second: int | None) -> None:
+        pass
+
+    def set_offline(self, host: str | None) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -194,17 +211,46 @@ class FakeChats:
         self.live_answer: LiveAnswer | None = None
         self.in_memory: ModelInMemory | None = None
         self.stopped: list[int] = []
+        self.all_versions: dict[int, tuple[int, ...]] = {}
         self._ids = itertools.count(1)
 
     def conversations(self) -> tuple[Conversation, ...]:
         return tuple(reversed(self.all.values()))
 
-    def new_conversation(self, model_id: str | None, system_prompt: str = "") -> Conversation:
+    def new_conversation(
+        self, model_id: str | None, system_prompt: str = "", *, is_saved: bool = True
+    ) -> Conversation:
         now = "2026-11-23T09:00:00Z"
-        conversation = Conversation(next(self._ids), "", now, now, model_id)
+        conversation = Conversation(next(self._ids), "", now, now, model_id, is_saved=is_saved)
         self.all[conversation.id] = conversation
         self.texts[conversation.id] = []
         return conversation
+
+    def delete_all(self) -> int:
+        count = len(self.all)
+        self.all.clear()
+        self.texts.clear()
+        return count
+
+    def search(self, text: str) -> tuple[FoundConversation, ...]:
+        return tuple(
+            FoundConversation(message.conversation_id, message.id, message.content)
+            for messages in self.texts.values()
+            for message in messages[:1]
+            if text.casefold() in message.content.casefold()
+        )
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        self.all[conversation_id] = replace(self.all[conversation_id], title=title)
+
+    def pin(self, conversation_id: int, *, pinned: bool) -> None:
+        self.all[conversation_id] = replace(self.all[conversation_id], is_pinned=pinned)
+
+    def export(self, conversation_id: int, path: Path, form: ExportForm) -> None:
+        raise NotFound("conversation", str(conversation_id))
+
+    def import_file(self, path: Path) -> Conversation:
+        raise NotFound("file", str(path))
 
     def delete_conversation(self, conversation_id: int) -> None:
         del self.all[conversation_id]
@@ -244,6 +290,27 @@ class FakeChats:
         )  # fmt: skip
         self.texts[conversation_id].append(message)
         return message
+
+    def versions(self, conversation_id: int) -> Mapping[int, tuple[int, ...]]:
+        return self.all_versions
+
+    def show(self, message_id: int) -> None:
+        raise NotFound("message", str(message_id))
+
+    def edit(
+        self, question_id: int, text: str, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(question_id))
+
+    def regenerate(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(answer_id))
+
+    def continue_answer(
+        self, answer_id: int, ask: AskWith, cancel: CancelToken, report: Report
+    ) -> Message:
+        raise NotFound("message", str(answer_id))
 
     def live(self, conversation_id: int) -> LiveAnswer | None:
         return self.live_answer
@@ -308,12 +375,49 @@ class FakeRecords:
         return ()
 
 
+class FakeKeptDownloads:
+    """An empty list; nobody asks for it in the window."""
+
+    def listed(self) -> tuple[Download, ...]:
+        return ()
+
+    def find(self, words: str) -> Download:
+        raise NotFound("download", words)
+
+    def install(
+        self, offer: InstallOffer, clearance: Clearance, cancel: CancelToken, report: Report
+    ) -> InstalledModel:
+        raise NotFound("download", offer.target)
+
+    def resume(self, download_id: str, cancel: CancelToken, report: Report) -> InstalledModel:
+        raise NotFound("download", download_id)
+
+    def pause(self, download_id: str, cancel: CancelToken) -> Download:
+        raise NotFound("download", download_id)
+
+    def cancel(self, download_id: str, cancel: CancelToken) -> Download:
+        raise NotFound("download", download_id)
+
+
 def _no_update(model: InstalledModel, cancel: CancelToken, report: Report) -> UpdateReport:
     raise NotFound("update", model.id)
 
 
 def fake_paths(folder: Path) -> Paths:
     return Paths(*(folder / name for name in ("config", "data", "cache", "logs", "models")))
+
+
+def example_bench(
+    model_id: str, question: BenchQuestion, cancel: CancelToken, report: Report
+) -> BenchReport:
+    """A model of a few tokens per second, loaded by the scripted engine."""
+    engine, file = FakeEngine(), model_file()
+    order = load_order(file)
+    loaded = engine.load(clearance_for(file), order, cancel, report)
+    each = (20.0,) * question.repetitions
+    prompt = MeasuredSpeed(question.prompt_tokens, 200.0, 0.0, tuple(10 * rate for rate in each))
+    answer = MeasuredSpeed(question.answer_tokens, 20.0, 0.0, each)
+    return BenchReport(model_id, loaded, order.plan, "fits_cpu", prompt, answer, None)
 
 
 def _example_fit(machine: Machine) -> TargetFit:
@@ -347,10 +451,13 @@ def fake_services(
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),
         tokens=TokenStore(paths.tokens_file, NoKeychain()),
+        egress=EgressLog(),
         downloads=FakeDownloads(library),
+        kept_downloads=FakeKeptDownloads(),
         library=library,
         bundles=FakeBundles(),
         chats=FakeChats(),
+        bench=example_bench,
         close=lambda: None,
         fit_target=lambda question, asked, cancel: _example_fit(asked),
         problems=lambda: (),

@@ -98,6 +98,20 @@ BAD_FILES: dict[str, tuple[str, bytes]] = {
         "head_count",
         _keys(llama__attention__head_count=(ARRAY, Array(U32, (8,)))),
     ),
+    "rotated_odd": ("dimension_count", _keys(llama__rope__dimension_count=(U32, 7))),
+    "rotated_2_20": ("dimension_count", _keys(llama__rope__dimension_count=(U32, 1 << 20))),
+    "epsilon_negative": (
+        "layer_norm_rms_epsilon",
+        _keys(llama__attention__layer_norm_rms_epsilon=(F32, -1.0)),
+    ),
+    "epsilon_not_a_number": (
+        "layer_norm_rms_epsilon",
+        _keys(llama__attention__layer_norm_rms_epsilon=(F32, float("nan"))),
+    ),
+    "epsilon_text": (
+        "layer_norm_epsilon",
+        _keys(llama__attention__layer_norm_epsilon=(STRING, "small")),
+    ),
     "experts_used_without_experts": (
         "expert_used_count",
         _keys(llama__expert_used_count=(U32, 2)),

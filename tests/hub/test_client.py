@@ -287,3 +287,11 @@ def test_egress_log_names_host_purpose_and_bytes(
     assert entry.host in hub.endpoint
     assert entry.purpose == "model details"
     assert entry.received_bytes > 100
+
+
+def test_who_still_holds_a_client_sends_nothing_once_the_switch_is_on() -> None:
+    client = HubClient(NetworkOptions(endpoint="https://hub.example"))
+    client.shut()
+    with pytest.raises(Offline):
+        client.repo("ada/Small-GGUF")
+    client.close()

@@ -37,6 +37,27 @@ from openshelf.hub.targets import TargetKind, parse_target
         ("llama-server -hf ada/Small:Q4_0 -c 8192", "ada/Small", "Q4_0", None),
         ("ollama run hf.co/ada/Small:Q4_0", "ada/Small", "Q4_0", None),
         ("  ada/Small\n", "ada/Small", None, None),
+        ("./llama-server -hf ada/Small:Q4_0", "ada/Small", "Q4_0", None),
+        ("/opt/llama/llama-server -hf ada/Small:Q4_0 --port 80", "ada/Small", "Q4_0", None),
+        ("C:\\llama\\llama-server.exe -hf ada/Small:Q4_0", "ada/Small", "Q4_0", None),
+        ("$ llama-server \\\n  -hf ada/Small:Q4_0 \\\n  -c 0", "ada/Small", "Q4_0", None),
+        ("llama-cli --hf-repo=ada/Small:Q4_0", "ada/Small", "Q4_0", None),
+        ("llama-server -hf ada/Small -hff a/x-Q8_0.gguf", "ada/Small", None, "a/x-Q8_0.gguf"),
+        ("llama-server --hf-repo ada/Small --hf-file x.gguf -c 0", "ada/Small", None, "x.gguf"),
+        ("docker run -v m:/m ghcr.io/g/l:server -hf ada/Small:Q4_0", "ada/Small", "Q4_0", None),
+        ("docker model run hf.co/ada/Small:Q4_0", "ada/Small", "Q4_0", None),
+        ("ollama run huggingface.co/ada/Small:UD-Q4_K_XL", "ada/Small", "UD-Q4_K_XL", None),
+        ("ollama run hf.co/ada/Small", "ada/Small", None, None),
+        ("ollama pull hf.co/ada/Small:q4_0 --insecure", "ada/Small", "q4_0", None),
+        ("hf download ada/Small x.gguf --local-dir .", "ada/Small", None, "x.gguf"),
+        ("huggingface-cli download ada/Small --include '*Q4*'", "ada/Small", None, None),
+        ("`ada/Small:Q4_0`", "ada/Small", "Q4_0", None),
+        ("<https://hf.co/ada/Small>", "ada/Small", None, None),
+        ("https://hf.co/ada/Small:Q4_0", "ada/Small", "Q4_0", None),
+        ("hf.co/ada/Small/blob/main/x.gguf", "ada/Small", None, "x.gguf"),
+        ("https://huggingface.co/ada/Small/tree/main/Q4_K_M", "ada/Small", None, None),
+        ("https://huggingface.co/ada/Small?local-app=llama.cpp#top", "ada/Small", None, None),
+        ("https://huggingface.co/ada/Small/discussions/3", "ada/Small", None, None),
     ],
 )  # fmt: skip
 def test_hub_targets(text: str, repo: str, quant: str | None, file: str | None) -> None:
@@ -53,7 +74,16 @@ def test_revision_of_an_address_is_kept() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["./x.gguf", "/tmp/x.gguf", "~/x.gguf", "C:\\x.gguf", "c:/x.gguf", "../a/b.gguf", "x.gguf"],
+    [
+        "./x.gguf",
+        "/tmp/O'Neil a=b/my x.gguf",
+        "/tmp/x.gguf",
+        "~/x.gguf",
+        "C:\\x.gguf",
+        "c:/x.gguf",
+        "../a/b.gguf",
+        "x.gguf",
+    ],
 )
 def test_paths(text: str) -> None:
     target = parse_target(text)
@@ -73,7 +103,10 @@ def test_installed(text: str) -> None:
         "", "  ", "a\0b/c", "ada/", "/".join("abc"), "hf:x", "ada/../etc", "ada/Small:", "a/b:c d",
         "https://example.org/a/b", "https://huggingface.co/", "https://huggingface.co/datasets/a/b",
         "ada/Small/readme.md", "javascript://x/y/z", "rm -rf /", "http://[", "x" * 3000,
-        "ada/Small:Q4/../../x", "https://huggingface.co@evil.example/a/b", "a--b/c",
+        "ada/Small:Q4/../../x", "ollama run ada/Small:8b", "ollama run evil.example/ada/Small",
+        "llama-server -hf", "hf download --help x/y", "llama-server -hf 'ada/Small",
+        "run ada/Small", "llama-server -hf ada/Small -hff ../../x", "llama-server -hf ../../x",
+        "https://huggingface.co@evil.example/a/b", "a--b/c",
     ],
 )  # fmt: skip
 def test_nonsense(text: str) -> None:

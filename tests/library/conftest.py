@@ -16,6 +16,7 @@ from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import Installer
+from openshelf.library.kept_downloads import KeptDownloads
 from openshelf.library.offers import OfferParts
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
@@ -38,6 +39,7 @@ class Home:
     installer: Installer
     runner: PoolTaskRunner
     downloads: Downloads
+    kept: KeptDownloads
 
     @property
     def models(self) -> Path:
@@ -86,7 +88,8 @@ def open_home(folder: Path, options: NetworkOptions) -> Home:
         library=library,
         place=FetchPlace(egress, RateShare()),
     )
-    return Home(folder, options, library, parts, installer, runner, Downloads(queue))
+    downloads, kept = Downloads(queue), KeptDownloads(queue)
+    return Home(folder, options, library, parts, installer, runner, downloads, kept)
 
 
 OpenHome = Callable[..., Home]

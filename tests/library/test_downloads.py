@@ -149,7 +149,7 @@ def test_cancel_leaves_nothing(hub: LoopbackHub, open_at: OpenHome) -> None:
 
 def test_two_at_a_time(hub: LoopbackHub, open_at: OpenHome) -> None:
     repos = publish(hub, 4)
-    hub.bytes_per_second = 2_000_000
+    hub.bytes_per_second = 300_000
     home = open_at(endpoint=hub.endpoint)
     events = Events(home)
     downloads = [start(home, repo) for repo in repos]

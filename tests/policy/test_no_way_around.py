@@ -134,6 +134,8 @@ TARGETS = (STARTER, HUB, "{local}")
 ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "install": tuple(("install", target) for target in TARGETS),
     "chat": tuple(("chat", target, "--prompt", "hi") for target in ("Small", STARTER, "{local}")),
+    "bench": (("bench", "Small"),),
+    "downloads": (("downloads",), ("downloads", "resume", "x"), ("downloads", "cancel", "x")),
     "license": tuple(("license", target) for target in TARGETS),
     "policy": (("policy", "show"), ("policy", "check"), ("policy", "check", HUB),
                ("policy", "waive", HUB, "--until", "2999-01-01")),
@@ -157,7 +159,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 """Every command with every kind of model that it can be given. `fit --method dry-run` lets the
 engine lay out a header without any weights, which is what a person looks at before accepting."""
-PUTS_OR_LOADS = ("install", "chat", "import")
+PUTS_OR_LOADS = ("install", "chat", "bench", "import")
 
 
 def model_files() -> list[Path]:
@@ -324,10 +326,19 @@ WITHOUT_BYTES = {
     "paths", "settings", "runner", "detect_machine", "engine_facts", "catalog", "shelf", "gate",
     "acceptances", "close", "fit_target", "problems", "dry_run_target", "models", "policies",
     "preview_policy", "tokens", "check_update", "read_card", "search",
-    "architectures", "refresh_catalog",
+    "architectures", "refresh_catalog", "egress",
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
-WITH_BYTES = {"bundles", "installer", "downloads", "library", "chats", "with_policy"}
+WITH_BYTES = {
+    "bundles",
+    "installer",
+    "downloads",
+    "library",
+    "chats",
+    "bench",
+    "kept_downloads",
+    "with_policy",
+}
 
 
 def test_every_service_is_entered() -> None:

@@ -79,6 +79,7 @@ def with_chats(services: Services) -> Services:
             MessageState.COMPLETE, now.isoformat(), model.id, figures,
         ),
     ]  # fmt: skip
+    chats.all_versions = {11: (9, 11), 12: (10, 12, 13)}  # type: ignore[attr-defined]
     chats.in_memory = ModelInMemory(  # type: ignore[attr-defined]
         model.id, 8192, 41, 41, FitVerdict.FITS_GPU.value,
         {"gpu:0": 7_570_000_000, "ram": 420_000_000}, {"gpu:0": 7_580_000_000, "ram": 401_000_000},
@@ -169,6 +170,34 @@ def _open_chat(number: int) -> Callable[[MainWindow, Services], None]:
     return act
 
 
+def _editing(window: MainWindow, services: Services) -> None:
+    _open_chat(1)(window, services)
+    for _ in range(30):
+        QApplication.processEvents()
+    window.page(Place.CHAT).area.transcript.edit_last_question()  # type: ignore[attr-defined]
+
+
+def _searching(window: MainWindow, services: Services) -> None:
+    _open_chat(1)(window, services)
+    panel = window.page(Place.CHAT).panel  # type: ignore[attr-defined]
+    panel.search.setText("termination clause")
+    panel.search_settled.emit("termination clause")
+
+
+def _begin_unsaved(window: MainWindow, services: Services) -> None:
+    _open(Place.CHAT)(window, services)
+    window.page(Place.CHAT).start_unsaved()  # type: ignore[attr-defined]
+
+
+def with_pins(services: Services) -> Services:
+    """One pinned conversation and one that is not saved."""
+    with_chats(services)
+    chats = services.chats.all  # type: ignore[attr-defined]
+    chats[4] = replace(chats[4], is_pinned=True)
+    chats[2] = replace(chats[2], is_saved=False)
+    return services
+
+
 def _answering(live: LiveAnswer) -> Callable[[MainWindow, Services], None]:
     def act(window: MainWindow, services: Services) -> None:
         _open_chat(1)(window, services)
@@ -221,6 +250,9 @@ def _same(services: Services) -> Services:
 Act = Callable[[MainWindow, Services], None]
 ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("chat-full", _open_chat(1), with_chats),
+    ("chat-edit", _editing, with_chats),
+    ("chat-search", _searching, with_chats),
+    ("chat-unsaved", _begin_unsaved, with_pins),
     ("chat-new", _open(Place.CHAT), with_chats),
     ("chat-empty", _open(Place.CHAT), _same),
     ("chat-engine-died", _open_chat(1), with_dead_engine),

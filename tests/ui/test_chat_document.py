@@ -10,6 +10,8 @@ from PySide6.QtGui import QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from openshelf.chat.conversation import Message
+from openshelf.ui.models.chat_facts import ShownBranch
 from openshelf.ui.widgets.buttons import LinkButton
 from openshelf.ui.widgets.markdown_document import MarkdownDocument, SafeDocument
 from openshelf.ui.widgets.text_view import TextView
@@ -47,6 +49,10 @@ _PIECES = st.sampled_from(
     ["word ", "\n", "\n\n", "```py\n", "```\n", "- x\n", "1. y\n", "   z", "> q\n", "**b** ",
      "| a | b |\n|---|---|\n| c | d |\n\n", "# h\n", "---\n", "`c` ", "[l](https://a.b) "]
 )  # fmt: skip
+
+
+def show(transcript: Transcript, *messages: Message) -> None:
+    transcript.show_branch(ShownBranch(1, messages, {}))
 
 
 def look(document: MarkdownDocument) -> list[tuple[object, ...]]:
@@ -181,7 +187,7 @@ def test_transcript_follows_the_end_only_while_the_person_is_there(
     qtbot.addWidget(transcript)
     transcript.resize(500, 300)
     transcript.show()
-    transcript.show_messages([message(1, "user", "q"), message(2, "assistant", "x\n\n" * 60)])
+    show(transcript, message(1, "user", "q"), message(2, "assistant", "x\n\n" * 60))
     bar = transcript.verticalScrollBar()
     qtbot.waitUntil(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())
     answer = transcript.begin_answer()
@@ -203,7 +209,7 @@ def test_long_conversations_open_with_their_last_messages(
     transcript.resize(500, 300)
     transcript.show()
     count = FIRST_MESSAGES + 15
-    transcript.show_messages([message(n, "user", f"m{n}") for n in range(count)])
+    show(transcript, *(message(n, "user", f"m{n}") for n in range(count)))
     assert len(transcript.items) == FIRST_MESSAGES
     button = next(b for b in transcript.findChildren(LinkButton) if "15 earlier" in b.text())
     button.click()

@@ -54,7 +54,7 @@ def test_rows_come_in_groups_newest_first(model: ConversationsModel) -> None:
 def test_search_keeps_what_matches(model: ConversationsModel) -> None:
     model.set_conversations([conversation(1, "Rust borrow"), conversation(2, "Rechnung", 2)])
     model.set_search("RUST")
-    assert labels(model) == ["Today", "Rust borrow"]
+    assert labels(model) == ["Found", "Rust borrow"]
     model.set_search("")
     assert labels(model) == ["Today", "Rust borrow", "Last week", "Rechnung"]
 

@@ -106,3 +106,17 @@ def test_a_refused_value_shows_what_is_in_force(
     assert "purple" in page.problem.text.text()
     assert services.settings.current.theme == "system"
     assert page.theme.value == "system"
+
+
+def test_what_went_out_is_shown(make_window: MakeWindow, services: Services, qtbot: QtBot) -> None:
+    page = _open(make_window(services))
+    assert "no other machine was asked" in page.egress.summary.text()
+    services.egress.record("huggingface.co", "search", 2_000)
+    for _ in range(20):
+        services.egress.record("cdn.example", "download", 1_000_000)
+    qtbot.waitUntil(lambda: "21 requests" in page.egress.summary.text(), timeout=5000)
+    assert "20.0 MB" in page.egress.summary.text()
+    rows = [[label.text() for label in row][1:] for row in page.egress._rows]
+    assert rows == [["cdn.example", "download", "1.0 MB"]] * 12
+    page.hide()
+    assert not page.egress._timer.isActive()

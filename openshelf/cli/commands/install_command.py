@@ -13,6 +13,7 @@ from openshelf.cli.accepting import (
 )
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
+from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.units import format_bytes
 
@@ -29,7 +30,17 @@ def run(
     started = time.monotonic()
     offer = services.installer.prepare(arguments.target, interrupts.token, output.report)
     clearance = clearance_for(arguments, services, offer, Terminal(output, interrupts))
-    model = services.installer.install(offer, clearance, interrupts.token, output.report)
+    kept = services.kept_downloads
+    model = kept.install(offer, clearance, interrupts.token, output.report)
+    seconds = time.monotonic() - started
+    show_installed(model, output, resumed_from=offer.resumed_from_bytes, seconds=seconds)
+    return 0
+
+
+def show_installed(
+    model: InstalledModel, output: Output, *, resumed_from: int, seconds: float
+) -> None:
+    """What became of an install or of a download that was resumed."""
     output.result(
         {
             "id": model.id,
@@ -38,12 +49,11 @@ def run(
                 {"path": file.path, "size_bytes": file.size_bytes, "sha256": file.sha256}
                 for file in model.files
             ],
-            "acceptance": {"record_id": clearance.record_id} if clearance.record_id else None,
-            "resumed_from_bytes": offer.resumed_from_bytes,
-            "seconds": round(time.monotonic() - started, 3),
+            "acceptance": {"record_id": model.record_id} if model.record_id else None,
+            "resumed_from_bytes": resumed_from,
+            "seconds": round(seconds, 3),
         }
     )
     output.note("")
     output.line(f"Installed {model.id} ({format_bytes(model.size_bytes)}), SHA-256 checked.")
     output.line(f'Try it: openshelf chat "{model.id}"')
-    return 0

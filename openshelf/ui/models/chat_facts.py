@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QDate, QLocale
@@ -33,13 +33,31 @@ def read_facts(services: Services) -> Callable[[CancelToken, Report], ChatFacts]
     return work
 
 
-def read_messages(
-    services: Services, conversation_id: int
-) -> Callable[[CancelToken, Report], tuple[int, tuple[Message, ...]]]:
-    """The conversation's id comes along, so that a late answer can be told from a current one."""
+@dataclass(frozen=True)
+class ShownBranch:
+    """The branch shown of a conversation; `versions` as ChatsLike.versions has them. The id comes
+    along, so that a late answer can be told from a current one."""
 
-    def work(cancel: CancelToken, report: Report) -> tuple[int, tuple[Message, ...]]:
-        return conversation_id, services.chats.messages(conversation_id)
+    conversation_id: int
+    messages: tuple[Message, ...]
+    versions: Mapping[int, tuple[int, ...]]
+
+    def versions_of(self, message: Message) -> tuple[int, ...]:
+        return self.versions.get(message.id, (message.id,))
+
+
+def read_branch(
+    services: Services, conversation_id: int, through: int | None = None
+) -> Callable[[CancelToken, Report], ShownBranch]:
+    """`through` a message, where another branch is to be shown from now on."""
+
+    def work(cancel: CancelToken, report: Report) -> ShownBranch:
+        chats = services.chats
+        if through is not None:
+            chats.show(through)
+        return ShownBranch(
+            conversation_id, chats.messages(conversation_id), chats.versions(conversation_id)
+        )
 
     return work
 

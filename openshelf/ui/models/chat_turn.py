@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from openshelf.chat.conversation import Conversation, Message
+from openshelf.chat.interface import AskWith
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.engine.protocol import Sampling
 from openshelf.services import Services
@@ -16,15 +18,28 @@ from openshelf.ui.task_bridge import TaskBridge
 FRAME_MILLISECONDS = 33
 
 
+class Way(enum.Enum):
+    """How an answer is asked for; all but SEND name the message that it is about."""
+
+    SEND = enum.auto()
+    EDIT = enum.auto()
+    REGENERATE = enum.auto()
+    CONTINUE = enum.auto()
+
+
 @dataclass(frozen=True)
 class Question:
-    """`conversation_id` None begins a new conversation with `system_prompt`."""
+    """`conversation_id` None begins a new conversation with `system_prompt`. `text` is the
+    question's, whichever way it is asked."""
 
     conversation_id: int | None
     text: str
     model_id: str
     system_prompt: str
     sampling: Sampling
+    way: Way = Way.SEND
+    message_id: int = 0
+    is_saved: bool = True
 
 
 class ChatTurn(QObject):
@@ -82,9 +97,24 @@ class ChatTurn(QObject):
 
     def _work(self, cancel: CancelToken, report: Report) -> Message:
         question, chats = self.question, self._services.chats
+        ask = AskWith(question.model_id, question.sampling)
+        match question.way:
+            case Way.EDIT:
+                return chats.edit(question.message_id, question.text, ask, cancel, report)
+            case Way.REGENERATE:
+                return chats.regenerate(question.message_id, ask, cancel, report)
+            case Way.CONTINUE:
+                return chats.continue_answer(question.message_id, ask, cancel, report)
+            case Way.SEND:
+                return self._send(cancel, report)
+
+    def _send(self, cancel: CancelToken, report: Report) -> Message:
+        question, chats = self.question, self._services.chats
         conversation_id = question.conversation_id
         if conversation_id is None:
-            conversation = chats.new_conversation(question.model_id, question.system_prompt)
+            conversation = chats.new_conversation(
+                question.model_id, question.system_prompt, is_saved=question.is_saved
+            )
             conversation_id = conversation.id
             self._bridge.call_soon(self._on_created, conversation)
         return chats.send(

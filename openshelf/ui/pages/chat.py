@@ -10,19 +10,20 @@ from typing_extensions import override
 from openshelf.chat.conversation import Conversation
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
-from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
+from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.chat_facts import (
     ChatFacts,
     read_acceptances,
     read_facts,
     tokens_in_context,
 )
-from openshelf.ui.models.chat_turn import Question
+from openshelf.ui.models.chat_turn import Question, Way
 from openshelf.ui.models.chosen_model import ChosenModel
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.pages.chat_area import ChatArea
 from openshelf.ui.pages.chat_dialogue import Dialogue
+from openshelf.ui.pages.chat_organizer import Organizer
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -31,6 +32,7 @@ from openshelf.ui.widgets.containers import Divider
 from openshelf.ui.widgets.conversation_list import ConversationPanel
 from openshelf.ui.widgets.notice import NoticeLevel
 from openshelf.ui.widgets.page import Page
+from openshelf.ui.widgets.transcript_keys import TranscriptKeys
 
 ROOM_FOR_INSPECTOR = 1_000
 """Below this width the inspector is shown on demand only."""
@@ -43,7 +45,7 @@ class ChatPage(Page):
         super().__init__()
         self._services, self._bridge = services, bridge
         self.chosen = ChosenModel()
-        self._deleting: int | None = None
+        self._is_saving = True
         self._wants_details: bool | None = None
         self._build()
         self._connect()
@@ -60,6 +62,7 @@ class ChatPage(Page):
         self.panel.setFixedWidth(230)
         self.area = ChatArea()
         self.dialogue = Dialogue(self._services, self._bridge, self.area.transcript, self)
+        self.organizer = Organizer(self._services, self._bridge, self.panel, self.dialogue)
         self.inspector = ChatInspector()
         self._inspector_line = Divider(vertical=True)
         row.addWidget(self.panel)
@@ -71,19 +74,35 @@ class ChatPage(Page):
         self._stop_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._new_key = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
         self._new_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._unsaved_key = QShortcut(QKeySequence("Ctrl+Shift+N"), self)
+        self._unsaved_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._keys = TranscriptKeys(self.area.transcript, self)
 
     def _connect(self) -> None:
         header, transcript, composer = self.area.header, self.area.transcript, self.area.composer
         self.panel.new_requested.connect(self.start_new)
-        self.panel.search_changed.connect(self.model.set_search)
+        self.panel.unsaved_requested.connect(self.start_unsaved)
         self.panel.chosen.connect(self._on_chosen)
-        self.panel.delete_confirmed.connect(self._on_delete_confirmed)
+        self.organizer.changed.connect(self.refresh)
+        self.organizer.left.connect(self.start_new)
+        self.organizer.failed.connect(self._on_failed)
         header.model_chosen.connect(self._on_model_chosen)
         header.shelf_requested.connect(self._on_shelf_requested)
-        header.delete_requested.connect(self._on_delete_requested)
+        header.delete_requested.connect(self.organizer.delete_shown)
+        header.delete_all_requested.connect(self.organizer.ask_to_delete_all)
+        header.rename_requested.connect(self.organizer.rename_shown)
+        header.pin_requested.connect(self.organizer.pin_shown)
+        header.export_requested.connect(self.organizer.ask_where_to_export)
+        header.import_requested.connect(self.organizer.ask_what_to_import)
+        self.organizer.imported.connect(self._open_conversation)
+        self.organizer.exported.connect(self._on_exported)
         header.details_toggled.connect(self._on_details_toggled)
         transcript.link_pressed.connect(self.area.link_notice.show_address)
         transcript.send_again_requested.connect(self._on_send_requested)
+        transcript.edit_requested.connect(self._on_edit_requested)
+        transcript.regenerate_requested.connect(self._on_regenerate_requested)
+        transcript.continue_requested.connect(self._on_continue_requested)
+        transcript.version_requested.connect(self.dialogue.show_version)
         composer.send_requested.connect(self._on_send_requested)
         composer.stop_requested.connect(self._on_stop_requested)
         self.dialogue.changed.connect(self._show_all)
@@ -98,6 +117,7 @@ class ChatPage(Page):
         self.area.link_notice.copy_requested.connect(self._on_link_copied)
         self._stop_key.activated.connect(self._on_stop_requested)
         self._new_key.activated.connect(self.start_new)
+        self._unsaved_key.activated.connect(self.start_unsaved)
         self._bridge.listen(self._services.library.announcer, self._on_library_changed)
 
     # --- what the window asks ---------------------------------------------------------------------
@@ -134,6 +154,14 @@ class ChatPage(Page):
 
     def start_new(self) -> None:
         """A chat that exists once its first message is sent."""
+        self._start(is_saved=True)
+
+    def start_unsaved(self) -> None:
+        """The same, never written to disk."""
+        self._start(is_saved=False)
+
+    def _start(self, *, is_saved: bool) -> None:
+        self._is_saving = is_saved
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.edit_system_prompt()
@@ -149,6 +177,7 @@ class ChatPage(Page):
                 has_changed = facts.loaded != self.chosen.in_memory
                 self.chosen.installed, self.chosen.in_memory = facts.installed, facts.loaded
                 self.model.set_conversations(facts.conversations)
+                self.dialogue.know(facts.conversations)
                 self._choose_shown()
                 self._show_all()
                 if has_changed:
@@ -172,14 +201,14 @@ class ChatPage(Page):
     def _on_chosen(self, index: QModelIndex) -> None:
         row: ConversationRow = index.data(ROW_ROLE)
         if row.conversation is not None:
-            self._open_conversation(row.conversation)
+            self._open_conversation(row.conversation, row.found_in)
 
-    def _open_conversation(self, conversation: Conversation) -> None:
+    def _open_conversation(self, conversation: Conversation, message_id: int | None = None) -> None:
         self.chosen.id = conversation.model_id or self.chosen.id
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.show_system_prompt(conversation.system_prompt)
-        self.dialogue.open_conversation(conversation)
+        self.dialogue.open_conversation(conversation, message_id)
 
     def _on_model_chosen(self, model_id: str) -> None:
         self.chosen.id = model_id
@@ -195,14 +224,30 @@ class ChatPage(Page):
     # --- sending ----------------------------------------------------------------------------------
 
     def _on_send_requested(self, text: str) -> None:
+        self._ask(text, Way.SEND)
+
+    def _on_edit_requested(self, message_id: int, text: str) -> None:
+        self._ask(text, Way.EDIT, message_id)
+        self.focus_content()
+
+    def _on_regenerate_requested(self, message_id: int) -> None:
+        self._ask(self.area.transcript.question_before(message_id), Way.REGENERATE, message_id)
+        self.focus_content()
+
+    def _on_continue_requested(self, message_id: int) -> None:
+        self._ask(self.area.transcript.question_before(message_id), Way.CONTINUE, message_id)
+        self.focus_content()
+
+    def _ask(self, text: str, way: Way, message_id: int = 0) -> None:
         dialogue = self.dialogue
         if self.chosen.id is None or dialogue.is_answering or dialogue.is_answering_elsewhere:
             return
         self.area.notice.hide()
         prompt = "" if dialogue.conversation else self.inspector.system_prompt
         question = Question(
-            dialogue.shown_id, text, self.chosen.id, prompt, self.inspector.sampling
-        )
+            dialogue.shown_id, text, self.chosen.id, prompt, self.inspector.sampling,
+            way, message_id, self._is_saving,
+        )  # fmt: skip
         dialogue.send(question, self._model_name())
 
     def _on_created(self, conversation: Conversation) -> None:
@@ -211,48 +256,20 @@ class ChatPage(Page):
         self.refresh()
 
     def _on_ended(self) -> None:
-        if self._deleting is not None:
-            self._delete(self._deleting)
         self.refresh()
 
     def _on_stop_requested(self) -> None:
         if self.dialogue.is_answering:
             self.dialogue.stop()
 
+    def _on_exported(self, path: str) -> None:
+        words = self.tr("Exported to {path}. Only you can read the file.").format(path=path)
+        self.area.notice.show_message(words, NoticeLevel.INFO)
+
     def _on_failed(self, error: BaseException) -> None:
         self.area.notice.show_message(error_text(error), NoticeLevel.BAD)
 
-    # --- deleting, links, the rest ----------------------------------------------------------------
-
-    def _on_delete_requested(self) -> None:
-        at = self.model.position(("conversation", self.dialogue.shown_id))
-        if at is not None:
-            self.panel.ask_to_delete(self.model.index(at))
-
-    def _on_delete_confirmed(self, index: QModelIndex) -> None:
-        row: ConversationRow = index.data(ROW_ROLE)
-        if row.conversation is None:
-            return
-        if self.dialogue.answers_in(row.conversation.id):
-            self._deleting = row.conversation.id
-            self.dialogue.stop()
-        else:
-            self._delete(row.conversation.id)
-
-    def _delete(self, conversation_id: int) -> None:
-        self._deleting = None
-
-        def work(cancel: CancelToken, report: Report) -> None:
-            self._services.chats.delete_conversation(conversation_id)
-
-        if self.dialogue.shown_id == conversation_id:
-            self.start_new()
-        self._bridge.submit("delete a conversation", work, on_outcome=self._on_deleted)
-
-    def _on_deleted(self, outcome: Outcome[None]) -> None:
-        if isinstance(outcome, Failed):
-            self._on_failed(outcome.error)
-        self.refresh()
+    # --- links, the rest --------------------------------------------------------------------------
 
     def _on_link_confirmed(self, address: str) -> None:
         QDesktopServices.openUrl(QUrl(address))
@@ -297,15 +314,19 @@ class ChatPage(Page):
         elif not self.dialogue.is_empty:
             self.area.show_transcript()
         else:
-            self.area.show_welcome(self._model_name())
+            self.area.show_welcome(self._model_name(), is_saved=self._is_saving)
         self.area.header.setVisible(not self._is_bare())
         self._show_inspector()
-        self.area.header.set_deletable(self.dialogue.conversation is not None)
+        shown = self.dialogue.conversation
+        self.area.header.show_conversation(shown, has_any=not self.model.is_empty)
+        self.area.header.show_privacy(is_saved=shown.is_saved if shown else self._is_saving)
         self._show_composer()
         self._show_model()
 
     def _show_composer(self) -> None:
         composer = self.area.composer
+        is_answering = self.dialogue.is_answering or self.dialogue.is_answering_elsewhere
+        self.area.transcript.set_usable(self.chosen.is_usable and not is_answering)
         composer.set_answering(self.dialogue.is_answering)
         self._stop_key.setEnabled(self.dialogue.is_answering)
         composer.set_placeholder(self.tr("Message {model}…").format(model=self._model_name()))

@@ -22,11 +22,18 @@ class Welcome(QWidget):
         column = QVBoxLayout(self)
         column.addStretch(2)
         self.title = TextLabel("", TextRole.CARD_TITLE)
-        words = self.tr("What you write and what it answers stays on this machine.")
-        self.words = TextLabel(words, TextRole.BODY, "muted")
+        self.words = TextLabel("", TextRole.BODY, "muted")
+        self.show_saving(is_saved=True)
         column.addWidget(self.title, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.words, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
+
+    def show_saving(self, *, is_saved: bool) -> None:
+        if is_saved:
+            words = self.tr("What you write and what it answers stays on this machine.")
+        else:
+            words = self.tr("This chat is not saved: it is gone when Openshelf closes.")
+        self.words.setText(words)
 
 
 class ChatArea(QWidget):
@@ -76,7 +83,8 @@ class ChatArea(QWidget):
         self._stack.setCurrentWidget(self.nothing_installed)
         self._foot.hide()
 
-    def show_welcome(self, model_name: str) -> None:
+    def show_welcome(self, model_name: str, *, is_saved: bool) -> None:
+        self.welcome.show_saving(is_saved=is_saved)
         self.welcome.title.setText(self.tr("Ask {model}").format(model=model_name))
         self._stack.setCurrentWidget(self.welcome)
         self._foot.show()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
 from PySide6.QtCore import QObject, Signal
 
 from openshelf.chat.conversation import Conversation, Message
 from openshelf.chat.live import LiveAnswer
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
-from openshelf.ui.models.chat_facts import is_open_end, read_messages
-from openshelf.ui.models.chat_turn import ChatTurn, Question
+from openshelf.ui.models.chat_facts import ShownBranch, is_open_end, read_branch
+from openshelf.ui.models.chat_turn import ChatTurn, Question, Way
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.transcript import Transcript
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
+
+_KEEP_THE_BRANCH = {Way.REGENERATE, Way.CONTINUE}
+"""Where these cannot be begun, the conversation stays as it was."""
 
 
 class Dialogue(QObject):
@@ -74,25 +80,65 @@ class Dialogue(QObject):
         self._transcript.clear()
         self.changed.emit()
 
-    def open_conversation(self, conversation: Conversation) -> None:
+    def open_conversation(self, conversation: Conversation, message_id: int | None = None) -> None:
+        """At its end, or at a message of it on whichever branch."""
         self.conversation = conversation
-        work = read_messages(self._services, conversation.id)
-        self._bridge.submit("messages", work, on_outcome=self._on_messages_read)
+
+        def show(outcome: Outcome[ShownBranch]) -> None:
+            self._on_branch_read(outcome)
+            if message_id is not None:
+                self._transcript.reveal(message_id)
+
+        self._read(show, through=None if self.is_answering else message_id)
         self.changed.emit()
 
-    def _on_messages_read(self, outcome: Outcome[tuple[int, tuple[Message, ...]]]) -> None:
+    def know(self, conversations: Sequence[Conversation]) -> None:
+        """What was read anew of the one shown: its title, whether it is pinned."""
+        self.conversation = next(
+            (one for one in conversations if one.id == self.shown_id), self.conversation
+        )
+
+    def show_version(self, message_id: int) -> None:
+        """The branch through another version of a message."""
+
+        def show(outcome: Outcome[ShownBranch]) -> None:
+            self._on_branch_read(outcome)
+            self._transcript.reveal(message_id)
+            self._transcript.focus_versions(message_id)
+
+        if self._turn is None:
+            self._read(show, through=message_id)
+
+    def _read(
+        self, on_outcome: Callable[[Outcome[ShownBranch]], None], through: int | None = None
+    ) -> None:
+        if self.shown_id is not None:
+            work = read_branch(self._services, self.shown_id, through)
+            self._bridge.submit("messages", work, on_outcome=on_outcome)
+
+    def _on_branch_read(self, outcome: Outcome[ShownBranch]) -> None:
         if isinstance(outcome, Failed):
             self.failed.emit(outcome.error)
-        if not isinstance(outcome, Succeeded) or outcome.value[0] != self.shown_id:
+        if not isinstance(outcome, Succeeded) or outcome.value.conversation_id != self.shown_id:
             return
-        messages = outcome.value[1]
+        branch = outcome.value
         if self.is_answering:
-            messages = tuple(message for message in messages if not is_open_end(message))
-        self.messages, self._answer = messages, None
-        self._transcript.show_messages(messages)
+            messages = tuple(message for message in branch.messages if not is_open_end(message))
+            branch = replace(branch, messages=messages)
+        self.messages, self._answer = branch.messages, None
+        self._transcript.show_branch(branch)
         if self._turn is not None and self.is_answering:
             self._show_running(self._turn)
         self.changed.emit()
+
+    def _on_places_read(self, outcome: Outcome[ShownBranch]) -> None:
+        """After an answer: what is shown stays, with what can be done with it now."""
+        if not isinstance(outcome, Succeeded) or outcome.value.conversation_id != self.shown_id:
+            return
+        if self._turn is None:
+            self.messages = outcome.value.messages
+            self._transcript.adopt(outcome.value)
+            self.changed.emit()
 
     def send(self, question: Question, model_name: str) -> None:
         """Show the question, and the answer as it is written. Nothing else may be answering."""
@@ -103,12 +149,28 @@ class Dialogue(QObject):
         turn.loaded.connect(self.loaded)
         turn.advanced.connect(self._on_advanced)
         turn.ended.connect(self._on_ended)
-        self._transcript.add_question(question.text)
-        self._answer = self._transcript.begin_answer()
+        self._answer = self._view_for(question)
         self._answer.show_waiting()
         self.changed.emit()
         self._transcript.follow_end()
         turn.start()
+
+    def _view_for(self, question: Question) -> AnswerView:
+        """Where the answer will be written; what it takes the place of goes."""
+        transcript = self._transcript
+        match question.way:
+            case Way.CONTINUE:
+                view = transcript.item_of(question.message_id)
+                if isinstance(view, AnswerView):
+                    return view
+            case Way.REGENERATE:
+                transcript.cut_from(question.message_id)
+            case Way.EDIT:
+                transcript.cut_from(question.message_id)
+                transcript.add_question(question.text)
+            case Way.SEND:
+                transcript.add_question(question.text)
+        return transcript.begin_answer()
 
     def stop(self) -> None:
         """Stop the answer that is being written, wherever that is."""
@@ -133,13 +195,19 @@ class Dialogue(QObject):
             match outcome:
                 case Succeeded(message):
                     answer.show_message(message)
-                    self.messages = (*self.messages, message)
+                    earlier = (m for m in self.messages if m.id != message.id)
+                    self.messages = (*earlier, message)
+                case Failed(error) if turn is not None and turn.question.way in _KEEP_THE_BRANCH:
+                    self.failed.emit(error)
+                    self._read(self._on_branch_read)
                 case Failed(error):
                     answer.show_error(error)
                 case Cancelled():
                     answer.show_stopped()
         if turn is not None:
             turn.deleteLater()
+        if was_shown:
+            self._read(self._on_places_read)
         self.ended.emit()
         self.changed.emit()
 

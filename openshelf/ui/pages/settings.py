@@ -11,6 +11,7 @@ from openshelf import __version__
 from openshelf.errors import OpenshelfError
 from openshelf.services import Services
 from openshelf.settings import Settings
+from openshelf.ui.pages.settings_egress import EgressCard
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
@@ -47,6 +48,8 @@ class SettingsPage(Page):
         scroll.body.addWidget(self._make_use())
         scroll.body.addWidget(self._make_appearance())
         scroll.body.addWidget(self._make_network())
+        self.egress = EgressCard(services.egress)
+        scroll.body.addWidget(self.egress)
         scroll.body.addWidget(self._make_places())
         scroll.body.addStretch(1)
         column.addWidget(scroll, 1)

@@ -9,6 +9,8 @@ from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy
 from typing_extensions import override
 
+from openshelf.chat.archive import ExportForm
+from openshelf.chat.conversation import Conversation
 from openshelf.chat.interface import ModelInMemory
 from openshelf.fit.verdict import FitVerdict
 from openshelf.library.installed import InstalledModel
@@ -36,6 +38,11 @@ class ChatHeader(QFrame):
     model_chosen = Signal(str)
     shelf_requested = Signal()
     delete_requested = Signal()
+    delete_all_requested = Signal()
+    rename_requested = Signal()
+    pin_requested = Signal()
+    export_requested = Signal(str)
+    import_requested = Signal()
     details_toggled = Signal(bool)
 
     def __init__(self) -> None:
@@ -59,7 +66,19 @@ class ChatHeader(QFrame):
         self.details_button.setCheckable(True)
         self.more_button = LinkButton("⋯", self.tr("More about this chat"), muted=True)
         more = QMenu(self)
+        self._rename = more.addAction(self.tr("Rename this chat"))
+        self._pin = more.addAction(self.tr("Pin this chat"))
+        self.export_menu = more.addMenu(self.tr("Export this chat"))
+        for form, words in (
+            (ExportForm.MARKDOWN, self.tr("Markdown…")),
+            (ExportForm.HTML, self.tr("Web page…")),
+            (ExportForm.JSON, self.tr("JSON, all versions…")),
+        ):
+            self.export_menu.addAction(words).setData(form.value)
+        self._import = more.addAction(self.tr("Import a chat…"))
+        more.addSeparator()
         self._delete = more.addAction(self.tr("Delete this chat…"))
+        self._delete_all = more.addAction(self.tr("Delete all chats…"))
         self.more_button.setMenu(more)
         row.addWidget(self.model_button)
         row.addWidget(self.placement)
@@ -74,6 +93,11 @@ class ChatHeader(QFrame):
         self.model_menu.triggered.connect(self._on_triggered)
         self.details_button.clicked.connect(self._on_details_clicked)
         self._delete.triggered.connect(self._on_delete)
+        self._delete_all.triggered.connect(self._on_delete_all)
+        self._rename.triggered.connect(self._on_rename)
+        self.export_menu.triggered.connect(self._on_export)
+        self._import.triggered.connect(self._on_import)
+        self._pin.triggered.connect(self._on_pin)
 
     def show_models(self, models: Sequence[InstalledModel], chosen: str | None) -> None:
         """All installed models in the menu, the chosen one on the button."""
@@ -133,8 +157,19 @@ class ChatHeader(QFrame):
         super().resizeEvent(event)
         self._fit()
 
-    def set_deletable(self, deletable: bool) -> None:  # noqa: FBT001
-        self.more_button.setEnabled(deletable)
+    def show_privacy(self, *, is_saved: bool) -> None:
+        kept = self.tr("nothing leaves this machine")
+        self.privacy.setText(kept if is_saved else self.tr("not saved, nothing leaves"))
+        self._fit()
+
+    def show_conversation(self, conversation: Conversation | None, *, has_any: bool) -> None:
+        """What can be done with the one shown (None for a new chat), and with all."""
+        for action in (self._rename, self._pin, self._delete):
+            action.setEnabled(conversation is not None)
+        is_pinned = conversation is not None and conversation.is_pinned
+        self._pin.setText(self.tr("Unpin this chat") if is_pinned else self.tr("Pin this chat"))
+        self.export_menu.setEnabled(conversation is not None)
+        self._delete_all.setEnabled(has_any)
 
     def _on_triggered(self, action: QAction) -> None:
         if action.data() is None:
@@ -144,6 +179,21 @@ class ChatHeader(QFrame):
 
     def _on_details_clicked(self, checked: bool) -> None:  # noqa: FBT001
         self.details_toggled.emit(checked)
+
+    def _on_delete_all(self) -> None:
+        self.delete_all_requested.emit()
+
+    def _on_export(self, action: QAction) -> None:
+        self.export_requested.emit(str(action.data()))
+
+    def _on_import(self) -> None:
+        self.import_requested.emit()
+
+    def _on_rename(self) -> None:
+        self.rename_requested.emit()
+
+    def _on_pin(self) -> None:
+        self.pin_requested.emit()
 
     def _on_delete(self) -> None:
         self.delete_requested.emit()

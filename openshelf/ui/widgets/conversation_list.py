@@ -6,124 +6,28 @@ from PySide6.QtCore import (
     QAbstractItemModel,
     QModelIndex,
     QPersistentModelIndex,
-    QPoint,
-    QRect,
-    QSize,
     Qt,
+    QTimer,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLineEdit,
-    QListView,
-    QMenu,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-)
-from typing_extensions import override
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
 
-from openshelf.ui.theme import TextRole, color, font
-from openshelf.ui.widgets.buttons import Button, DangerButton
+from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.buttons import Button, DangerButton, LinkButton
+from openshelf.ui.widgets.conversation_rows import ConversationView
 from openshelf.ui.widgets.text import TextLabel
 
-_ROW_HEIGHT, _HEADING_HEIGHT = 33, 34
-_PADDING = 11
-
-
-class ConversationDelegate(QStyledItemDelegate):
-    """Headings small and faint, the chosen conversation in a box."""
-
-    @override
-    def sizeHint(
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> QSize:
-        return QSize(100, _ROW_HEIGHT if _can_be_chosen(index) else _HEADING_HEIGHT)
-
-    @override
-    def paint(
-        self,
-        painter: QPainter,
-        option: QStyleOptionViewItem,
-        index: QModelIndex | QPersistentModelIndex,
-    ) -> None:
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        area: QRect = option.rect
-        state: QStyle.StateFlag = option.state
-        text = str(index.data() or "")
-        if not _can_be_chosen(index):
-            painter.setFont(font(TextRole.SECTION))
-            painter.setPen(color("faint"))
-            room = area.adjusted(_PADDING, 8, -_PADDING, 0)
-            painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), text.upper())
-            painter.restore()
-            return
-        is_chosen = bool(state & QStyle.StateFlag.State_Selected)
-        is_hot = bool(state & QStyle.StateFlag.State_MouseOver)
-        has_focus = is_chosen and bool(state & QStyle.StateFlag.State_HasFocus)
-        if is_chosen or is_hot:
-            painter.setBrush(color("background"))
-            frame = "accent" if has_focus else "line"
-            painter.setPen(QPen(color(frame), 1) if is_chosen else Qt.PenStyle.NoPen)
-            painter.drawRoundedRect(area.adjusted(1, 1, -2, -2), 7, 7)
-        style = font(TextRole.STRONG if is_chosen else TextRole.BODY)
-        room = area.adjusted(_PADDING, 0, -_PADDING, 0)
-        shown = QFontMetrics(style).elidedText(text, Qt.TextElideMode.ElideRight, room.width())
-        painter.setFont(style)
-        painter.setPen(color("ink" if is_chosen else "muted"))
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), shown)
-        painter.restore()
-
-
-def _can_be_chosen(index: QModelIndex | QPersistentModelIndex) -> bool:
-    return bool(index.flags() & Qt.ItemFlag.ItemIsSelectable)
-
-
-class ConversationView(QListView):
-    """`delete_requested` on Delete or from the menu, with the model index."""
-
-    delete_requested = Signal(QModelIndex)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setItemDelegate(ConversationDelegate(self))
-        self.setMouseTracking(True)
-        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.viewport().setAutoFillBackground(False)
-        self.setAccessibleName(self.tr("Conversations"))
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._on_menu_requested)
-        self._menu = QMenu(self)
-        self._menu.addAction(self.tr("Delete…")).triggered.connect(self._on_delete)
-
-    @override
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self._on_delete()
-        else:
-            super().keyPressEvent(event)
-
-    def _on_menu_requested(self, place: QPoint) -> None:
-        index = self.indexAt(place)
-        if index.isValid() and _can_be_chosen(index):
-            self.setCurrentIndex(index)
-            self._menu.popup(self.viewport().mapToGlobal(place))
-
-    def _on_delete(self) -> None:
-        if self.currentIndex().isValid():
-            self.delete_requested.emit(self.currentIndex())
+_TYPING_MILLISECONDS = 150
 
 
 class ConversationPanel(QFrame):
-    """`chosen` and `delete_confirmed` carry the model's index; the page knows what it means."""
+    """`chosen` and `delete_confirmed` carry the model's index; the page knows what it means.
+    `search_settled` follows `search_changed` once nobody types for a moment."""
 
     new_requested = Signal()
+    unsaved_requested = Signal()
+    search_settled = Signal(str)
+    delete_all_confirmed = Signal()
     search_changed = Signal(str)
     chosen = Signal(QModelIndex)
     delete_confirmed = Signal(QModelIndex)
@@ -142,11 +46,23 @@ class ConversationPanel(QFrame):
         self.search.setClearButtonEnabled(True)
         self.view = ConversationView()
         self.view.setModel(model)
+        self.unsaved_button = LinkButton(
+            self.tr("Chat without saving"), self.tr("New chat that is not saved"), muted=True,
+            small=True,
+        )  # fmt: skip
+        self.unsaved_button.setToolTip(
+            self.tr("It is never written to disk, and gone when Openshelf closes (Ctrl+Shift+N)")
+        )
         column.addWidget(self.new_button)
+        column.addWidget(self.unsaved_button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.search)
         column.addWidget(self.view, 1)
         column.addWidget(self._build_confirmation())
         self._asked = QPersistentModelIndex()
+        self._asks_for_all = False
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_TYPING_MILLISECONDS)
         self._connect()
 
     def _build_confirmation(self) -> QFrame:
@@ -168,6 +84,8 @@ class ConversationPanel(QFrame):
 
     def _connect(self) -> None:
         self.new_button.clicked.connect(self._on_new)
+        self.unsaved_button.clicked.connect(self._on_unsaved)
+        self._pause.timeout.connect(self._on_pause)
         self.search.textChanged.connect(self._on_search)
         self.view.delete_requested.connect(self.ask_to_delete)
         self.view.selectionModel().currentChanged.connect(self._on_current_changed)
@@ -185,7 +103,7 @@ class ConversationPanel(QFrame):
 
     def ask_to_delete(self, index: QModelIndex) -> None:
         """Ask below the list; nothing is gone before it is confirmed."""
-        self._asked = QPersistentModelIndex(index)
+        self._asked, self._asks_for_all = QPersistentModelIndex(index), False
         title = str(index.data() or "")
         self.question.setText(
             self.tr("Delete “{title}” with all its messages?").format(title=title)
@@ -193,11 +111,28 @@ class ConversationPanel(QFrame):
         self.confirmation.show()
         self.keep_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def ask_to_delete_all(self, count: int) -> None:
+        self._asks_for_all = True
+        self.question.setText(
+            self.tr(
+                "Delete all %n chat(s), pinned ones too? They cannot be brought back.", "", count
+            )
+        )
+        self.confirmation.show()
+        self.keep_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _on_unsaved(self) -> None:
+        self.unsaved_requested.emit()
+
+    def _on_pause(self) -> None:
+        self.search_settled.emit(self.search.text())
+
     def _on_new(self) -> None:
         self.new_requested.emit()
 
     def _on_search(self, text: str) -> None:
         self.search_changed.emit(text)
+        self._pause.start()
 
     def _on_current_changed(self, current: QModelIndex, _: QModelIndex) -> None:
         if current.isValid():
@@ -205,7 +140,9 @@ class ConversationPanel(QFrame):
 
     def _on_delete(self) -> None:
         self.confirmation.hide()
-        if self._asked.isValid():
+        if self._asks_for_all:
+            self.delete_all_confirmed.emit()
+        elif self._asked.isValid():
             self.delete_confirmed.emit(self.view.model().index(self._asked.row(), 0))
 
     def _on_keep(self) -> None:

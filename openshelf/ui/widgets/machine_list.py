@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from openshelf.hardware.facts import Machine
 from openshelf.ui.theme import TextRole
-from openshelf.ui.widgets.conversation_list import ConversationDelegate
+from openshelf.ui.widgets.conversation_rows import ConversationDelegate
 from openshelf.ui.widgets.text import TextLabel
 
 _WIDTH, _HEIGHT = 330, 380

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from openshelf.chat.conversation import Message, Role
+from openshelf.ui.models.chat_facts import ShownBranch
 from openshelf.ui.widgets.buttons import LinkButton
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
@@ -16,13 +15,32 @@ COLUMN_WIDTH = 720
 FIRST_MESSAGES = 40
 """So many are laid out when a conversation is opened; earlier ones on demand."""
 _NEAR_THE_END = 24
+NO_BRANCH = ShownBranch(0, (), {})
+
+
+def _is_known(item: UserBubble | AnswerView) -> bool:
+    """Something of it is in the store; a question that could not even be kept stays in view."""
+    return item.message_id is not None or (isinstance(item, AnswerView) and item.is_kept)
+
+
+def _is_view_of(item: UserBubble | AnswerView, message: Message) -> bool:
+    if item.message_id is not None:
+        return item.message_id == message.id
+    if isinstance(item, UserBubble):
+        return message.role is Role.USER and item.text == message.content.strip()
+    return message.role is Role.ASSISTANT
 
 
 class Transcript(QScrollArea):
-    """`send_again_requested` carries the question's text, `link_pressed` an address."""
+    """`send_again_requested` carries the question's text, `link_pressed` an address, the others
+    a message's id, `edit_requested` with the new words."""
 
     link_pressed = Signal(str)
     send_again_requested = Signal(str)
+    edit_requested = Signal(int, str)
+    regenerate_requested = Signal(int)
+    continue_requested = Signal(int)
+    version_requested = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +69,8 @@ class Transcript(QScrollArea):
         self._earlier: list[Message] = []
         self._items: list[UserBubble | AnswerView] = []
         self._follows = True
+        self._is_usable = True
+        self._branch = NO_BRANCH
         self._connect()
 
     def _connect(self) -> None:
@@ -66,14 +86,86 @@ class Transcript(QScrollArea):
     def last_answer(self) -> AnswerView | None:
         return next((i for i in reversed(self._items) if isinstance(i, AnswerView)), None)
 
-    def show_messages(self, messages: Sequence[Message]) -> None:
+    def show_branch(self, branch: ShownBranch) -> None:
         """A conversation from its stored messages, at its end."""
         self.clear()
-        self._earlier = list(messages[:-FIRST_MESSAGES])
-        for message in messages[-FIRST_MESSAGES:]:
+        self._branch = branch
+        self._earlier = list(branch.messages[:-FIRST_MESSAGES])
+        for message in branch.messages[-FIRST_MESSAGES:]:
             self._insert(self._view_of(message), len(self._items))
         self._show_earlier_button()
         self.follow_end()
+
+    def adopt(self, branch: ShownBranch) -> None:
+        """The same conversation with what is known of it now; what is shown stays untouched
+        where it is the same."""
+        shown = branch.messages[len(self._earlier) :]
+        pairs = list(zip(self._items, shown, strict=False))
+        rest = self._items[len(shown) :]
+        if (
+            len(shown) > len(self._items)
+            or any(not _is_view_of(item, message) for item, message in pairs)
+            or any(_is_known(item) for item in rest)
+        ):
+            self.show_branch(branch)
+            return
+        self._branch = branch
+        for item, message in pairs:
+            self._place(item, message)
+
+    def cut_from(self, message_id: int) -> None:
+        """Take this message and all below it away: another version comes in its place."""
+        at = next((i for i, item in enumerate(self._items) if item.message_id == message_id), None)
+        for item in tuple(self._items[at:] if at is not None else ()):
+            self._remove(item)
+
+    def item_of(self, message_id: int) -> UserBubble | AnswerView | None:
+        return next((item for item in self._items if item.message_id == message_id), None)
+
+    def question_before(self, message_id: int) -> str:
+        """The words of the question that this answer answers."""
+        at = next((i for i, item in enumerate(self._items) if item.message_id == message_id), 0)
+        questions = [item.text for item in self._items[:at] if isinstance(item, UserBubble)]
+        return questions[-1] if questions else ""
+
+    def reveal(self, message_id: int) -> None:
+        """Bring a message into view, also an earlier one."""
+        while any(message.id == message_id for message in self._earlier):
+            self._on_earlier_clicked()
+        item = self.item_of(message_id)
+        if item is not None:
+            self._bring_into_view(item)
+
+    def focus_versions(self, message_id: int) -> None:
+        item = self.item_of(message_id)
+        if item is not None:
+            (item.pager if isinstance(item, UserBubble) else item.footer.pager).take_focus()
+
+    def set_usable(self, usable: bool) -> None:  # noqa: FBT001
+        """Whether other words and other answers can be asked for: not while one is written."""
+        self._is_usable = usable
+        for item in self._items:
+            item.set_usable(usable)
+
+    # --- by keyboard ------------------------------------------------------------------------------
+
+    def edit_last_question(self) -> None:
+        questions = [item for item in self._items if isinstance(item, UserBubble)]
+        if questions:
+            questions[-1].begin_edit()
+
+    def regenerate_last_answer(self) -> None:
+        last = self._items[-1] if self._items else None
+        if isinstance(last, AnswerView) and last.message_id is not None and self._is_usable:
+            self.regenerate_requested.emit(last.message_id)
+
+    def turn_version(self, by: int) -> None:
+        """Another version of the message nearest to the end that has several."""
+        for item in reversed(self._items):
+            pager = item.pager if isinstance(item, UserBubble) else item.footer.pager
+            if pager.has_others:
+                pager.turn(by)
+                return
 
     def clear(self) -> None:
         for item in tuple(self._items):
@@ -98,18 +190,32 @@ class Transcript(QScrollArea):
         bar.setValue(bar.maximum())
 
     def _view_of(self, message: Message) -> UserBubble | AnswerView:
+        item: UserBubble | AnswerView
         if message.role is Role.USER:
-            return UserBubble(message.content)
-        answer = AnswerView()
-        answer.show_message(message)
-        return answer
+            item = UserBubble(message.content)
+        else:
+            item = AnswerView()
+            item.show_message(message)
+        self._place(item, message)
+        return item
+
+    def _place(self, item: UserBubble | AnswerView, message: Message) -> None:
+        is_last = message is self._branch.messages[-1]
+        item.show_place(message, self._branch.versions_of(message), is_last=is_last)
 
     def _insert(self, item: UserBubble | AnswerView, index: int) -> None:
         self._items.insert(index, item)
         self._column.insertWidget(index + 1, item)
-        if isinstance(item, AnswerView):
-            item.link_pressed.connect(self._on_link_pressed)
-            item.send_again_pressed.connect(self._on_send_again)
+        item.set_usable(self._is_usable)
+        item.version_chosen.connect(self.version_requested)
+        if isinstance(item, UserBubble):
+            item.edited.connect(self.edit_requested)
+            item.edit_began.connect(self._on_edit_began)
+            return
+        item.link_pressed.connect(self._on_link_pressed)
+        item.send_again_pressed.connect(self._on_send_again)
+        item.regenerate_pressed.connect(self.regenerate_requested)
+        item.continue_pressed.connect(self.continue_requested)
 
     def _remove(self, item: UserBubble | AnswerView) -> None:
         self._items.remove(item)
@@ -148,6 +254,18 @@ class Transcript(QScrollArea):
             self._remove(question)
             self._remove(answer)
         self.send_again_requested.emit(question.text)
+
+    def _on_edit_began(self) -> None:
+        bubble = self.sender()
+        if isinstance(bubble, UserBubble):
+            self._bring_into_view(bubble)
+
+    def _bring_into_view(self, item: UserBubble | AnswerView) -> None:
+        self._follows = False
+        # A layout shows what is new in it only later, and until then it takes no focus.
+        item.show()
+        self._row.activate()
+        self.ensureWidgetVisible(item, 0, _NEAR_THE_END)
 
     def _on_link_pressed(self, address: str) -> None:
         self.link_pressed.emit(address)

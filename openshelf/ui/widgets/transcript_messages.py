@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from openshelf.chat.conversation import AnswerFigures, Message, MessageState
+from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.errors import EngineDied, EngineFailed, OpenshelfError
 from openshelf.reasons import Reason
@@ -20,7 +19,7 @@ from openshelf.ui.widgets.markdown_blocks import split_reasoning
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.text_view import TextView
-from openshelf.units import format_duration
+from openshelf.ui.widgets.transcript_footer import AnswerFooter
 
 
 def _details(data: Mapping[str, object]) -> str:
@@ -70,67 +69,23 @@ class ReasoningFold(QWidget):
         self._show()
 
 
-class AnswerFooter(QWidget):
-    """Copy at the left, the answer's figures at the right."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(10)
-        self._copy = LinkButton(self.tr("Copy"), self.tr("Copy the answer"), muted=True, small=True)
-        self._copy.clicked.connect(self._on_copy_clicked)
-        self.figures = TextLabel("", TextRole.TINY, "muted")
-        row.addWidget(self._copy)
-        row.addStretch(1)
-        row.addWidget(self.figures)
-        self._text = ""
-        self.hide()
-
-    def show_message(self, message: Message) -> None:
-        self._text = split_reasoning(message.content).answer
-        self._copy.setText(self.tr("Copy"))
-        self._copy.setVisible(bool(self._text))
-        parts = [self._state_words(message)]
-        if message.figures is not None:
-            parts.append(self._figure_words(message.figures))
-        self.figures.setText(" · ".join(part for part in parts if part))
-        self.setVisible(bool(self._text) or bool(self.figures.text()))
-
-    def _state_words(self, message: Message) -> str:
-        match message.state:
-            case MessageState.STOPPED:
-                return self.tr("stopped")
-            case MessageState.LENGTH:
-                return self.tr("ended at the longest answer allowed")
-            case _:
-                return ""
-
-    def _figure_words(self, figures: AnswerFigures) -> str:
-        text = self.tr("{rate} tok/s · first token {wait} · {tokens}")
-        return text.format(
-            rate=f"{figures.decode_tokens_per_second:.1f}",
-            wait=format_duration(figures.first_token_seconds),
-            tokens=self.tr("%n token(s)", "", figures.completion_tokens),
-        )
-
-    def _on_copy_clicked(self) -> None:
-        QGuiApplication.clipboard().setText(self._text)
-        self._copy.setText(self.tr("Copied"))
-
-
 class AnswerView(QWidget):
     """An answer: thoughts, text, what is going on, what went wrong, figures.
 
-    `is_kept` is false as long as nothing of it was stored.
+    `is_kept` is false as long as nothing of it was stored; `message_id` is None until its place
+    in the conversation is known.
     """
 
     link_pressed = Signal(str)
     send_again_pressed = Signal()
+    regenerate_pressed = Signal(int)
+    continue_pressed = Signal(int)
+    version_chosen = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
         self.is_kept = False
+        self.message_id: int | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -149,9 +104,23 @@ class AnswerView(QWidget):
         self._set_activity("", None)
         self.text.link_pressed.connect(self._on_link_pressed)
         self.notice.acted.connect(self._on_notice_acted)
+        self.footer.regenerate_pressed.connect(self._on_regenerate)
+        self.footer.continue_pressed.connect(self._on_continue)
+        self.footer.pager.version_chosen.connect(self.version_chosen)
+
+    def show_place(self, message: Message, versions: Sequence[int], *, is_last: bool) -> None:
+        """Which message it is, its versions' ids, and whether nothing follows it."""
+        self.message_id = message.id
+        self.footer.show_place(message, versions, is_last=is_last)
+
+    def set_usable(self, usable: bool) -> None:  # noqa: FBT001
+        """Whether other answers can be asked for."""
+        self.footer.set_usable(usable)
 
     def show_waiting(self) -> None:
         """The question is on its way."""
+        self.notice.hide()
+        self.footer.hide()
         self._set_activity(self.tr("Getting ready…"), None)
 
     def show_live(self, live: LiveAnswer, model_name: str) -> None:
@@ -227,6 +196,14 @@ class AnswerView(QWidget):
     def _show_failure(self, text: str, details: str) -> None:
         button = self.tr("Send again")
         self.notice.show_message(text, NoticeLevel.BAD, button=button, details=details)
+
+    def _on_regenerate(self) -> None:
+        if self.message_id is not None:
+            self.regenerate_pressed.emit(self.message_id)
+
+    def _on_continue(self) -> None:
+        if self.message_id is not None:
+            self.continue_pressed.emit(self.message_id)
 
     def _on_link_pressed(self, address: str) -> None:
         self.link_pressed.emit(address)

@@ -20,7 +20,10 @@ class Fault:
     `kind` is status (with `status`, `headers`), cut (FIN after `after_bytes`), reset (RST), slow
     (`bytes_per_second`), hang, corrupt (the byte at `offset` of the file is flipped), etag and
     size (wrong in the HEAD's answer), no_commit, ignore_range, html (a captive portal), length
-    (a Content-Length that is too large by `after_bytes`), extra (that many bytes too many).
+    (a Content-Length that is too large by `after_bytes`), extra (that many bytes too many),
+    disguised (a portal's page of the file's length and type), gzip (said of the body),
+    wrong_range (another range than asked for), garbage (no HTTP at all), headers (added to the
+    right answer), xet (announced, its storage is dead).
     """
 
     kind: str

@@ -82,6 +82,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(status.status, status.headers, b"{}")
         elif "html" in faults:
             self.send(200, {"Content-Type": "text/html"}, _PORTAL)
+        elif "garbage" in faults:
+            self.entry.status = 0
+            self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+            self.close_connection = True
         elif (hang := faults.get("hang")) and not hang.after_bytes:
             self.hub.stopping.wait(60)
             self.close_connection = True
@@ -110,7 +114,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.entry.status = 206 if is_partial else 200
         self.send_response(self.entry.status)
         if is_partial:
-            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+            shift = 1 if "wrong_range" in faults else 0
+            self.send_header("Content-Range", f"bytes {start + shift}-{end - 1}/{size}")
+        if "gzip" in faults:
+            headers = {**headers, "Content-Encoding": "gzip"}
+        if more := faults.get("headers"):
+            headers = {**headers, **more.headers}
         for name, value in {"Content-Length": str(length), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -138,6 +147,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _read(self, file: FakeFile, offset: int, count: int, faults: dict[str, Fault]) -> bytes:
         data = file.read(offset, count)
+        if "disguised" in faults:
+            data = (_PORTAL * (len(data) // len(_PORTAL) + 1))[: len(data)]
         corrupt = faults.get("corrupt")
         if corrupt and offset <= corrupt.offset < offset + len(data):
             changed = bytearray(data)
@@ -317,6 +328,11 @@ class HubHandler(Handler):
         headers["X-Linked-Etag"] = f'"{"0" * 64 if "etag" in faults else file.sha256}"'
         headers["X-Linked-Size"] = str(file.size + 1 if "size" in faults else file.size)
         headers["Location"] = self.hub.signed_link(file)
+        if "xet" in faults:
+            headers["X-Xet-Hash"] = file.sha256
+            headers["Link"] = '<http://127.0.0.1:9/xet-read-token>; rel="xet-auth"'
+        if more := faults.get("headers"):
+            headers |= more.headers
         self.send(302, headers, b"Found. Redirecting")
 
 

@@ -1,0 +1,183 @@
+"""Throughput and processor time of a download with its SHA-256, against curl and hf_hub_download.
+
+Run by name: `pytest -m benchmark tests/benchmarks/download.py -s`. All three fetch the same file
+from the same server (a process of its own, on loopback) in the same run, in turn; medians count.
+Of Python the call is measured, not the start of the interpreter. The files lie in memory where the
+system has a folder for that (/dev/shm): Openshelf alone waits until a file is really on the disk
+(fsync), and that would measure the disk. The load of the machine is printed, because on a busy one
+throughput follows from processor time alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.benchmark
+SIZE = 1 << 30
+ROUNDS = 3
+OF_CURL = 0.7
+OF_HUB_CPU = 0.5
+COMMIT = "1" * 40
+
+SERVER = """
+import http.server, os, sys
+path, sha256, commit = sys.argv[1:]
+size = os.path.getsize(path)
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def log_message(self, *words): pass
+    def do_HEAD(self): self.answer()
+    def do_GET(self):
+        self.answer()
+        with open(path, "rb") as file:
+            self.connection.sendfile(file)
+    def answer(self):
+        self.send_response(200)
+        for name, value in {"Content-Length": size, "ETag": f'"{sha256}"', "X-Repo-Commit": commit,
+                            "Accept-Ranges": "bytes"}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+OURS = """
+from pathlib import Path
+from openshelf.hub.client import HubClient
+from openshelf.hub.download import DownloadJob, Line, download_file
+from openshelf.hub.entries import DownloadFile
+from openshelf.hub.library_calls import prepare_library
+from openshelf.hub.rate import RateLimit
+from openshelf.network import EgressLog, NetworkOptions, open_pool
+from openshelf.tasks import CancelToken, no_report
+options = NetworkOptions(endpoint=endpoint)
+prepare_library(options)
+line = Line(HubClient(options), open_pool(options), RateLimit(), EgressLog())
+job = DownloadJob(DownloadFile("ada/Big", commit, "m.gguf", size, sha256), Path(folder))
+work = lambda: download_file(job, line, CancelToken(), no_report)
+"""
+THEIRS = """
+import os
+os.environ.update(HF_ENDPOINT=endpoint, HF_HUB_DISABLE_XET="1", HF_HUB_DISABLE_TELEMETRY="1")
+from huggingface_hub import hf_hub_download
+work = lambda: hf_hub_download("ada/Big", "m.gguf", revision=commit, cache_dir=folder, token=False)
+"""
+MEASURED = """
+import json, sys, time
+endpoint, commit, sha256, size, folder = sys.argv[1:]
+size = int(size)
+{prepare}
+wall, cpu = time.perf_counter(), time.process_time()
+work()
+print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu]))
+"""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    endpoint: str
+    sha256: str
+    folder: Path
+
+    def curl(self) -> Taken:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        url = f"{self.endpoint}/ada/Big/resolve/{COMMIT}/m.gguf"
+        subprocess.run(["curl", "-sf", "-o", self.folder / "curl", url], check=True)
+        wall = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        (self.folder / "curl").unlink()
+        return Taken(wall, cpu)
+
+    def python(self, prepare: str) -> Taken:
+        folder = self.folder / "cache"
+        words = [self.endpoint, COMMIT, self.sha256, str(SIZE), str(folder)]
+        answer = subprocess.run(
+            [sys.executable, "-c", MEASURED.format(prepare=prepare), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+        (found,) = folder.rglob("m.gguf")
+        assert found.stat().st_size == SIZE
+        shutil.rmtree(folder)
+        return Taken(*json.loads(answer.stdout))
+
+
+@contextmanager
+def bench_in(folder: Path) -> Iterator[Bench]:
+    path, digest = folder / "served", hashlib.sha256()
+    with path.open("wb") as file:
+        for _ in range(SIZE >> 20):
+            data = os.urandom(1 << 20)
+            digest.update(data)
+            file.write(data)
+    words = [sys.executable, "-c", SERVER, str(path), digest.hexdigest(), COMMIT]
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield Bench(
+            f"http://127.0.0.1:{server.stdout.readline().strip()}", digest.hexdigest(), folder
+        )
+    finally:
+        server.kill()
+        server.communicate()
+        path.unlink()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or shutil.disk_usage(memory).free < 3 * SIZE:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def test_throughput_and_processor_time(place: Path) -> None:
+    taken: dict[str, list[Taken]] = {"curl": [], "openshelf": [], "hf_hub_download": []}
+    with bench_in(place) as bench:
+        for _ in range(ROUNDS):
+            taken["curl"].append(bench.curl())
+            taken["openshelf"].append(bench.python(OURS))
+            taken["hf_hub_download"].append(bench.python(THEIRS))
+    wall = {name: statistics.median(t.wall for t in all_of) for name, all_of in taken.items()}
+    cpu = {name: statistics.median(t.cpu for t in all_of) for name, all_of in taken.items()}
+    lines = [
+        f"{name:16} {SIZE / 2**20 / wall[name]:6.0f} MiB/s  {wall[name]:5.2f} s  "
+        f"CPU {cpu[name]:5.2f} s  each " + ", ".join(f"{t.wall:.2f}/{t.cpu:.2f}" for t in all_of)
+        for name, all_of in taken.items()
+    ]
+    of_curl = wall["curl"] / wall["openshelf"]
+    of_hub = cpu["openshelf"] / cpu["hf_hub_download"]
+    if hasattr(os, "getloadavg"):
+        lines.append(f"in {place}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    lines.append(f"throughput {of_curl:.2f} of curl, CPU {of_hub:.2f} of hf_hub_download")
+    print("", *lines, sep="\n")  # noqa: T201
+    assert of_curl >= OF_CURL
+    assert of_hub <= OF_HUB_CPU
