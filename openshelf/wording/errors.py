@@ -6,10 +6,7 @@ TEMPLATES: dict[str, str] = {
     "unexpected": "Something failed that should not have ({name}). The log has the details.",
     "UsageError": "{detail}",
     "CorruptSettings": "The file {path} could not be read: {detail}. Its other values are in use.",
-<<<<<<< HEAD
-=======
     "NoTrash": "{path} cannot be moved to the trash ({detail}), so it stays. It can be deleted for good.",
->>>>>>> work-library6
     "BadChatFile": "{path} cannot be used for a chat: {detail}.",
     "BadChatFile.unreadable": "{path} cannot be read: {detail}.",
     "BadChatFile.unwritable": "{path} cannot be written: {detail}.",
@@ -17,10 +14,6 @@ TEMPLATES: dict[str, str] = {
     "BadChatFile.no_chat": "{path} holds no chat that Openshelf exported as JSON or Markdown.",
     "BadChatFile.too_new": "{path} was written by a newer Openshelf (version {detail} of the format).",
     "BadChatFile.wrong_field": "{path} holds no whole chat: {detail} is missing or wrong.",
-<<<<<<< HEAD
-    "NoTrash": "{path} cannot be moved to the trash ({detail}), so it stays. It can be deleted for good.",
-=======
->>>>>>> work-library6
     "BadPolicy": "The policy file {path} cannot be used: {detail}.",
     "BadPolicy.unreadable": "The policy file {path} cannot be read: {detail}.",
     "BadPolicy.unwritable": "The policy file {path} cannot be written: {detail}.",
