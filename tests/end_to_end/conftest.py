@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -92,11 +93,16 @@ class Person:
 
 
 @pytest.fixture
-def start_app(qapp: QApplication, qtbot: QtBot) -> Iterator[Callable[[], Person]]:
-    """Starts the whole app in the test's home; closes it as a person would."""
+def start_app(
+    qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], Person]]:
+    """Starts the whole app in the test's home; closes it as a person would. Without a Hub of the
+    test's own it is offline: otherwise it would ask the real one what is new."""
     started: list[Desktop] = []
 
     def start() -> Person:
+        if "HF_ENDPOINT" not in os.environ:
+            monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         load_fonts()
         install_translators(qapp)
         desktop = Desktop(qapp, build_services(find_paths()), Arguments())

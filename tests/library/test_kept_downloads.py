@@ -134,6 +134,7 @@ def test_what_failed_can_be_resumed(
 def test_a_killed_process_leaves_a_paused_download(hub: LoopbackHub, open_at: OpenHome) -> None:
     """Its lock went with it; the file of the lock stays and means nothing."""
     (repo,) = publish(hub)
+    hub.bytes_per_second = 600_000
     home = open_at(endpoint=hub.endpoint)
     with pytest.raises(CancelledByUser):
         install(home, repo, Watch(at=1, stops=True))
@@ -142,6 +143,7 @@ def test_a_killed_process_leaves_a_paused_download(hub: LoopbackHub, open_at: Op
     (folder / f"{kept.id}.lock").touch()
     (folder / f"{kept.id}.wish").write_text("cancel")
     assert home.kept.find(kept.id).state is DownloadState.PAUSED
+    hub.bytes_per_second = 0
     home.kept.resume(kept.id, CancelToken(), no_report)
     assert nothing_left(home)
 
