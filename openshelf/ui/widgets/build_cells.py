@@ -41,6 +41,24 @@ def padding_in(view: QObject | None) -> int:
     return _PADDING_NARROW if is_narrow else _PADDING
 
 
+def paint_ground(
+    painter: QPainter, option: QStyleOptionViewItem, view: QObject | None, *, is_first: bool
+) -> None:
+    """A cell's ground and line; in a row's first cell the bar that tells the arrow keys work."""
+    area: QRect = option.rect
+    state: QStyle.StateFlag = option.state
+    is_selected = bool(state & QStyle.StateFlag.State_Selected)
+    if is_selected:
+        painter.fillRect(area, color("accent_soft"))
+    elif state & QStyle.StateFlag.State_MouseOver:
+        painter.fillRect(area, color("background"))
+    painter.fillRect(bottom_line(area), color("line"))
+    if is_first and is_selected and isinstance(view, QWidget) and view.hasFocus():
+        is_mirrored = bool(option.direction == Qt.LayoutDirection.RightToLeft)
+        x = area.right() - 2 if is_mirrored else area.left()
+        painter.fillRect(QRect(x, area.top(), 3, area.height()), color("accent"))
+
+
 class BuildDelegate(QStyledItemDelegate):
     """Paints one cell; what a color says stands beside it as a word or is a shape."""
 
@@ -57,7 +75,7 @@ class BuildDelegate(QStyledItemDelegate):
         state: QStyle.StateFlag = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_ground(painter, option, column)
+        paint_ground(painter, option, self.parent(), is_first=column is BuildColumn.VARIANT)
         padding = padding_in(self.parent())
         room = area.adjusted(padding, 0, -padding, 0)
         is_mirrored = bool(option.direction == Qt.LayoutDirection.RightToLeft)
@@ -73,25 +91,6 @@ class BuildDelegate(QStyledItemDelegate):
             case _:
                 _paint_text(painter, room, text, shown, column)
         painter.restore()
-
-    def _paint_ground(
-        self, painter: QPainter, option: QStyleOptionViewItem, column: BuildColumn
-    ) -> None:
-        area: QRect = option.rect
-        state: QStyle.StateFlag = option.state
-        if state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(area, color("accent_soft"))
-        elif state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(area, color("background"))
-        painter.fillRect(bottom_line(area), color("line"))
-        view = self.parent()
-        has_focus = isinstance(view, QWidget) and view.hasFocus()
-        is_selected = bool(state & QStyle.StateFlag.State_Selected)
-        if has_focus and is_selected and column is BuildColumn.VARIANT:
-            # The bar at the edge tells that the arrow keys work here.
-            is_mirrored = bool(option.direction == Qt.LayoutDirection.RightToLeft)
-            x = area.right() - 2 if is_mirrored else area.left()
-            painter.fillRect(QRect(x, area.top(), 3, area.height()), color("accent"))
 
     def _paint_variant(self, painter: QPainter, room: QRect, text: str, shown: ShownBuild) -> None:
         notes = [self.tr("Recommended")] if shown.is_recommended else []

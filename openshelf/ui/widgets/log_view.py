@@ -18,7 +18,7 @@ from typing_extensions import override
 from openshelf.ui.models.log_table import LogColumn, LogTableModel
 from openshelf.ui.models.rows import ROW_ROLE, Index
 from openshelf.ui.theme import TextRole, color, font
-from openshelf.ui.widgets.build_cells import bottom_line, draw_text
+from openshelf.ui.widgets.build_cells import bottom_line, draw_text, paint_ground
 
 ROW_HEIGHT, HEADER_HEIGHT = 34, 32
 _SHARES = {
@@ -67,16 +67,7 @@ class LogDelegate(QStyledItemDelegate):
         state: QStyle.StateFlag = option.state
         is_chosen = bool(state & QStyle.StateFlag.State_Selected)
         painter.save()
-        if is_chosen:
-            painter.fillRect(area, color("accent_soft"))
-        elif state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(area, color("background"))
-        painter.fillRect(bottom_line(area), color("line"))
-        view = self.parent()
-        if is_chosen and isinstance(view, QWidget) and view.hasFocus() and index.column() == 0:
-            is_mirrored = view.layoutDirection() == Qt.LayoutDirection.RightToLeft
-            x = area.right() - 2 if is_mirrored else area.left()
-            painter.fillRect(QRect(x, area.top(), 3, area.height()), color("accent"))
+        paint_ground(painter, option, self.parent(), is_first=index.column() == 0)
         tone = "ink" if index.column() in (LogColumn.WHO, LogColumn.MODEL) else "muted"
         if is_chosen:
             tone = "ink"
