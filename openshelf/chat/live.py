@@ -44,6 +44,7 @@ class AnswerInProgress:
         self._phase = LivePhase.LOADING
         self._fraction: float | None = None
         self._text = ""
+        self._new: list[str] = []
         self._tokens = 0
         self._first_token_at: float | None = None
         self._last_token_at = 0.0
@@ -52,11 +53,19 @@ class AnswerInProgress:
         """The message that is written from now on; what it has already is where it goes on."""
         with self._lock:
             self.message, self._text = message, message.content
+            self._new.clear()
 
     @property
     def text(self) -> str:
         with self._lock:
-            return self._text
+            return self._joined()
+
+    def _joined(self) -> str:
+        """Put together when somebody looks: with each token it would copy the whole answer."""
+        if self._new:
+            self._text += "".join(self._new)
+            self._new.clear()
+        return self._text
 
     @property
     def tokens(self) -> int:
@@ -73,7 +82,7 @@ class AnswerInProgress:
             if self._first_token_at is None:
                 self._first_token_at = self._last_token_at
                 self._phase, self._fraction = LivePhase.GENERATING, None
-            self._text += text
+            self._new.append(text)
             self._tokens += count
 
     def snapshot(self) -> LiveAnswer | None:
@@ -85,7 +94,7 @@ class AnswerInProgress:
                 conversation_id=self.conversation_id,
                 message_id=self.message.id,
                 phase=self._phase,
-                text=self._text,
+                text=self._joined(),
                 tokens=self._tokens,
                 tokens_per_second=self._rate(),
                 fraction=self._fraction,

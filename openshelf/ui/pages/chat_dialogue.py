@@ -14,6 +14,7 @@ from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.chat_facts import ShownBranch, is_open_end, read_branch
 from openshelf.ui.models.chat_turn import ChatTurn, Question, Way
 from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets.pace import Pace
 from openshelf.ui.widgets.transcript import Transcript
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
@@ -21,11 +22,14 @@ from openshelf.ui.widgets.transcript_question import UserBubble
 _KEEP_THE_BRANCH = {Way.REGENERATE, Way.CONTINUE}
 """Where these cannot be begun, the conversation stays as it was."""
 
+_FIGURES_MILLISECONDS = 250
+"""Figures that change more often cannot be read."""
+
 
 class Dialogue(QObject):
     """Puts messages and answers into the transcript. `changed` when anything else of it did,
     `created` with a new Conversation, `stored` when the question is kept, `loaded` when the model
-    is in memory, `advanced` with each look at the answer shown, `ended` when an answer ended,
+    is in memory, `advanced` a few times a second as it is written, `ended` when an answer ended,
     `failed` with an error."""
 
     changed = Signal()
@@ -45,6 +49,7 @@ class Dialogue(QObject):
         self._answer: AnswerView | None = None
         self._turn: ChatTurn | None = None
         self._model_name = ""
+        self._figures = Pace(_FIGURES_MILLISECONDS, self.advanced.emit, self)
         self.conversation: Conversation | None = None
         self.messages: tuple[Message, ...] = ()
 
@@ -185,11 +190,12 @@ class Dialogue(QObject):
     def _on_advanced(self, live: LiveAnswer) -> None:
         if self._answer is not None and self.is_answering:
             self._answer.show_live(live, self._model_name)
-            self.advanced.emit()
+            self._figures.ask()
 
     def _on_ended(self, outcome: Outcome[Message]) -> None:
         was_shown = self.is_answering
         turn, self._turn = self._turn, None
+        self._figures.forget()
         answer, self._answer = self._answer, None
         if was_shown and answer is not None:
             match outcome:

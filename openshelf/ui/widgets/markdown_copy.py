@@ -64,6 +64,11 @@ class BlockCopier:
         """Number of the last block now."""
         return self._write_code_lines(self._end(), text)
 
+    def go_on_with_text(self, text: str) -> None:
+        """In the format of what stands before it."""
+        cursor = self._end()
+        cursor.insertText(text, cursor.charFormat())
+
     def _write_code_lines(self, cursor: QTextCursor, text: str) -> int:
         style = self._formats.code_text()
         first, *rest = text.split("\n")

@@ -16,6 +16,7 @@ from typing_extensions import override
 from openshelf.ui.widgets.markdown_blocks import BlockKind, BlockSplitter, MarkdownBlock
 from openshelf.ui.widgets.markdown_copy import BlockCopier
 from openshelf.ui.widgets.markdown_formats import Formats, reading_font
+from openshelf.ui.widgets.markdown_tail import plain_tail
 
 _FEATURES = QTextDocument.MarkdownFeature
 SAFE_MARKDOWN = _FEATURES.MarkdownNoHTML | _FEATURES.MarkdownDialectGitHub
@@ -48,7 +49,8 @@ class CodeSection:
 class MarkdownDocument(SafeDocument):
     """`set_text` with the whole text so far, `finish` when nothing more comes.
 
-    As long as `generation` stays the same, finished blocks stay where they are.
+    As long as `generation` stays the same, finished blocks stay where they are. `bottom_room` is
+    how many pixels below the last line belong to it.
     """
 
     def __init__(self) -> None:
@@ -58,6 +60,7 @@ class MarkdownDocument(SafeDocument):
         self._is_finished = False
         self._formats = Formats()
         self.generation = 0
+        self.bottom_room = 0.0
         self._start_over()
 
     def _start_over(self) -> None:
@@ -69,6 +72,7 @@ class MarkdownDocument(SafeDocument):
         self._open_code: CodeSection | None = None
         self._open_shown: MarkdownBlock | None = None
         self._open_start = 0
+        self._is_patched = False
         self._copier = BlockCopier(self, self._formats)
 
     @property
@@ -125,24 +129,25 @@ class MarkdownDocument(SafeDocument):
         """Room for the box of a code block that opens or ends the message.
 
         Qt ignores the top margin of a document's first block and the bottom margin of its last
-        one, so it is the frame that has them.
+        one. The frame has the first one; the second is left to whoever shows the document, since
+        a change of the frame lays out everything anew.
         """
         sections = self.code_sections
         opens = bool(sections) and sections[0].first_block == 0
         ends = bool(sections) and sections[-1].last_block == self.blockCount() - 1
+        self.bottom_room = self._formats.code_bottom if ends else 0.0
         top = self._formats.code_top if opens else 0.0
-        bottom = self._formats.code_bottom if ends else 0.0
         style = self.rootFrame().frameFormat()
         if style.topMargin() != top:
             self.generation += 1
-        if (style.topMargin(), style.bottomMargin()) != (top, bottom):
             style.setTopMargin(top)
-            style.setBottomMargin(bottom)
             self.rootFrame().setFrameFormat(style)
             # Where the frame is empty, the change alone lays nothing out anew.
             self.markContentsDirty(0, self.characterCount())
 
     def _close(self, block: MarkdownBlock) -> None:
+        if self._is_patched:
+            self._remove_open()
         if block != self._open_shown:
             self._write_open(block)
         code, self._open_code, self._open_shown = self._open_code, None, None
@@ -170,6 +175,9 @@ class MarkdownDocument(SafeDocument):
         ):
             code.last_block = self._copier.go_on_with_code(block.text[len(shown.text) :])
             code.text = block.text
+        elif shown is not None and (tail := plain_tail(shown, block)) is not None:
+            self._copier.go_on_with_text(tail)
+            self._is_patched = True
         else:
             self._remove_open()
             if block.kind is BlockKind.CODE:
@@ -194,4 +202,4 @@ class MarkdownDocument(SafeDocument):
         cursor.setBlockFormat(QTextBlockFormat())
         cursor.setBlockCharFormat(QTextCharFormat())
         self._copier.is_fresh = True
-        self._open_shown, self._open_code = None, None
+        self._open_shown, self._open_code, self._is_patched = None, None, False

@@ -5,7 +5,9 @@ Links are announced and never followed; code blocks get a box, their language an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
@@ -16,6 +18,7 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
     QTextCursor,
+    QTextFormat,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QTextBrowser, QWidget
@@ -25,6 +28,7 @@ from openshelf.ui.theme import TextRole, color
 from openshelf.ui.widgets.buttons import LinkButton
 from openshelf.ui.widgets.markdown_document import CodeSection, MarkdownDocument
 from openshelf.ui.widgets.markdown_formats import CODE_HEADER_PIXELS, CODE_PADDING
+from openshelf.ui.widgets.scrolled import keeps_its_pixels
 from openshelf.ui.widgets.text import TextLabel
 
 _RADIUS = 8.0
@@ -40,19 +44,22 @@ class CodeHeader(QWidget):
         self._language = TextLabel("", TextRole.TINY, "faint")
         self._button = LinkButton(self.tr("Copy"), self.tr("Copy the code"), muted=True, small=True)
         self._button.clicked.connect(self._on_clicked)
-        self._text = ""
+        self._section: CodeSection | None = None
+        self._length = 0
         row.addWidget(self._language)
         row.addStretch(1)
         row.addWidget(self._button)
 
     def show_section(self, section: CodeSection) -> None:
-        self._language.setText(section.language)
-        if self._text != section.text:
-            self._text = section.text
-            self._button.setText(self.tr("Copy"))
+        if self._section is not section:
+            self._language.setText(section.language)
+        elif self._length == len(section.text):
+            return
+        self._section, self._length = section, len(section.text)
+        self._button.setText(self.tr("Copy"))
 
     def _on_clicked(self) -> None:
-        QGuiApplication.clipboard().setText(self._text)
+        QGuiApplication.clipboard().setText(self._section.text if self._section else "")
         self._button.setText(self.tr("Copied"))
 
 
@@ -76,6 +83,8 @@ class TextView(QTextBrowser):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setAutoFillBackground(False)
+        keeps_its_pixels(self)
+        keeps_its_pixels(self.viewport())
         self._headers: list[CodeHeader] = []
         self._boxes: dict[int, QRectF] = {}
         self._boxes_for = (0, 0)
@@ -121,7 +130,7 @@ class TextView(QTextBrowser):
 
     @override
     def sizeHint(self) -> QSize:
-        return QSize(400, max(1, round(self.content.size().height())))
+        return QSize(400, self._whole_height())
 
     @override
     def minimumSizeHint(self) -> QSize:
@@ -134,6 +143,8 @@ class TextView(QTextBrowser):
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.viewport().update()
         self._fit_height()
         self._place_headers()
 
@@ -147,13 +158,21 @@ class TextView(QTextBrowser):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for section in self.content.code_sections:
-            box = self._box(section)
-            if box.intersects(QRectF(event.rect())):
-                self._paint_box(painter, box)
+        for box in self._boxes_in(QRectF(event.rect())):
+            self._paint_box(painter, box)
         self._paint_quotes(painter, QRectF(event.rect()))
         painter.end()
         super().paintEvent(event)
+
+    def _boxes_in(self, area: QRectF) -> Iterator[QRectF]:
+        """Those that show in `area`, found without looking at all."""
+        sections = self.content.code_sections
+        first = bisect_left(sections, area.top(), key=lambda one: self._box(one).bottom())
+        for section in itertools.islice(sections, first, None):
+            box = self._box(section)
+            if box.top() > area.bottom():
+                return
+            yield box
 
     def _paint_box(self, painter: QPainter, box: QRectF) -> None:
         outline = QPainterPath()
@@ -165,15 +184,19 @@ class TextView(QTextBrowser):
         painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
 
     def _paint_quotes(self, painter: QPainter, area: QRectF) -> None:
+        if not self.content.has_quotes:
+            return
         layout = self.content.documentLayout()
-        block = self.content.firstBlock() if self.content.has_quotes else self.content.end()
+        place = layout.hitTest(QPointF(0, area.top()), Qt.HitTestAccuracy.FuzzyHit)
+        block = self.content.findBlock(max(0, place))
+        if block.previous().isValid():
+            block = block.previous()
         while block.isValid():
-            level = block.blockFormat().intProperty(block.blockFormat().Property.BlockQuoteLevel)
-            if level:
-                rect = layout.blockBoundingRect(block)
-                if rect.intersects(area):
-                    bar = QRectF(0, rect.top(), 3, rect.height())
-                    painter.fillRect(bar, color("control_line"))
+            rect = layout.blockBoundingRect(block)
+            if rect.top() > area.bottom():
+                return
+            if block.blockFormat().intProperty(QTextFormat.Property.BlockQuoteLevel):
+                painter.fillRect(QRectF(0, rect.top(), 3, rect.height()), color("control_line"))
             block = block.next()
 
     def _box(self, section: CodeSection) -> QRectF:
@@ -211,8 +234,11 @@ class TextView(QTextBrowser):
                 header.setGeometry(box.left(), box.top(), box.width(), CODE_HEADER_PIXELS)
         self._placed = sum(not section.is_open for section in sections)
 
+    def _whole_height(self) -> int:
+        return max(1, round(self.content.size().height() + self.content.bottom_room + 0.5))
+
     def _fit_height(self) -> None:
-        height = max(1, round(self.content.size().height() + 0.5))
+        height = self._whole_height()
         if self.height() != height or self.minimumHeight() != height:
             self.setFixedHeight(height)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout
 
 from openshelf.chat.conversation import Message, Role
 from openshelf.ui.models.chat_facts import ShownBranch
 from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.scrolled import Column, Scrolled
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
 
@@ -49,12 +50,11 @@ class Transcript(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Conversation"))
         self.viewport().setAutoFillBackground(False)
-        content = QWidget()
-        content.setProperty("kind", "content")
+        content = Scrolled()
         self._row = row = QHBoxLayout(content)
         row.setContentsMargins(24, 20, 24, 12)
         row.addStretch(1)
-        column = QWidget()
+        column = Column()
         column.setMaximumWidth(COLUMN_WIDTH)
         self._column = QVBoxLayout(column)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -71,12 +71,17 @@ class Transcript(QScrollArea):
         self._follows = True
         self._is_usable = True
         self._branch = NO_BRANCH
+        # Qt moves what is painted only where nothing waits to be painted anew; so that comes first.
+        self._to_the_end = QTimer(self)
+        self._to_the_end.setSingleShot(True)
+        self._to_the_end.setInterval(0)
         self._connect()
 
     def _connect(self) -> None:
         self._earlier_button.clicked.connect(self._on_earlier_clicked)
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
+        self._to_the_end.timeout.connect(self._on_painted)
 
     @property
     def items(self) -> tuple[UserBubble | AnswerView, ...]:
@@ -273,6 +278,10 @@ class Transcript(QScrollArea):
     def _on_scrolled(self, value: int) -> None:
         self._follows = value >= self.verticalScrollBar().maximum() - _NEAR_THE_END
 
-    def _on_range_changed(self, _: int, maximum: int) -> None:
+    def _on_range_changed(self, _: int, __: int) -> None:
         if self._follows:
-            self.verticalScrollBar().setValue(maximum)
+            self._to_the_end.start()
+
+    def _on_painted(self) -> None:
+        if self._follows:
+            self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())

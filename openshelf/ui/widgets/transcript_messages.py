@@ -17,9 +17,14 @@ from openshelf.ui.widgets.bars import Meter
 from openshelf.ui.widgets.buttons import LinkButton
 from openshelf.ui.widgets.markdown_blocks import split_reasoning
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
+from openshelf.ui.widgets.pace import Pace
+from openshelf.ui.widgets.scrolled import Column
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.text_view import TextView
 from openshelf.ui.widgets.transcript_footer import AnswerFooter
+
+
+_SPEED_MILLISECONDS = 500
 
 
 def _details(data: Mapping[str, object]) -> str:
@@ -69,7 +74,7 @@ class ReasoningFold(QWidget):
         self._show()
 
 
-class AnswerView(QWidget):
+class AnswerView(Column):
     """An answer: thoughts, text, what is going on, what went wrong, figures.
 
     `is_kept` is false as long as nothing of it was stored; `message_id` is None until its place
@@ -85,6 +90,8 @@ class AnswerView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.is_kept = False
+        self._rate: float | None = None
+        self._speed = Pace(_SPEED_MILLISECONDS, self._show_speed, self)
         self.message_id: int | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -101,7 +108,8 @@ class AnswerView(QWidget):
             self.reasoning, self.text, self.activity, self.progress, self.notice, self.footer,
         ):  # fmt: skip
             column.addWidget(widget)
-        self._set_activity("", None)
+        self.activity.hide()
+        self.progress.hide()
         self.text.link_pressed.connect(self._on_link_pressed)
         self.notice.acted.connect(self._on_notice_acted)
         self.footer.regenerate_pressed.connect(self._on_regenerate)
@@ -119,12 +127,15 @@ class AnswerView(QWidget):
 
     def show_waiting(self) -> None:
         """The question is on its way."""
+        self._speed.forget()
         self.notice.hide()
         self.footer.hide()
         self._set_activity(self.tr("Getting ready…"), None)
 
     def show_live(self, live: LiveAnswer, model_name: str) -> None:
         """The answer so far."""
+        if live.phase is not LivePhase.GENERATING:
+            self._speed.forget()
         self._show_text(live.text)
         match live.phase:
             case LivePhase.LOADING:
@@ -133,16 +144,20 @@ class AnswerView(QWidget):
             case LivePhase.PROMPT:
                 self._set_activity(self.tr("Reading the conversation…"), live.fraction)
             case LivePhase.GENERATING:
-                rate = live.tokens_per_second
-                words = self.tr("{rate} tok/s").format(rate=f"{rate:.1f}") if rate else ""
-                self._set_activity(words, None)
+                self._rate = live.tokens_per_second
+                self._speed.ask()
+
+    def _show_speed(self) -> None:
+        rate = self._rate
+        words = self.tr("{rate} tok/s").format(rate=f"{rate:.1f}") if rate else ""
+        self._set_activity(words, None)
 
     def show_message(self, message: Message) -> None:
         """The answer as it was stored."""
         self.is_kept = True
         self._show_text(message.content)
         self.text.finish()
-        self._set_activity("", None)
+        self._end_activity("")
         parts = split_reasoning(message.content)
         self.reasoning.show_reasoning(parts.reasoning, is_thinking=False)
         self.footer.show_message(message)
@@ -151,13 +166,13 @@ class AnswerView(QWidget):
     def show_error(self, error: BaseException) -> None:
         """Nothing could be asked, or the answer was lost: say why, offer to try again."""
         self.text.finish()
-        self._set_activity("", None)
+        self._end_activity("")
         details = _details(error.data()) if isinstance(error, OpenshelfError) else repr(error)
         self._show_failure(error_text(error), details)
 
     def show_stopped(self) -> None:
         self.text.finish()
-        self._set_activity(self.tr("Stopped."), None)
+        self._end_activity(self.tr("Stopped."))
 
     def _show_text(self, text: str) -> None:
         parts = split_reasoning(text)
@@ -166,7 +181,13 @@ class AnswerView(QWidget):
             self.text.show()
             self.text.set_text(parts.answer)
 
+    def _end_activity(self, words: str) -> None:
+        self._speed.forget()
+        self._set_activity(words, None)
+
     def _set_activity(self, words: str, fraction: float | None) -> None:
+        if fraction is None and words == self.activity.text() and self.progress.isHidden():
+            return
         if fraction is not None:
             words = f"{words} {fraction * 100:.0f} %"
             self.progress.set_fraction(fraction)
