@@ -54,6 +54,7 @@ RATE = 200.0
 LOOK_SECONDS = chat_turn.FRAME_MILLISECONDS / 1000
 TURNS_PER_LOOK = 3
 """Look and layout, resizing and scrolling, painting: each posts the next."""
+TURNS_AFTER = 60
 MODEL = installed_model("SmolLM2-135M-Instruct", "Q4_1")
 
 
@@ -217,11 +218,14 @@ def test_whole_answer(start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatc
     figures("CPU of the longest turn of each", turns)
     share = everything / engine.seconds
     print(f"whole app, in-process engine, painting: {share:.2%} of a core")  # noqa: T201
-    desk.wait(lambda: not desk.page.dialogue.is_answering)
-    end = [one_turn()[0] for _ in range(4)]
-    print(f"after the last token: {max(end) * 1e3:.1f} ms in one turn")  # noqa: T201
+    end: list[float] = []
+    keep_awake = QTimer()
+    keep_awake.start(5)
+    while desk.page.dialogue.is_answering or len(end) < TURNS_AFTER:
+        end.append(one_turn()[0])
+    print(f"when it is over: {max(end) * 1e3:.1f} ms in one turn")  # noqa: T201
     assert p95 <= 16
-    assert worst <= 50
+    assert max(worst, *(cost * 1e3 for cost in end)) <= 50
 
 
 def real_time(desk: Desk, seconds: float) -> tuple[list[tuple[float, float]], float]:
@@ -229,6 +233,8 @@ def real_time(desk: Desk, seconds: float) -> tuple[list[tuple[float, float]], fl
     end = time.monotonic() + seconds
     cpu, wall = time.process_time(), time.monotonic()
     turns = []
+    keep_awake = QTimer()
+    keep_awake.start(50)
     while time.monotonic() < end:
         turns.append(one_turn())
     return turns, (time.process_time() - cpu) / (time.monotonic() - wall)

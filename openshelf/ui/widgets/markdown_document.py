@@ -13,6 +13,7 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor, QTextDocument
 from typing_extensions import override
 
+from openshelf.ui.widgets.code_colors import CodeColors
 from openshelf.ui.widgets.markdown_blocks import BlockKind, BlockSplitter, MarkdownBlock
 from openshelf.ui.widgets.markdown_copy import BlockCopier
 from openshelf.ui.widgets.markdown_formats import Formats, reading_font
@@ -69,6 +70,7 @@ class MarkdownDocument(SafeDocument):
         self._splitter = BlockSplitter()
         self._scratch = SafeDocument()
         self._closed_code: list[CodeSection] = []
+        self._uncolored: list[CodeColors] = []
         self._open_code: CodeSection | None = None
         self._open_shown: MarkdownBlock | None = None
         self._open_start = 0
@@ -125,6 +127,20 @@ class MarkdownDocument(SafeDocument):
         cursor.endEditBlock()
         self._fit_edges()
 
+    def color_code(self) -> bool:
+        """Color one stretch of code that has become final; False where there is none."""
+        for colors in tuple(self._uncolored):
+            did = colors.go_on(to_the_end=colors.section is not self._open_code)
+            if colors.is_over:
+                self._uncolored.remove(colors)
+            if did:
+                return True
+        return False
+
+    @property
+    def has_uncolored_code(self) -> bool:
+        return bool(self._uncolored)
+
     def _fit_edges(self) -> None:
         """Room for the box of a code block that opens or ends the message.
 
@@ -154,7 +170,6 @@ class MarkdownDocument(SafeDocument):
         if code is not None:
             code.is_open = False
             self._closed_code.append(code)
-            self._formats.highlight(self, code)
         self._open_start = self._copier.begin_next()
 
     def _show_open(self, block: MarkdownBlock | None) -> None:
@@ -183,6 +198,7 @@ class MarkdownDocument(SafeDocument):
             if block.kind is BlockKind.CODE:
                 first, last = self._copier.write_code(block.text)
                 self._open_code = CodeSection(first, last, block.text, block.language, is_open=True)
+                self._uncolored.append(CodeColors(self, self._open_code))
             else:
                 # A leading line break keeps "---" from being read as front matter and dropped.
                 self._scratch.setMarkdown("\n" + block.text, SAFE_MARKDOWN)
@@ -192,6 +208,7 @@ class MarkdownDocument(SafeDocument):
     def _remove_open(self) -> None:
         if self._open_shown is None:
             return
+        self._uncolored = [one for one in self._uncolored if one.section is not self._open_code]
         cursor = QTextCursor(self)
         cursor.setPosition(self._open_start)
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtGui import (
     QFont,
     QFontMetricsF,
     QTextBlockFormat,
     QTextCharFormat,
-    QTextDocument,
     QTextFrameFormat,
     QTextLength,
     QTextTableFormat,
 )
 
 from openshelf.ui.theme import TextRole, color, font
-
-if TYPE_CHECKING:
-    from openshelf.ui.widgets.markdown_document import CodeSection
 
 READING_PIXELS = 14
 CODE_HEADER_PIXELS = 27
@@ -118,9 +112,3 @@ class Formats:
 
     def indent_width(self) -> float:
         return QFontMetricsF(reading_font()).horizontalAdvance("00.") + 10
-
-    def highlight(self, document: QTextDocument, section: CodeSection) -> None:
-        """Color a finished code block where its language is known."""
-        from openshelf.ui.widgets.code_colors import color_code
-
-        color_code(document, section)

@@ -9,7 +9,7 @@ import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QGuiApplication,
     QPainter,
@@ -26,6 +26,7 @@ from typing_extensions import override
 
 from openshelf.ui.theme import TextRole, color
 from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.lexers import LEXERS
 from openshelf.ui.widgets.markdown_document import CodeSection, MarkdownDocument
 from openshelf.ui.widgets.markdown_formats import CODE_HEADER_PIXELS, CODE_PADDING
 from openshelf.ui.widgets.scrolled import keeps_its_pixels
@@ -90,9 +91,14 @@ class TextView(QTextBrowser):
         self._boxes_for = (0, 0)
         self._placed = 0
         self._is_changing = False
+        self._coloring = QTimer(self)
+        self._coloring.setSingleShot(True)
+        self._coloring.setInterval(0)
         self._connect()
 
     def _connect(self) -> None:
+        self._coloring.timeout.connect(self._on_coloring)
+        LEXERS.prepared.connect(self._on_lexer_prepared)
         self.anchorClicked.connect(self._on_anchor_clicked)
         self.content.documentLayout().documentSizeChanged.connect(self._on_size_changed)
 
@@ -159,10 +165,13 @@ class TextView(QTextBrowser):
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for box in self._boxes_in(QRectF(event.rect())):
-            self._paint_box(painter, box)
+            self._paint_box(painter, box, QRectF(event.rect()))
         self._paint_quotes(painter, QRectF(event.rect()))
         painter.end()
         super().paintEvent(event)
+        # Only what is seen is colored, in a turn of its own.
+        if self.content.has_uncolored_code and not self._coloring.isActive():
+            self._coloring.start()
 
     def _boxes_in(self, area: QRectF) -> Iterator[QRectF]:
         """Those that show in `area`, found without looking at all."""
@@ -174,7 +183,13 @@ class TextView(QTextBrowser):
                 return
             yield box
 
-    def _paint_box(self, painter: QPainter, box: QRectF) -> None:
+    def _paint_box(self, painter: QPainter, box: QRectF, area: QRectF) -> None:
+        if area.top() > box.top() + CODE_HEADER_PIXELS and area.bottom() < box.bottom() - _RADIUS:
+            # The middle of it, as while code is written: no corner to draw.
+            middle = QRectF(box.left(), area.top(), box.width(), area.height())
+            painter.fillRect(middle.adjusted(-0.5, 0, 0.5, 0), color("line"))
+            painter.fillRect(middle.adjusted(0.5, 0, -0.5, 0), color("surface"))
+            return
         outline = QPainterPath()
         outline.addRoundedRect(box, _RADIUS, _RADIUS)
         painter.fillPath(outline, color("surface"))
@@ -246,6 +261,14 @@ class TextView(QTextBrowser):
         if not self._is_changing:
             self._fit_height()
             self._place_headers()
+
+    def _on_coloring(self) -> None:
+        if self.content.color_code() and self.content.has_uncolored_code:
+            self._coloring.start()
+
+    def _on_lexer_prepared(self) -> None:
+        if self.content.has_uncolored_code and self.isVisible():
+            self._coloring.start()
 
     def _on_anchor_clicked(self, url: QUrl) -> None:
         self.link_pressed.emit(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))

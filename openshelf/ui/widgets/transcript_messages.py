@@ -23,7 +23,6 @@ from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.text_view import TextView
 from openshelf.ui.widgets.transcript_footer import AnswerFooter
 
-
 _SPEED_MILLISECONDS = 500
 
 
