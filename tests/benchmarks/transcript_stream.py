@@ -35,6 +35,7 @@ from openshelf.engine.process import Engine
 from openshelf.engine.protocol import ChatMessage, Done, Sampling
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report, no_report
 from openshelf.ui.models import chat_turn
+from openshelf.ui.models.chat_turn import ChatTurn
 from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
@@ -198,6 +199,7 @@ def scripted_engine(fast: int = 0) -> Engine:
 
 def test_whole_answer(start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_turn, "FRAME_MILLISECONDS", 0)
+    monkeypatch.setattr(chat_turn, "SLOWEST_FRAME_MILLISECONDS", 0)
     engine = LockstepEngine(long_answer(TOKENS))
     desk = start(engine, clock=lambda: engine.seconds)
     desk.ask()
@@ -282,21 +284,29 @@ def test_transport(start: Callable[..., Desk]) -> None:
 
 
 @pytest.mark.parametrize("painting", [False, True])
-def test_real_time(start: Callable[..., Desk], *, painting: bool) -> None:
+def test_real_time(
+    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, *, painting: bool
+) -> None:
+    set_pace = ChatTurn._set_pace
     fast = max(0, TOKENS - round(RATE * (SECONDS + 10)))
     desk = start(scripted_engine(fast))
-    desk.page.setUpdatesEnabled(painting)
     desk.ask()
     desk.wait(lambda: desk.page.dialogue.is_answering)
+    if not painting:
+        # Another page of the window is shown.
+        desk.page.hide()
     while desk.tokens <= fast:
         one_turn()
     before = desk.tokens
+    looks: list[None] = []
+    monkeypatch.setattr(ChatTurn, "_set_pace", lambda turn: (looks.append(None), set_pace(turn))[1])
     delays, turns, share = late(desk, SECONDS)
     rate = (desk.tokens - before) / SECONDS
     words = "with painting" if painting else "without painting"
     print(f"\nreal time after {before:,} tokens, {rate:.0f} tokens/s, {words}")  # noqa: T201
     figures("CPU per turn", [cpu for cpu, _ in turns])
     figures("wall time, a timer late by", delays)
+    print(f"looks per second: {len(looks) / SECONDS:.1f}")  # noqa: T201
     print(f"whole app, {words}: {share:.2%} of a core")  # noqa: T201
     assert rate > RATE * 0.95
     if painting:

@@ -1,8 +1,9 @@
-"""One question and its answer on their way: the task, and a look at the text 30 times a second."""
+"""One question and its answer on their way: the task, and a look at the text at 30 Hz at most."""
 
 from __future__ import annotations
 
 import enum
+import time
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -16,6 +17,10 @@ from openshelf.tasks import CancelToken, Outcome, Report, Task
 from openshelf.ui.task_bridge import TaskBridge
 
 FRAME_MILLISECONDS = 33
+SLOWEST_FRAME_MILLISECONDS = 100
+WINDOW_SHARE = 0.06
+"""Of a core: what the window's thread may take while it shows an answer. Where the machine is slow
+or busy it looks less often, since the engine writes on the same cores."""
 
 
 class Way(enum.Enum):
@@ -65,6 +70,8 @@ class ChatTurn(QObject):
         self._task: Task | None = None
         self._last: LiveAnswer | None = None
         self._is_stopping = False
+        self._cpu_seconds = 0.0
+        self._frame_seconds = 0.0
         self._timer = QTimer(self)
         self._timer.setInterval(FRAME_MILLISECONDS)
         self._timer.timeout.connect(self._on_timeout)
@@ -76,6 +83,7 @@ class ChatTurn(QObject):
 
     def start(self) -> None:
         self.is_running = True
+        self._cpu_seconds = time.thread_time()
         self._timer.start()
         self._task = self._bridge.submit("chat", self._work, on_outcome=self._on_outcome)
 
@@ -127,7 +135,16 @@ class ChatTurn(QObject):
             self._ask_to_stop(conversation.id)
         self.created.emit(conversation)
 
+    def _set_pace(self) -> None:
+        """From what the thread took since the last look, with layout and painting in it."""
+        now = time.thread_time()
+        taken, self._cpu_seconds = now - self._cpu_seconds, now
+        self._frame_seconds += (taken - self._frame_seconds) / 8
+        wanted = round(self._frame_seconds / WINDOW_SHARE * 1000)
+        self._timer.setInterval(max(FRAME_MILLISECONDS, min(SLOWEST_FRAME_MILLISECONDS, wanted)))
+
     def _on_timeout(self) -> None:
+        self._set_pace()
         if self.conversation_id is None:
             return
         live = self._services.chats.live(self.conversation_id)

@@ -50,6 +50,7 @@ class Dialogue(QObject):
         self._turn: ChatTurn | None = None
         self._model_name = ""
         self._figures = Pace(_FIGURES_MILLISECONDS, self.advanced.emit, self)
+        transcript.came_into_view.connect(self._on_came_into_view)
         self.conversation: Conversation | None = None
         self.messages: tuple[Message, ...] = ()
 
@@ -189,8 +190,14 @@ class Dialogue(QObject):
 
     def _on_advanced(self, live: LiveAnswer) -> None:
         if self._answer is not None and self.is_answering:
-            self._answer.show_live(live, self._model_name)
+            if self._transcript.isVisible():
+                self._answer.show_live(live, self._model_name)
             self._figures.ask()
+
+    def _on_came_into_view(self) -> None:
+        """What was written while another page was shown."""
+        if self._turn is not None and self._turn.last is not None:
+            self._on_advanced(self._turn.last)
 
     def _on_ended(self, outcome: Outcome[Message]) -> None:
         was_shown = self.is_answering

@@ -1,4 +1,4 @@
-"""What can be added to a paragraph that is being written without reading its Markdown anew. Qt-free.
+"""What can be added to a paragraph in the making without reading its Markdown anew. Qt-free.
 
 Words that follow words mean nothing else in Markdown, whatever stands before them; everything that
 might is left to the parser. A block is parsed as a whole once it is finished in any case.

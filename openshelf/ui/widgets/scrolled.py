@@ -1,4 +1,4 @@
-"""What lies inside of a scroll area and grows downwards: scrolled by moving pixels, not by painting."""
+"""What lies in a scroll area and grows downwards: scrolled by moving pixels, not by painting."""
 
 from __future__ import annotations
 

@@ -33,6 +33,8 @@ from openshelf.ui.widgets.scrolled import keeps_its_pixels
 from openshelf.ui.widgets.text import TextLabel
 
 _RADIUS = 8.0
+MOST_AT_ONCE = 6_000
+"""Characters that are parsed and laid out in one turn of the event loop."""
 
 
 class CodeHeader(QWidget):
@@ -94,20 +96,48 @@ class TextView(QTextBrowser):
         self._coloring = QTimer(self)
         self._coloring.setSingleShot(True)
         self._coloring.setInterval(0)
+        self._wanted, self._ends = "", False
+        self._catching_up = QTimer(self)
+        self._catching_up.setSingleShot(True)
+        self._catching_up.setInterval(0)
         self._connect()
 
     def _connect(self) -> None:
         self._coloring.timeout.connect(self._on_coloring)
+        self._catching_up.timeout.connect(self._catch_up)
         LEXERS.prepared.connect(self._on_lexer_prepared)
         self.anchorClicked.connect(self._on_anchor_clicked)
         self.content.documentLayout().documentSizeChanged.connect(self._on_size_changed)
 
     def set_text(self, text: str) -> None:
-        """Show `text` so far; a marked range stays marked."""
-        self._change(lambda: self.content.set_text(text))
+        """Show `text` so far; a marked range stays marked.
+
+        Of a long one only the beginning is shown at once, the rest in turns of the event loop.
+        """
+        self._wanted, self._ends = text, False
+        self._catch_up()
 
     def finish(self) -> None:
-        self._change(self.content.finish)
+        """Nothing more comes."""
+        self._ends = True
+        self._catch_up()
+
+    @property
+    def is_whole(self) -> bool:
+        """Everything that it was given is shown."""
+        return not self._catching_up.isActive()
+
+    def _catch_up(self) -> None:
+        shown, wanted = self.content.source, self._wanted
+        start = len(shown) if wanted.startswith(shown) else 0
+        if len(wanted) - start > MOST_AT_ONCE:
+            self._change(lambda: self.content.set_text(wanted[: start + MOST_AT_ONCE]))
+            self._catching_up.start()
+            return
+        self._catching_up.stop()
+        self._change(lambda: self.content.set_text(wanted))
+        if self._ends:
+            self._change(self.content.finish)
 
     def _change(self, act: Callable[[], None]) -> None:
         cursor = self.textCursor()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout
+from typing_extensions import override
 
 from openshelf.chat.conversation import Message, Role
 from openshelf.ui.models.chat_facts import ShownBranch
@@ -42,6 +44,7 @@ class Transcript(QScrollArea):
     regenerate_requested = Signal(int)
     continue_requested = Signal(int)
     version_requested = Signal(int)
+    came_into_view = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -193,6 +196,11 @@ class Transcript(QScrollArea):
         self._follows = True
         bar = self.verticalScrollBar()
         bar.setValue(bar.maximum())
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.came_into_view.emit()
 
     def _view_of(self, message: Message) -> UserBubble | AnswerView:
         item: UserBubble | AnswerView
