@@ -1,4 +1,4 @@
-"""How this program starts itself again: the engine worker, the download worker, driver probes.
+"""How this program starts itself again: engine, downloads, driver probes, formulas.
 
 A child is the same code as its parent, without tokens, proxies or the folder it was started in.
 """
@@ -18,6 +18,7 @@ class Door(enum.StrEnum):
     ENGINE_WORKER = "--openshelf-engine-worker"
     DOWNLOAD_WORKER = "--openshelf-download-worker"
     PROBE = "--openshelf-probe"
+    FORMULA_WORKER = "--openshelf-formula-worker"
 
 
 def is_frozen() -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QFont,
     QTextBlock,
@@ -16,6 +19,9 @@ from PySide6.QtGui import (
     QTextTable,
 )
 
+from openshelf.ui.widgets.formula_marks import FormulaMark
+from openshelf.ui.widgets.formula_object import OBJECT_CHARACTER, formula_format
+from openshelf.ui.widgets.formulas import FAILED, FORMULAS, Key
 from openshelf.ui.widgets.markdown_formats import Formats
 
 _PROPERTY = QTextFormat.Property
@@ -30,6 +36,9 @@ class BlockCopier:
         self._formats = formats
         self.is_fresh = True
         self.has_quotes = False
+        self._marks: Mapping[str, FormulaMark] = {}
+        self.waiting: list[tuple[Key, QTextCursor]] = []
+        """Formulas that are not drawn yet, and the places before them."""
         target.setIndentWidth(formats.indent_width())
 
     def begin_next(self) -> int:
@@ -84,8 +93,9 @@ class BlockCopier:
             cursor.setBlockFormat(self._formats.code_line(is_first=False, is_last=True))
         return cursor.blockNumber()
 
-    def copy(self, scratch: QTextDocument) -> None:
-        """Append everything in `scratch`."""
+    def copy(self, scratch: QTextDocument, marks: Mapping[str, FormulaMark]) -> None:
+        """Append everything in `scratch`, with the formulas that its `marks` stand for."""
+        self._marks = marks
         lists: dict[int, QTextList] = {}
         block = scratch.begin()
         while block.isValid():
@@ -130,6 +140,9 @@ class BlockCopier:
             style.setTopMargin(3)
             style.setBottomMargin(3)
             style.setMarker(source.marker())
+        alone = self._marks.get(block.text().strip())
+        if alone is not None and alone.is_display and not alone.is_open:
+            style.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         cursor = self._next_block(style)
         if text_list is not None:
             self._join_list(cursor, text_list, lists)
@@ -153,8 +166,37 @@ class BlockCopier:
         parts = block.begin()
         while not parts.atEnd():
             fragment = parts.fragment()
-            cursor.insertText(*self._styled(fragment, base))
+            self._insert(cursor, *self._styled(fragment, base))
             parts += 1
+
+    def _insert(self, cursor: QTextCursor, text: str, style: QTextCharFormat) -> None:
+        start = 0
+        for at, letter in enumerate(text) if self._marks else ():
+            mark = self._marks.get(letter)
+            if mark is not None:
+                cursor.insertText(text[start:at], style)
+                self._insert_formula(cursor, mark, style)
+                start = at + 1
+        cursor.insertText(text[start:], style)
+
+    def _insert_formula(
+        self, cursor: QTextCursor, mark: FormulaMark, style: QTextCharFormat
+    ) -> None:
+        key = (mark.tex, mark.is_display)
+        formula = None if mark.is_open else FORMULAS.get(key)
+        if mark.is_open or formula is FAILED:
+            self.write_source(cursor, mark.source)
+            return
+        if formula is None:
+            place = QTextCursor(self._target)
+            place.setPosition(cursor.position())
+            place.setKeepPositionOnInsert(True)
+            self.waiting.append((key, place))
+        cursor.insertText(OBJECT_CHARACTER, formula_format(style, mark))
+
+    def write_source(self, cursor: QTextCursor, source: str) -> None:
+        """A formula as it was written, where it cannot be drawn."""
+        cursor.insertText(" ".join(source.split()), self._formats.inline_code())
 
     def _styled(
         self, fragment: QTextFragment, base: QTextCharFormat

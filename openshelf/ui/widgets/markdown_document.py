@@ -14,6 +14,14 @@ from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor, QTextD
 from typing_extensions import override
 
 from openshelf.ui.widgets.code_colors import CodeColors
+from openshelf.ui.widgets.formula_marks import mark_formulas
+from openshelf.ui.widgets.formula_object import (
+    FORMULA_OBJECT,
+    OBJECT_CHARACTER,
+    FormulaObject,
+    source_of,
+)
+from openshelf.ui.widgets.formulas import FAILED, FORMULAS, Key
 from openshelf.ui.widgets.markdown_blocks import BlockKind, BlockSplitter, MarkdownBlock
 from openshelf.ui.widgets.markdown_copy import BlockCopier
 from openshelf.ui.widgets.markdown_formats import Formats, reading_font
@@ -60,6 +68,8 @@ class MarkdownDocument(SafeDocument):
         self._text = ""
         self._is_finished = False
         self._formats = Formats()
+        self.documentLayout().registerHandler(FORMULA_OBJECT, FormulaObject(self))
+        FORMULAS.drawn.connect(self._on_formula_drawn)
         self.generation = 0
         self.bottom_room = 0.0
         self._start_over()
@@ -126,6 +136,26 @@ class MarkdownDocument(SafeDocument):
         self._show_open(self._splitter.open_block)
         cursor.endEditBlock()
         self._fit_edges()
+
+    def _on_formula_drawn(self, key: Key) -> None:
+        """Also where it could not be drawn: then its source takes its place."""
+        places = [place for known, place in self._copier.waiting if known == key]
+        if not places:
+            return
+        self._copier.waiting = [one for one in self._copier.waiting if one[0] != key]
+        is_drawn = FORMULAS.get(key) is not FAILED
+        for place in places:
+            at = place.position()
+            cursor = QTextCursor(self)
+            cursor.setPosition(at)
+            if self.characterAt(at) != OBJECT_CHARACTER:
+                continue  # written anew meanwhile
+            self.generation += 1
+            if is_drawn:
+                self.markContentsDirty(at, 1)
+                continue
+            cursor.setPosition(at + 1, QTextCursor.MoveMode.KeepAnchor)
+            self._copier.write_source(cursor, source_of(cursor.charFormat()))
 
     def color_code(self) -> bool:
         """Color one stretch of code that has become final; False where there is none."""
@@ -201,8 +231,9 @@ class MarkdownDocument(SafeDocument):
                 self._uncolored.append(CodeColors(self, self._open_code))
             else:
                 # A leading line break keeps "---" from being read as front matter and dropped.
-                self._scratch.setMarkdown("\n" + block.text, SAFE_MARKDOWN)
-                self._copier.copy(self._scratch)
+                marked = mark_formulas(block.text)
+                self._scratch.setMarkdown("\n" + marked.text, SAFE_MARKDOWN)
+                self._copier.copy(self._scratch, marked.formulas)
         self._open_shown = block
 
     def _remove_open(self) -> None:

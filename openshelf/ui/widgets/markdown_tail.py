@@ -14,6 +14,8 @@ _PLAIN_WORDS = re.compile(r"(?:[^\W_]|[,;.?()'’\"“”%–—]| (?! ))*")
 _ENDS_PLAINLY = re.compile(r" (?:[^\W_]|[,;.?()'’\"“”%–—])+ ?\Z")
 _BEGINS_A_LINE = re.compile(r" {0,3}\S")
 _LEAST_WORDS = 3
+_OPENERS = frozenset("|$\\")
+"""A table takes any line as a row; a formula is what stands up to its end."""
 
 
 def plain_tail(shown: MarkdownBlock, wanted: MarkdownBlock) -> str | None:
@@ -24,7 +26,7 @@ def plain_tail(shown: MarkdownBlock, wanted: MarkdownBlock) -> str | None:
     if shown.kind is not BlockKind.PROSE or wanted.kind is not BlockKind.PROSE:
         return None
     before, after = shown.text.rstrip(" "), wanted.text.rstrip(" ")
-    if not wanted.text.startswith(shown.text) or "|" in before:
+    if not wanted.text.startswith(shown.text) or _OPENERS.intersection(before):
         return None
     line = shown.text[shown.text.rfind("\n") + 1 :]
     words = len(line[:200].split())

@@ -9,7 +9,7 @@ import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QGuiApplication,
     QPainter,
@@ -26,6 +26,7 @@ from typing_extensions import override
 
 from openshelf.ui.theme import TextRole, color
 from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.formula_object import marked_text
 from openshelf.ui.widgets.lexers import LEXERS
 from openshelf.ui.widgets.markdown_document import CodeSection, MarkdownDocument
 from openshelf.ui.widgets.markdown_formats import CODE_HEADER_PIXELS, CODE_PADDING
@@ -163,6 +164,13 @@ class TextView(QTextBrowser):
     @override
     def loadResource(self, type: int, name: QUrl | str) -> object:
         return None
+
+    @override
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """What is marked as text, formulas as their TeX; nothing of how it looks here."""
+        data = QMimeData()
+        data.setText(marked_text(self.textCursor()))
+        return data
 
     @override
     def sizeHint(self) -> QSize:
