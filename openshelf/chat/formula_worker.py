@@ -53,11 +53,11 @@ def _send(answers: Any, document: dict[str, object]) -> None:
 
 
 def _load() -> bool:
-    import ziafont
-    import ziamath
+    from ziafont.config import config as font_config
+    from ziamath.config import config
 
     # Without references between parts, which not every reader of SVG follows.
-    ziamath.config.svg2 = ziafont.config.svg2 = False
+    config.svg2 = font_config.svg2 = False
     return True
 
 
@@ -66,15 +66,15 @@ def draw(tex: str, size: float, is_display: bool) -> dict[str, object]:  # noqa:
 
     Raises ValueError where it is refused, and whatever the renderer does where it cannot read it.
     """
-    import ziamath
     from latex2mathml.converter import convert
+    from ziamath.zmath import Latex
 
     if len(tex) > MOST_TEX or depth_of(tex) > MOST_DEPTH:
         raise ValueError("too large")
     # What it does not know it writes out as it was.
     if "\\" in _TAG.sub("", convert(tex)):
         raise ValueError("an unknown command")
-    formula = ziamath.Latex(tex, size=size, inline=not is_display)
+    formula = Latex(tex, size=size, inline=not is_display)
     svg = formula.svg()
     names = {part.tag.rpartition("}")[2] for part in ElementTree.fromstring(svg).iter()}  # noqa: S314
     if len(svg) > MOST_SVG or not names <= _DRAWN:

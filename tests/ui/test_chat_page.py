@@ -305,10 +305,10 @@ def test_thoughts_are_folded_away(qtbot: QtBot, make_page: Callable[..., ChatPag
     answer = last_answer(page)
     assert answer.text.toPlainText() == "short answer"
     assert answer.reasoning.isVisible()
-    assert answer.reasoning._label.isHidden()
+    assert not answer.reasoning.view.isVisible()
     answer.reasoning._button.click()
-    assert answer.reasoning._label.text() == "long thoughts"
-    assert answer.reasoning._label.isVisible()
+    assert answer.reasoning.view.toPlainText() == "long thoughts"
+    assert answer.reasoning.view.isVisible()
 
 
 def test_deleting_asks_below_the_list_first(

@@ -76,7 +76,7 @@ class ChatPage(Page):
         self._new_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._unsaved_key = QShortcut(QKeySequence("Ctrl+Shift+N"), self)
         self._unsaved_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._keys = TranscriptKeys(self.area.transcript, self)
+        self._keys = TranscriptKeys(self.area.transcript, self.area.finder, self)
 
     def _connect(self) -> None:
         header, transcript, composer = self.area.header, self.area.transcript, self.area.composer
@@ -106,6 +106,7 @@ class ChatPage(Page):
         composer.send_requested.connect(self._on_send_requested)
         composer.stop_requested.connect(self._on_stop_requested)
         self.dialogue.changed.connect(self._show_all)
+        self.dialogue.changed.connect(self.area.finder.refresh)
         self.dialogue.created.connect(self._on_created)
         self.dialogue.advanced.connect(self._show_context)
         self.dialogue.stored.connect(self.refresh)

@@ -9,9 +9,11 @@ from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.chat_header import ChatHeader
 from openshelf.ui.widgets.composer import Composer, LinkNotice
 from openshelf.ui.widgets.containers import EmptyState
+from openshelf.ui.widgets.find_bar import FindBar
 from openshelf.ui.widgets.notice import InlineNotice
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.transcript import COLUMN_WIDTH, Transcript
+from openshelf.ui.widgets.transcript_find import TranscriptFind
 
 
 class Welcome(QWidget):
@@ -58,7 +60,10 @@ class ChatArea(QWidget):
         self.composer = Composer()
         self.link_notice = LinkNotice()
         self.notice = InlineNotice()
+        self.find_bar = FindBar()
+        self.finder = TranscriptFind(self.find_bar, self.transcript)
         column.addWidget(self.header)
+        column.addWidget(self.find_bar)
         column.addWidget(self._stack, 1)
         column.addWidget(self._build_foot())
 

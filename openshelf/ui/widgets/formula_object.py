@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 
-from PySide6.QtCore import QByteArray, QPointF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QByteArray, QPointF, QRect, QRectF, QSizeF, Qt
 from PySide6.QtGui import (
     QFontMetricsF,
     QImage,
@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QTextFormat,
 )
 from PySide6.QtSvg import QSvgRenderer
+from typing_extensions import override
 
 from openshelf.ui.theme import TextRole, color, font
 from openshelf.ui.widgets.formula_marks import FormulaMark
@@ -75,6 +76,7 @@ class FormulaObject(QPyTextObject):
         self._pictures: collections.OrderedDict[tuple[Key, str, float, float], QImage]
         self._pictures = collections.OrderedDict()
 
+    @override
     def intrinsicSize(self, doc: QTextDocument, _place: int, style: QTextFormat) -> QSizeF:
         formula = FORMULAS.get(key_of(style))
         if formula is None or formula is FAILED:
@@ -88,10 +90,16 @@ class FormulaObject(QPyTextObject):
         height = max(2 * above - shift, 2 * below + shift)
         return QSizeF(formula.width * scale + 2, height)
 
+    @override
     def drawObject(
-        self, painter: QPainter, rect: QRectF, doc: QTextDocument, _place: int, style: QTextFormat
+        self,
+        painter: QPainter,
+        rect: QRectF | QRect,
+        doc: QTextDocument,
+        _place: int,
+        style: QTextFormat,
     ) -> None:
-        key = key_of(style)
+        rect, key = QRectF(rect), key_of(style)
         formula = FORMULAS.get(key)
         if formula is None or formula is FAILED:
             painter.setFont(font(TextRole.CODE))

@@ -62,12 +62,13 @@ class MarkdownDocument(SafeDocument):
     how many pixels below the last line belong to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tone: str = "ink") -> None:
         super().__init__()
         self.setDefaultFont(reading_font())
+        self._tone = tone
         self._text = ""
         self._is_finished = False
-        self._formats = Formats()
+        self._formats = Formats(self._tone)
         self.documentLayout().registerHandler(FORMULA_OBJECT, FormulaObject(self))
         FORMULAS.drawn.connect(self._on_formula_drawn)
         self.generation = 0
@@ -121,7 +122,7 @@ class MarkdownDocument(SafeDocument):
     def restyle(self) -> None:
         """Write everything again in the colors that are on now."""
         text, was_finished = self._text, self._is_finished
-        self._formats = Formats()
+        self._formats = Formats(self._tone)
         self._text, self._is_finished = "", False
         self._start_over()
         self.set_text(text)

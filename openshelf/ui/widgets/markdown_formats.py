@@ -32,10 +32,10 @@ def reading_font() -> QFont:
 
 
 class Formats:
-    """Formats in the colors that are on when it is made."""
+    """Formats in the colors that are on when it is made; `tone` is that of the text."""
 
-    def __init__(self) -> None:
-        self.ink = color("ink")
+    def __init__(self, tone: str = "ink") -> None:
+        self.ink = color(tone)
         self.muted = color("muted")
         self.accent = color("accent")
         self.sunken = color("sunken")

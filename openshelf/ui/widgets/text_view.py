@@ -72,9 +72,9 @@ class TextView(QTextBrowser):
 
     link_pressed = Signal(str)
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tone: str = "ink") -> None:
         super().__init__()
-        self.content = MarkdownDocument()
+        self.content = MarkdownDocument(tone)
         self.content.setParent(self)
         self.setDocument(self.content)
         self.setAccessibleName(name)
@@ -123,10 +123,10 @@ class TextView(QTextBrowser):
         self._ends = True
         self._catch_up()
 
-    @property
-    def is_whole(self) -> bool:
-        """Everything that it was given is shown."""
-        return not self._catching_up.isActive()
+    def make_whole(self) -> None:
+        """Show at once what was left for later turns."""
+        while self._catching_up.isActive():
+            self._catch_up()
 
     def _catch_up(self) -> None:
         shown, wanted = self.content.source, self._wanted

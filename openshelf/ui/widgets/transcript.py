@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.chat.conversation import Message, Role
@@ -53,7 +53,7 @@ class Transcript(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Conversation"))
         self.viewport().setAutoFillBackground(False)
-        content = Scrolled()
+        self._content = content = Scrolled()
         self._row = row = QHBoxLayout(content)
         row.setContentsMargins(24, 20, 24, 12)
         row.addStretch(1)
@@ -89,6 +89,11 @@ class Transcript(QScrollArea):
     @property
     def items(self) -> tuple[UserBubble | AnswerView, ...]:
         return tuple(self._items)
+
+    @property
+    def earlier(self) -> tuple[Message, ...]:
+        """What is not laid out yet, above the first item."""
+        return tuple(self._earlier)
 
     @property
     def last_answer(self) -> AnswerView | None:
@@ -142,7 +147,7 @@ class Transcript(QScrollArea):
             self._on_earlier_clicked()
         item = self.item_of(message_id)
         if item is not None:
-            self._bring_into_view(item)
+            self.bring_into_view(item)
 
     def focus_versions(self, message_id: int) -> None:
         item = self.item_of(message_id)
@@ -271,14 +276,21 @@ class Transcript(QScrollArea):
     def _on_edit_began(self) -> None:
         bubble = self.sender()
         if isinstance(bubble, UserBubble):
-            self._bring_into_view(bubble)
+            self.bring_into_view(bubble)
 
-    def _bring_into_view(self, item: UserBubble | AnswerView) -> None:
+    def bring_into_view(self, item: UserBubble | AnswerView) -> None:
         self._follows = False
         # A layout shows what is new in it only later, and until then it takes no focus.
         item.show()
         self._row.activate()
         self.ensureWidgetVisible(item, 0, _NEAR_THE_END)
+
+    def bring_place_into_view(self, view: QWidget, place: QRect) -> None:
+        """A part of `view`, in its own coordinates."""
+        self._follows = False
+        self._row.activate()
+        where = view.mapTo(self._content, place.center())
+        self.ensureVisible(where.x(), where.y(), 0, self.viewport().height() // 4)
 
     def _on_link_pressed(self, address: str) -> None:
         self.link_pressed.emit(address)

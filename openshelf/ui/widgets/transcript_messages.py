@@ -38,6 +38,8 @@ def _details(data: Mapping[str, object]) -> str:
 class ReasoningFold(QWidget):
     """What a model thought before it answered, folded away; hidden where there is none."""
 
+    link_pressed = Signal(str)
+
     def __init__(self) -> None:
         super().__init__()
         column = QVBoxLayout(self)
@@ -46,12 +48,15 @@ class ReasoningFold(QWidget):
         self._button = LinkButton(muted=True)
         self._button.setCheckable(True)
         self._button.toggled.connect(self._on_toggled)
-        self._label = TextLabel("", TextRole.BODY, "muted", wrap=True, selectable=True)
-        self._label.setContentsMargins(16, 0, 0, 0)
-        self._label.setAccessibleName(self.tr("What the model thought"))
-        self._label.hide()
+        self.view = TextView(self.tr("What the model thought"), "muted")
+        self._inside = Column()
+        inside = QVBoxLayout(self._inside)
+        inside.setContentsMargins(16, 0, 0, 0)
+        inside.addWidget(self.view)
+        self._inside.hide()
+        self.view.link_pressed.connect(self.link_pressed)
         column.addWidget(self._button)
-        column.addWidget(self._label)
+        column.addWidget(self._inside)
         self._text, self._is_thinking = "", False
         self.hide()
 
@@ -65,9 +70,23 @@ class ReasoningFold(QWidget):
         words = self.tr("Thinking…") if self._is_thinking else self.tr("Thoughts before the answer")
         self._button.setText(f"{'▾' if opened else '▸'} {words}")
         self._button.setAccessibleName(words)
-        self._label.setVisible(opened)
+        self._inside.setVisible(opened)
         if opened:
-            self._label.setText(self._text)
+            self.view.set_text(self._text)
+            if not self._is_thinking:
+                self.view.finish()
+
+    @property
+    def thoughts(self) -> str:
+        """As they were written, folded or not."""
+        return self._text
+
+    @property
+    def is_open(self) -> bool:
+        return self._button.isChecked()
+
+    def unfold(self) -> None:
+        self._button.setChecked(True)
 
     def _on_toggled(self, _: bool) -> None:  # noqa: FBT001
         self._show()
@@ -110,6 +129,7 @@ class AnswerView(Column):
         self.activity.hide()
         self.progress.hide()
         self.text.link_pressed.connect(self._on_link_pressed)
+        self.reasoning.link_pressed.connect(self._on_link_pressed)
         self.notice.acted.connect(self._on_notice_acted)
         self.footer.regenerate_pressed.connect(self._on_regenerate)
         self.footer.continue_pressed.connect(self._on_continue)

@@ -136,6 +136,16 @@ class UserBubble(QWidget):
     def text(self) -> str:
         return self._text
 
+    @property
+    def label(self) -> TextLabel:
+        """Where the words stand."""
+        return self._label
+
+    def show_whole(self) -> None:
+        """A long question is cut as long as nobody wants to read it."""
+        if len(self._label.text()) < len(self._text):
+            self._show(self._text)
+
     def _show(self, shown: str) -> None:
         self._label.setText(shown)
         rest = len(self._text) - len(shown)
