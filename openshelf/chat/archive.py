@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openshelf.chat.conversation import Conversation, Message
+from openshelf.chat.folders import folder_named
 from openshelf.chat.rows import row_id
 from openshelf.chat.titles import storable
 
@@ -25,11 +26,12 @@ class ExportForm(enum.StrEnum):
 @dataclass(frozen=True)
 class Archive:
     """`messages` have ids from 1 in their order, each after its parent; `leaf_id` is the end of
-    the branch shown, 0 where there is none."""
+    the branch shown, 0 where there is none; `folder` is its folder's name, or empty."""
 
     conversation: Conversation
     messages: tuple[Message, ...]
     leaf_id: int
+    folder: str = ""
 
     def branch(self) -> tuple[Message, ...]:
         """The branch shown, from its root."""
@@ -61,9 +63,11 @@ def archive_of(
 def insert_archive(connection: sqlite3.Connection, archive: Archive, now: str) -> int:
     """Into an open transaction; returns the conversation's id."""
     wanted = archive.conversation
+    folder_id = folder_named(connection, archive.folder).id if archive.folder else None
     cursor = connection.execute(
-        "INSERT INTO conversations (title, created_at, updated_at, model_id) VALUES (?, ?, ?, ?)",
-        (wanted.title, wanted.created_at or now, now, wanted.model_id),
+        "INSERT INTO conversations (title, created_at, updated_at, model_id, folder_id)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (wanted.title, wanted.created_at or now, now, wanted.model_id, folder_id),
     )
     conversation_id = row_id(cursor)
     numbers: dict[int | None, int | None] = {None: None}

@@ -63,7 +63,16 @@ class Conversation:
     model_id: str | None = None
     system_prompt: str = ""
     is_pinned: bool = False
+    folder_id: int | None = None
     is_saved: bool = True
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Holds conversations; a conversation is in one at most."""
+
+    id: int
+    name: str
 
 
 @dataclass(frozen=True)

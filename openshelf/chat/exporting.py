@@ -60,6 +60,7 @@ def as_json(archive: Archive) -> str:
         "title": conversation.title,
         "created_at": conversation.created_at,
         "model_id": conversation.model_id,
+        "folder": archive.folder,
         "shown": archive.leaf_id,
         "messages": [_as_data(message) for message in archive.messages],
     }

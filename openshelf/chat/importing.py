@@ -78,7 +78,8 @@ def _from_json(text: str) -> Archive:
     title = given_title(_string(document, "title", most=10_000))
     moment = _moment(document, "created_at")
     conversation = Conversation(0, title, moment, moment, _name(document, "model_id"))
-    return Archive(conversation, tuple(messages), shown)
+    folder = given_title(_string(document, "folder", most=10_000)) if "folder" in document else ""
+    return Archive(conversation, tuple(messages), shown, folder)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from openshelf.chat.archive import ExportForm
-from openshelf.chat.conversation import Conversation, FoundConversation, Message
+from openshelf.chat.conversation import Conversation, Folder, FoundConversation, Message
 from openshelf.chat.live import LiveAnswer
 from openshelf.engine.interface import LoadOrder
 from openshelf.engine.protocol import Sampling
@@ -90,9 +90,35 @@ class KeepsMeasurements(Protocol):
     def keep_run(self, run: MeasuredRun) -> None: ...
 
 
+class FoldersLike(Protocol):
+    """Folders of saved conversations. Raises NotFound; UsageError where a name is empty."""
+
+    def all(self) -> tuple[Folder, ...]:
+        """By name."""
+        ...
+
+    def add(self, name: str) -> Folder:
+        """The one of that name, where there is one."""
+        ...
+
+    def rename(self, folder_id: int, name: str) -> None:
+        """A name that another one has joins the two."""
+        ...
+
+    def delete(self, folder_id: int) -> None:
+        """Its conversations stay, in no folder."""
+        ...
+
+    def put(self, conversation_id: int, folder_id: int | None) -> None:
+        """Into a folder, or out of all. One that is not saved is NotFound."""
+        ...
+
+
 class ChatsLike(Protocol):
     """What the window and the command line use."""
 
+    @property
+    def folders(self) -> FoldersLike: ...
     def conversations(self) -> tuple[Conversation, ...]: ...
     def new_conversation(
         self, model_id: str | None, system_prompt: str = "", *, is_saved: bool = True

@@ -51,5 +51,14 @@ CHATS = Schema(
         DELETE FROM message_words WHERE rowid = old.id;
     END;
     """,
+        # A folder that goes leaves its chats where they are.
+        """
+    CREATE TABLE folders (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL
+    );
+    ALTER TABLE conversations
+        ADD COLUMN folder_id INTEGER REFERENCES folders(id) ON DELETE SET NULL;
+    """,
     ),
 )

@@ -21,6 +21,7 @@ from openshelf.chat.holding import ModelHolder
 from openshelf.chat.importing import read_archive
 from openshelf.chat.interface import AskWith as AskWith
 from openshelf.chat.interface import ChatsLike as ChatsLike
+from openshelf.chat.interface import FoldersLike
 from openshelf.chat.interface import KeepsMeasurements as KeepsMeasurements
 from openshelf.chat.interface import LoadTicket as LoadTicket
 from openshelf.chat.interface import ModelInMemory as ModelInMemory
@@ -70,6 +71,10 @@ class Chats:
 
     def conversations(self) -> tuple[Conversation, ...]:
         return self._stores.conversations()
+
+    @property
+    def folders(self) -> FoldersLike:
+        return self._stores.saved.folders
 
     def new_conversation(
         self, model_id: str | None, system_prompt: str = "", *, is_saved: bool = True

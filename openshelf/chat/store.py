@@ -18,6 +18,7 @@ from openshelf.chat.conversation import (
     MessageState,
     Role,
 )
+from openshelf.chat.folders import Folders
 from openshelf.chat.rows import message_from, row_id
 from openshelf.chat.schema import CHATS
 from openshelf.chat.searching import search
@@ -36,7 +37,7 @@ _CONVERSATIONS = """
         SELECT content FROM messages
         WHERE conversation_id = conversations.id AND parent_id IS NULL AND role = 'system'
         ORDER BY id LIMIT 1
-    ), ''), is_pinned FROM conversations
+    ), ''), is_pinned, folder_id FROM conversations
 """
 
 # From a message up to the root.
@@ -97,6 +98,7 @@ class ConversationStore:
         self._clock = clock
         self._is_saved = path is not None
         self._database = Database(path, CHATS)
+        self.folders = Folders(self._database)
         self._end_interrupted()
         if first_id > 1:
             self._begin_ids(first_id)
@@ -173,9 +175,11 @@ class ConversationStore:
                 raise NotFound("conversation", str(conversation_id))
 
     def delete_all(self) -> int:
-        """Every conversation, also from the file's free pages; returns how many are gone."""
+        """Every conversation and folder, also from the file's free pages; returns how many
+        conversations are gone."""
         with self._database.writing() as connection:
             gone = connection.execute("DELETE FROM conversations").rowcount
+            connection.execute("DELETE FROM folders")
             connection.execute("INSERT INTO message_words(message_words) VALUES ('rebuild')")
         self._database.read("VACUUM")
         self._database.read("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -272,7 +276,9 @@ class ConversationStore:
         shown = self._database.read(
             "SELECT leaf_id FROM conversations WHERE id = ?", conversation_id
         )
-        return archive_of(conversation, [message_from(row) for row in rows], shown[0][0])
+        archive = archive_of(conversation, [message_from(row) for row in rows], shown[0][0])
+        names = {folder.id: folder.name for folder in self.folders.all()}
+        return dataclasses.replace(archive, folder=names.get(conversation.folder_id or 0, ""))
 
     def add_archive(self, archive: Archive) -> Conversation:
         """A new conversation with all of it, last used now; wholly or not at all."""

@@ -11,6 +11,7 @@ from openshelf.chat.archive import ExportForm
 from openshelf.chat.conversation import (
     AnswerFigures,
     Conversation,
+    Folder,
     FoundConversation,
     Message,
     MessageState,
@@ -20,6 +21,29 @@ from openshelf.chat.session import AskWith, LiveAnswer, ModelInMemory
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.tasks import CancelToken, Report
+
+
+class FakeFolders:
+    """No chat is in any; they can be made and named."""
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+
+    def all(self) -> tuple[Folder, ...]:
+        return tuple(Folder(number, name) for number, name in self.names.items())
+
+    def add(self, name: str) -> Folder:
+        self.names[len(self.names) + 1] = name
+        return self.all()[-1]
+
+    def rename(self, folder_id: int, name: str) -> None:
+        self.names[folder_id] = name
+
+    def delete(self, folder_id: int) -> None:
+        del self.names[folder_id]
+
+    def put(self, conversation_id: int, folder_id: int | None) -> None:
+        raise NotFound("conversation", str(conversation_id))
 
 
 class FakeChats:
@@ -36,6 +60,7 @@ class FakeChats:
         self.stopped: list[int] = []
         self.all_versions: dict[int, tuple[int, ...]] = {}
         self._ids = itertools.count(1)
+        self.folders = FakeFolders()
 
     def conversations(self) -> tuple[Conversation, ...]:
         return tuple(reversed(self.all.values()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QDate, QLocale
 
-from openshelf.chat.conversation import Conversation, Message, MessageState, Role
+from openshelf.chat.conversation import Conversation, Folder, Message, MessageState, Role
 from openshelf.chat.interface import ModelInMemory
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
@@ -20,6 +20,7 @@ class ChatFacts:
     conversations: tuple[Conversation, ...]
     installed: tuple[InstalledModel, ...]
     loaded: ModelInMemory | None
+    folders: tuple[Folder, ...] = ()
 
 
 def read_facts(services: Services) -> Callable[[CancelToken, Report], ChatFacts]:
@@ -28,6 +29,7 @@ def read_facts(services: Services) -> Callable[[CancelToken, Report], ChatFacts]
             services.chats.conversations(),
             services.library.installed(),
             services.chats.loaded(),
+            services.chats.folders.all(),
         )
 
     return work

@@ -1,4 +1,5 @@
-"""The list of conversations: pinned ones, then by when they were last used, or what was found."""
+"""The list of conversations: pinned ones, folders, then by when they were last used; or what was
+found."""
 
 from __future__ import annotations
 
@@ -8,20 +9,23 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QMimeData, QModelIndex, Qt, Signal
 from typing_extensions import override
 
-from openshelf.chat.conversation import Conversation, FoundConversation
+from openshelf.chat.conversation import Conversation, Folder, FoundConversation
 from openshelf.ui.models.moments import local_day
 from openshelf.ui.models.rows import Index, RowsModel
+
+MIME_TYPE = "application/x-openshelf-chat"
 
 
 class Age(enum.IntEnum):
     """Groups of the list, in their order."""
 
-    FOUND = -3
-    UNSAVED = -2
-    PINNED = -1
+    FOUND = -4
+    UNSAVED = -3
+    PINNED = -2
+    FOLDER = -1
     TODAY = 0
     YESTERDAY = 1
     LAST_WEEK = 2
@@ -44,33 +48,56 @@ def age_of(moment: str, today: date) -> Age:
     return Age.LAST_MONTH if past <= timedelta(days=30) else Age.OLDER
 
 
+_Group = tuple[Age, int]
+"""With the folder's place among the folders, else 0."""
+
+
 @dataclass(frozen=True)
 class ConversationRow:
     """A heading where `conversation` is None. `excerpt` is the line in which what was searched
-    for was found, in the message `found_in`."""
+    for was found, in the message `found_in`. `folder` is the one that the row belongs to."""
 
     label: str
     age: Age
     conversation: Conversation | None = None
     excerpt: str = ""
     found_in: int | None = None
+    folder: Folder | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """The heading of a folder, which can be chosen, renamed and dropped on."""
+        return self.folder is not None and self.conversation is None
 
 
 class ConversationsModel(RowsModel[ConversationRow]):
     """Give it all conversations, the search text and what was found by it; headings cannot be
-    chosen. `renamed` carries an id and what the person wrote over the title."""
+    chosen, except those of folders. `renamed` carries an id and what the person wrote over the
+    title, `folder_renamed` the same of a folder, `moved` a conversation's id and a folder's, None
+    for none."""
 
     renamed = Signal(int, str)
+    folder_renamed = Signal(int, str)
+    moved = Signal(int, object)
 
     def __init__(self) -> None:
         super().__init__()
         self._conversations: tuple[Conversation, ...] = ()
+        self._folders: dict[int, Folder] = {}
         self._search = ""
         self._found: dict[int, FoundConversation] = {}
 
-    def set_conversations(self, conversations: Sequence[Conversation]) -> None:
+    def set_conversations(
+        self, conversations: Sequence[Conversation], folders: Sequence[Folder] = ()
+    ) -> None:
+        """`folders` in the order in which they are shown, empty ones too."""
         self._conversations = tuple(conversations)
+        self._folders = {folder.id: folder for folder in folders}
         self._refresh()
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        return tuple(self._folders.values())
 
     def set_search(self, text: str) -> None:
         """Titles are filtered at once; what is found in messages comes with `set_found`."""
@@ -97,33 +124,40 @@ class ConversationsModel(RowsModel[ConversationRow]):
         today = datetime.now().astimezone().date()
         shown = [c for c in self._conversations if self._is_wanted(c)]
         shown.sort(key=lambda c: c.updated_at, reverse=True)
-        shown.sort(key=lambda c: self._group(c, today))
-        rows: list[ConversationRow] = []
-        last: Age | None = None
+        groups: dict[_Group, list[Conversation]] = {}
+        if not self._search:
+            groups = {(Age.FOLDER, at): [] for at in range(len(self._folders))}
         for conversation in shown:
             # Within a group by the text of the time: an odd time cannot open it twice.
-            age = self._group(conversation, today)
-            if age != last:
-                rows.append(ConversationRow(self._heading(age), age))
-                last = age
-            found = self._found.get(conversation.id, FoundConversation(conversation.id))
-            rows.append(
-                ConversationRow(
-                    self.title_of(conversation), age, conversation, found.excerpt, found.message_id
-                )
-            )
+            groups.setdefault(self._group(conversation, today), []).append(conversation)
+        rows: list[ConversationRow] = []
+        for age, at in sorted(groups):
+            folder = self.folders[at] if age is Age.FOLDER else None
+            heading = folder.name if folder is not None else self._heading(age)
+            rows.append(ConversationRow(heading, age, folder=folder))
+            rows += [self._row(one, age, folder) for one in groups[age, at]]
         self.set_rows(rows)
+
+    def _row(self, conversation: Conversation, age: Age, folder: Folder | None) -> ConversationRow:
+        found = self._found.get(conversation.id, FoundConversation(conversation.id))
+        return ConversationRow(
+            self.title_of(conversation), age, conversation, found.excerpt, found.message_id, folder
+        )
 
     def _is_wanted(self, conversation: Conversation) -> bool:
         is_named = self._search in self.title_of(conversation).casefold()
         return is_named or conversation.id in self._found
 
-    def _group(self, conversation: Conversation, today: date) -> Age:
+    def _group(self, conversation: Conversation, today: date) -> _Group:
         if self._search:
-            return Age.FOUND
+            return Age.FOUND, 0
         if not conversation.is_saved:
-            return Age.UNSAVED
-        return Age.PINNED if conversation.is_pinned else age_of(conversation.updated_at, today)
+            return Age.UNSAVED, 0
+        if conversation.is_pinned:
+            return Age.PINNED, 0
+        if conversation.folder_id in self._folders:
+            return Age.FOLDER, list(self._folders).index(conversation.folder_id)
+        return age_of(conversation.updated_at, today), 0
 
     def _heading(self, age: Age) -> str:
         match age:
@@ -133,6 +167,8 @@ class ConversationsModel(RowsModel[ConversationRow]):
                 return self.tr("Not saved")
             case Age.PINNED:
                 return self.tr("Pinned")
+            case Age.FOLDER:
+                return self.tr("Folders")
             case Age.TODAY:
                 return self.tr("Today")
             case Age.YESTERDAY:
@@ -146,8 +182,9 @@ class ConversationsModel(RowsModel[ConversationRow]):
 
     @override
     def key(self, row: ConversationRow) -> Hashable:
-        conversation = row.conversation
-        return ("age", row.age) if conversation is None else ("conversation", conversation.id)
+        if row.conversation is not None:
+            return ("conversation", row.conversation.id)
+        return ("age", row.age) if row.folder is None else ("folder", row.folder.id)
 
     @override
     def text(self, row: ConversationRow) -> str:
@@ -155,9 +192,14 @@ class ConversationsModel(RowsModel[ConversationRow]):
 
     @override
     def flags(self, index: Index) -> Qt.ItemFlag:
-        if not index.isValid() or self._rows[index.row()].conversation is None:
+        if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        return super().flags(index) | Qt.ItemFlag.ItemIsEditable
+        row = self._rows[index.row()]
+        if row.conversation is None and row.folder is None:
+            return Qt.ItemFlag.ItemIsDropEnabled
+        result = super().flags(index) | Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemIsDropEnabled
+        is_kept = row.conversation is not None and row.conversation.is_saved
+        return result | Qt.ItemFlag.ItemIsDragEnabled if is_kept else result
 
     @override
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -170,8 +212,53 @@ class ConversationsModel(RowsModel[ConversationRow]):
     @override
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         row = self._rows[index.row()] if index.isValid() else None
-        if role != Qt.ItemDataRole.EditRole or row is None or row.conversation is None:
+        if role != Qt.ItemDataRole.EditRole or row is None:
             return False
-        if str(value) != row.label:
-            self.renamed.emit(row.conversation.id, str(value))
-        return True
+        if row.conversation is not None:
+            if str(value) != row.label:
+                self.renamed.emit(row.conversation.id, str(value))
+            return True
+        if row.folder is not None and str(value).strip() not in ("", row.label):
+            self.folder_renamed.emit(row.folder.id, str(value))
+        return row.folder is not None
+
+    # --- dragging -----------------------------------------------------------------------------
+
+    @override
+    def supportedDropActions(self) -> Qt.DropAction:
+        return Qt.DropAction.MoveAction
+
+    @override
+    def mimeTypes(self) -> list[str]:
+        return [MIME_TYPE]
+
+    @override
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        data = QMimeData()
+        conversation = self._rows[indexes[0].row()].conversation if indexes else None
+        if conversation is not None:
+            data.setData(MIME_TYPE, str(conversation.id).encode("ascii"))
+        return data
+
+    @override
+    def canDropMimeData(
+        self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
+    ) -> bool:
+        return data.hasFormat(MIME_TYPE) and parent.isValid()
+
+    @override
+    def dropMimeData(
+        self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
+    ) -> bool:
+        """On a folder or on what is in it: into it; elsewhere: out of the one that it is in."""
+        number = bytes(data.data(MIME_TYPE).data()).decode("ascii", "replace")
+        known = {one.id: one for one in self._conversations if one.is_saved}
+        dragged = known.get(int(number)) if number.isdecimal() else None
+        if dragged is None or not parent.isValid():
+            return False
+        folder = self._rows[parent.row()].folder
+        wanted = None if folder is None else folder.id
+        if wanted != dragged.folder_id:
+            self.moved.emit(dragged.id, wanted)
+        # Nothing is taken out of the list here: the next reading shows where it is.
+        return False

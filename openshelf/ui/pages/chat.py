@@ -177,7 +177,8 @@ class ChatPage(Page):
             case Succeeded(facts):
                 has_changed = facts.loaded != self.chosen.in_memory
                 self.chosen.installed, self.chosen.in_memory = facts.installed, facts.loaded
-                self.model.set_conversations(facts.conversations)
+                self.model.set_conversations(facts.conversations, facts.folders)
+                self.organizer.folders.show_folders()
                 self.dialogue.know(facts.conversations)
                 self._choose_shown()
                 self._show_all()

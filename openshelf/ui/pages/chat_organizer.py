@@ -14,6 +14,7 @@ from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.pages.chat_dialogue import Dialogue
+from openshelf.ui.pages.chat_folders import FolderKeeper
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.conversation_list import ConversationPanel
 from openshelf.ui.widgets.file_dialogs import ask_for_file, ask_where_to_save
@@ -44,6 +45,9 @@ class Organizer(QObject):
         self._services, self._bridge = services, bridge
         self._panel, self._dialogue = panel, dialogue
         self._deleting: int | None = None
+        self.folders = FolderKeeper(services, bridge, panel.view, self._model)
+        self.folders.changed.connect(self.changed)
+        self.folders.failed.connect(self.failed)
         self._connect()
 
     @property
@@ -56,6 +60,7 @@ class Organizer(QObject):
         self._panel.search_changed.connect(self._model.set_search)
         self._panel.search_settled.connect(self._on_search_settled)
         self._panel.delete_confirmed.connect(self._on_delete_confirmed)
+        self._panel.folder_delete_requested.connect(self._on_folder_delete_requested)
         self._panel.delete_all_confirmed.connect(self._on_delete_all_confirmed)
         self._panel.view.pin_requested.connect(self._on_pin_requested)
         self._model.renamed.connect(self._on_renamed)
@@ -191,6 +196,11 @@ class Organizer(QObject):
             self._dialogue.stop()
         else:
             self._delete(row.conversation.id)
+
+    def _on_folder_delete_requested(self, index: QModelIndex) -> None:
+        row: ConversationRow = index.data(ROW_ROLE)
+        if row.folder is not None:
+            self.folders.delete(row.folder)
 
     def _on_ended(self) -> None:
         if self._deleting is not None:

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
 
 from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.buttons import Button, DangerButton, LinkButton
-from openshelf.ui.widgets.conversation_rows import ConversationView
+from openshelf.ui.widgets.conversation_rows import ConversationView, is_folder
 from openshelf.ui.widgets.text import TextLabel
 
 _TYPING_MILLISECONDS = 150
@@ -31,6 +31,7 @@ class ConversationPanel(QFrame):
     search_changed = Signal(str)
     chosen = Signal(QModelIndex)
     delete_confirmed = Signal(QModelIndex)
+    folder_delete_requested = Signal(QModelIndex)
 
     def __init__(self, model: QAbstractItemModel) -> None:
         super().__init__()
@@ -102,7 +103,11 @@ class ConversationPanel(QFrame):
         self.view.viewport().update()
 
     def ask_to_delete(self, index: QModelIndex) -> None:
-        """Ask below the list; nothing is gone before it is confirmed."""
+        """Ask below the list; nothing is gone before it is confirmed. A folder goes without
+        asking: what is in it stays."""
+        if is_folder(index):
+            self.folder_delete_requested.emit(index)
+            return
         self._asked, self._asks_for_all = QPersistentModelIndex(index), False
         title = str(index.data() or "")
         self.question.setText(
