@@ -40,9 +40,10 @@ from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
 from tests.fakes import scripted_worker
+from tests.fakes.downloads import installed_model
 from tests.fakes.engine import FakeEngine, clearance_for, load_order, model_file
 from tests.fakes.long_answer import long_answer
-from tests.fakes.services import FakeLibrary, fake_services, installed_model
+from tests.fakes.services import FakeLibrary, fake_services
 
 pytestmark = [
     pytest.mark.benchmark,

@@ -15,8 +15,11 @@ from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
 
 COLUMN_WIDTH = 720
-FIRST_MESSAGES = 40
-"""So many are laid out when a conversation is opened; earlier ones on demand."""
+FIRST_MESSAGES = 10
+"""So many are laid out when a conversation is opened; earlier ones as the person comes near."""
+NEXT_MESSAGES = 4
+MORE_MESSAGES = 40
+"""So many more where they are asked for."""
 _NEAR_THE_END = 24
 NO_BRANCH = ShownBranch(0, (), {})
 
@@ -78,9 +81,13 @@ class Transcript(QScrollArea):
         self._to_the_end = QTimer(self)
         self._to_the_end.setSingleShot(True)
         self._to_the_end.setInterval(0)
+        self._filling = QTimer(self)
+        self._filling.setSingleShot(True)
+        self._filling.setInterval(0)
         self._connect()
 
     def _connect(self) -> None:
+        self._filling.timeout.connect(self._on_filling)
         self._earlier_button.clicked.connect(self._on_earlier_clicked)
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
@@ -248,10 +255,14 @@ class Transcript(QScrollArea):
         self._earlier_button.setVisible(count > 0)
 
     def _on_earlier_clicked(self) -> None:
-        bar = self.verticalScrollBar()
         self._follows = False
+        self._lay_out_earlier(MORE_MESSAGES)
+
+    def _lay_out_earlier(self, count: int) -> None:
+        """What is seen stays where it is."""
+        bar = self.verticalScrollBar()
         from_end = bar.maximum() - bar.value()
-        shown, self._earlier = self._earlier[-FIRST_MESSAGES:], self._earlier[:-FIRST_MESSAGES]
+        shown, self._earlier = self._earlier[-count:], self._earlier[:-count]
         for index, message in enumerate(shown):
             self._insert(self._view_of(message), index)
         self._show_earlier_button()
@@ -295,10 +306,21 @@ class Transcript(QScrollArea):
     def _on_link_pressed(self, address: str) -> None:
         self.link_pressed.emit(address)
 
+    def _is_near_the_top(self) -> bool:
+        return self.verticalScrollBar().value() < self.viewport().height() // 2
+
+    def _on_filling(self) -> None:
+        if self._earlier and self.isVisible() and self._is_near_the_top():
+            self._lay_out_earlier(NEXT_MESSAGES)
+
     def _on_scrolled(self, value: int) -> None:
+        if self._earlier and self._is_near_the_top():
+            self._filling.start()
         self._follows = value >= self.verticalScrollBar().maximum() - _NEAR_THE_END
 
     def _on_range_changed(self, _: int, __: int) -> None:
+        if self._earlier and self._is_near_the_top():
+            self._filling.start()
         if self._follows:
             self._to_the_end.start()
 

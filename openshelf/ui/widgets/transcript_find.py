@@ -168,7 +168,9 @@ class TranscriptFind(QObject):
 
 
 def _views_of(item: UserBubble | AnswerView) -> tuple[TextView, ...]:
-    return (item.text, item.reasoning.view) if isinstance(item, AnswerView) else ()
+    if isinstance(item, UserBubble):
+        return ()
+    return (item.text, item.reasoning.view) if item.reasoning.is_open else (item.text,)
 
 
 def _selection(cursor: QTextCursor, is_current: bool) -> QTextEdit.ExtraSelection:  # noqa: FBT001

@@ -48,15 +48,11 @@ class ReasoningFold(QWidget):
         self._button = LinkButton(muted=True)
         self._button.setCheckable(True)
         self._button.toggled.connect(self._on_toggled)
-        self.view = TextView(self.tr("What the model thought"), "muted")
-        self._inside = Column()
-        inside = QVBoxLayout(self._inside)
-        inside.setContentsMargins(16, 0, 0, 0)
-        inside.addWidget(self.view)
-        self._inside.hide()
-        self.view.link_pressed.connect(self.link_pressed)
+        self._inside = QVBoxLayout()
+        self._inside.setContentsMargins(16, 0, 0, 0)
+        self._view: TextView | None = None
         column.addWidget(self._button)
-        column.addWidget(self._inside)
+        column.addLayout(self._inside)
         self._text, self._is_thinking = "", False
         self.hide()
 
@@ -70,11 +66,21 @@ class ReasoningFold(QWidget):
         words = self.tr("Thinking…") if self._is_thinking else self.tr("Thoughts before the answer")
         self._button.setText(f"{'▾' if opened else '▸'} {words}")
         self._button.setAccessibleName(words)
-        self._inside.setVisible(opened)
+        if opened or self._view is not None:
+            self.view.setVisible(opened)
         if opened:
             self.view.set_text(self._text)
             if not self._is_thinking:
                 self.view.finish()
+
+    @property
+    def view(self) -> TextView:
+        """Made when it is first opened: most thoughts are never read."""
+        if self._view is None:
+            self._view = TextView(self.tr("What the model thought"), "muted")
+            self._view.link_pressed.connect(self.link_pressed)
+            self._inside.addWidget(self._view)
+        return self._view
 
     @property
     def thoughts(self) -> str:
