@@ -62,7 +62,8 @@ def _load() -> bool:
 
 
 def draw(tex: str, size: float, is_display: bool) -> dict[str, object]:  # noqa: FBT001
-    """Outlines of `tex`; lengths in pixels, `ascent` from the top edge to the baseline.
+    """Outlines of `tex`; lengths in pixels, `ascent` from the top edge to the baseline,
+    a pixel of room on each side included.
 
     Raises ValueError where it is refused, and whatever the renderer does where it cannot read it.
     """
@@ -76,13 +77,16 @@ def draw(tex: str, size: float, is_display: bool) -> dict[str, object]:  # noqa:
         raise ValueError("an unknown command")
     formula = Latex(tex, size=size, inline=not is_display)
     svg = formula.svg()
-    names = {part.tag.rpartition("}")[2] for part in ElementTree.fromstring(svg).iter()}  # noqa: S314
+    # Written by the renderer just now: no document of anybody else.
+    picture = ElementTree.fromstring(svg)  # noqa: S314
+    names = {part.tag.rpartition("}")[2] for part in picture.iter()}
     if len(svg) > MOST_SVG or not names <= _DRAWN:
         raise ValueError(f"not drawn: {names - _DRAWN}")
-    width, height = formula.getsize()
+    # The baseline is at 0.
+    _, top, width, height = map(float, picture.attrib["viewBox"].split())
     if width > MOST_PIXELS or height > MOST_PIXELS:
         raise ValueError("too large")
-    return {"svg": svg, "width": width, "height": height, "ascent": height + formula.getyofst()}
+    return {"svg": svg, "width": width, "height": height, "ascent": -top}
 
 
 def depth_of(tex: str) -> int:

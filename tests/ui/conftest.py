@@ -19,6 +19,7 @@ from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
 from openshelf.ui.translation import install_translators
+from openshelf.ui.widgets.formulas import FORMULAS
 from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_data import example_machine
 from tests.fakes.example_models import FakeModels
@@ -33,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(ignore)
+
+
+@pytest.fixture(autouse=True)
+def no_formulas_left() -> Iterator[None]:
+    """Their child process ends with the test that drew one."""
+    yield
+    FORMULAS.close()
 
 
 @pytest.fixture(scope="session")

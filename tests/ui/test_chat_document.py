@@ -250,3 +250,125 @@ def test_a_code_block_that_opens_an_answer_has_its_header(
     view.finish()
     assert view.content.rootFrame().frameFormat().topMargin() == 0
     assert not view._headers[0].isVisible()
+
+
+def test_streaming_disturbs_neither_what_is_marked_nor_where_the_person_is(
+    qtbot: QtBot, themed_app: QApplication
+) -> None:
+    transcript = Transcript()
+    qtbot.addWidget(transcript)
+    transcript.resize(500, 300)
+    transcript.show()
+    answer = transcript.begin_answer()
+    answer.text.show()
+    text = "start of it\n\n" + "line\n\n" * 40 + "- **one** item and `code`\n- two"
+    answer.text.set_text(text)
+    bar = transcript.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 300 and bar.value() == bar.maximum())
+    cursor = answer.text.content.find("item and code")
+    answer.text.setTextCursor(cursor)
+    bar.setValue(60)
+    for piece in (" more words", " and **bold**", "\n\n```py\nx = 1\n", "y\n```\nend", "\n\n$x$"):
+        text += piece
+        answer.text.set_text(text)
+        for _ in range(4):
+            themed_app.processEvents()
+        assert bar.value() == 60
+        assert answer.text.textCursor().selectedText() == "item and code"
+
+
+def test_earlier_messages_come_as_the_person_scrolls_up_and_nothing_jumps(
+    qtbot: QtBot, themed_app: QApplication
+) -> None:
+    transcript = Transcript()
+    qtbot.addWidget(transcript)
+    transcript.resize(500, 300)
+    transcript.show()
+    texts = [f"m{n}\n\n" + "line\n\n" * 6 for n in range(60)]
+    show(transcript, *(message(n, "assistant", text) for n, text in enumerate(texts)))
+    bar = transcript.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 600 and bar.value() == bar.maximum())
+    assert len(transcript.items) == FIRST_MESSAGES
+    first = transcript.items[0]
+    bar.setValue(20)
+    place = first.mapTo(transcript.viewport(), QPoint(0, 0)).y()
+    qtbot.waitUntil(lambda: len(transcript.items) > FIRST_MESSAGES)
+    assert abs(first.mapTo(transcript.viewport(), QPoint(0, 0)).y() - place) <= 2
+    before = len(transcript.items)
+    for _ in range(20):
+        themed_app.processEvents()
+    assert len(transcript.items) == before, "only as far as the person looks"
+
+
+def test_a_long_text_is_shown_in_turns(qtbot: QtBot, themed_app: QApplication) -> None:
+    view = TextView("Answer")
+    qtbot.addWidget(view)
+    text = "word " * 4_000 + "\n\n- the\n- end"
+    view.set_text(text)
+    view.finish()
+    assert len(view.toPlainText()) < 10_000
+    qtbot.waitUntil(lambda: view.toPlainText().endswith("the\nend"))
+    view.set_text("short")
+    view.finish()
+    assert view.toPlainText() == "short"
+    view.set_text(text)
+    view.finish()
+    view.make_whole()
+    assert look(view.content) == look(whole(text))
+
+
+def colors_of(view: TextView) -> list[list[tuple[int, int, str]]]:
+    lines, block = [], view.content.begin()
+    while block.isValid():
+        lines.append(
+            [
+                (one.start, one.length, one.format.foreground().color().name())
+                for one in block.layout().formats()
+            ]
+        )
+        block = block.next()
+    return lines
+
+
+CODE = "".join(
+    f'def f{n}(x: int) -> str:\n    """Of {n}.\n\nWith an empty line."""\n'
+    f'    return f"{{x}}"  # {n}\n\n\n'
+    for n in range(40)
+)
+
+
+def test_code_is_colored_while_it_is_written_and_as_if_it_had_been_there(
+    qtbot: QtBot, themed_app: QApplication
+) -> None:
+    streamed_view, whole_view = TextView("Answer"), TextView("Answer")
+    for view in (streamed_view, whole_view):
+        qtbot.addWidget(view)
+        view.resize(500, 400)
+        view.show()
+    text = f"```python\n{CODE}```\nend"
+    for end in range(0, len(text) - 20, 60):
+        streamed_view.set_text(text[:end])
+        themed_app.processEvents()
+    qtbot.waitUntil(lambda: sum(map(bool, colors_of(streamed_view))) > 100)
+    assert streamed_view.content.code_sections[0].is_open
+    for view in (streamed_view, whole_view):
+        view.set_text(text)
+        view.finish()
+    qtbot.waitUntil(
+        lambda: not any(v.content.has_uncolored_code for v in (streamed_view, whole_view))
+    )
+    assert colors_of(streamed_view) == colors_of(whole_view)
+    tinted = sum(map(bool, colors_of(whole_view)))
+    assert tinted == sum(bool(line.strip()) for line in CODE.splitlines())
+
+
+def test_an_endless_line_of_code_is_left_plain(qtbot: QtBot, themed_app: QApplication) -> None:
+    view = TextView("Answer")
+    qtbot.addWidget(view)
+    view.resize(500, 400)
+    view.show()
+    view.set_text("```json\n" + '{"a": 1}, ' * 2_000)
+    view.finish()
+    view.make_whole()
+    qtbot.waitUntil(lambda: not view.content.has_uncolored_code)
+    assert not any(colors_of(view))

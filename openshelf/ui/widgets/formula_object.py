@@ -23,7 +23,9 @@ from openshelf.ui.widgets.formula_marks import FormulaMark
 from openshelf.ui.widgets.formulas import FAILED, FORMULAS, Formula, Key
 
 FORMULA_OBJECT = QTextFormat.ObjectTypes.UserObject.value + 1
-_TEX, _SOURCE, _IS_DISPLAY = (QTextFormat.Property.UserProperty.value + n for n in (1, 2, 3))
+_TEX, _SOURCE, _IS_DISPLAY, _IS_DRAWN = (
+    QTextFormat.Property.UserProperty.value + n for n in (1, 2, 3, 4)
+)
 OBJECT_CHARACTER = "\ufffc"
 _MOST_PICTURES = 300
 _LEAST_SCALE = 0.4
@@ -39,6 +41,14 @@ def formula_format(base: QTextCharFormat, mark: FormulaMark) -> QTextCharFormat:
     result.setProperty(_IS_DISPLAY, mark.is_display)
     result.setToolTip(mark.source)
     result.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignMiddle)
+    return result
+
+
+def drawn_format(style: QTextCharFormat) -> QTextCharFormat:
+    """The same once its outlines are there: only where the format changes, Qt asks for its size
+    anew."""
+    result = QTextCharFormat(style)
+    result.setProperty(_IS_DRAWN, True)
     return result
 
 
@@ -85,10 +95,10 @@ class FormulaObject(QPyTextObject):
             return QSizeF(width, metrics.height())
         scale = _scale(doc, formula)
         above, below = formula.ascent * scale, (formula.height - formula.ascent) * scale
-        # Qt puts the middle of the object at a quarter of the letters' height above the baseline.
-        shift = _half_letter(style)
-        height = max(2 * above - shift, 2 * below + shift)
-        return QSizeF(formula.width * scale + 2, height)
+        # Qt puts its middle above the baseline, by about a quarter up to a half of an x.
+        shift = QFontMetricsF(style.toCharFormat().font()).xHeight()
+        height = max(2 * above - shift / 2, 2 * below + shift * 1.2)
+        return QSizeF(formula.width * scale, height)
 
     @override
     def drawObject(
@@ -96,7 +106,7 @@ class FormulaObject(QPyTextObject):
         painter: QPainter,
         rect: QRectF | QRect,
         doc: QTextDocument,
-        _place: int,
+        place: int,
         style: QTextFormat,
     ) -> None:
         rect, key = QRectF(rect), key_of(style)
@@ -110,10 +120,9 @@ class FormulaObject(QPyTextObject):
             painter.drawText(rect, int(Qt.AlignmentFlag.AlignVCenter), text)
             return
         scale = _scale(doc, formula)
-        baseline = rect.top() + (rect.height() + _half_letter(style)) / 2
-        place = QPointF(rect.left() + 1, baseline - formula.ascent * scale)
+        position = QPointF(rect.left(), _baseline(doc, place) - formula.ascent * scale)
         ink = style.foreground().color().name()
-        painter.drawImage(place, self._picture(key, formula, ink, scale, _ratio(painter)))
+        painter.drawImage(position, self._picture(key, formula, ink, scale, _ratio(painter)))
 
     def _picture(self, key: Key, formula: Formula, ink: str, scale: float, ratio: float) -> QImage:
         known = self._pictures.get((key, ink, scale, ratio))
@@ -129,8 +138,12 @@ def _ratio(painter: QPainter) -> float:
     return float(painter.device().devicePixelRatio())
 
 
-def _half_letter(style: QTextFormat) -> float:
-    return QFontMetricsF(style.toCharFormat().font()).xHeight() / 2
+def _baseline(doc: QTextDocument, place: int) -> float:
+    """Of the line that the character stands in, from the top edge of the document."""
+    block = doc.findBlock(place)
+    line = block.layout().lineForTextPosition(place - block.position())
+    top = doc.documentLayout().blockBoundingRect(block).top()
+    return top + line.y() + line.ascent()
 
 
 def _scale(doc: QTextDocument, formula: Formula) -> float:

@@ -19,6 +19,7 @@ from openshelf.ui.widgets.formula_object import (
     FORMULA_OBJECT,
     OBJECT_CHARACTER,
     FormulaObject,
+    drawn_format,
     source_of,
 )
 from openshelf.ui.widgets.formulas import FAILED, FORMULAS, Key
@@ -152,10 +153,10 @@ class MarkdownDocument(SafeDocument):
             if self.characterAt(at) != OBJECT_CHARACTER:
                 continue  # written anew meanwhile
             self.generation += 1
-            if is_drawn:
-                self.markContentsDirty(at, 1)
-                continue
             cursor.setPosition(at + 1, QTextCursor.MoveMode.KeepAnchor)
+            if is_drawn:
+                cursor.setCharFormat(drawn_format(cursor.charFormat()))
+                continue
             self._copier.write_source(cursor, source_of(cursor.charFormat()))
 
     def color_code(self) -> bool:

@@ -121,7 +121,8 @@ class TextView(QTextBrowser):
     def finish(self) -> None:
         """Nothing more comes."""
         self._ends = True
-        self._catch_up()
+        if not self._catching_up.isActive():
+            self._catch_up()
 
     def make_whole(self) -> None:
         """Show at once what was left for later turns."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, QTimer, Signal
+from collections.abc import Sequence
+
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -21,6 +23,7 @@ NEXT_MESSAGES = 4
 MORE_MESSAGES = 40
 """So many more where they are asked for."""
 _NEAR_THE_END = 24
+_HOLD_MILLISECONDS = 300
 NO_BRANCH = ShownBranch(0, (), {})
 
 
@@ -84,6 +87,10 @@ class Transcript(QScrollArea):
         self._filling = QTimer(self)
         self._filling.setSingleShot(True)
         self._filling.setInterval(0)
+        self._held: tuple[UserBubble | AnswerView, int] | None = None
+        self._holding = QTimer(self)
+        self._holding.setSingleShot(True)
+        self._holding.setInterval(_HOLD_MILLISECONDS)
         self._connect()
 
     def _connect(self) -> None:
@@ -259,15 +266,42 @@ class Transcript(QScrollArea):
         self._lay_out_earlier(MORE_MESSAGES)
 
     def _lay_out_earlier(self, count: int) -> None:
-        """What is seen stays where it is."""
-        bar = self.verticalScrollBar()
-        from_end = bar.maximum() - bar.value()
+        """What is seen stays where it is, also while the new ones find their height."""
+        first = self._items[0] if self._items else None
+        if first is not None:
+            self._held = first, self._top_of(first)
+            self._holding.start()
         shown, self._earlier = self._earlier[-count:], self._earlier[:-count]
         for index, message in enumerate(shown):
             self._insert(self._view_of(message), index)
         self._show_earlier_button()
-        self._row.activate()
-        bar.setValue(bar.maximum() - from_end)
+        self._lay_out_now(self._items[: len(shown)])
+        self._hold()
+
+    def _lay_out_now(self, new: Sequence[UserBubble | AnswerView]) -> None:
+        """Before anything is painted. A layout shows what is new in it only later, and the height
+        of a text follows from its width: so it takes two rounds."""
+        for item in new:
+            item.show()
+        for _ in range(2):
+            for item in new:
+                layout = item.layout()
+                if layout is not None:
+                    layout.activate()
+            self._column.activate()
+            self._row.activate()
+            QCoreApplication.sendEvent(self._content, QEvent(QEvent.Type.LayoutRequest))
+
+    def _top_of(self, item: UserBubble | AnswerView) -> int:
+        return item.mapTo(self.viewport(), QPoint(0, 0)).y()
+
+    def _hold(self) -> None:
+        if self._held is None or not self._holding.isActive():
+            return
+        item, top = self._held
+        if item in self._items:
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.value() + self._top_of(item) - top)
 
     def _on_send_again(self) -> None:
         answer = self.sender()
@@ -310,7 +344,9 @@ class Transcript(QScrollArea):
         return self.verticalScrollBar().value() < self.viewport().height() // 2
 
     def _on_filling(self) -> None:
-        if self._earlier and self.isVisible() and self._is_near_the_top():
+        if self._to_the_end.isActive():
+            self._filling.start()
+        elif self._earlier and self.isVisible() and self._is_near_the_top():
             self._lay_out_earlier(NEXT_MESSAGES)
 
     def _on_scrolled(self, value: int) -> None:
@@ -319,6 +355,7 @@ class Transcript(QScrollArea):
         self._follows = value >= self.verticalScrollBar().maximum() - _NEAR_THE_END
 
     def _on_range_changed(self, _: int, __: int) -> None:
+        self._hold()
         if self._earlier and self._is_near_the_top():
             self._filling.start()
         if self._follows:

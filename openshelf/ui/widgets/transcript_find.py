@@ -53,6 +53,7 @@ class TranscriptFind(QObject):
         self._hits: list[Hit] = []
         self._at = -1
         self._marked: list[TextView] = []
+        self._labeled: UserBubble | None = None
         bar.changed.connect(self._on_changed)
         bar.stepped.connect(self.step)
         bar.left.connect(self.close)
@@ -132,6 +133,7 @@ class TranscriptFind(QObject):
         if isinstance(hit.item, UserBubble):
             hit.item.show_whole()
             hit.item.label.setSelection(hit.place, hit.length)
+            self._labeled = hit.item
             self._transcript.bring_into_view(hit.item)
         elif hit.view is not None and hit.cursor is not None:
             place = hit.view.cursorRect(hit.cursor)
@@ -160,6 +162,9 @@ class TranscriptFind(QObject):
         self._marked = list(selections)
 
     def _clear(self) -> None:
+        if self._labeled is not None and self._labeled in self._transcript.items:
+            self._labeled.label.setSelection(0, 0)
+        self._labeled = None
         shown = {view for item in self._transcript.items for view in _views_of(item)}
         for view in self._marked:
             if view in shown:
