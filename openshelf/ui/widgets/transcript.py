@@ -213,6 +213,7 @@ class Transcript(QScrollArea):
 
     def follow_end(self) -> None:
         self._follows = True
+        self._holding.stop()
         bar = self.verticalScrollBar()
         bar.setValue(bar.maximum())
 
@@ -325,6 +326,7 @@ class Transcript(QScrollArea):
 
     def bring_into_view(self, item: UserBubble | AnswerView) -> None:
         self._follows = False
+        self._holding.stop()
         # A layout shows what is new in it only later, and until then it takes no focus.
         item.show()
         self._row.activate()
@@ -333,6 +335,7 @@ class Transcript(QScrollArea):
     def bring_place_into_view(self, view: QWidget, place: QRect) -> None:
         """A part of `view`, in its own coordinates."""
         self._follows = False
+        self._holding.stop()
         self._row.activate()
         where = view.mapTo(self._content, place.center())
         self.ensureVisible(where.x(), where.y(), 0, self.viewport().height() // 4)
