@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QShortcut
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from openshelf.ui.models.chat_facts import ShownBranch
 from openshelf.ui.pages.chat_area import ChatArea
+from openshelf.ui.theme import color
+from openshelf.ui.widgets.shortcut_sheet import ShortcutSheet
 from openshelf.ui.widgets.transcript import FIRST_MESSAGES
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
@@ -114,6 +117,42 @@ def desk(tmp_path: Path, themed_app: QApplication, qtbot: QtBot) -> Iterator[Cha
     window = ChatWindow(tmp_path, qtbot)
     yield window
     window.close()
+
+
+def test_the_keyboard_scrolls_from_wherever_it_is(area: ChatArea, qtbot: QtBot) -> None:
+    show(area, "q", ANSWER)
+    answer = area.transcript.items[1]
+    assert isinstance(answer, AnswerView)
+    bar = area.transcript.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 300 and bar.value() == bar.maximum())
+    answer.text.setFocus(Qt.FocusReason.TabFocusReason)
+    plain = answer.text.grab().toImage()
+    assert plain.pixelColor(0, 5) == QColor(color("accent")), "the focus is seen"
+    qtbot.keyClick(answer.text, Qt.Key.Key_PageUp)
+    assert bar.value() < bar.maximum() - 100
+    before = bar.value()
+    qtbot.keyClick(answer.text, Qt.Key.Key_Down)
+    assert bar.value() > before
+    area.transcript.setFocus(Qt.FocusReason.OtherFocusReason)
+    assert answer.text.grab().toImage().pixelColor(0, 5) != QColor(color("accent"))
+
+
+def test_shortcuts_are_listed_and_each_one_is_there(desk: ChatWindow, qtbot: QtBot) -> None:
+    desk.page.focus_content()
+    desk.key(Qt.Key.Key_F1, Qt.KeyboardModifier.NoModifier)
+    sheet = desk.page.findChild(ShortcutSheet)
+    assert sheet is not None
+    assert sheet.isVisible()
+    listed = {keys for entry in sheet._entries() for keys in entry[0]}
+    known = {
+        shortcut.key().toString()
+        for shortcut in desk.page.findChildren(QShortcut)
+        if not shortcut.key().isEmpty()
+    }
+    assert known <= listed, "every shortcut of the page is listed"
+    qtbot.keyClick(sheet.close_button, Qt.Key.Key_Escape)
+    assert sheet.isHidden()
+    assert desk.page.area.composer.edit.hasFocus()
 
 
 def test_the_keyboard_opens_and_leaves_it(desk: ChatWindow, qtbot: QtBot) -> None:

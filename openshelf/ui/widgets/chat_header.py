@@ -43,6 +43,8 @@ class ChatHeader(QFrame):
     pin_requested = Signal()
     export_requested = Signal(str)
     import_requested = Signal()
+    find_requested = Signal()
+    shortcuts_requested = Signal()
     details_toggled = Signal(bool)
 
     def __init__(self) -> None:
@@ -77,6 +79,9 @@ class ChatHeader(QFrame):
             self.export_menu.addAction(words).setData(form.value)
         self._import = more.addAction(self.tr("Import a chat…"))
         more.addSeparator()
+        self._find = more.addAction(self.tr("Find in this chat…   Ctrl F"))
+        self._shortcuts = more.addAction(self.tr("Keyboard shortcuts…   F1"))
+        more.addSeparator()
         self._delete = more.addAction(self.tr("Delete this chat…"))
         self._delete_all = more.addAction(self.tr("Delete all chats…"))
         self.more_button.setMenu(more)
@@ -98,6 +103,8 @@ class ChatHeader(QFrame):
         self.export_menu.triggered.connect(self._on_export)
         self._import.triggered.connect(self._on_import)
         self._pin.triggered.connect(self._on_pin)
+        self._find.triggered.connect(self._on_find)
+        self._shortcuts.triggered.connect(self._on_shortcuts)
 
     def show_models(self, models: Sequence[InstalledModel], chosen: str | None) -> None:
         """All installed models in the menu, the chosen one on the button."""
@@ -188,6 +195,12 @@ class ChatHeader(QFrame):
 
     def _on_import(self) -> None:
         self.import_requested.emit()
+
+    def _on_find(self) -> None:
+        self.find_requested.emit()
+
+    def _on_shortcuts(self) -> None:
+        self.shortcuts_requested.emit()
 
     def _on_rename(self) -> None:
         self.rename_requested.emit()

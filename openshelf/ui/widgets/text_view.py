@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
+    QFocusEvent,
     QGuiApplication,
+    QKeyEvent,
     QPainter,
     QPainterPath,
     QPaintEvent,
@@ -34,6 +36,13 @@ from openshelf.ui.widgets.scrolled import keeps_its_pixels
 from openshelf.ui.widgets.text import TextLabel
 
 _RADIUS = 8.0
+_NO_MODIFIER = Qt.KeyboardModifier.NoModifier
+_SCROLLING_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Up, Qt.Key.Key_Down)
+_BY_KEYBOARD = (
+    Qt.FocusReason.TabFocusReason,
+    Qt.FocusReason.BacktabFocusReason,
+    Qt.FocusReason.ShortcutFocusReason,
+)
 MOST_AT_ONCE = 6_000
 """Characters that are parsed and laid out in one turn of the event loop."""
 
@@ -94,6 +103,7 @@ class TextView(QTextBrowser):
         self._boxes_for = (0, 0)
         self._placed = 0
         self._is_changing = False
+        self._shows_focus = False
         self._coloring = QTimer(self)
         self._coloring.setSingleShot(True)
         self._coloring.setInterval(0)
@@ -182,6 +192,27 @@ class TextView(QTextBrowser):
         return QSize(120, self.sizeHint().height())
 
     @override
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """It has no scroll bar of its own: what would move it scrolls what it lies in."""
+        is_plain = event.modifiers() in (_NO_MODIFIER, Qt.KeyboardModifier.KeypadModifier)
+        if is_plain and event.key() in _SCROLLING_KEYS:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    @override
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self._shows_focus = event.reason() in _BY_KEYBOARD
+        self.viewport().update()
+
+    @override
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._shows_focus = False
+        self.viewport().update()
+
+    @override
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
 
@@ -206,6 +237,9 @@ class TextView(QTextBrowser):
         for box in self._boxes_in(QRectF(event.rect())):
             self._paint_box(painter, box, QRectF(event.rect()))
         self._paint_quotes(painter, QRectF(event.rect()))
+        if self._shows_focus:
+            # At the left only: an edge at the bottom would move while the text grows.
+            painter.fillRect(0, event.rect().top(), 2, event.rect().height(), color("accent"))
         painter.end()
         super().paintEvent(event)
         # Only what is seen is colored, in a turn of its own.
