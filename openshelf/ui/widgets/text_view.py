@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QFocusEvent,
-    QGuiApplication,
     QKeyEvent,
     QPainter,
     QPainterPath,
@@ -23,17 +22,16 @@ from PySide6.QtGui import (
     QTextFormat,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QTextBrowser, QWidget
+from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 from typing_extensions import override
 
-from openshelf.ui.theme import TextRole, color
-from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.theme import color
+from openshelf.ui.widgets.code_header import CodeHeader
 from openshelf.ui.widgets.formula_object import marked_text
 from openshelf.ui.widgets.lexers import LEXERS
 from openshelf.ui.widgets.markdown_document import CodeSection, MarkdownDocument
 from openshelf.ui.widgets.markdown_formats import CODE_HEADER_PIXELS, CODE_PADDING
 from openshelf.ui.widgets.scrolled import keeps_its_pixels
-from openshelf.ui.widgets.text import TextLabel
 
 _RADIUS = 8.0
 _NO_MODIFIER = Qt.KeyboardModifier.NoModifier
@@ -45,35 +43,6 @@ _BY_KEYBOARD = (
 )
 MOST_AT_ONCE = 6_000
 """Characters that are parsed and laid out in one turn of the event loop."""
-
-
-class CodeHeader(QWidget):
-    """The strip above a code block."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(CODE_PADDING, 0, CODE_PADDING - 4, 0)
-        self._language = TextLabel("", TextRole.TINY, "faint")
-        self._button = LinkButton(self.tr("Copy"), self.tr("Copy the code"), muted=True, small=True)
-        self._button.clicked.connect(self._on_clicked)
-        self._section: CodeSection | None = None
-        self._length = 0
-        row.addWidget(self._language)
-        row.addStretch(1)
-        row.addWidget(self._button)
-
-    def show_section(self, section: CodeSection) -> None:
-        if self._section is not section:
-            self._language.setText(section.language)
-        elif self._length == len(section.text):
-            return
-        self._section, self._length = section, len(section.text)
-        self._button.setText(self.tr("Copy"))
-
-    def _on_clicked(self) -> None:
-        QGuiApplication.clipboard().setText(self._section.text if self._section else "")
-        self._button.setText(self.tr("Copied"))
 
 
 class TextView(QTextBrowser):
