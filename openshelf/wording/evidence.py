@@ -15,6 +15,16 @@ TEMPLATES: dict[str, str] = {
     "notice_text_nowhere": "{license}: no text is known; ask whoever published the model",
     "notice_upstream": "Where a repository above carries a NOTICE file of its own, pass that on as well.",
     "notice_note": "Written by Openshelf {version} from its summary of the licenses; the license texts prevail; not legal advice.",
+    # licenses/changes.py
+    "terms_changed": "The terms are not the ones that were accepted.",
+    "terms_changed_since": "The terms are not the ones that were accepted on {day}.",
+    "text_changed_license": "The text of {license} changed ({url}):",
+    "text_changed_use_policy": "The use policy of {license} changed ({url}):",
+    "text_changed_notice": "The publisher’s NOTICE changed ({url}):",
+    "text_not_compared": "The two texts cannot be held against each other: the old one is not at hand, or one of them is endless.",
+    "text_same_words": "Only spaces and line ends are others; the words are the same.",
+    "text_added": "only in the new text",
+    "text_dropped": "only in the accepted text",
     # library/updates.py
     "update_current": "nothing new",
     "update_terms_changed": "the same files, but under other terms",

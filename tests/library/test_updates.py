@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +16,15 @@ from openshelf.errors import LicenseNotAccepted, NeedsReview, NotFound
 from openshelf.library.installed import InstalledModel
 from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceForm
-from openshelf.licenses.changes import compare_terms
+from openshelf.licenses.changes import Passage, compare_terms
 from openshelf.licenses.effective import EffectiveLicense, LicenseText
 from openshelf.policy.organization import Policy
 from openshelf.tasks import CancelToken, no_report
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.fakes.hub.repositories import FakeFile
+from tests.gguf.builder import STRING, U32, Build, model_keys
 from tests.library.conftest import Home, OpenHome
+from tests.library.foreign import put
 
 REPO, BASE = "ada/Small-GGUF", "meta-llama/Small"
 TERMS = (
@@ -89,6 +93,61 @@ def test_asked_again_even_for_the_same_files(hub: LoopbackHub, open_at: OpenHome
     offer = home.prepare(REPO)
     assert "license_changed" not in offer.decision.license.flags
     assert home.installer.clear(offer).record_id == again.record_id
+
+
+def test_what_changed_is_shown_where_it_is_asked_again(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, model = installed(hub, open_at)
+    assert home.prepare(REPO).change is None
+    publish(hub, TERMS.replace("The end.", "Not for companies."), b"GGUF 2")
+    offer = home.prepare(f"hf:{REPO}")
+    change = offer.change
+    assert change is not None
+    (text,) = change.changed_texts
+    assert text.is_compared
+    assert text.passages == (Passage(("2. The end.",), ("2. Not for companies.",), 4),)
+    assert (change.accepted_in, len(change.accepted_on)) == (model.record_id, 10)
+    home.installer.accept(offer, AcceptanceForm("Ada"))
+    first, second = home.parts.acceptances.records()
+    assert (first["supersedes"], second["supersedes"]) == (None, model.record_id)
+    assert "license_changed" in second["effective"]["flags"]
+    assert home.prepare(f"hf:{REPO}").change is None
+
+
+def test_the_terms_above_a_file_on_disk_may_change_too(
+    hub: LoopbackHub, open_at: OpenHome, tmp_path: Path
+) -> None:
+    publish(hub)
+    home = open_at(endpoint=hub.endpoint)
+    url = f"https://huggingface.co/{BASE}"
+    above: dict[str, Any] = {
+        "general.base_model.count": (U32, 1),
+        "general.base_model.0.repo_url": (STRING, url),
+    }
+    path, other = (
+        put(
+            tmp_path / f"{name}.gguf",
+            Build({**model_keys(general__name=(STRING, name)), **above}).bytes(),
+        )
+        for name in ("own", "other")
+    )
+    home.install(str(path))
+    publish(hub, TERMS.replace("The end.", "Not for companies."))
+    change = home.prepare(str(path)).change
+    assert change is not None
+    assert [text.license for text in change.changed_texts] == ["llama3.2"]
+    assert home.prepare(str(other)).change is None, "it was never accepted"
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(home.prepare(str(path)))
+    hub.repos.clear()
+    assert home.prepare(str(path)).change is None, "what cannot be read is not compared"
+
+
+def test_records_written_by_hand_do_no_harm(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, _ = installed(hub, open_at)
+    log = home.parts.acceptances
+    for odd in ({"texts": 7}, {"texts": [7, {"sha256": ["x"]}], "effective": []}, {"effective": 3}):
+        log.append({"model": {"repo": REPO}, "method": "x", "accepted_by": {}, **odd})
+        assert home.prepare(f"hf:{REPO}").change is not None
 
 
 def test_another_license(hub: LoopbackHub, open_at: OpenHome) -> None:
@@ -205,7 +264,23 @@ def test_texts_side_by_side() -> None:
     assert (other.added, other.removed, other.is_changed) == (("y",), (), True)
 
 
+def test_a_paragraph_is_compared_by_its_sentences() -> None:
+    start = "The licensee may use the model. " * 20
+    old, new = text_of(f"{start}It is free."), text_of(f"{start}It costs.")
+    (text,) = compare_terms(terms(old), terms(new), lambda _: None).texts
+    assert text.passages == (Passage(("It is free.",), ("It costs.",), 21),)
+    end = "x" * 5000
+    (text,) = compare_terms(terms(text_of(f"{end}a")), terms(text_of(f"{end}b")), str).texts
+    assert [(p.before[0][-1], p.after[0][-1]) for p in text.passages] == [("a", "b")]
+
+
+def test_other_line_ends_are_no_other_words() -> None:
+    (text,) = compare_terms(terms(text_of("a\nb\n")), terms(text_of("a\r\nb  \r\n\r\n")), str).texts
+    assert (text.is_changed, text.is_compared, text.passages) == (True, True, ())
+
+
 def test_an_endless_text_is_compared_by_its_hash() -> None:
     old, new = text_of("a\n" * 5000), text_of("b\n" * 5000)
     found = compare_terms(terms(old), terms(new), lambda _: None)
     assert (found.is_changed, found.texts[0].diff) == (True, ())
+    assert not found.texts[0].is_compared

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.cli.terms import print_decision
+from openshelf.cli.terms import print_decision, print_terms_change
 from openshelf.errors import NotFound, PolicyBlocked, UsageError
 from openshelf.licenses.clearance import Verdict
 from openshelf.services import Services
 from openshelf.tasks import no_report
+
+_MOST_DIFF_LINES = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +33,12 @@ def run(
         raise UsageError("license needs a TARGET or --case FILE")
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
-    decision = services.installer.prepare(arguments.target, interrupts.token, no_report).decision
-    output.result(decision.as_json(arguments.target))
+    offer = services.installer.prepare(arguments.target, interrupts.token, no_report)
+    decision, change = offer.decision, offer.change
+    changed = None if change is None else change.as_json()
+    output.result({**decision.as_json(arguments.target), "change": changed})
+    if change is not None:
+        print_terms_change(change, output, most_lines=_MOST_DIFF_LINES)
     print_decision(decision, output)
     stops = decision.verdict in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)
     return PolicyBlocked.exit_code if arguments.enforce and stops else 0

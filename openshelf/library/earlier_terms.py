@@ -1,0 +1,78 @@
+"""The terms that were accepted for a repository before, held against those of now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from openshelf.licenses.acceptance import AcceptanceLog
+from openshelf.licenses.changes import TermsChange, compare_terms
+from openshelf.licenses.effective import EffectiveLicense, LicenseText
+from openshelf.licenses.lineage import mark_changed
+from openshelf.licenses.log_queries import Record, table_of
+
+_DAY = 10
+
+
+def with_earlier_terms(
+    license: EffectiveLicense, log: AcceptanceLog, repo: str, file_sha256: str = ""
+) -> tuple[EffectiveLicense, TermsChange | None]:
+    """`license`, with the flag license_changed where other terms were accepted, and the change.
+
+    Those of a base model may change under the same commit. With `file_sha256` it is about a file
+    on disk: there only its own acceptance counts, and only texts that were read both times, since
+    what its header names may be out of reach today. The change is None where nothing was accepted
+    before, or nothing is another now.
+    """
+    earlier = (r for r in log.earlier(repo) if not file_sha256 or _names_file(r, file_sha256))
+    record = next(earlier, None)
+    if record is None:
+        return license, None
+    before = terms_of_record(record)
+    ids = license.effective if file_sha256 else before.effective
+    texts = [text.sha256 for text in before.texts if text.kind == "license"]
+    marked = mark_changed(license, ids, texts)
+    if file_sha256:
+        before = replace(before, effective=license.effective, expression=license.expression)
+    change = compare_terms(before, marked, log.texts.read)
+    if marked == license and not change.is_changed:
+        return license, None
+    at, record_id = (str(record.get(key) or "") for key in ("at", "record_id"))
+    return marked, replace(change, accepted_on=at[:_DAY], accepted_in=record_id)
+
+
+def terms_of_record(record: Record) -> EffectiveLicense:
+    """What an acceptance says was accepted; what somebody wrote there by hand counts for nothing
+    where it has another shape."""
+    effective = table_of(record, "effective")
+    texts = record.get("texts")
+    entries = texts if isinstance(texts, list) else []
+    return EffectiveLicense(
+        effective=_strings(effective.get("ids")),
+        expression=str(effective.get("expression") or ""),
+        flags=_strings(effective.get("flags")),
+        lineage=(),
+        texts=tuple(_text_of(entry) for entry in entries if isinstance(entry, Mapping)),
+    )
+
+
+def _text_of(entry: Mapping[str, Any]) -> LicenseText:
+    size = entry.get("bytes")
+    return LicenseText(
+        license=str(entry.get("license") or ""),
+        url=str(entry.get("url") or ""),
+        sha256=str(entry.get("sha256") or ""),
+        bytes=size if isinstance(size, int) else 0,
+        kind=str(entry.get("kind") or "license"),
+    )
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(str(entry) for entry in value) if isinstance(value, list) else ()
+
+
+def _names_file(record: Record, sha256: str) -> bool:
+    files = table_of(record, "model").get("files")
+    entries = files if isinstance(files, list) else []
+    return any(isinstance(file, Mapping) and file.get("sha256") == sha256 for file in entries)
