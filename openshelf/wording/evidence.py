@@ -23,8 +23,9 @@ TEMPLATES: dict[str, str] = {
     "text_changed_notice": "The publisher’s NOTICE changed ({url}):",
     "text_not_compared": "The two texts cannot be held against each other: the old one is not at hand, or one of them is endless.",
     "text_same_words": "Only spaces and line ends are others; the words are the same.",
-    "text_added": "only in the new text",
-    "text_dropped": "only in the accepted text",
+    "text_of_license": "The text of the {license}",
+    "text_of_use_policy": "The use policy of the {license}",
+    "text_of_notice": "The publisher’s NOTICE",
     # library/updates.py
     "update_current": "nothing new",
     "update_terms_changed": "the same files, but under other terms",

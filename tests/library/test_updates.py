@@ -231,10 +231,23 @@ def test_the_command_says_the_license_first(
     assert run_command(["update", "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)["updates"]
     assert (answer["state"], answer["license"]["changed"]) == ("newer", True)
+    assert run_command(["install", f"hf:{REPO}"]) == 3, "asked again"
+    text = capsys.readouterr().out
+    assert "+2. Not for companies." in text
+    assert text.index("not the ones that were accepted on") < text.index("verdict:")
+    assert run_command(["license", f"hf:{REPO}", "--json"]) == 0
+    change = json.loads(capsys.readouterr().out)["change"]
+    assert change["texts"][0]["diff"][-1] == "+2. Not for companies."
+    assert run_command(["install", f"hf:{REPO}", "--accept", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["acceptance"]
+    assert "not the ones that were accepted on" in said.err
+    assert run_command(["license", f"hf:{REPO}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["change"] is None
     hub.repos.clear()
     assert run_command(["update", "--json"]) == 0
-    (answer,) = json.loads(capsys.readouterr().out)["updates"]
-    assert (answer["state"], answer["error"]["code"]) == ("unknown", "not_found")
+    answers = json.loads(capsys.readouterr().out)["updates"]
+    assert [(a["state"], a["error"]["code"]) for a in answers] == [("unknown", "not_found")] * 2
     assert run_command(["update", "Small", "--json"]) == 4
 
 

@@ -14,7 +14,8 @@ from openshelf.policy.organization import Policy
 from openshelf.services import Services
 from openshelf.settings import Settings
 from openshelf.ui.main_window import MainWindow
-from tests.fakes.example_data import example_machine
+from tests.fakes.example_data import example_machine, example_offer
+from tests.fakes.example_updates import example_change
 from tests.fakes.real_offers import (
     HUB,
     KIMI,
@@ -27,7 +28,7 @@ from tests.fakes.real_offers import (
     real_offer,
     with_offer,
 )
-from tests.fakes.services import FakeSettingsStore
+from tests.fakes.services import FakeInstaller, FakeSettingsStore
 
 Act = Callable[[MainWindow, Services], None]
 
@@ -67,6 +68,11 @@ def _refused(services: Services) -> Services:
     return services
 
 
+def _changed(services: Services) -> Services:
+    offer = replace(example_offer(), change=example_change())
+    return replace(services, installer=FakeInstaller(offer))
+
+
 _EU = company_policy(SMALL_COMPANY)
 _STRICT = company_policy(
     SMALL_COMPANY, allow_only=("apache-2.0", "mit"), deny_vendor_regions=("CN",), strict_labels=True
@@ -80,5 +86,6 @@ INSTALL_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("install-rules", _open_and_scroll, _offered(KIMI, _STRICT)),
     ("install-gated", _open, _offered(LLAMA_4, Policy(), gated=True)),
     ("install-gated-refused", _open, _refused),
+    ("install-terms-changed", _open, _changed),
     ("install-question", _open, _not_asked_yet),
 )

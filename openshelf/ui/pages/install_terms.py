@@ -7,7 +7,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from openshelf.licenses.license import NO_LICENSE
+from openshelf.ui.models.plain_text import readable
 from openshelf.ui.models.terms import LicenseHead, RowGroup, ShownRow, ShownTerms
+from openshelf.ui.models.terms_change import ShownTermsChange
 from openshelf.ui.sentences import words
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets import (
@@ -19,6 +21,7 @@ from openshelf.ui.widgets import (
     SectionLabel,
     TextLabel,
 )
+from openshelf.ui.widgets.terms_change import TermsChangePart
 from openshelf.units import format_bytes
 
 
@@ -37,6 +40,12 @@ class TermsPanel(ScrollPage):
     def texts_shown(self) -> tuple[str, ...]:
         """SHA-256 of each text that was on the screen."""
         return tuple(text.sha256 for text in self._texts if text.was_opened and text.sha256)
+
+    def show_change(self, change: ShownTermsChange) -> None:
+        """What is not as it was accepted before; comes before everything else."""
+        self.change = TermsChangePart(change)
+        self.change.grown.connect(self.grown)
+        self.body.addWidget(self.change)
 
     def show_terms(self, terms: ShownTerms) -> None:
         for head in terms.heads:
@@ -173,7 +182,7 @@ class FullText(QWidget):
             self._view.setProperty("kind", "text")
             self._view.setReadOnly(True)
             self._view.setFont(font(TextRole.CODE))
-            self._view.setPlainText(self._text.text or "")
+            self._view.setPlainText(readable(self._text.text or ""))
             self._view.setMinimumHeight(220)
             self._view.setTabChangesFocus(True)
             name = self.tr("Full text of {license}").format(license=self._name)
