@@ -15,6 +15,9 @@ TEMPLATES: dict[str, str] = {
     "notice_text_nowhere": "{license}: no text is known; ask whoever published the model",
     "notice_upstream": "Where a repository above carries a NOTICE file of its own, pass that on as well.",
     "notice_note": "Written by Openshelf {version} from its summary of the licenses; the license texts prevail; not legal advice.",
+    # waivers in the window
+    "sheet_looking_up": "Looking up files and licenses…",
+    "waiver_managed": "This machine’s policy is managed: nothing here loosens it.",
     # licenses/changes.py
     "terms_changed": "The terms are not the ones that were accepted.",
     "terms_changed_since": "The terms are not the ones that were accepted on {day}.",
