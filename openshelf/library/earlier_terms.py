@@ -12,6 +12,7 @@ from openshelf.licenses.effective import EffectiveLicense, LicenseText
 from openshelf.licenses.lineage import mark_changed
 from openshelf.licenses.log_queries import Record, table_of
 
+CHANGED = "license_changed"
 _DAY = 10
 
 
@@ -36,7 +37,10 @@ def with_earlier_terms(
     if file_sha256:
         before = replace(before, effective=license.effective, expression=license.expression)
     change = compare_terms(before, marked, log.texts.read)
-    if marked == license and not change.is_changed:
+    if change.is_changed and marked == license:
+        marked = replace(license, flags=(*license.flags, CHANGED))
+        change = replace(change, after=marked)
+    if marked == license:
         return license, None
     at, record_id = (str(record.get(key) or "") for key in ("at", "record_id"))
     return marked, replace(change, accepted_on=at[:_DAY], accepted_in=record_id)
@@ -65,6 +69,7 @@ def _text_of(entry: Mapping[str, Any]) -> LicenseText:
         sha256=str(entry.get("sha256") or ""),
         bytes=size if isinstance(size, int) else 0,
         kind=str(entry.get("kind") or "license"),
+        repo=str(entry.get("repo") or ""),
     )
 
 

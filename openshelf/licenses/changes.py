@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from openshelf.licenses.claims import NOTICE_TEXT
 from openshelf.licenses.effective import EffectiveLicense, LicenseText
 
 _LONGEST_LINES = 4000
@@ -87,8 +88,10 @@ class TermsChange:
 
     @property
     def is_changed(self) -> bool:
-        """Whether other licenses apply, or one of their texts is another one."""
-        return bool(self.added or self.removed) or any(text.is_changed for text in self.texts)
+        """Whether other licenses apply, or one of their texts is another one; a NOTICE asks for
+        nothing that has to be accepted."""
+        terms = (text for text in self.changed_texts if text.kind != NOTICE_TEXT)
+        return bool(self.added or self.removed) or any(terms)
 
     def as_json(self) -> dict[str, Any]:
         """Old and new side by side (docs/cli.md, `update`)."""
@@ -120,13 +123,19 @@ class TermsChange:
 
 def compare_terms(before: EffectiveLicense, after: EffectiveLicense, read: ReadText) -> TermsChange:
     """Pure but for `read`, which gives the texts that were kept at the acceptance."""
-    old = {(text.license, text.kind): text for text in before.texts}
-    new = {(text.license, text.kind): text for text in after.texts}
+    old = {_key_of(text): text for text in before.texts}
+    new = {_key_of(text): text for text in after.texts}
     return TermsChange(
         before,
         after,
         tuple(_compare(old.get(key), new.get(key), read) for key in dict.fromkeys((*old, *new))),
     )
+
+
+def _key_of(text: LicenseText) -> tuple[str, str]:
+    """What a text is compared by: that of a license is one, wherever it was read; others are their
+    repository's."""
+    return (text.kind, text.license if text.kind == "license" else text.repo or text.license)
 
 
 def _compare(old: LicenseText | None, new: LicenseText | None, read: ReadText) -> TextChange:

@@ -11,6 +11,7 @@ TEMPLATES: dict[str, str] = {
     "notice_files": "Files",
     "notice_texts": "License texts",
     "notice_text_at": "{license}: {file}, SHA-256 {sha256}",
+    "notice_of_publisher": "NOTICE of {repo}: {file}, SHA-256 {sha256}",
     "notice_text_missing": "{license}: the text is not at hand; get it from {url} and put it beside this file",
     "notice_text_nowhere": "{license}: no text is known; ask whoever published the model",
     "notice_upstream": "Where a repository above carries a NOTICE file of its own, pass that on as well.",

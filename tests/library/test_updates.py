@@ -113,6 +113,54 @@ def test_what_changed_is_shown_where_it_is_asked_again(hub: LoopbackHub, open_at
     assert home.prepare(f"hf:{REPO}").change is None
 
 
+def add_files(hub: LoopbackHub, **files: str) -> None:
+    base = hub.repos[BASE.casefold()]
+    names = {"policy": "USE_POLICY.md", "notice": "NOTICE"}
+    base.commit(
+        [FakeFile("LICENSE", TERMS.encode())]
+        + [FakeFile(names[key], text.encode()) for key, text in files.items()]
+    )
+
+
+def test_a_use_policy_that_changed_is_asked_again_and_a_notice_is_not(
+    hub: LoopbackHub, open_at: OpenHome
+) -> None:
+    publish(hub)
+    add_files(hub, policy="Do no harm.\n", notice="© A\n")
+    home = open_at(endpoint=hub.endpoint)
+    model = home.install(REPO)
+    (record,) = home.parts.acceptances.records()
+    kinds = {text["kind"]: text for text in record["texts"]}
+    assert set(kinds) == {"license", "use_policy", "notice"}
+    assert all(len(text["sha256"]) == 64 for text in kinds.values())
+    add_files(hub, policy="Do no harm.\n", notice="© A and B\n")
+    offer = home.prepare(f"hf:{REPO}")
+    assert offer.change is None
+    assert home.installer.clear(offer).record_id == model.record_id
+    add_files(hub, policy="Do no harm, and no chess.\n", notice="© A and B\n")
+    offer = home.prepare(f"hf:{REPO}")
+    assert offer.change is not None
+    assert "license_changed" in offer.decision.license.flags
+    found = {text.kind: text.passages for text in offer.change.changed_texts}
+    assert found["use_policy"] == (Passage(("Do no harm.",), ("Do no harm, and no chess.",), 1),)
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(offer)
+    packaged = hub.repos[REPO.casefold()]
+    packaged.commit([FakeFile(NAME, b"GGUF 2")])
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(home.prepare(f"hf:{REPO}"))
+
+
+def test_a_use_policy_too_large_for_one_is_not_read(hub: LoopbackHub, open_at: OpenHome) -> None:
+    publish(hub)
+    add_files(hub, policy="x" * ((1 << 20) + 1))
+    home = open_at(endpoint=hub.endpoint)
+    texts = home.prepare(REPO).decision.license.texts
+    (policy,) = [text for text in texts if text.kind == "use_policy"]
+    assert (policy.sha256, policy.text) == ("", None)
+    assert policy.url.startswith("https://"), "the address of the policy is still told"
+
+
 def test_the_terms_above_a_file_on_disk_may_change_too(
     hub: LoopbackHub, open_at: OpenHome, tmp_path: Path
 ) -> None:
