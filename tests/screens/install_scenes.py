@@ -14,6 +14,7 @@ from openshelf.policy.organization import Policy
 from openshelf.services import Services
 from openshelf.settings import Settings
 from openshelf.ui.main_window import MainWindow
+from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_data import example_machine, example_offer
 from tests.fakes.example_updates import example_change
 from tests.fakes.real_offers import (
@@ -28,7 +29,7 @@ from tests.fakes.real_offers import (
     real_offer,
     with_offer,
 )
-from tests.fakes.services import FakeInstaller, FakeSettingsStore
+from tests.fakes.services import FakeSettingsStore
 
 Act = Callable[[MainWindow, Services], None]
 

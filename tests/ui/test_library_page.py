@@ -27,9 +27,10 @@ from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import TextLabel
 from openshelf.ui.widgets.terms_change import ChangedText
+from tests.fakes.downloads import FakeDownloads, installed_model
 from tests.fakes.example_updates import OLD, example_update
 from tests.fakes.library import FakeLibrary
-from tests.fakes.services import FakeDownloads, fake_services, installed_model
+from tests.fakes.services import fake_services
 from tests.library.foreign import gguf, put
 
 QWEN = installed_model()

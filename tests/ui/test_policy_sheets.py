@@ -23,9 +23,9 @@ from openshelf.ui.pages.policy_log import LogPanel
 from openshelf.ui.pages.policy_records import EraseSheet, TakeBackSheet
 from openshelf.ui.pages.policy_waiver import WaiverSheet
 from openshelf.ui.widgets import TextLabel
+from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_data import example_offer
 from tests.fakes.real_offers import KIMI, LARGE_COMPANY, company_policy, real_offer
-from tests.fakes.services import FakeInstaller
 from tests.screens.policy_scenes import with_log
 from tests.ui.test_policy_log import log_of
 
