@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from openshelf.library.bom import BomEntry
+from openshelf.library.bundling import Bundles
 from openshelf.library.notices import NoticeFiles, notice_files, write_notices
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.claims import RepoText
@@ -15,6 +16,10 @@ from openshelf.licenses.effective import LicenseText
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.lineage import EffectiveLicense, RepoClaims, resolve
 from openshelf.paths import apache_license_text
+from openshelf.tasks import CancelToken, no_report
+from tests.fakes.hub.loopback import LoopbackHub
+from tests.library.conftest import OpenHome
+from tests.library.foreign import gguf
 from tests.library.test_bom import chain, entry_of
 
 LICENSES = load_licenses()
@@ -184,3 +189,26 @@ def test_names_from_a_strangers_bundle_stay_in_the_folder(tmp_path: Path) -> Non
     paths = write_notices(tmp_path / "out", found)
     assert len(paths) == 4
     assert all(path.parent == tmp_path / "out" for path in paths)
+
+
+def test_a_bundle_carries_them_and_shows_them_where_it_arrives(
+    open_at: OpenHome, tmp_path: Path
+) -> None:
+    texts = {"LICENSE": LLAMA, "USE_POLICY.md": POLICY.text, "NOTICE": "Portions © somebody\n"}
+    with LoopbackHub() as hub:
+        files = {name: text.encode() for name, text in texts.items()}
+        hub.add_repo("ada/Small-GGUF", {"Small-Q4_K_M.gguf": gguf("a"), **files},
+                     card={"license": "llama3.1"})  # fmt: skip
+        home = open_at(endpoint=hub.endpoint)
+        model = home.install("ada/Small-GGUF")
+    bundles = Bundles(home.parts, home.installer, dict)
+    report = bundles.export([model], tmp_path / "usb", CancelToken(), no_report)
+    assert report.licenses_missing == ()
+    folder = tmp_path / "usb" / "models" / "1"
+    assert (folder / "USE_POLICY-llama3.1.txt").read_text("utf-8") == POLICY.text
+    assert (folder / "NOTICE-ada--Small-GGUF.txt").read_text("utf-8") == texts["NOTICE"]
+    _, (found,) = bundles.read(tmp_path / "usb", CancelToken(), no_report)
+    shown = {text.kind: text.text for text in found.offer.decision.license.texts}
+    assert shown == {
+        "license": LLAMA, "use_policy": POLICY.text, "notice": texts["NOTICE"]
+    }  # fmt: skip

@@ -80,6 +80,7 @@ _STRICT = company_policy(
 )
 INSTALL_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("install-llama4-eu", _open, _offered(LLAMA_4, _EU, quant="Q2_K_XL")),
+    ("install-llama4-texts", _open_and_scroll, _offered(LLAMA_4, _EU, quant="Q2_K_XL")),
     ("install-qwen-company", _open, _offered(QWEN_3B, _EU)),
     ("install-kimi-large", _open, _offered(KIMI, company_policy(LARGE_COMPANY))),
     ("install-no-license", _open, _offered(UNLABELLED, Policy())),
