@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from openshelf.hub.entries import DownloadFile
+from openshelf.library.install import LOCAL
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.changes import TermsChange, compare_terms
 from openshelf.licenses.effective import EffectiveLicense, LicenseText
 from openshelf.licenses.lineage import mark_changed
-from openshelf.licenses.log_queries import Record, table_of
+from openshelf.licenses.log_queries import Record, files_of, table_of
 
 CHANGED = "license_changed"
 _DAY = 10
 
 
 def with_earlier_terms(
-    license: EffectiveLicense, log: AcceptanceLog, repo: str, file_sha256: str = ""
+    license: EffectiveLicense, log: AcceptanceLog, files: Sequence[DownloadFile]
 ) -> tuple[EffectiveLicense, TermsChange | None]:
     """`license`, with the flag license_changed where other terms were accepted, and the change.
 
-    Those of a base model may change under the same commit. With `file_sha256` it is about a file
-    on disk: there only its own acceptance counts, and only texts that were read both times, since
-    what its header names may be out of reach today. The change is None where nothing was accepted
-    before, or nothing is another now.
+    What counts is the newest acceptance of these files, else of their repository: terms of a base
+    model may change under the same commit. Of a file on disk only its own acceptance counts, and
+    only texts that were read both times, since what its header names may be out of reach today.
+    The change is None where nothing was accepted before, or nothing is another now.
     """
-    earlier = (r for r in log.earlier(repo) if not file_sha256 or _names_file(r, file_sha256))
-    record = next(earlier, None)
+    repo = files[0].repo
+    is_local = repo == LOCAL
+    earlier = log.earlier(repo)
+    own = [record for record in earlier if _names_one_of(record, files, by_hash=is_local)]
+    record = next(iter(own if own or is_local else earlier), None)
     if record is None:
         return license, None
     before = terms_of_record(record)
-    ids = license.effective if file_sha256 else before.effective
+    ids = license.effective if is_local else before.effective
     texts = [text.sha256 for text in before.texts if text.kind == "license"]
     marked = mark_changed(license, ids, texts)
-    if file_sha256:
+    if is_local:
         before = replace(before, effective=license.effective, expression=license.expression)
     change = compare_terms(before, marked, log.texts.read)
     if change.is_changed and marked == license:
@@ -77,7 +82,11 @@ def _strings(value: object) -> tuple[str, ...]:
     return tuple(str(entry) for entry in value) if isinstance(value, list) else ()
 
 
-def _names_file(record: Record, sha256: str) -> bool:
-    files = table_of(record, "model").get("files")
-    entries = files if isinstance(files, list) else []
-    return any(isinstance(file, Mapping) and file.get("sha256") == sha256 for file in entries)
+def _names_one_of(record: Record, files: Sequence[DownloadFile], *, by_hash: bool) -> bool:
+    key = "sha256" if by_hash else "path"
+    wanted = {getattr(file, key) for file in files}
+    return any(entry.get(key) in wanted for entry in files_of(record) if _is_plain(entry.get(key)))
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str)

@@ -17,6 +17,8 @@ from openshelf.licenses.clearance import Clearance, ClearedFile
 from openshelf.policy.verdict import Decision
 from openshelf.tasks import CancelToken, Report
 
+LOCAL = "local"
+"""In place of the repository, for a file of one's own."""
 BUNDLE = "bundle"
 """The origin of what came in a bundle."""
 REFERENCE, LINK, COPY = "reference", "link", "copy"

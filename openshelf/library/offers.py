@@ -34,7 +34,7 @@ from openshelf.library.bundles import BundledModel
 from openshelf.library.earlier_terms import with_earlier_terms
 from openshelf.library.foreign import ForeignModel, Origin, describe
 from openshelf.library.hashing import sha256_of_file
-from openshelf.library.install import BUNDLE, COPY, InstallOffer
+from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer
 from openshelf.library.installed import InstalledModel, KnowsInstalled
 from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
 from openshelf.library.store import Library
@@ -45,7 +45,6 @@ from openshelf.paths import nearest_existing
 from openshelf.policy.gate import Gate
 from openshelf.tasks import CancelToken, Progress, Report
 
-LOCAL = "local"
 RESOLVING = "resolving"
 VERIFYING = "verifying"
 
@@ -92,7 +91,7 @@ class Offers:
         self._check_engine(self._architecture(repo))
         files = _download_files(repo, variant, client.options.host)
         license = self._resolve(*self._reader(cancel).read_repo(repo))
-        license, change = with_earlier_terms(license, parts.acceptances, repo.id)
+        license, change = with_earlier_terms(license, parts.acceptances, files)
         there = sum(part_bytes(parts.models, file) for file in files)
         offer = self._offer(
             target.text, license, repo=repo.id, commit=repo.commit, files=files,
@@ -140,8 +139,7 @@ class Offers:
         claims = _claims_of(found, read_license_claims(header), files[0].sha256[:40])
         # The Hub where it answers, else "could not be read".
         license = self._resolve(*self._reader(cancel, tolerant=True).read_above(claims))
-        log, first = self._parts.acceptances, files[0].sha256
-        license, change = with_earlier_terms(license, log, LOCAL, first)
+        license, change = with_earlier_terms(license, self._parts.acceptances, files)
         name = str(header.metadata.get("general.name") or path.stem)
         offer = self._offer(
             target.text, license, repo=LOCAL, commit=files[0].sha256[:40], files=files,

@@ -113,6 +113,25 @@ def test_what_changed_is_shown_where_it_is_asked_again(hub: LoopbackHub, open_at
     assert home.prepare(f"hf:{REPO}").change is None
 
 
+def test_each_file_is_asked_for_again(hub: LoopbackHub, open_at: OpenHome) -> None:
+    """That somebody accepted the new text with another file of the repository is no answer."""
+    home, _ = installed(hub, open_at)
+    packaged = hub.repos[REPO.casefold()]
+    packaged.commit([FakeFile(NAME, b"GGUF 1"), FakeFile("Small-Q8_0.gguf", b"GGUF 8")])
+    home.install(f"hf:{REPO}:Q4_K_M")
+    hub.repos[BASE.casefold()].commit([FakeFile("LICENSE", TERMS.replace("end", "gate").encode())])
+    eight = home.prepare(f"{REPO}:Q8_0")
+    assert eight.change is not None, "the newest acceptance of the repository"
+    home.installer.accept(eight, AcceptanceForm("Ada"))
+    four = home.prepare(f"hf:{REPO}:Q4_K_M")
+    assert four.change is not None
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(four)
+    home.installer.accept(four, AcceptanceForm("Ada"))
+    assert home.prepare(f"hf:{REPO}:Q4_K_M").change is None
+    assert home.prepare(f"hf:{REPO}:Q8_0").change is None
+
+
 def add_files(hub: LoopbackHub, **files: str) -> None:
     base = hub.repos[BASE.casefold()]
     names = {"policy": "USE_POLICY.md", "notice": "NOTICE"}
@@ -194,7 +213,8 @@ def test_records_written_by_hand_do_no_harm(hub: LoopbackHub, open_at: OpenHome)
     home, _ = installed(hub, open_at)
     log = home.parts.acceptances
     for odd in ({"texts": 7}, {"texts": [7, {"sha256": ["x"]}], "effective": []}, {"effective": 3}):
-        log.append({"model": {"repo": REPO}, "method": "x", "accepted_by": {}, **odd})
+        model = {"repo": REPO, "files": [7, {"path": ["x"]}, {"path": NAME}]}
+        log.append({"model": model, "method": "x", "accepted_by": {}, **odd})
         assert home.prepare(f"hf:{REPO}").change is not None
 
 

@@ -10,7 +10,7 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_terms_change
 from openshelf.errors import CancelledByUser, OpenshelfError
-from openshelf.library.offers import LOCAL
+from openshelf.library.install import LOCAL
 from openshelf.library.updates import UpdateReport
 from openshelf.services import Services
 from openshelf.units import format_bytes

@@ -6,9 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
-from openshelf.library.install import BUNDLE
+from openshelf.library.install import BUNDLE, LOCAL
 from openshelf.library.installed import InstalledModel
-from openshelf.library.offers import LOCAL
 from openshelf.ui.models.chat_facts import short_day
 from openshelf.ui.models.import_facts import program_name
 from openshelf.ui.models.library_facts import LibraryFacts
