@@ -442,6 +442,19 @@ def test_an_update_that_cannot_be_looked_for_can_be_tried_again(
     assert "The files are the same, but their terms are other ones now." in _texts(card)
 
 
+def test_other_terms_that_were_accepted_already_ask_nothing(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    def check(model: InstalledModel, *_: object) -> UpdateReport:
+        return replace(example_update(model, has_other_files=False), gate="accepted")
+
+    setting = make(LLAMA, check_update=check)
+    setting.row(LLAMA)._update.trigger()
+    card = setting.page.updates
+    qtbot.waitUntil(lambda: "What was accepted covers it." in _texts(card))
+    assert card.install_button.isHidden()
+
+
 def test_a_file_of_ones_own_has_nowhere_to_ask(make: Callable[..., Setting]) -> None:
     own = installed_model("Own", repo="local", source="import")
     assert not make(own).row(own)._update.isEnabled()

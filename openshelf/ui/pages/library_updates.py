@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from openshelf.library.installed import InstalledModel
-from openshelf.library.updates import CURRENT, UpdateReport
+from openshelf.library.updates import ACCEPTED, CURRENT, UpdateReport
 from openshelf.licenses.facts import load_licenses
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded, Task
@@ -130,7 +130,8 @@ class UpdateCard(Card):
             column.addWidget(TextLabel(line, TextRole.CODE, "muted", wrap=True))
         self.body.insertWidget(self.body.indexOf(self.install_button), self._result)
         self._result.show()
-        self.install_button.setVisible(not is_current)
+        is_settled = found.gate == ACCEPTED and not found.has_other_files
+        self.install_button.setVisible(not is_current and not is_settled)
         read, get = self.tr("Read the new terms…"), self.tr("Get the new version…")
         self.install_button.setText(get if found.has_other_files else read)
 
