@@ -127,10 +127,14 @@ def kv_cache_bytes(shape: ModelShape, request: FitRequest, layers: range) -> int
     full_keys, full_values, full, keys, values, windowed, state = caches.within(layers)
     if not has_flash_attention(shape, request):
         full_values, values = full * caches.widest_value, windowed * caches.widest_value
-    cells, window = round_context(request.context_length), window_cells(shape, request)
     k, v = request.kv_type_k, request.kv_type_v
-    size = cells * (_row_bytes(k, full_keys) + _row_bytes(v, full_values))
-    return size + window * (_row_bytes(k, keys) + _row_bytes(v, values)) + state
+    size = state
+    if full_keys or full_values:
+        cells = round_context(request.context_length)
+        size += cells * (_row_bytes(k, full_keys) + _row_bytes(v, full_values))
+    if keys or values:
+        size += window_cells(shape, request) * (_row_bytes(k, keys) + _row_bytes(v, values))
+    return size
 
 
 def window_cells(shape: ModelShape, request: FitRequest) -> int:
