@@ -9,6 +9,7 @@ from typing import Any
 from openshelf.catalog.entries import CatalogModel, Family
 from openshelf.catalog.refresh import NEVER_REFRESHED, Freshness
 from openshelf.engine.architectures import NOT_ASKED, EngineKnowledge
+from openshelf.errors import UnknownFilter
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
@@ -131,6 +132,8 @@ class Shelf:
     catalog_as_of: str = ""
     engine: EngineKnowledge = NOT_ASKED
     freshness: Freshness = NEVER_REFRESHED
+    unknown_filters: tuple[UnknownFilter, ...] = ()
+    """Filters with a value that nothing in the catalog has."""
 
     @property
     def fitting(self) -> int:

@@ -43,6 +43,8 @@ def run(
         services.refresh_catalog(interrupts.token, output.report)
     services.architectures.ask(services.catalog().architectures)
     shelf = services.shelf(machine, question)
+    if shelf.unknown_filters:
+        raise shelf.unknown_filters[0]
     output.result(shelf.as_json())
     _print(shelf, output, all_variants=arguments.all)
     return 0
