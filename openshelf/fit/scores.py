@@ -132,6 +132,8 @@ The lowest of what publishers found: Qwen3's 1.7B to 32B do as well as Qwen2.5's
 doublings in 222 days, arXiv 2505.09388), Gemma 3's 4B as Gemma 2's 27B (2.8 in nine months, arXiv
 2503.19786). Over all families arXiv 2412.04315 finds one in about 3.5 months.
 """
+_ONE_RELEASE_YEARS = 0.25
+"""Over so long the sizes of one release may come out."""
 _SAME_BITS = 0.97
 """Files of one format differ by their tokenizers and norms."""
 
@@ -154,7 +156,7 @@ def ability(precision: Precision, prefer: Preference) -> float:
     """Doublings of model size, less what age and low precision cost in the same unit."""
     low_bits = _WEIGHTS[prefer].low_bits
     size = math.log2(precision.effective_parameters / 1e9)
-    size -= _DOUBLINGS_PER_YEAR * precision.years_behind
+    size -= _DOUBLINGS_PER_YEAR * _years_of_progress(precision.years_behind)
     bits = precision.bits_per_weight or _COMMON_BITS
     native = precision.native_bits
     if native is not None and bits >= native * _SAME_BITS:
@@ -173,6 +175,11 @@ def ability(precision: Precision, prefer: Preference) -> float:
     if kept is not None:
         lost += (1 - kept) * low_bits
     return size - lost
+
+
+def _years_of_progress(years_behind: float) -> float:
+    """Less than the days between two sizes of one release, which came out one after the other."""
+    return years_behind * min(1.0, years_behind / _ONE_RELEASE_YEARS)
 
 
 def speed_score(

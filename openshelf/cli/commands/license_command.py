@@ -6,13 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
+from openshelf.cli.deciding import decide, show
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.cli.terms import print_decision
 from openshelf.errors import NotFound, PolicyBlocked, UsageError
 from openshelf.licenses.clearance import Verdict
 from openshelf.services import Services
-from openshelf.tasks import no_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +30,9 @@ def run(
         raise UsageError("license needs a TARGET or --case FILE")
     if arguments.policy:
         services = services.with_policy(Path(arguments.policy).expanduser(), True)
-    decision = services.installer.prepare(arguments.target, interrupts.token, no_report).decision
-    output.result(decision.as_json(arguments.target))
-    print_decision(decision, output)
-    stops = decision.verdict in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)
+    answer = decide(arguments.target, services, interrupts.token)
+    show(answer, output)
+    stops = answer.decision.verdict in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)
     return PolicyBlocked.exit_code if arguments.enforce and stops else 0
 
 

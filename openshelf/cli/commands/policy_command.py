@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from openshelf import wording
+from openshelf.cli.deciding import decide, show
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
@@ -150,10 +151,10 @@ def _show(services: Services, output: Output) -> int:
 def _check_target(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
-    decision = services.installer.prepare(arguments.target, interrupts.token, no_report).decision
-    output.result(decision.as_json(arguments.target))
-    print_decision(decision, output)
-    return PolicyBlocked.exit_code if arguments.enforce and decision.verdict in _STOPS else 0
+    answer = decide(arguments.target, services, interrupts.token)
+    show(answer, output)
+    stops = answer.decision.verdict in _STOPS
+    return PolicyBlocked.exit_code if arguments.enforce and stops else 0
 
 
 def _waive(
