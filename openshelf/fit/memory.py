@@ -284,9 +284,11 @@ def _weights(
     if part.has_input:
         size += shape.embedding_bytes
     if request.experts_on_cpu and shape.expert_bytes:
-        kept = range(first_on_gpu, min(request.experts_on_cpu, shape.n_layers))
-        moved = sum(shape.expert_bytes[i] for i in kept if part.has_input or i in layers)
-        size += moved if part.has_input else -moved
+        kept = request.experts_on_cpu
+        if part.has_input:
+            size += shape.experts_within(first_on_gpu, kept)
+        else:
+            size -= shape.experts_within(max(first_on_gpu, layers.start), min(kept, layers.stop))
     return size
 
 
@@ -323,7 +325,7 @@ def _has_shared(shape: ModelShape, layers: range) -> bool:
 
 
 def _has_experts(shape: ModelShape, layers: range) -> bool:
-    return not shape.expert_bytes or any(shape.expert_bytes[layer] for layer in layers)
+    return not shape.expert_bytes or shape.experts_within(layers.start, layers.stop) > 0
 
 
 def _process_bytes(shape: ModelShape, step: Step) -> int:

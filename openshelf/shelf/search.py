@@ -114,7 +114,7 @@ class Search:
         cancel.raise_if_cancelled()
         words = words_for_hub(question.text)
         if len(words) < LEAST_LETTERS:
-            return answer
+            return replace(answer, notes=(Reason("search_hub_not_asked"),))
         try:
             hits = self.client().search(words, question.limit)
         except (Offline, NetworkFailure) as error:

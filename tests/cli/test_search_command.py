@@ -87,6 +87,13 @@ def test_a_filter_that_nothing_can_pass_is_named(run: Run) -> None:
     assert "US" in error["candidates"]
 
 
+def test_odd_names_of_machines_and_policies_are_errors_and_no_crash(run: Run) -> None:
+    for name in ("~nobody-of-this-name", "x" * 5000, ""):
+        assert run("shelf", "--machine", name).returncode == 4
+    assert run("shelf", *MACHINE, "--policy", "~nobody-of-this-name").returncode == 2
+    assert "131072K at most" in run("shelf", "--context", "999999999999").stderr
+
+
 def test_a_search_asks_no_hub_for_what_nothing_can_pass(run: Run) -> None:
     with LoopbackHub() as hub:
         refused = run("search", "qwen", *MACHINE, "--language", "de-DE", endpoint=hub.endpoint)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from openshelf.cli.deciding import decide, show
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.errors import NotFound, PolicyBlocked, UsageError
 from openshelf.licenses.clearance import Verdict
+from openshelf.paths import written_path
 from openshelf.services import Services
 
 
@@ -29,7 +29,7 @@ def run(
     if not arguments.target:
         raise UsageError("license needs a TARGET or --case FILE")
     if arguments.policy:
-        services = services.with_policy(Path(arguments.policy).expanduser(), True)
+        services = services.with_policy(written_path(arguments.policy), True)
     answer = decide(arguments.target, services, interrupts.token)
     show(answer, output)
     stops = answer.decision.verdict in (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)
@@ -40,7 +40,7 @@ def _answer_cases(name: str, output: Output) -> int:
     from openshelf.policy.cases import evaluate_cases
 
     try:
-        data = json.loads(Path(name).expanduser().read_text(encoding="utf-8"))
+        data = json.loads(written_path(name).read_text(encoding="utf-8"))
     except OSError as error:
         raise NotFound("path", name) from error
     except (ValueError, RecursionError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from openshelf import wording
@@ -16,6 +15,7 @@ from openshelf.errors import PolicyBlocked, UsageError
 from openshelf.library.evidence import record_waiver
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Verdict
+from openshelf.paths import written_path
 from openshelf.policy.in_force import policy_in_force
 from openshelf.policy.waiving import WaiverRequest
 from openshelf.services import Services
@@ -48,7 +48,7 @@ def run(
     if arguments.act == "waive":
         return _waive(arguments, services, output, interrupts)
     if arguments.policy:
-        services = services.with_policy(Path(arguments.policy).expanduser(), True)
+        services = services.with_policy(written_path(arguments.policy), True)
     if arguments.target:
         return _check_target(arguments, services, output, interrupts)
     return _check_shelf(arguments, services, output)
