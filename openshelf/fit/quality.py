@@ -65,7 +65,7 @@ class Suite:
         if bits_per_weight >= self.bits[0]:
             return self._between(bits_per_weight)
         fewer = self.bits[0] / max(bits_per_weight, 0.1)
-        return min(1.0, self.losses[0] * fewer**_LOSS_PER_BITS)
+        return float(min(1.0, self.losses[0] * fewer**_LOSS_PER_BITS))
 
     def _between(self, bits_per_weight: float) -> float:
         if bits_per_weight >= self.bits[-1]:
