@@ -13,7 +13,7 @@ from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.overlay import Overlay
 from openshelf.ui.widgets.text import TextLabel
 
-_WIDTH, _SIDE, _TOP, _GAP = 560, 24, 20, 10
+_WIDTH, _SIDE, _TOP, _GAP, _SPARE = 560, 24, 20, 10, 12
 
 
 class FormSheet(Overlay):
@@ -90,7 +90,7 @@ class FormSheet(Overlay):
     @override
     def wanted_height(self, width: int) -> int:
         ends = self._head.totalHeightForWidth(width) + self._foot.sizeHint().height()
-        return ends + 2 * (_TOP + _GAP) + self._scroll.content_height(width - 2)
+        return ends + 2 * (_TOP + _GAP) + _SPARE + self._scroll.content_height(width - 2)
 
     def _on_action(self) -> None:
         if not self.is_busy:
