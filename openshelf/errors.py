@@ -98,8 +98,19 @@ class BadOverride(UsageError):
 
 
 @dataclass(eq=False)
+class UnknownFilter(UsageError):
+    """Nothing on the shelf has `name` as its `what` (family, use, language, license, origin,
+    capability, modality, packager); `candidates` are what it may be instead."""
+
+    what: str = ""
+    name: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
 class BadPolicy(UsageError):
-    """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type or not_a_region.
+    """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type, not_a_region or
+    unknown_class.
 
     `key` is dotted; `line` counts from 1 and is 0 where it is not known.
     """

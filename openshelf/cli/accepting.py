@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.cli.terms import print_decision
+from openshelf.cli.terms import print_decision, print_terms_change
 from openshelf.errors import LicenseNotAccepted, UsageError
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
+from openshelf.paths import written_path
 from openshelf.reasons import Reason
 from openshelf.services import Services
 
@@ -35,7 +35,11 @@ def under_policy(arguments: argparse.Namespace, services: Services) -> Services:
         return services
     if services.gate.policy.managed:
         raise UsageError("--policy is refused here: this machine's policy is managed")
-    return services.with_policy(Path(arguments.policy).expanduser(), False)
+    return services.with_policy(written_path(arguments.policy), False)
+
+
+_MOST_DIFF_LINES = 400
+"""Of each text that changed: more is no help to somebody who is to say yes to it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def clearance_for(
 ) -> Clearance:
     """From an earlier acceptance, from `--accept`, or from a person at the terminal."""
     output = terminal.output
+    _tell_change(offer, output)
     try:
         clearance = services.installer.clear(offer)
     except LicenseNotAccepted:
@@ -75,3 +80,14 @@ def clearance_for(
         method=method,
     )
     return services.installer.accept(offer, form)
+
+
+def _tell_change(offer: InstallOffer, output: Output) -> None:
+    """Where other terms were accepted before, what changed comes before every question."""
+    change = offer.change
+    if change is None:
+        return
+    if output.as_json:
+        data = {"day": change.accepted_on}
+        output.note(wording.sentence(Reason("terms_changed_since", data)))
+    print_terms_change(change, output, most_lines=_MOST_DIFF_LINES)
