@@ -289,7 +289,8 @@ class TextView(QTextBrowser):
                 header.show_section(sections[index])
                 box = self._box(sections[index]).toAlignedRect()
                 header.setGeometry(box.left(), box.top(), box.width(), CODE_HEADER_PIXELS)
-        self._placed = sum(not section.is_open for section in sections)
+        # Only the last one can be open.
+        self._placed = len(sections) - bool(sections and sections[-1].is_open)
 
     def _whole_height(self) -> int:
         return max(1, round(self.content.size().height() + self.content.bottom_room + 0.5))
