@@ -36,15 +36,21 @@ def run_worker() -> int:
     _send(answers, {"id": 0, "ready": _load()})
     while line := requests.readline(_LINE_BYTES):
         _limit_time()
-        try:
-            request = json.loads(line)
-            answer = draw(str(request["tex"]), float(request["size"]), bool(request["is_display"]))
-        except RecursionError:
-            answer = {"why": "too deep"}
-        except Exception as error:  # noqa: BLE001 (whatever it is, the formula is shown as TeX)
-            answer = {"why": f"{type(error).__name__}: {error}"[:200]}
-        _send(answers, {"id": request.get("id", 0), **answer})
+        _send(answers, _answer(line))
     return 0
+
+
+def _answer(line: bytes) -> dict[str, object]:
+    number: object = 0
+    try:
+        request = json.loads(line)
+        number = request["id"]
+        size, is_display = float(request["size"]), bool(request["is_display"])
+        return {"id": number, **draw(str(request["tex"]), size, is_display=is_display)}
+    except RecursionError:
+        return {"id": number, "why": "too deep"}
+    except Exception as error:  # noqa: BLE001 (whatever it is, the formula is shown as TeX)
+        return {"id": number, "why": f"{type(error).__name__}: {error}"[:200]}
 
 
 def _send(answers: Any, document: dict[str, object]) -> None:
@@ -61,7 +67,7 @@ def _load() -> bool:
     return True
 
 
-def draw(tex: str, size: float, is_display: bool) -> dict[str, object]:  # noqa: FBT001
+def draw(tex: str, size: float, *, is_display: bool) -> dict[str, object]:
     """Outlines of `tex`; lengths in pixels, `ascent` from the top edge to the baseline,
     a pixel of room on each side included.
 

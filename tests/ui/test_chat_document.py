@@ -6,12 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QTextCursor
+from PySide6.QtGui import QColor, QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from openshelf.chat.conversation import Message
 from openshelf.ui.models.chat_facts import ShownBranch
+from openshelf.ui.theme import color
 from openshelf.ui.widgets.buttons import LinkButton
 from openshelf.ui.widgets.markdown_document import MarkdownDocument, SafeDocument
 from openshelf.ui.widgets.text_view import TextView
@@ -372,3 +373,24 @@ def test_an_endless_line_of_code_is_left_plain(qtbot: QtBot, themed_app: QApplic
     view.make_whole()
     qtbot.waitUntil(lambda: not view.content.has_uncolored_code)
     assert not any(colors_of(view))
+
+
+def test_quotations_have_their_bar_wherever_they_stand(
+    qtbot: QtBot, themed_app: QApplication
+) -> None:
+    view = TextView("Answer")
+    qtbot.addWidget(view)
+    view.resize(300, 100)
+    view.show()
+    text = "before\n\n> said\n\n| a |\n|---|\n| b |\n\n> again\n\n- item\n  > inside\n\nafter"
+    for end in range(0, len(text), 3):
+        view.set_text(text[:end])
+    view.set_text(text)
+    view.finish()
+    picture = view.grab().toImage()
+    layout, block = view.content.documentLayout(), view.content.begin()
+    while block.isValid():
+        middle = round(layout.blockBoundingRect(block).center().y())
+        is_barred = picture.pixelColor(1, middle) == QColor(color("control_line"))
+        assert is_barred == (block.text() in ("said", "again", "inside")), block.text()
+        block = block.next()

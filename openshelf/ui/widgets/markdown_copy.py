@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
@@ -35,7 +36,8 @@ class BlockCopier:
         self._target = target
         self._formats = formats
         self.is_fresh = True
-        self.has_quotes = False
+        self.quotes: list[int] = []
+        """Numbers of the blocks that quote somebody, in their order."""
         self._marks: Mapping[str, FormulaMark] = {}
         self.waiting: list[tuple[Key, QTextCursor]] = []
         """Formulas that are not drawn yet, and the places before them."""
@@ -51,6 +53,10 @@ class BlockCopier:
                 text_list.remove(cursor.block())
             self.is_fresh = True
         return cursor.position()
+
+    def forget_from(self, block_number: int) -> None:
+        """What is there and below is taken away."""
+        del self.quotes[bisect_left(self.quotes, block_number) :]
 
     def drop_last_empty_block(self) -> None:
         """Take away the empty line that waits for more."""
@@ -126,7 +132,6 @@ class BlockCopier:
         is_code = source.hasProperty(_PROPERTY.BlockCodeFence) or source.nonBreakableLines()
         quote = int(source.property(_PROPERTY.BlockQuoteLevel) or 0)
         if quote:
-            self.has_quotes = True
             style.setLeftMargin(_QUOTE_INDENT * quote)
             style.setProperty(_PROPERTY.BlockQuoteLevel, quote)
             base.setForeground(self._formats.muted)
@@ -144,6 +149,8 @@ class BlockCopier:
         if alone is not None and alone.is_display and not alone.is_open:
             style.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         cursor = self._next_block(style)
+        if quote:
+            self.quotes.append(cursor.blockNumber())
         if text_list is not None:
             self._join_list(cursor, text_list, lists)
         self._copy_text(cursor, block, self._formats.inline_code() if is_code else base)

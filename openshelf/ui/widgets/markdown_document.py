@@ -94,8 +94,9 @@ class MarkdownDocument(SafeDocument):
         return self._text
 
     @property
-    def has_quotes(self) -> bool:
-        return self._copier.has_quotes
+    def quotes(self) -> list[int]:
+        """Numbers of the blocks that quote somebody."""
+        return self._copier.quotes
 
     @property
     def code_sections(self) -> list[CodeSection]:
@@ -244,6 +245,7 @@ class MarkdownDocument(SafeDocument):
         self._uncolored = [one for one in self._uncolored if one.section is not self._open_code]
         cursor = QTextCursor(self)
         cursor.setPosition(self._open_start)
+        self._copier.forget_from(cursor.blockNumber())
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         cursor.removeSelectedText()
         text_list = cursor.currentList()

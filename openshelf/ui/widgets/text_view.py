@@ -19,7 +19,6 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
     QTextCursor,
-    QTextFormat,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
@@ -241,20 +240,17 @@ class TextView(QTextBrowser):
         painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
 
     def _paint_quotes(self, painter: QPainter, area: QRectF) -> None:
-        if not self.content.has_quotes:
-            return
-        layout = self.content.documentLayout()
-        place = layout.hitTest(QPointF(0, area.top()), Qt.HitTestAccuracy.FuzzyHit)
-        block = self.content.findBlock(max(0, place))
-        if block.previous().isValid():
-            block = block.previous()
-        while block.isValid():
-            rect = layout.blockBoundingRect(block)
+        layout, quotes = self.content.documentLayout(), self.content.quotes
+
+        def rect_of(number: int) -> QRectF:
+            return layout.blockBoundingRect(self.content.findBlockByNumber(number))
+
+        first = bisect_left(quotes, area.top(), key=lambda number: rect_of(number).bottom())
+        for number in itertools.islice(quotes, first, None):
+            rect = rect_of(number)
             if rect.top() > area.bottom():
                 return
-            if block.blockFormat().intProperty(QTextFormat.Property.BlockQuoteLevel):
-                painter.fillRect(QRectF(0, rect.top(), 3, rect.height()), color("control_line"))
-            block = block.next()
+            painter.fillRect(QRectF(0, rect.top(), 3, rect.height()), color("control_line"))
 
     def _box(self, section: CodeSection) -> QRectF:
         """Around a code block; those of finished ones are remembered, they do not move."""
