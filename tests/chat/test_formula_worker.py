@@ -18,15 +18,14 @@ WORKER = (child_command(Door.FORMULA_WORKER), child_environment())
 @pytest.fixture
 def worker() -> Iterator[subprocess.Popen[bytes]]:
     command, environment = WORKER
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline()) == {"id": 0, "ready": True}
-    yield process
-    process.kill()
-    process.communicate()
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline()) == {"id": 0, "ready": True}
+        yield process
+        process.kill()
 
 
 def ask(worker: subprocess.Popen[bytes], line: bytes) -> dict[str, Any]:
