@@ -22,7 +22,6 @@ from openshelf.errors import DoesNotFit
 from openshelf.library.measurements import ComponentMemory
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report
-from openshelf.ui.models import chat_turn
 from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
@@ -481,35 +480,3 @@ def test_a_question_keeps_its_length_out_of_the_layout(
     bubble._more.click()
     assert bubble._label.text() == "word " * 5_000
     assert bubble._more.isHidden()
-
-
-def test_an_answer_is_not_laid_out_while_another_page_is_shown(
-    qtbot: QtBot, slow: tuple[ChatPage, SlowChats]
-) -> None:
-    page, chats = slow
-    write(qtbot, page, "go")
-    chats.live_answer = LiveAnswer(1, 2, LivePhase.GENERATING, "Some", 1, 12.5, None)
-    qtbot.waitUntil(lambda: last_answer(page).text.toPlainText() == "Some")
-    page.hide()
-    chats.live_answer = LiveAnswer(1, 2, LivePhase.GENERATING, "Some words", 2, 12.5, None)
-    qtbot.waitUntil(lambda: page.dialogue.live_tokens == 2)
-    assert last_answer(page).text.toPlainText() == "Some"
-    page.show()
-    assert last_answer(page).text.toPlainText() == "Some words"
-
-
-def test_a_slow_machine_is_looked_at_less_often(
-    qtbot: QtBot, slow: tuple[ChatPage, SlowChats], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page, _ = slow
-    write(qtbot, page, "go")
-    turn = page.dialogue._turn
-    assert turn is not None
-    cpu = 0.0
-    monkeypatch.setattr(chat_turn.time, "thread_time", lambda: cpu)
-    turn._cpu_seconds = 0.0
-    for seconds, wanted in ((0.0005, 33), (0.004, 67), (0.1, 100), (0.0005, 33)):
-        for _ in range(80):
-            cpu += seconds
-            turn._set_pace()
-        assert turn._timer.interval() == pytest.approx(wanted, abs=1)
