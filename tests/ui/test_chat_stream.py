@@ -54,7 +54,7 @@ def test_a_slow_machine_is_looked_at_less_often(
     turn._timer.stop()
     monkeypatch.setattr(chat_turn.time, "thread_time", lambda: cpu)
     turn._cpu_seconds = 0.0
-    for seconds, wanted in ((0.0005, 33), (0.004, 67), (0.1, 100), (0.0005, 33)):
+    for seconds, wanted in ((0.0005, 33), (0.004, 80), (0.1, 120), (0.0005, 33)):
         for _ in range(80):
             cpu += seconds
             turn._set_pace()

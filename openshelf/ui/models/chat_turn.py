@@ -17,8 +17,8 @@ from openshelf.tasks import CancelToken, Outcome, Report, Task
 from openshelf.ui.task_bridge import TaskBridge
 
 FRAME_MILLISECONDS = 33
-SLOWEST_FRAME_MILLISECONDS = 100
-WINDOW_SHARE = 0.06
+SLOWEST_FRAME_MILLISECONDS = 120
+WINDOW_SHARE = 0.05
 """Of a core: what the window's thread may take while it shows an answer. Where the machine is slow
 or busy it looks less often, since the engine writes on the same cores."""
 
