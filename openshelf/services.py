@@ -20,10 +20,13 @@ from openshelf.library.bundling import BundleOffer
 from openshelf.library.downloads import DownloadsLike, KeptDownloadsLike
 from openshelf.library.exporting import ExportReport
 from openshelf.library.fitting import TargetFit, TargetQuestion
+from openshelf.library.folders import ModelFolder
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
 from openshelf.library.removal import Removed
+from openshelf.library.scanning import Doubt, ScanReport, Settled
 from openshelf.library.updates import UpdateReport
+from openshelf.library.upkeep import UpkeepState
 from openshelf.library.verifying import ModelCheck
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
@@ -64,6 +67,45 @@ class LibraryLike(Protocol):
 
     def verify(self, model_id: str, cancel: CancelToken, report: Report) -> ModelCheck:
         """Hash all files again and keep what was found. Raises NotFound, CancelledByUser."""
+        ...
+
+
+class FoldersLike(Protocol):
+    """What the window and the command line use of `library.folder_list.FolderList`."""
+
+    def all(self) -> tuple[ModelFolder, ...]:
+        """Every model folder as it is now; may take 2 s for each that does not answer."""
+        ...
+
+    def add(self, path: str) -> None:
+        """Raises UsageError, NotEnoughDisk; so do the next two."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Leave a folder: its files and models stay."""
+        ...
+
+    def choose(self, path: str) -> None:
+        """New downloads go there."""
+        ...
+
+    def scan(self, cancel: CancelToken, report: Report) -> ScanReport:
+        """Look through all folders. Raises UsageError, CancelledByUser."""
+        ...
+
+    def settle(self, doubts: Sequence[Doubt], cancel: CancelToken, report: Report) -> Settled:
+        """Read whole what a look left in doubt. Raises UsageError, CancelledByUser."""
+        ...
+
+
+class UpkeepLike(Protocol):
+    """What the window uses of `library.upkeep.Upkeep`."""
+
+    announcer: Announcer[UpkeepState]
+
+    def start(self) -> None: ...
+    def stop(self) -> None:
+        """End what runs now, and leave it for a day."""
         ...
 
 
@@ -124,6 +166,10 @@ class Services:
     kept_downloads: KeptDownloadsLike
     """The same list, as the command line sees and steers it beside a window."""
     library: LibraryLike
+    folders: FoldersLike
+    """The model folders, and the look through them."""
+    upkeep: UpkeepLike
+    """Verifies installed files by the schedule of the settings, once it was started."""
     bundles: BundlesLike
     """Models to and from machines without a network."""
     chats: ChatsLike

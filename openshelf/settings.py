@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 SETTINGS_VERSION = 1
 USED_FOR = ("myself", "organization")
 THEMES = ("system", "light", "dark", "high_contrast")
+VERIFY_SCHEDULES = ("off", "weekly", "monthly")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Settings:
     """Values of the hardware set by hand: part, field, value (hardware/overrides.py)."""
     filters: dict[str, Any] = field(default_factory=dict)
     """Filters of the Shelf that are set: names of ShelfQuestion's fields, with their values."""
+    model_folders: list[str] = field(default_factory=list)
+    """Folders with models beside the standard one (library/folders.py)."""
+    download_folder: str = ""
+    """The one of them where new downloads go, "" for the standard one."""
+    verify_schedule: str = "off"
+    """How often installed files are verified in the background, one of VERIFY_SCHEDULES."""
     unknown: dict[str, Any] = field(default_factory=dict)
 
 
@@ -83,6 +90,10 @@ def _catalog_address(value: Any) -> bool:
     return bool(host) and (parts.scheme == "https" or is_here)
 
 
+def _folders(value: Any) -> bool:
+    return isinstance(value, list) and all(_text(path) and path != "" for path in value)
+
+
 def _overrides(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(part, dict) for part in value.values())
 
@@ -107,6 +118,9 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "used_for": _one_of("", *USED_FOR),
     "hardware": _overrides,
     "filters": _filters,
+    "model_folders": _folders,
+    "download_folder": _text,
+    "verify_schedule": _one_of(*VERIFY_SCHEDULES),
 }
 
 
@@ -141,7 +155,7 @@ def write_settings(settings: Settings) -> str:
     values = {
         name: value
         for name in _RULES
-        if (value := getattr(settings, name)) not in (None, {}) and name not in settings.unknown
+        if (value := getattr(settings, name)) not in (None, {}, []) and name not in settings.unknown
     }
     return tomli_w.dumps({**values, **settings.unknown})
 

@@ -117,6 +117,11 @@ class Chats:
         current = self._answer_in(conversation_id)
         return None if current is None else current.snapshot()
 
+    @property
+    def is_answering(self) -> bool:
+        with self._lock:
+            return self._current is not None
+
     def loaded(self) -> ModelInMemory | None:
         return self._holder.loaded()
 

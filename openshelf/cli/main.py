@@ -26,6 +26,7 @@ COMMANDS = {
     "install": "gate, space, download, verify, register",
     "downloads": "what is unfinished: list, pause, resume, cancel",
     "list": "what is installed",
+    "roots": "the folders with models: list, add, remove, default, scan",
     "verify": "SHA-256 of installed files against the manifest: one model, or all",
     "update": "what a newer commit would bring: its license first, then its files",
     "import": "models that lie on this disk, of other programs too, without copying them",

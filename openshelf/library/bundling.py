@@ -50,7 +50,7 @@ class Bundles:
         records = {str(record.get("record_id")): record for record in log.records()}
         entries = []
         for model in models:
-            if model.missing:
+            if model.missing and not model.away:
                 raise NotFound("file", model.first_file.location)
             clearance = self.installer.clear_installed(model)
             license = library.effective_license(model.id)

@@ -57,16 +57,19 @@ _RESTS = (NotEnoughDisk, Offline, NetworkFailure)
 
 @dataclass(frozen=True)
 class DownloadsParts:
-    """`folder` holds the list; `models` the cache with the `.part` files."""
+    """`folder` holds the list."""
 
     folder: Path
-    models: Path
     runner: TaskRunner
     installer: Installer
     gate: Gate
     library: Library
     place: FetchPlace
     tries: int | None = None
+
+    def models_of(self, saved: SavedDownload) -> Path:
+        """The model folder with its `.part` files."""
+        return self.library.folders.place_for(saved.offer.folder)
 
 
 @dataclass
@@ -151,6 +154,12 @@ class Downloads:
         with self._lock:
             return tuple(entry.shown for entry in self._entries.values())
 
+    @property
+    def is_active(self) -> bool:
+        """Whether any runs or waits."""
+        with self._lock:
+            return any(entry.shown.state.is_active for entry in self._entries.values())
+
     def set_limit(self, bytes_per_second: int | None) -> None:
         """One limit for all of them together."""
         self._parts.place.share.set_limit(bytes_per_second)
@@ -196,7 +205,7 @@ class Downloads:
         return None
 
     def _resting(self, saved: SavedDownload) -> Download:
-        return resting(saved, self._parts.models)
+        return resting(saved, self._parts.models_of(saved))
 
     def _save(self, saved: SavedDownload) -> None:
         try:
@@ -261,7 +270,7 @@ class Downloads:
                 clearance, entry.clearance = entry.clearance, None
             if clearance is None:
                 clearance = parts.installer.clear(entry.saved.offer)
-            offer = with_space_left(entry.saved.offer, parts.models)
+            offer = with_space_left(entry.saved.offer, parts.models_of(entry.saved))
             run = InstallRun(tries=parts.tries, place=parts.place)
             with running_mark(parts.folder, entry.saved.id, self._on_wish(entry.saved.id)):
                 return parts.installer.run(offer, clearance, cancel, report, run)
@@ -348,7 +357,8 @@ class Downloads:
     def _stopped(self, entry: _Entry, state: DownloadState) -> None:
         """Nothing is on the wire any more."""
         if state is DownloadState.CANCELLED:
-            discard(entry.saved.offer, self._parts.models, self._parts.library)
+            models = self._parts.models_of(entry.saved)
+            discard(entry.saved.offer, models, self._parts.library)
             forget_download(self._parts.folder, entry.shown.id)
             self._change(entry, state=state, done_bytes=0, reason=None)
         elif state is DownloadState.QUEUED:

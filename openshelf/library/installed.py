@@ -14,6 +14,10 @@ class InstalledFile:
     location: str
     size_bytes: int
     sha256: str
+    verified_at: str | None = None
+    """When its bytes were last found to be the ones installed; None where that is to be done."""
+    folder: str = ""
+    """The model folder that it lies in, "" where it lies in none."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,14 @@ class InstalledModel:
     last_used_at: str | None = None
     decode_tokens_per_second: float | None = None
     missing: bool = False
-    """True where the file is not where it was put."""
+    """True where a file is not where it was put."""
     origin: str = ""
     """The program whose file it is (library/foreign.py), bundle, "" for ours and one's own."""
     damaged: Damage | None = None
     """Set from the moment when a verification found it until one finds all files intact."""
+
+    away: str = ""
+    """The model folder that is not here now, with its files; then `missing` is set as well."""
 
     @property
     def is_usable(self) -> bool:
@@ -76,6 +83,8 @@ class InstalledModel:
                     "location": file.location,
                     "size_bytes": file.size_bytes,
                     "sha256": file.sha256,
+                    "verified_at": file.verified_at,
+                    "folder": file.folder or None,
                 }
                 for file in self.files
             ],
@@ -87,6 +96,8 @@ class InstalledModel:
             "last_used_at": self.last_used_at,
             "decode_tokens_per_second": self.decode_tokens_per_second,
             "missing": self.missing,
+            "folder": self.first_file.folder or None,
+            "folder_missing": bool(self.away),
             "origin": self.origin,
             "damaged": asdict(self.damaged) if self.damaged else None,
         }

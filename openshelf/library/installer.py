@@ -14,6 +14,7 @@ from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.library.bundles import BundledModel
 from openshelf.library.evidence import keep_texts, record_context
+from openshelf.library.folders import not_here
 from openshelf.library.install import LINK, REFERENCE, InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
@@ -110,7 +111,7 @@ class Installer:
         """The clearance to load something installed, under today's policy.
 
         Raises ChecksumMismatch (a verification found it damaged), LicenseNotAccepted,
-        PolicyBlocked, NeedsReview, NotFound.
+        PolicyBlocked, NeedsReview, NotFound (also where its model folder is not here).
         """
         _require_intact(model)
         gate = self._parts.gate
@@ -172,11 +173,18 @@ class Installer:
         return None
 
     def _check_space(self, offer: InstallOffer) -> None:
+        models = self._models(offer)
+        if offer.source != "file" or offer.placing != REFERENCE:
+            self._parts.library.folders.require_here(models)
         if not offer.left_bytes:
             return
-        needed, free = offer.left_bytes + SPACE_MARGIN_BYTES, free_bytes(self._parts.models)
+        needed, free = offer.left_bytes + SPACE_MARGIN_BYTES, free_bytes(models)
         if free < needed:
-            raise NotEnoughDisk(str(self._parts.models), needed, free)
+            raise NotEnoughDisk(str(models), needed, free)
+
+    def _models(self, offer: InstallOffer) -> Path:
+        """The model folder that it goes into."""
+        return self._parts.library.folders.place_for(offer.folder)
 
     def _fetch_all(
         self,
@@ -186,7 +194,7 @@ class Installer:
         report: Report,
         run: InstallRun,
     ) -> tuple[list[InstalledFile], set[str]]:
-        library, models = self._parts.library, self._parts.models
+        library, models = self._parts.library, self._models(offer)
         files, ours = [], set()
         done = 0
         for file in offer.files:
@@ -215,10 +223,11 @@ class Installer:
         self, offer: InstallOffer, cancel: CancelToken, report: Report
     ) -> tuple[list[InstalledFile], set[str]]:
         file = offer.files[0]
-        place = place_of(self._parts.models, file)
+        models = self._models(offer)
+        place = place_of(models, file)
         was_there = place.snapshot.exists() and not self._parts.library.was_placed(place.snapshot)
         source = Path(offer.local_path or "")
-        location = place_copy(source, file, self._parts.models, cancel, report)
+        location = place_copy(source, file, models, cancel, report)
         return [_installed_file(file, location)], set() if was_there else {str(location)}
 
     def _refer_to_files(
@@ -243,7 +252,7 @@ class Installer:
         report: Report,
     ) -> Path | None:
         """Where it lies in the model folder now; None where it stays in its own place."""
-        models = self._parts.models
+        models = self._models(offer)
         if offer.placing == REFERENCE or models in source.parents:
             return None
         own = file if is_repo_id(file.repo) else replace(file, repo=IMPORTED)
@@ -279,6 +288,8 @@ class Installer:
 
 
 def _require_intact(model: InstalledModel) -> None:
+    if model.away:
+        raise not_here(model.away)
     if model.damaged is None:
         return
     for file in model.files:

@@ -74,15 +74,11 @@ class KeptDownloads:
         saved = self._find(download_id)
         self._stop(saved, Wish.CANCEL, cancel)
         self._discard(saved)
-        return replace(resting(saved, self._models), state=DownloadState.CANCELLED)
+        return replace(resting(saved, self._parts.models_of(saved)), state=DownloadState.CANCELLED)
 
     @property
     def _folder(self) -> Path:
         return self._parts.folder
-
-    @property
-    def _models(self) -> Path:
-        return self._parts.models
 
     def _saved(self) -> list[SavedDownload]:
         return read_downloads(self._folder, self._parts.gate)
@@ -94,7 +90,7 @@ class KeptDownloads:
             return  # it runs all the same, and its `.part` is found by the next install
 
     def _shown(self, saved: SavedDownload) -> Download:
-        shown = resting(saved, self._models)
+        shown = resting(saved, self._parts.models_of(saved))
         if is_running(self._folder, saved.id):
             return replace(shown, state=DownloadState.RUNNING)
         return shown
@@ -119,7 +115,7 @@ class KeptDownloads:
         run = InstallRun(place=self._parts.place)
         with running_mark(self._folder, saved.id, on_wish):
             try:
-                offer = with_space_left(saved.offer, self._models)
+                offer = with_space_left(saved.offer, self._parts.models_of(saved))
                 model = self._parts.installer.run(offer, clearance, cancel, report, run)
             except OpenshelfError:
                 if Wish.CANCEL in wishes:
@@ -129,7 +125,7 @@ class KeptDownloads:
         return model
 
     def _discard(self, saved: SavedDownload) -> None:
-        discard(saved.offer, self._models, self._parts.library)
+        discard(saved.offer, self._parts.models_of(saved), self._parts.library)
         forget_download(self._folder, saved.id)
 
     def _stop(self, saved: SavedDownload, wish: Wish, cancel: CancelToken) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import shutil
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,6 @@ VERIFYING = "verifying"
 class OfferParts:
     """What offers are made of; `client` gives the client of the network options in force."""
 
-    models: Path
     client: Callable[[], HubClient]
     catalog: Callable[[], Catalog]
     gate: Gate
@@ -92,11 +91,12 @@ class Offers:
         files = _download_files(repo, variant, client.options.host)
         license = self._resolve(*self._reader(cancel).read_repo(repo))
         license = self._marked(license, repo.id)
-        there = sum(part_bytes(parts.models, file) for file in files)
+        folder, there = self._place(files)
         offer = self._offer(
             target.text, license, repo=repo.id, commit=repo.commit, files=files,
             quant=variant.quant, source="hub", left_bytes=max(0, variant.size_bytes - there),
             resumed_from_bytes=there, gated=repo.gated, is_main=target.revision is None,
+            folder=folder,
             page_url=f"{client.options.endpoint}/{repo.id}",
         )  # fmt: skip
         return self._with_installed(offer)
@@ -117,12 +117,12 @@ class Offers:
         """The starter model; asks nobody."""
         file = starter.file
         license = self._resolve(starter_claims(), fetch_starter_claims)
-        there = part_bytes(self._parts.models, file) == file.size_bytes
-        is_near = there or _same_volume(starter.path, self._parts.models)
+        folder, there = self._place((file,))
+        is_near = there == file.size_bytes or _same_volume(starter.path, folder)
         offer = self._offer(
             target.text, license, repo=file.repo, commit=file.commit, files=(file,),
             quant=starter.quant, source="starter", local_path=str(starter.path),
-            left_bytes=0 if is_near else file.size_bytes,
+            left_bytes=0 if is_near else file.size_bytes, folder=folder,
         )  # fmt: skip
         return self._with_installed(offer)
 
@@ -184,7 +184,13 @@ class Offers:
             left_bytes=model.size_bytes if source == "hub" and not model.is_usable else 0,
             model_name=model.name, installed_id=model.id if model.is_usable else None,
             source_paths=paths if source == "file" else (), origin=model.origin,
+            folder=self._own_folder(model),
         )  # fmt: skip
+
+    def _own_folder(self, model: InstalledModel) -> Path | None:
+        """Where its files lie, so that it is mended there; None while that is not here."""
+        folder = model.first_file.folder
+        return Path(folder) if folder and not model.away else None
 
     def _offer(
         self,
@@ -196,6 +202,7 @@ class Offers:
         **facts: Any,
     ) -> InstallOffer:
         found = self._parts.catalog().find_model(repo)
+        folder: Path = facts.pop("folder", None) or self._parts.library.folders.for_downloads()
         bases = [node.repo for node in license.lineage if node.relation != "quantized"]
         publisher = bases[0].split("/")[0] if bases and "/" in bases[0] else ""
         name = facts.pop("model_name", None) or repo.rpartition("/")[2].removesuffix("-GGUF")
@@ -208,10 +215,23 @@ class Offers:
             repo=repo,
             files=files,
             decision=self._parts.gate.decide(license),
-            free_bytes=free_bytes(self._parts.models),
-            folder=str(self._parts.models),
+            free_bytes=free_bytes(folder),
+            folder=str(folder),
             **{"local_path": None, "resumed_from_bytes": 0, **facts},
         )
+
+    def _place(self, files: Sequence[DownloadFile]) -> tuple[Path, int]:
+        """The model folder that has most of these files already, else where downloads go; and the
+        bytes that are there."""
+        folders = self._parts.library.folders
+        chosen = folders.for_downloads()
+        best, most = chosen, sum(part_bytes(chosen, file) for file in files)
+        for folder in folders.all():
+            if folder.is_here and folder.look.is_writable:
+                there = sum(part_bytes(Path(folder.path), file) for file in files)
+                if there > most:
+                    best, most = Path(folder.path), there
+        return best, most
 
     def _architecture(self, repo: Repo) -> object:
         """As the Hub read it in the file, else as the catalog has it."""

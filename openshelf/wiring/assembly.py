@@ -23,11 +23,14 @@ from openshelf.keychain import SystemKeychain
 from openshelf.library.bundling import Bundles
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.fitting import Fitting
+from openshelf.library.folder_list import FolderList
+from openshelf.library.folders import ModelFolders
 from openshelf.library.headers import Headers
 from openshelf.library.installer import Installer
 from openshelf.library.kept_downloads import KeptDownloads
 from openshelf.library.offers import OfferParts
 from openshelf.library.store import Library
+from openshelf.library.upkeep import Upkeep
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.head_seal import HeadSeal
@@ -99,7 +102,13 @@ class _Wiring:
             paths.data / "acceptances.head",
             HeadSeal(keychain, paths.acceptance_log),
         )
-        self.library = Library(paths.library_database, paths.models)
+        folders = ModelFolders(
+            paths.models,
+            lambda: self.settings.current.model_folders,
+            lambda: self.settings.current.download_folder,
+        )
+        self.library = Library(paths.library_database, folders)
+        self.folders = FolderList(self.library, self.settings)
         self.engine = Engine()
         self.dry_runs = DryRuns(self.engine)
         self.architectures = KnownArchitectures(
@@ -124,7 +133,6 @@ class _Wiring:
         gate = Gate(self.licenses, policy, self.acceptances, what_if=what_if)
         client = partial(self.door.client_under, gate)
         parts = OfferParts(
-            models=self.paths.models,
             client=client,
             catalog=self.catalog,
             gate=gate,
@@ -135,7 +143,6 @@ class _Wiring:
         installer = Installer(parts)
         fetching = DownloadsParts(
             folder=self.paths.downloads,
-            models=self.paths.models,
             runner=self.runner,
             installer=installer,
             gate=gate,
@@ -157,6 +164,11 @@ class _Wiring:
 
         open_model = self._opener(gate, installer).open_model
         chats = Chats(store, self.engine, open_model, self.library)
+        upkeep = Upkeep(
+            self.library,
+            lambda: self.settings.current.verify_schedule,
+            lambda: chats.is_answering or downloads.is_active,
+        )
         return Services(
             paths=self.paths,
             settings=self.settings,
@@ -173,10 +185,12 @@ class _Wiring:
             downloads=downloads,
             kept_downloads=KeptDownloads(fetching),
             library=self.library,
+            folders=self.folders,
+            upkeep=upkeep,
             bundles=Bundles(parts, installer, self._carried_settings),
             chats=chats,
             bench=Benchmarks(self.engine, open_model, self.library).run,
-            close=partial(self._close, downloads, chats),
+            close=partial(self._close, downloads, chats, upkeep),
             problems=partial(self._problems, store),
             fit_target=fitting.fit_target,
             dry_run_target=fitting.dry_run_target,
@@ -248,7 +262,8 @@ class _Wiring:
         settings = self.settings.current
         return {"context_length": settings.context_length, "kv_type": settings.kv_type}
 
-    def _close(self, downloads: Downloads, chats: Chats) -> None:
+    def _close(self, downloads: Downloads, chats: Chats, upkeep: Upkeep) -> None:
+        upkeep.close()
         downloads.close()
         self.runner.close()
         chats.close()

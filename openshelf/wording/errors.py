@@ -36,6 +36,8 @@ TEMPLATES: dict[str, str] = {
     "NotFound.variant": "{name} holds no GGUF file that can be loaded.",
     "NotFound.variant.candidates": "There is no {name}. The repository has {candidates:list}.",
     "NotFound.file.candidates": "There is no file {name}. The repository has {candidates:list}.",
+    "NotFound.folder": "The model folder {name} is not here: a drive that is not connected, or a network folder that is not mounted. Its models are kept in the list, and can be used as soon as it is back.",
+    "NotFound.folder.candidates": "The drive {candidates:list} is not connected, so the model folder {name} is not here. Its models are kept in the list, and can be used as soon as it is back.",
     "NotFound.update": "{name} is a file of your own, so no repository has a newer one.",
     "NotFound.machine.candidates": "{name} is not the name of one machine. Close to it are {candidates:list}; `openshelf hardware --profiles` lists all, and a JSON file works too.",
     "NotFound.shape": "{name} is not in the catalog, so its fit is only known from its file: install it, or name a .gguf on this disk.",

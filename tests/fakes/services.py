@@ -59,6 +59,7 @@ from tests.fakes.example_data import (
 )
 from tests.fakes.example_models import FakeModels
 from tests.fakes.example_search import FakeSearch
+from tests.fakes.folders import FakeFolders, FakeUpkeep
 from tests.fakes.library import FakeBundles, FakeLibrary
 
 
@@ -455,6 +456,8 @@ def fake_services(
         downloads=FakeDownloads(library),
         kept_downloads=FakeKeptDownloads(),
         library=library,
+        folders=FakeFolders(paths.models),
+        upkeep=FakeUpkeep(),
         bundles=FakeBundles(),
         chats=FakeChats(),
         bench=example_bench,

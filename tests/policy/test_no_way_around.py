@@ -151,6 +151,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "engine": (("engine",),),
     "hardware": (("hardware", "--profiles"),),
     "list": (("list",),),
+    "roots": (("roots",), ("roots", "scan"), ("roots", "add", "{folder}")),
     "remove": (("remove", "Small"),),
     "bom": (("bom",),),
     "acceptances": (("acceptances", "list"), ("acceptances", "export")),
@@ -326,7 +327,7 @@ WITHOUT_BYTES = {
     "paths", "settings", "runner", "detect_machine", "engine_facts", "catalog", "shelf", "gate",
     "acceptances", "close", "fit_target", "problems", "dry_run_target", "models", "policies",
     "preview_policy", "tokens", "check_update", "read_card", "search",
-    "architectures", "refresh_catalog", "egress",
+    "architectures", "refresh_catalog", "egress", "folders", "upkeep",
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
 WITH_BYTES = {

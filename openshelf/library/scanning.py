@@ -1,0 +1,282 @@
+"""Looks through the model folders: what is as it was, what moved, what changed, what is new.
+
+Nothing is hashed that did not change: size, time and inode tell. What may have moved is found by
+size and by a hash of its edges, and believed only after its whole SHA-256 (`settle`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openshelf.errors import UsageError
+from openshelf.library.file_looks import FileLook, FileRow
+from openshelf.library.file_rows import Stamp, edges_sha256, stamp_of
+from openshelf.library.folders import ModelFolder
+from openshelf.library.hashing import sha256_of_file
+from openshelf.library.store import Library
+from openshelf.library.verifying import FileState
+from openshelf.tasks import CancelToken, Progress, Report
+
+SCANNING, SETTLING = "scanning", "verifying"
+_SKIPPED = ("blobs", "refs", "trees")
+"""Folders of the cache's layout in which nothing bears a model's name."""
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A model file that is in no manifest: the first of its shards, and the bytes of all."""
+
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A file whose bytes must be read before it counts: `locations` are where it may lie."""
+
+    row: FileRow
+    locations: tuple[str, ...]
+
+    @property
+    def has_moved(self) -> bool:
+        return self.row.location not in self.locations
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What one look found; counts are files of the manifest."""
+
+    folders: tuple[ModelFolder, ...]
+    files: int = 0
+    unchanged: int = 0
+    away: int = 0
+    """In folders that are not here."""
+    missing: int = 0
+    """Nowhere to be found."""
+    doubts: tuple[Doubt, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "folders": [folder.as_json() for folder in self.folders],
+            "files": self.files,
+            "unchanged": self.unchanged,
+            "away": self.away,
+            "missing": self.missing,
+            "found_again": sum(doubt.has_moved for doubt in self.doubts),
+            "changed": sum(not doubt.has_moved for doubt in self.doubts),
+            "not_in_library": [dataclasses.asdict(stranger) for stranger in self.strangers],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of the doubts: ids of models, and where each file lies now."""
+
+    found: tuple[tuple[str, str], ...] = ()
+    intact: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+def walk(folder: str, others: Iterable[str]) -> Iterator[tuple[str, Stamp, int]]:
+    """Path, stamp and device of every `.gguf` below `folder`; not into `others`, which are looked
+    through for themselves, and into no linked folder. What cannot be read is left out."""
+    pending, skipped = [folder], set(others)
+    while pending:
+        here = pending.pop()
+        is_repo = os.path.basename(here).startswith("models--")  # noqa: PTH119
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.name.lower().endswith(".gguf"):
+                        yield from _stamped(entry)
+                    elif entry.name == ".locks" or (is_repo and entry.name in _SKIPPED):
+                        continue
+                    elif entry.is_dir(follow_symlinks=False) and entry.path not in skipped:
+                        pending.append(entry.path)
+        except OSError:
+            continue
+
+
+def _stamped(entry: os.DirEntry[str]) -> Iterator[tuple[str, Stamp, int]]:
+    try:
+        # A name that is no text can be in no database either.
+        entry.path.encode()
+        facts = entry.stat()
+        if entry.is_file():
+            stamp = Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ino)
+            yield entry.path, stamp, facts.st_dev
+    except (OSError, UnicodeEncodeError):
+        return
+
+
+@dataclass
+class _Look:
+    """What is gathered on the way."""
+
+    seen: dict[str, Stamp]
+    inodes: dict[str, tuple[int, int]]
+    steady: list[FileLook]
+    doubts: list[Doubt]
+    lost: list[tuple[FileRow, bool]]
+    """And whether its folder is not here."""
+    unchanged: int = 0
+
+
+def scan(library: Library, cancel: CancelToken, report: Report) -> ScanReport:
+    """One look through all folders that are here. Raises UsageError, CancelledByUser."""
+    begun = time.monotonic()
+    report(Progress(0, None, SCANNING))
+    folders = library.folders.all()
+    here = [folder.path for folder in folders if folder.is_here and not folder.same_as]
+    look = _Look({}, {}, [], [], [])
+    for folder in here:
+        for path, stamp, device in walk(folder, here):
+            cancel.raise_if_cancelled()
+            look.seen[path] = stamp
+            look.inodes[path] = (device, stamp.inode)
+    rows = library.file_rows()
+    gone = {folder.path for folder in folders if not folder.is_here}
+    for row in rows:
+        _compare(row, look, is_away=row.folder in gone)
+    strangers = _strangers(rows, look)
+    missing, away = _seek(look, strangers)
+    library.keep_looks(look.steady)
+    taken = {path for doubt in look.doubts for path in doubt.locations}
+    return ScanReport(
+        folders=folders,
+        files=len(rows),
+        unchanged=look.unchanged,
+        away=away,
+        missing=missing,
+        doubts=tuple(look.doubts),
+        strangers=tuple(_offered([path for path in strangers if path not in taken], look)),
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _compare(row: FileRow, look: _Look, *, is_away: bool) -> None:
+    """Where it was: as it was, under another inode, changed, or not there."""
+    stamp = None if is_away else look.seen.get(row.location) or stamp_of(row.location)
+    if stamp is None or stamp.size_bytes != row.size_bytes:
+        look.lost.append((row, is_away))
+        return
+    if stamp == row.stamp:
+        look.unchanged += 1
+        return
+    edges = edges_sha256(row.location)
+    is_same_time = row.stamp is None or row.stamp.modified_ns == stamp.modified_ns
+    if is_same_time and row.edges_sha256 in (None, edges):
+        # Other inodes are what a network folder shows after it was mounted anew.
+        look.unchanged += 1
+        look.steady.append(FileLook(row, row.location, stamp, edges))
+    else:
+        look.doubts.append(Doubt(row, (row.location,)))
+
+
+def _strangers(rows: Sequence[FileRow], look: _Look) -> list[str]:
+    """Files that no manifest has, by name or by what the name leads to."""
+    known = {row.location for row in rows}
+    inodes = {look.inodes[path] for path in known if path in look.inodes}
+    found = []
+    for path in sorted(look.seen):
+        if path not in known and look.inodes[path] not in inodes:
+            inodes.add(look.inodes[path])
+            found.append(path)
+    return found
+
+
+def _seek(look: _Look, strangers: Sequence[str]) -> tuple[int, int]:
+    """Look for what is lost among the strangers; how many stay missing, and away."""
+    by_size: dict[int, list[str]] = {}
+    for path in strangers:
+        by_size.setdefault(look.seen[path].size_bytes, []).append(path)
+    edges: dict[str, str | None] = {}
+    missing = away = 0
+    for row, is_away in look.lost:
+        candidates = []
+        for path in by_size.get(row.size_bytes, ()):
+            if path not in edges:
+                edges[path] = edges_sha256(path)
+            if row.edges_sha256 in (None, edges[path]):
+                candidates.append(path)
+        if candidates:
+            look.doubts.append(Doubt(row, tuple(candidates)))
+        else:
+            away += is_away
+            missing += not is_away
+    return missing, away
+
+
+def _offered(paths: Sequence[str], look: _Look) -> Iterator[Stranger]:
+    """One entry per model: projectors and further shards are part of another."""
+    sizes: dict[str, int] = {}
+    for path in paths:
+        if os.path.basename(path).lower().startswith("mmproj"):  # noqa: PTH119
+            continue
+        match = _SHARD.search(path)
+        first = path if match is None else f"{path[: match.start()]}-00001{path[match.end(1) :]}"
+        if first in look.seen:
+            sizes[first] = sizes.get(first, 0) + look.seen[path].size_bytes
+    for path, size in sizes.items():
+        yield Stranger(path, size)
+
+
+def settle(
+    library: Library, doubts: Sequence[Doubt], cancel: CancelToken, report: Report
+) -> Settled:
+    """Read whole what is in doubt, one file at a time, and keep what that tells at once.
+
+    Raises UsageError (the list cannot be written), CancelledByUser; what was read counts.
+    """
+    total = sum(doubt.row.size_bytes for doubt in doubts)
+    found: list[tuple[str, str]] = []
+    intact: list[str] = []
+    damaged: list[str] = []
+    done = 0
+    for doubt in doubts:
+
+        def on_hashed(count: int, before: int = done, size: int = doubt.row.size_bytes) -> None:
+            cancel.raise_if_cancelled()
+            report(Progress(min(before + count, before + size), total, SETTLING))
+
+        look = _read(doubt, on_hashed)
+        done += doubt.row.size_bytes
+        if look is None:
+            continue
+        library.keep_looks([look])
+        if look.state is FileState.DAMAGED:
+            damaged.append(look.row.model_id)
+        elif doubt.has_moved:
+            found.append((look.row.model_id, look.location))
+        else:
+            intact.append(look.row.model_id)
+    return Settled(tuple(found), tuple(intact), tuple(damaged))
+
+
+def _read(doubt: Doubt, on_hashed: Callable[[int], None]) -> FileLook | None:
+    """None where no place holds it, and where what lies there cannot be read."""
+    row = doubt.row
+    for location in doubt.locations:
+        stamp, edges = stamp_of(location), edges_sha256(location)
+        try:
+            actual = sha256_of_file(Path(location), on_hashed, fresh=not doubt.has_moved)
+        except UsageError:
+            continue
+        if stamp is None or stamp != stamp_of(location):
+            continue
+        if actual == row.sha256:
+            return FileLook(row, location, stamp, edges, FileState.INTACT)
+        if not doubt.has_moved:
+            return FileLook(row, location, stamp, edges, FileState.DAMAGED, actual)
+    return None
