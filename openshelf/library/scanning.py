@@ -245,6 +245,7 @@ def settle(
     damaged: list[str] = []
     done = 0
     for doubt in doubts:
+        cancel.raise_if_cancelled()
 
         def on_hashed(count: int, before: int = done, size: int = doubt.row.size_bytes) -> None:
             cancel.raise_if_cancelled()

@@ -27,6 +27,7 @@ TEMPLATES: dict[str, str] = {
     "scan_intact": "{id} was changed on disk and is intact",
     "scan_damaged": "{id} is DAMAGED, and not loaded any more",
     "scan_stranger": "Not in the library: {path} (openshelf import brings it in)",
+    "lies_twice": "The same bytes lie more than once ({size} to spare): {places}",
     "library_set_aside": "The list of installed models was damaged and was put aside as {path}. The model files are still there; install them again, nothing is fetched twice.",
     "library_too_new": "The list of installed models was written by a newer version of Openshelf ({path}). It was left alone; nothing is kept until you start that version.",
     "library_not_kept": "The list of installed models cannot be written ({path}). Nothing is kept until that is mended.",
