@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -20,8 +21,8 @@ from openshelf.library.verifying import FileState
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.models.library_facts import disk_of
+from openshelf.ui.models.installed_table import InstalledColumn
 from openshelf.ui.pages.library import LibraryPage
-from openshelf.ui.pages.library_installed import InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from tests.fakes.library import FakeLibrary
@@ -43,13 +44,27 @@ class Setting:
         self.library: FakeLibrary = services.library  # type: ignore[assignment]
         self.downloads: FakeDownloads = services.downloads  # type: ignore[assignment]
 
-    def names(self) -> list[str]:
-        return [row.name.text() for row in self.page.installed_rows.rows]
+        self.card = self.page.installed_card
 
-    def row(self, model: InstalledModel) -> InstalledRow:
-        row = self.page.installed_rows.row(model.id)
-        assert row is not None
-        return row
+    def names(self) -> list[str]:
+        return [model.name for model in self.card.table.rows]
+
+    def cell(self, model: InstalledModel, column: InstalledColumn) -> str:
+        at = self.card.table.position(model.id)
+        assert at is not None
+        return str(self.card.table.index(at, column).data())
+
+    def press(self, model: InstalledModel, column: InstalledColumn) -> None:
+        """As the mouse does it."""
+        self.card.view.choose(model.id)
+        index = self.card.view.currentIndex().siblingAtColumn(column)
+        place = self.card.view.visualRect(index).center()
+        QTest.mouseClick(
+            self.card.view.viewport(), Qt.MouseButton.LeftButton, pos=place
+        )  # fmt: skip
+
+    def choose(self, model: InstalledModel) -> None:
+        self.card.view.choose(model.id)
 
 
 @pytest.fixture
@@ -86,36 +101,49 @@ def test_installed_models_say_what_they_are(make: Callable[..., Setting]) -> Non
     missing = installed_model("Gone", missing=True)
     setting = make(QWEN, LLAMA, missing)
     assert setting.names() == ["Qwen3-14B", "Gone", "Llama-3.2-3B"]
-    row = setting.row(QWEN)
-    assert row.quant.text() == "Q3_K_M"
-    assert row.size_words.text() == "7.3 GB"
-    assert row.license.words == "apache-2.0"
-    assert row.speed.text() == "21 tok/s"
-    assert setting.row(missing).integrity.text() == "file is missing"
-    assert setting.row(missing).chat_button.text() == "Get"
+    assert [setting.cell(QWEN, column) for column in InstalledColumn][:4] == [
+        "Qwen3-14B", "Q3_K_M", "7.3 GB", "apache-2.0"
+    ]  # fmt: skip
+    assert setting.cell(QWEN, InstalledColumn.SPEED) == "21 tok/s"
+    assert setting.cell(missing, InstalledColumn.INTEGRITY) == "file is missing"
+    assert setting.cell(missing, InstalledColumn.ACTION) == "Get"
     assert "3 models · 14.6 GB" in setting.page.header.subtitle.text()
 
 
 def test_chat_is_asked_for_with_the_models_id(qtbot: QtBot, make: Callable[..., Setting]) -> None:
     setting = make(QWEN)
     with qtbot.waitSignal(setting.page.chat_requested) as asked:
-        setting.row(QWEN).chat_button.click()
+        setting.press(QWEN, InstalledColumn.ACTION)
     assert asked.args == [QWEN.id]
+
+
+def test_keys_are_enough(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make(QWEN, LLAMA)
+    setting.choose(LLAMA)
+    with qtbot.waitSignal(setting.page.chat_requested) as asked:
+        qtbot.keyClick(setting.card.view, Qt.Key.Key_Return)
+    assert asked.args == [LLAMA.id]
+    qtbot.keyClick(setting.card.view, Qt.Key.Key_Delete)
+    assert setting.card.question.model_id == LLAMA.id
+    qtbot.keyClick(setting.card.question.keep_button, Qt.Key.Key_Space)
+    assert setting.card.view.hasFocus()
+    qtbot.keyClick(setting.card.view, Qt.Key.Key_Up)
+    assert setting.card.view.chosen == QWEN
 
 
 def test_removing_asks_in_the_row_and_then_tells_what_is_free(
     qtbot: QtBot, make: Callable[..., Setting]
 ) -> None:
     setting = make(QWEN, LLAMA)
-    row = setting.row(QWEN)
-    row.ask_to_remove()
-    assert "7.3 GB" in row.question.text()
-    assert "1 file, 7.3 GB" in row.question.text()
-    row.keep_button.click()
-    assert row.confirmation.isHidden()
+    question = setting.card.question
+    setting.choose(QWEN)
+    setting.card.remove_action.trigger()
+    assert "1 file, 7.3 GB" in question.text.text()
+    question.keep_button.click()
+    assert question.isHidden()
     assert len(setting.library.models) == 2
-    row.ask_to_remove()
-    row.remove_button.click()
+    setting.card.remove_action.trigger()
+    question.remove_button.click()
     qtbot.waitUntil(lambda: setting.names() == ["Llama-3.2-3B"])
     said = "Moved to the trash. 7.3 GB are free once you empty it."
     assert setting.page.notice.text.text() == said
@@ -126,14 +154,15 @@ def test_without_a_trash_it_can_be_deleted_for_good(
 ) -> None:
     setting = make(QWEN)
     setting.library.has_trash = False
-    row = setting.row(QWEN)
-    row.ask_to_remove()
-    row.remove_button.click()
+    question = setting.card.question
+    setting.card.ask_to_remove(QWEN.id)
+    question.remove_button.click()
     qtbot.waitUntil(setting.page.notice.isVisible)
+    assert question.isHidden()
     assert "It can be deleted for good" in setting.page.notice.text.text()
     assert setting.names() == [QWEN.name]
-    row.ask_to_remove()
-    row.delete_button.click()
+    setting.card.ask_to_remove(QWEN.id)
+    question.delete_button.click()
     qtbot.waitUntil(lambda: setting.names() == [])
     assert setting.page.notice.text.text() == "Removed. 7.3 GB are free again."
 
@@ -141,9 +170,8 @@ def test_without_a_trash_it_can_be_deleted_for_good(
 def test_a_removal_that_fails_keeps_the_row(qtbot: QtBot, make: Callable[..., Setting]) -> None:
     setting = make(QWEN)
     setting.library.models.clear()
-    row = setting.row(QWEN)
-    row.ask_to_remove()
-    row.remove_button.click()
+    setting.card.ask_to_remove(QWEN.id)
+    setting.card.question.remove_button.click()
     qtbot.waitUntil(setting.page.notice.isVisible)
     assert QWEN.id in setting.page.notice.text.text()
 
@@ -152,7 +180,6 @@ def test_progress_changes_the_row_and_makes_no_new_one(
     qtbot: QtBot, make: Callable[..., Setting]
 ) -> None:
     setting = make(QWEN)
-    installed = setting.row(QWEN)
     setting.downloads.put(download())
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
     row = setting.page.download_rows.rows[0]
@@ -161,7 +188,6 @@ def test_progress_changes_the_row_and_makes_no_new_one(
     assert row.words.text() == "11.9 GB of 18.6 GB · 38.0 MB/s · 3 min left"
     assert row.meter.segments[0].share == pytest.approx(11.9 / 18.6)
     assert setting.page.download_rows.rows == (row,)
-    assert setting.row(QWEN) is installed
 
 
 def test_pause_resume_cancel(qtbot: QtBot, make: Callable[..., Setting]) -> None:
@@ -245,9 +271,10 @@ def test_menu_shows_the_folder_and_copies_the_id(
     monkeypatch.setattr(
         QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True
     )
-    row = make(QWEN).row(QWEN)
-    row._copy.trigger()
-    row._folder.trigger()
+    setting = make(QWEN)
+    setting.choose(QWEN)
+    setting.card.copy_action.trigger()
+    setting.card.folder_action.trigger()
     assert QGuiApplication.clipboard().text() == QWEN.id
     assert opened == ["/models"]
 
@@ -261,9 +288,12 @@ def test_disk_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
 
 def test_hostile_names_are_plain_text_on_one_line(make: Callable[..., Setting]) -> None:
     model = installed_model("<b>x</b>\n<img src=file:///etc/passwd>")
-    row = make(model).row(model)
-    assert row.name.textFormat() is Qt.TextFormat.PlainText
-    assert row.name.text() == "<b>x</b> <img src=file:///etc/passwd>"
+    setting = make(model)
+    assert setting.cell(model, InstalledColumn.MODEL) == "<b>x</b> <img src=file:///etc/passwd>"
+    index = setting.card.table.index(0, InstalledColumn.ACTION)
+    assert "&lt;img" in index.data(Qt.ItemDataRole.ToolTipRole)
+    setting.card.ask_to_remove(model.id)
+    assert setting.card.question.text.textFormat() is Qt.TextFormat.PlainText
 
 
 def test_everything_that_takes_the_focus_has_a_name(
@@ -293,12 +323,12 @@ def test_verifying_all_says_what_is_damaged_and_offers_it_again(
     said = setting.page.checks.text.text()
     assert said.startswith("Damaged: Llama-3.2-3B Q8_0.")
     assert "Qwen" not in said
-    qtbot.waitUntil(lambda: setting.row(LLAMA).integrity.text() == "damaged, not loaded")
-    assert setting.row(QWEN).integrity.text().startswith("verified")
-    again = setting.row(LLAMA).chat_button
-    assert (again.text(), again.isEnabled()) == ("Get", True)
+    integrity = InstalledColumn.INTEGRITY
+    qtbot.waitUntil(lambda: setting.cell(LLAMA, integrity) == "damaged, not loaded")
+    assert setting.cell(QWEN, integrity).startswith("verified")
+    assert setting.cell(LLAMA, InstalledColumn.ACTION) == "Get"
     with qtbot.waitSignal(setting.page.install_requested) as asked:
-        again.click()
+        setting.press(LLAMA, InstalledColumn.ACTION)
     assert asked.args == [LLAMA.id]
     setting.page.checks.button.click()
     assert setting.page.checks.isHidden()
@@ -306,8 +336,9 @@ def test_verifying_all_says_what_is_damaged_and_offers_it_again(
 
 def test_verifying_one_from_its_menu(qtbot: QtBot, make: Callable[..., Setting]) -> None:
     setting = make(QWEN, LLAMA)
+    setting.choose(QWEN)
     with qtbot.waitSignal(setting.page.checks.ended):
-        setting.row(QWEN)._verify.trigger()
+        setting.card.verify_action.trigger()
     assert setting.page.checks.text.text() == (
         "1 model verified: every file is as it was installed."
     )
@@ -315,11 +346,16 @@ def test_verifying_one_from_its_menu(qtbot: QtBot, make: Callable[..., Setting])
 
 
 def test_damaged_file_of_ones_own_can_neither_chat_nor_be_fetched(
-    make: Callable[..., Setting],
+    qtbot: QtBot, make: Callable[..., Setting]
 ) -> None:
     mine = installed_model("Mine", source="import", damaged=Damage("Mine.gguf", "f" * 64))
-    button = make(mine).row(mine).chat_button
-    assert (button.text(), button.isEnabled()) == ("Chat", False)
+    setting = make(mine)
+    assert setting.cell(mine, InstalledColumn.ACTION) == "Chat"
+    with (
+        qtbot.assertNotEmitted(setting.page.chat_requested),
+        qtbot.assertNotEmitted(setting.page.install_requested),
+    ):
+        setting.press(mine, InstalledColumn.ACTION)
 
 
 def test_importing_lists_a_folder_and_leads_to_the_sheet(
@@ -333,7 +369,7 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
     known = installed_model("Known", source="import", origin="jan")
     file = replace(known.first_file, location=str(mine))
     setting = make(replace(known, files=(file,)))
-    assert "linked from Jan" in setting.row(known).integrity.text()
+    assert "linked from Jan" in setting.cell(known, InstalledColumn.INTEGRITY)
     card = setting.page.imports
     assert card.isHidden()
     setting.page.import_button.click()

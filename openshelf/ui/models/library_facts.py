@@ -7,12 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from openshelf.library.disk_use import DiskUse as ModelsUse
+from openshelf.library.disk_use import disk_use
+from openshelf.library.folders import ModelFolder
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.license import License
 from openshelf.paths import nearest_existing
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
+
+
+NO_USE = ModelsUse(0, {}, ())
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,21 @@ class LibraryFacts:
     licenses: Mapping[str, License] = field(default_factory=dict)
     loaded_id: str | None = None
     disk: DiskUse | None = None
+    folders: tuple[ModelFolder, ...] = ()
+    use: ModelsUse = NO_USE
+
+    @property
+    def on_disk(self) -> tuple[InstalledModel, ...]:
+        """The models that are here and on the same volume as `disk`."""
+        target = next((folder for folder in self.folders if folder.takes_downloads), None)
+        device = target.look.identity[0] if target and target.look.identity else None
+        elsewhere = {
+            folder.path
+            for folder in self.folders
+            if device is not None and folder.look.identity and folder.look.identity[0] != device
+        }
+        present = (model for model in self.installed if not model.missing)
+        return tuple(m for m in present if m.first_file.folder not in elsewhere)
 
     def is_permissive(self, model: InstalledModel) -> bool:
         """Every license of the model is known and asks for little."""
@@ -46,11 +67,15 @@ def read_library(services: Services) -> Callable[[CancelToken, Report], LibraryF
 
     def work(cancel: CancelToken, report: Report) -> LibraryFacts:
         loaded = services.chats.loaded()
+        installed, folders = services.library.installed(), services.folders.all()
+        target = next((f.path for f in folders if f.takes_downloads), str(services.paths.models))
         return LibraryFacts(
-            installed=services.library.installed(),
+            installed=installed,
+            folders=folders,
+            use=disk_use(installed),
             licenses=load_licenses(),
             loaded_id=loaded.model_id if loaded else None,
-            disk=disk_of(services.paths.models),
+            disk=disk_of(Path(target)),
         )
 
     return work

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
@@ -21,8 +21,10 @@ from openshelf.ui.models.library_facts import LibraryFacts, read_library
 from openshelf.ui.pages.library_checks import LibraryChecks
 from openshelf.ui.pages.library_disk import DiskCard
 from openshelf.ui.pages.library_download import DownloadRow
+from openshelf.ui.pages.library_folders import FoldersNotice
 from openshelf.ui.pages.library_imports import ImportCard
-from openshelf.ui.pages.library_installed import InstalledHeader, InstalledRow
+from openshelf.ui.pages.library_installed import InstalledCard
+from openshelf.ui.pages.library_upkeep import UpkeepNotice
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -45,7 +47,6 @@ class LibraryPage(Page):
         self._facts: LibraryFacts | None = None
         self._accepted: dict[str, str] = {}
         self._downloads: dict[str, Download] = {}
-        self._removing: str | None = None
         self._build()
         self._connect()
         self._show_all()
@@ -70,18 +71,17 @@ class LibraryPage(Page):
         self._scroll = ScrollPage(spacing=14)
         self.notice = InlineNotice()
         self.checks = LibraryChecks(self._services, self._bridge)
+        self.folders = FoldersNotice(self._services, self._bridge)
+        self.upkeep = UpkeepNotice(self._services, self._bridge)
         self.imports = ImportCard(self._services, self._bridge)
         self.downloads_card = Card(margin=18, spacing=4)
         self.downloads_card.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
         self.download_rows: KeyedRows[DownloadRow] = KeyedRows()
         self.downloads_card.body.addWidget(self.download_rows)
-        self.installed_card = Card(margin=18, spacing=0)
-        self.installed_rows: KeyedRows[InstalledRow] = KeyedRows()
-        self.installed_card.body.addWidget(InstalledHeader())
-        self.installed_card.body.addWidget(self.installed_rows)
+        self.installed_card = InstalledCard()
         self.disk_card = DiskCard()
         for part in (
-            self.notice, self.checks, self.imports,
+            self.notice, self.folders, self.checks, self.upkeep, self.imports,
             self.downloads_card, self.installed_card, self.disk_card,
         ):  # fmt: skip
             self._scroll.body.addWidget(part)
@@ -100,19 +100,37 @@ class LibraryPage(Page):
         self.imports.close_button.clicked.connect(self._show_all)
         self.verify_button.clicked.connect(self._on_verify_all)
         self.checks.ended.connect(self._show_all)
+        self.folders.import_pressed.connect(self._on_import)
+        card = self.installed_card
+        card.chat_pressed.connect(self._on_chat)
+        card.folder_pressed.connect(self._on_folder)
+        card.remove_confirmed.connect(self._on_remove)
+        card.verify_pressed.connect(self._on_verify)
+        card.again_pressed.connect(self.install_requested)
         self._bridge.listen(
             self._services.downloads.announcer, self._on_download_changed, latest_by=_id_of
         )
-        self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+        self._bridge.listen(
+            self._services.library.announcer, self._on_library_changed, latest_by=_any
+        )
 
     @override
     def open_page(self) -> None:
         self.refresh()
+        self.folders.look()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The table takes most of the page, and scrolls by itself beyond that."""
+        super().resizeEvent(event)
+        self.installed_card.view.set_limit(self.height() - self.header.height() - 120)
 
     @override
     def focus_content(self) -> None:
         if self._stack.currentWidget() is self.empty and self.empty.button is not None:
             self.empty.button.setFocus()
+        elif not self.installed_card.isHidden():
+            self.installed_card.view.setFocus()
 
     def refresh(self) -> None:
         """Read everything again."""
@@ -181,16 +199,9 @@ class LibraryPage(Page):
         self.downloads_card.setVisible(bool(shown))
 
     def _show_installed(self, facts: LibraryFacts) -> None:
-        models = sorted(facts.installed, key=lambda m: m.installed_at, reverse=True)
-        self.installed_rows.set_keys([model.id for model in models], self._make_installed_row)
-        for model in models:
-            row = self.installed_rows.row(model.id)
-            if row is not None:
-                row.show_model(model, facts)
-        self.installed_card.setVisible(bool(models))
-        self.disk_card.setVisible(facts.disk is not None)
-        if facts.disk is not None:
-            self.disk_card.show_use(models, facts.disk)
+        self.installed_card.show_facts(facts)
+        self.installed_card.setVisible(bool(facts.installed))
+        self.disk_card.show_facts(facts)
 
     def _show_all(self) -> None:
         facts = self._facts
@@ -205,8 +216,8 @@ class LibraryPage(Page):
         self._stack.setCurrentWidget(self.empty if is_empty else self._scroll)
         words = []
         if facts.installed:
-            total = sum(model.size_bytes for model in facts.installed if not model.missing)
-            words = [self.tr("%n model(s)", "", len(facts.installed)), format_bytes(total)]
+            total = format_bytes(facts.use.used_bytes)
+            words = [self.tr("%n model(s)", "", len(facts.installed)), total]
         if facts.disk is not None:
             text = self.tr("{size} free on {path}")
             free = format_bytes(facts.disk.free_bytes)
@@ -220,15 +231,6 @@ class LibraryPage(Page):
         row.cancel_pressed.connect(self._on_cancel)
         row.dismiss_pressed.connect(self._on_dismiss)
         row.chat_pressed.connect(self._on_chat)
-        return row
-
-    def _make_installed_row(self, _: Hashable) -> InstalledRow:
-        row = InstalledRow()
-        row.chat_pressed.connect(self._on_chat)
-        row.folder_pressed.connect(self._on_folder)
-        row.remove_confirmed.connect(self._on_remove)
-        row.verify_pressed.connect(self._on_verify)
-        row.again_pressed.connect(self.install_requested)
         return row
 
     # --- what was pressed -------------------------------------------------------------------------
@@ -287,17 +289,14 @@ class LibraryPage(Page):
         def work(cancel: CancelToken, report: Report) -> Removed:
             return self._services.library.remove(model_id, for_good=for_good)
 
-        self._removing = model_id
         self._bridge.submit("remove a model", work, on_outcome=self._on_removed)
 
     def _on_removed(self, outcome: Outcome[Removed]) -> None:
-        row = self.installed_rows.row(self._removing)
+        self.installed_card.end_removal()
         match outcome:
             case Succeeded(removed):
                 self.notice.show_message(self._removed_text(removed), NoticeLevel.GOOD)
             case Failed(error):
-                if row is not None:
-                    row.end_removal()
                 self._show_error(error)
             case Cancelled():
                 pass
@@ -311,6 +310,10 @@ class LibraryPage(Page):
 
     def _on_shelf_requested(self) -> None:
         self.place_requested.emit(Place.SHELF)
+
+
+def _any(_: tuple[InstalledModel, ...]) -> str:
+    return "library"
 
 
 def _id_of(download: Download) -> str:
