@@ -127,7 +127,7 @@ def files_of(
         _entry(*row) for row in connection.execute(f"{_PLACES} WHERE model_id = ?", (model_id,))
     ]
     others = connection.execute(
-        f"{_PLACES} WHERE model_id <> ?1 AND size_bytes IN"
+        f"{_PLACES} WHERE model_id <> ?1 AND size_bytes IN"  # noqa: S608
         " (SELECT size_bytes FROM files WHERE model_id = ?1)",
         (model_id,),
     )

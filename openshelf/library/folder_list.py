@@ -71,5 +71,8 @@ class FolderList:
         return settle(self._library, doubts, cancel, report)
 
     def _save(self, settings: Settings, **changes: object) -> None:
-        self._settings.save(dataclasses.replace(settings, **changes))  # type: ignore[arg-type]
-        self._library.follow_folders()
+        try:
+            self._settings.save(dataclasses.replace(settings, **changes))  # type: ignore[arg-type]
+        finally:
+            # In force also where it could not be written.
+            self._library.follow_folders()

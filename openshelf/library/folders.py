@@ -269,7 +269,7 @@ def join_place(folder: str, location: str) -> str:
 def drive_of(path: str) -> str:
     """The name of the drive as the system shows it, by the usual places of removable drives;
     "" where the path does not tell."""
-    drive = os.path.splitdrive(path)[0]  # noqa: PTH122
+    drive = os.path.splitdrive(path)[0]
     if drive:
         return drive
     parts = Path(path).parts

@@ -142,7 +142,7 @@ def test_what_cannot_be_a_model_folder_is_refused(
     put(tmp_path / "file", "x")
     (tmp_path / "alias").symlink_to(one)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    library, folders = open_roots()
+    _, folders = open_roots()
     folders.add(str(one))
     for path, word in (
         (tmp_path / "file", "is a file"),
@@ -167,7 +167,7 @@ def test_folders_that_may_not_be_read_or_written(
     open_roots: OpenRoots, tmp_path: Path, settings: SettingsStore
 ) -> None:
     closed, fixed = make(tmp_path / "closed"), make(tmp_path / "fixed")
-    library, folders = open_roots()
+    _, folders = open_roots()
     folders.add(str(fixed))
     closed.chmod(0)
     fixed.chmod(0o555)

@@ -1,4 +1,4 @@
-"""The look through the model folders: what moved is found by its content, and nothing else counts."""
+"""The look through the model folders: what moved is found by its content and by nothing else."""
 
 from __future__ import annotations
 
@@ -69,9 +69,7 @@ def content(seed: int, size: int = BIG) -> bytes:
     return bytes((seed + i // 1000) % 251 for i in range(size))
 
 
-def test_what_did_not_change_is_not_read(
-    shelves: Shelves, request: pytest.FixtureRequest
-) -> None:
+def test_what_did_not_change_is_not_read(shelves: Shelves, request: pytest.FixtureRequest) -> None:
     for number in range(4):
         folder = (shelves.models, shelves.one, shelves.two)[number % 3]
         shelves.register(place_file(folder, f"{number}.gguf", content(number)), name=f"n{number}")

@@ -24,9 +24,7 @@ class Setting:
         self.models = folder / "models"
         self.library = Library(folder / "data" / "library.sqlite3", self.models)
         self.schedule, self.now, self.busy = "weekly", LATER, [False]
-        self.upkeep = Upkeep(
-            self.library, lambda: self.schedule, self._is_busy, lambda: self.now
-        )
+        self.upkeep = Upkeep(self.library, lambda: self.schedule, self._is_busy, lambda: self.now)
         self.heard: list[UpkeepState] = []
         self.upkeep.announcer.subscribe(self.heard.append)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -19,15 +18,15 @@ from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.installed import Damage, InstalledModel
 from openshelf.library.verifying import FileState
 from openshelf.reasons import Reason
-from openshelf.services import Services
-from openshelf.ui.models.library_facts import disk_of
 from openshelf.ui.models.installed_table import InstalledColumn
+from openshelf.ui.models.library_facts import disk_of
 from openshelf.ui.pages.library import LibraryPage
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from tests.fakes.library import FakeLibrary
-from tests.fakes.services import FakeDownloads, fake_services, installed_model
+from tests.fakes.services import fake_services, installed_model
 from tests.library.foreign import gguf, put
+from tests.ui.library_page import Setting
 
 QWEN = installed_model()
 LLAMA = installed_model(
@@ -35,71 +34,14 @@ LLAMA = installed_model(
 )
 
 
-class Setting:
-    """A page with its fakes at hand."""
-
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        self.services = services
-        self.page = LibraryPage(services, bridge)
-        self.library: FakeLibrary = services.library  # type: ignore[assignment]
-        self.downloads: FakeDownloads = services.downloads  # type: ignore[assignment]
-
-        self.card = self.page.installed_card
-
-    def names(self) -> list[str]:
-        return [model.name for model in self.card.table.rows]
-
-    def cell(self, model: InstalledModel, column: InstalledColumn) -> str:
-        at = self.card.table.position(model.id)
-        assert at is not None
-        return str(self.card.table.index(at, column).data())
-
-    def press(self, model: InstalledModel, column: InstalledColumn) -> None:
-        """As the mouse does it."""
-        self.card.view.choose(model.id)
-        index = self.card.view.currentIndex().siblingAtColumn(column)
-        place = self.card.view.visualRect(index).center()
-        QTest.mouseClick(
-            self.card.view.viewport(), Qt.MouseButton.LeftButton, pos=place
-        )  # fmt: skip
-
-    def choose(self, model: InstalledModel) -> None:
-        self.card.view.choose(model.id)
-
-
-@pytest.fixture
-def make(
-    tmp_path: Path, themed_app: QApplication, qtbot: QtBot
-) -> Iterator[Callable[..., Setting]]:
-    bridges: list[TaskBridge] = []
-
-    def build(*models: InstalledModel, **changes: Any) -> Setting:
-        services = fake_services(tmp_path, changes=changes)
-        services.library.models.extend(models)  # type: ignore[attr-defined]
-        bridge = TaskBridge(services.runner)
-        bridges.append(bridge)
-        setting = Setting(services, bridge)
-        setting.page.resize(1172, 860)
-        qtbot.addWidget(setting.page)
-        setting.page.show()
-        setting.page.open_page()
-        qtbot.waitUntil(lambda: setting.page._facts is not None)
-        return setting
-
-    yield build
-    for bridge in bridges:
-        bridge.close()
-        bridge.deleteLater()
-
-
 def download(**changes: Any) -> Download:
     known = Download("d1", "a/b:Q4", "Qwen3-30B", "Q4_K_M", DownloadState.QUEUED, 0, 18_600_000_000)
     return replace(known, **changes)
 
 
-def test_installed_models_say_what_they_are(make: Callable[..., Setting]) -> None:
+def test_installed_models_say_what_they_are(make_library: Callable[..., Setting]) -> None:
     missing = installed_model("Gone", missing=True)
-    setting = make(QWEN, LLAMA, missing)
+    setting = make_library(QWEN, LLAMA, missing)
     assert setting.names() == ["Qwen3-14B", "Gone", "Llama-3.2-3B"]
     assert [setting.cell(QWEN, column) for column in InstalledColumn][:4] == [
         "Qwen3-14B", "Q3_K_M", "7.3 GB", "apache-2.0"
@@ -110,15 +52,17 @@ def test_installed_models_say_what_they_are(make: Callable[..., Setting]) -> Non
     assert "3 models · 14.6 GB" in setting.page.header.subtitle.text()
 
 
-def test_chat_is_asked_for_with_the_models_id(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(QWEN)
+def test_chat_is_asked_for_with_the_models_id(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library(QWEN)
     with qtbot.waitSignal(setting.page.chat_requested) as asked:
         setting.press(QWEN, InstalledColumn.ACTION)
     assert asked.args == [QWEN.id]
 
 
-def test_keys_are_enough(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(QWEN, LLAMA)
+def test_keys_are_enough(qtbot: QtBot, make_library: Callable[..., Setting]) -> None:
+    setting = make_library(QWEN, LLAMA)
     setting.choose(LLAMA)
     with qtbot.waitSignal(setting.page.chat_requested) as asked:
         qtbot.keyClick(setting.card.view, Qt.Key.Key_Return)
@@ -132,9 +76,9 @@ def test_keys_are_enough(qtbot: QtBot, make: Callable[..., Setting]) -> None:
 
 
 def test_removing_asks_in_the_row_and_then_tells_what_is_free(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN, LLAMA)
+    setting = make_library(QWEN, LLAMA)
     question = setting.card.question
     setting.choose(QWEN)
     setting.card.remove_action.trigger()
@@ -150,9 +94,9 @@ def test_removing_asks_in_the_row_and_then_tells_what_is_free(
 
 
 def test_without_a_trash_it_can_be_deleted_for_good(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN)
+    setting = make_library(QWEN)
     setting.library.has_trash = False
     question = setting.card.question
     setting.card.ask_to_remove(QWEN.id)
@@ -167,8 +111,10 @@ def test_without_a_trash_it_can_be_deleted_for_good(
     assert setting.page.notice.text.text() == "Removed. 7.3 GB are free again."
 
 
-def test_a_removal_that_fails_keeps_the_row(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(QWEN)
+def test_a_removal_that_fails_keeps_the_row(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library(QWEN)
     setting.library.models.clear()
     setting.card.ask_to_remove(QWEN.id)
     setting.card.question.remove_button.click()
@@ -177,9 +123,9 @@ def test_a_removal_that_fails_keeps_the_row(qtbot: QtBot, make: Callable[..., Se
 
 
 def test_progress_changes_the_row_and_makes_no_new_one(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN)
+    setting = make_library(QWEN)
     setting.downloads.put(download())
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
     row = setting.page.download_rows.rows[0]
@@ -190,8 +136,8 @@ def test_progress_changes_the_row_and_makes_no_new_one(
     assert setting.page.download_rows.rows == (row,)
 
 
-def test_pause_resume_cancel(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make()
+def test_pause_resume_cancel(qtbot: QtBot, make_library: Callable[..., Setting]) -> None:
+    setting = make_library()
     setting.downloads.put(download())
     setting.downloads.advance("d1", 1_000_000_000)
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
@@ -206,8 +152,10 @@ def test_pause_resume_cancel(qtbot: QtBot, make: Callable[..., Setting]) -> None
     assert setting.downloads.all["d1"].state is DownloadState.CANCELLED
 
 
-def test_why_a_download_waits_or_failed_is_said(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make()
+def test_why_a_download_waits_or_failed_is_said(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library()
     waits = Reason("The Hub asked to wait 40 s.")
     setting.downloads.put(download(state=DownloadState.WAITING, reason=waits))
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
@@ -223,9 +171,9 @@ def test_why_a_download_waits_or_failed_is_said(qtbot: QtBot, make: Callable[...
 
 
 def test_a_finished_download_leads_to_the_chat_and_into_the_table(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make()
+    setting = make_library()
     setting.downloads.put(download(model_name="Qwen3-14B", quant="Q3_K_M"))
     model = setting.downloads.finish("d1")
     qtbot.waitUntil(lambda: setting.names() == ["Qwen3-14B"])
@@ -235,8 +183,10 @@ def test_a_finished_download_leads_to_the_chat_and_into_the_table(
     assert asked.args == [model.id]
 
 
-def test_nothing_installed_leads_to_the_shelf(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make()
+def test_nothing_installed_leads_to_the_shelf(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library()
     assert setting.page.empty.isVisible()
     assert setting.page.empty.button is not None
     with qtbot.waitSignal(setting.page.place_requested) as asked:
@@ -265,13 +215,13 @@ def test_what_cannot_be_read_is_said_with_a_way_to_try_again(
 
 
 def test_menu_shows_the_folder_and_copies_the_id(
-    make: Callable[..., Setting], monkeypatch: pytest.MonkeyPatch
+    make_library: Callable[..., Setting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(
         QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True
     )
-    setting = make(QWEN)
+    setting = make_library(QWEN)
     setting.choose(QWEN)
     setting.card.copy_action.trigger()
     setting.card.folder_action.trigger()
@@ -286,9 +236,9 @@ def test_disk_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     assert 0 <= found.free_bytes <= found.total_bytes
 
 
-def test_hostile_names_are_plain_text_on_one_line(make: Callable[..., Setting]) -> None:
+def test_hostile_names_are_plain_text_on_one_line(make_library: Callable[..., Setting]) -> None:
     model = installed_model("<b>x</b>\n<img src=file:///etc/passwd>")
-    setting = make(model)
+    setting = make_library(model)
     assert setting.cell(model, InstalledColumn.MODEL) == "<b>x</b> <img src=file:///etc/passwd>"
     index = setting.card.table.index(0, InstalledColumn.ACTION)
     assert "&lt;img" in index.data(Qt.ItemDataRole.ToolTipRole)
@@ -297,9 +247,9 @@ def test_hostile_names_are_plain_text_on_one_line(make: Callable[..., Setting]) 
 
 
 def test_everything_that_takes_the_focus_has_a_name(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN, LLAMA)
+    setting = make_library(QWEN, LLAMA)
     setting.downloads.put(download())
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
     nameless = [
@@ -313,9 +263,9 @@ def test_everything_that_takes_the_focus_has_a_name(
 
 
 def test_verifying_all_says_what_is_damaged_and_offers_it_again(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN, LLAMA)
+    setting = make_library(QWEN, LLAMA)
     setting.library.found[LLAMA.id] = (FileState.DAMAGED,)
     ended = qtbot.waitSignal(setting.page.checks.ended)
     with ended:
@@ -334,8 +284,8 @@ def test_verifying_all_says_what_is_damaged_and_offers_it_again(
     assert setting.page.checks.isHidden()
 
 
-def test_verifying_one_from_its_menu(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(QWEN, LLAMA)
+def test_verifying_one_from_its_menu(qtbot: QtBot, make_library: Callable[..., Setting]) -> None:
+    setting = make_library(QWEN, LLAMA)
     setting.choose(QWEN)
     with qtbot.waitSignal(setting.page.checks.ended):
         setting.card.verify_action.trigger()
@@ -346,10 +296,10 @@ def test_verifying_one_from_its_menu(qtbot: QtBot, make: Callable[..., Setting])
 
 
 def test_damaged_file_of_ones_own_can_neither_chat_nor_be_fetched(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
     mine = installed_model("Mine", source="import", damaged=Damage("Mine.gguf", "f" * 64))
-    setting = make(mine)
+    setting = make_library(mine)
     assert setting.cell(mine, InstalledColumn.ACTION) == "Chat"
     with (
         qtbot.assertNotEmitted(setting.page.chat_requested),
@@ -359,7 +309,10 @@ def test_damaged_file_of_ones_own_can_neither_chat_nor_be_fetched(
 
 
 def test_importing_lists_a_folder_and_leads_to_the_sheet(
-    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot,
+    make_library: Callable[..., Setting],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "person" / "data"))
@@ -368,7 +321,7 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
     mine = put(tmp_path / "mine" / "known.gguf", gguf("b"))
     known = installed_model("Known", source="import", origin="jan")
     file = replace(known.first_file, location=str(mine))
-    setting = make(replace(known, files=(file,)))
+    setting = make_library(replace(known, files=(file,)))
     assert "linked from Jan" in setting.cell(known, InstalledColumn.INTEGRITY)
     card = setting.page.imports
     assert card.isHidden()
@@ -396,11 +349,14 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
 
 
 def test_importing_is_possible_where_nothing_is_installed(
-    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot,
+    make_library: Callable[..., Setting],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "person" / "data"))
-    setting = make()
+    setting = make_library()
     assert setting.page.empty.isVisible()
     setting.page.import_button.click()
     qtbot.waitUntil(setting.page.imports.isVisible)

@@ -17,7 +17,6 @@ from openshelf.paths import nearest_existing
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
 
-
 NO_USE = ModelsUse(0, {}, ())
 
 

@@ -107,6 +107,7 @@ class LibraryPage(Page):
         card.remove_confirmed.connect(self._on_remove)
         card.verify_pressed.connect(self._on_verify)
         card.again_pressed.connect(self.install_requested)
+        card.asked.connect(self._on_removal_asked)
         self._bridge.listen(
             self._services.downloads.announcer, self._on_download_changed, latest_by=_id_of
         )
@@ -284,6 +285,9 @@ class LibraryPage(Page):
     def _verify(self, models: Sequence[InstalledModel]) -> None:
         self.checks.verify(models)
         self._show_all()
+
+    def _on_removal_asked(self) -> None:
+        self._scroll.ensureWidgetVisible(self.installed_card.question)
 
     def _on_remove(self, model_id: str, for_good: bool) -> None:  # noqa: FBT001  a signal's
         def work(cancel: CancelToken, report: Report) -> Removed:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
 from openshelf.library.disk_use import unused_models
-from openshelf.library.folders import FolderCondition, ModelFolder, drive_of
+from openshelf.library.folders import ModelFolder
 from openshelf.library.installed import InstalledModel
+from openshelf.ui.models.folder_words import folder_state, folder_tone
 from openshelf.ui.models.installed_words import plain_name
 from openshelf.ui.models.library_facts import DiskUse, LibraryFacts
 from openshelf.ui.theme import TextRole
@@ -150,28 +151,8 @@ class DiskCard(Card):
     ) -> None:
         name.setText(folder.path)
         name.set_tone("faint" if folder.is_missing else "ink")
-        parts = [self.tr("%n model(s)", "", count), self._state(folder)]
+        parts = [self.tr("%n model(s)", "", count), folder_state(folder)]
         if folder.takes_downloads:
             parts.append(self.tr("downloads go here"))
         words.setText(" · ".join(part for part in parts if part))
-        words.set_tone("warning" if folder.is_missing else "muted")
-
-    def _state(self, folder: ModelFolder) -> str:
-        if folder.same_as:
-            return self.tr("the same folder as {path}").format(path=folder.same_as)
-        if folder.is_here:
-            free = self.tr("{size} free").format(size=format_bytes(folder.look.free_bytes))
-            return free if folder.look.is_writable else self.tr("cannot be written")
-        if not folder.is_missing:
-            return self.tr("made when it is first needed")
-        drive = drive_of(folder.path)
-        return {
-            FolderCondition.NOT_A_FOLDER: self.tr("is a file"),
-            FolderCondition.UNREADABLE: self.tr("cannot be read"),
-            FolderCondition.SILENT: self.tr("does not answer"),
-        }.get(
-            folder.condition,
-            self.tr("drive {drive} is not here").format(drive=drive)
-            if drive
-            else self.tr("not here"),
-        )
+        words.set_tone(folder_tone(folder))

@@ -83,7 +83,9 @@ class FoldersNotice(InlineNotice):
         self._show_progress(progress.done, progress.total or 0)
 
     def _show_progress(self, done: int, total: int) -> None:
-        text = self.tr("Reading files that moved or changed, before they are used: {done} of {total}")
+        text = self.tr(
+            "Reading files that moved or changed, before they are used: {done} of {total}"
+        )
         text = text.format(done=format_bytes(done), total=format_bytes(total))
         if self.isHidden() or self.button.text() != self.tr("Stop"):
             self.show_message(text, button=self.tr("Stop"))
@@ -106,7 +108,7 @@ class FoldersNotice(InlineNotice):
         if found.strangers:
             count = len(found.strangers)
             lines.append(
-                self.tr("%n model file(s) in your folders are not in the library.", "", count)
+                self.tr("Not in the library yet: %n model file(s) in your folders.", "", count)
             )
         is_known = self._closed is not None and _told(found) == _told(self._closed)
         if not lines or (is_known and not is_news):
@@ -121,12 +123,14 @@ class FoldersNotice(InlineNotice):
     def _settled_words(self, settled: Settled) -> list[str]:
         lines = []
         if settled.damaged:
-            text = self.tr("%n model(s) were changed on disk and are damaged; they are not loaded "
-                           "any more.", "", len(set(settled.damaged)))  # fmt: skip
+            count = len(set(settled.damaged))
+            text = self.tr(
+                "Changed on disk and damaged, so not loaded any more: %n model(s).", "", count
+            )
             lines.append(text)
         if settled.found:
             count = len({model_id for model_id, _ in settled.found})
-            lines.append(self.tr("%n model(s) had moved and were found again.", "", count))
+            lines.append(self.tr("Moved and found again: %n model(s).", "", count))
         return lines
 
     def _away_words(self, found: ScanReport) -> list[str]:

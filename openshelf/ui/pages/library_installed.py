@@ -89,6 +89,8 @@ class InstalledCard(Card):
     remove_confirmed = Signal(str, bool)
     verify_pressed = Signal(str)
     again_pressed = Signal(str)
+    asked = Signal()
+    """The question stands there now, above the table."""
 
     def __init__(self) -> None:
         super().__init__(margin=18, spacing=8)
@@ -129,6 +131,7 @@ class InstalledCard(Card):
         model = self.table.row(model_id)
         if model is not None and not model.away:
             self.question.ask(model)
+            self.asked.emit()
 
     def end_removal(self) -> None:
         """It could not be removed: ask no longer."""

@@ -27,9 +27,7 @@ class UpkeepNotice(InlineNotice):
             text = self.tr("The verification in the background found damaged files: {names}. They "
                            "are not loaded any more.")  # fmt: skip
             names = ", ".join(" ".join(name.split())[:60] for name in state.damaged)
-            self.show_message(
-                text.format(names=names), NoticeLevel.BAD, button=self.tr("Close")
-            )
+            self.show_message(text.format(names=names), NoticeLevel.BAD, button=self.tr("Close"))
         elif state.verified:
             text = self.tr("%n file(s) verified in the background: as they were installed.", "",
                            state.verified)  # fmt: skip

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from openshelf import __version__
 from openshelf.errors import OpenshelfError
 from openshelf.services import Services
 from openshelf.settings import Settings
 from openshelf.ui.pages.settings_egress import EgressCard
+from openshelf.ui.pages.settings_folders import FoldersCard
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
@@ -48,12 +50,19 @@ class SettingsPage(Page):
         scroll.body.addWidget(self._make_use())
         scroll.body.addWidget(self._make_appearance())
         scroll.body.addWidget(self._make_network())
+        self.folders = FoldersCard(services, bridge)
+        self.folders.schedule_changed.connect(self._on_schedule)
+        scroll.body.addWidget(self.folders)
         self.egress = EgressCard(services.egress)
         scroll.body.addWidget(self.egress)
         scroll.body.addWidget(self._make_places())
         scroll.body.addStretch(1)
         column.addWidget(scroll, 1)
         bridge.listen(services.settings.announcer, self._on_settings_changed)
+
+    @override
+    def open_page(self) -> None:
+        self.folders.refresh()
 
     def _make_use(self) -> Card:
         card = Card()
@@ -118,7 +127,6 @@ class SettingsPage(Page):
         card.body.addWidget(TextLabel(self.tr("Where things lie"), TextRole.HEADING))
         paths = self._services.paths
         for name, path in (
-            (self.tr("Models"), paths.models),
             (self.tr("Settings"), paths.config),
             (self.tr("Chats and records"), paths.data),
             (self.tr("Logs"), paths.logs),
@@ -151,6 +159,9 @@ class SettingsPage(Page):
     def _on_used_for(self, value: str) -> None:
         self._save(replace(self._services.settings.current, used_for=value))
 
+    def _on_schedule(self, value: str) -> None:
+        self._save(replace(self._services.settings.current, verify_schedule=value))
+
     def _on_offline(self, checked: bool) -> None:  # noqa: FBT001
         if checked != self._services.settings.current.offline:
             self._save(replace(self._services.settings.current, offline=checked))
@@ -163,6 +174,7 @@ class SettingsPage(Page):
     def _on_settings_changed(self, settings: Settings) -> None:
         self.catalog.setText(settings.catalog_address)
         self.theme.choose(settings.theme)
+        self.folders.show_settings(settings)
         self.used_for.choose(settings.used_for)
         self.offline.setChecked(settings.offline)
 

@@ -46,7 +46,9 @@ class InstalledDelegate(QStyledItemDelegate):
                 self._paint_name(painter, room, text, pale, model.id == table.facts.loaded_id)
             case InstalledColumn.LICENSE:
                 is_permissive = table.facts.is_permissive(model)
-                paint_chip(painter, room, text, ChipKind.GOOD if is_permissive else ChipKind.WARNING)
+                paint_chip(
+                    painter, room, text, ChipKind.GOOD if is_permissive else ChipKind.WARNING
+                )
             case InstalledColumn.INTEGRITY:
                 draw_text(painter, room, text, font(TextRole.SMALL), integrity_words(model)[1])
             case InstalledColumn.ACTION:
