@@ -9,7 +9,7 @@ from pathlib import Path
 
 from openshelf.library.disk_use import disk_use, unused_models
 from openshelf.library.installed import InstalledFile, InstalledModel
-from tests.fakes.services import installed_model
+from tests.fakes.downloads import installed_model
 
 
 def model_of(name: str, *paths: Path, **changes: str) -> InstalledModel:

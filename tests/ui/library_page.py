@@ -10,8 +10,8 @@ from openshelf.services import Services
 from openshelf.ui.models.installed_table import InstalledColumn
 from openshelf.ui.pages.library import LibraryPage
 from openshelf.ui.task_bridge import TaskBridge
+from tests.fakes.downloads import FakeDownloads
 from tests.fakes.library import FakeLibrary
-from tests.fakes.services import FakeDownloads
 
 
 class Setting:

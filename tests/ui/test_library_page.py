@@ -23,8 +23,9 @@ from openshelf.ui.models.library_facts import disk_of
 from openshelf.ui.pages.library import LibraryPage
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
+from tests.fakes.downloads import installed_model
 from tests.fakes.library import FakeLibrary
-from tests.fakes.services import fake_services, installed_model
+from tests.fakes.services import fake_services
 from tests.library.foreign import gguf, put
 from tests.ui.library_page import Setting
 

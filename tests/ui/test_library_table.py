@@ -19,8 +19,8 @@ from openshelf.library.scanning import Doubt, ScanReport, Settled, Stranger
 from openshelf.library.upkeep import UpkeepState
 from openshelf.ui.models.installed_table import InstalledColumn, InstalledTableModel
 from openshelf.ui.models.library_facts import LibraryFacts
+from tests.fakes.downloads import installed_model
 from tests.fakes.folders import GONE, FakeFolders, FakeUpkeep
-from tests.fakes.services import installed_model
 from tests.ui.library_page import Setting
 
 Make = Callable[..., Setting]
