@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from openshelf.database import Database
 from openshelf.library.file_rows import Stamp, folder_ids
 from openshelf.library.folders import join_place, split_place
-from openshelf.library.installed import InstalledModel
+from openshelf.library.installed import Damage, InstalledModel
 from openshelf.library.verifying import FileState, ModelCheck
 
 
@@ -26,7 +26,6 @@ class FileRow:
     sha256: str
     stamp: Stamp | None
     edges_sha256: str | None
-    is_damaged: bool
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,11 @@ def read_file_rows(database: Database) -> list[FileRow]:
         FileRow(
             model_id, path, folder or "", join_place(folder, location) if folder else location,
             size, sha256, None if modified is None else Stamp(size, modified, inode), edges,
-            damaged == path,
         )
-        for model_id, path, folder, location, size, sha256, modified, inode, edges, damaged
+        for model_id, path, folder, location, size, sha256, modified, inode, edges
         in database.read(
             "SELECT files.model_id, files.path, folders.path, files.location, files.size_bytes,"
-            " files.sha256, files.modified_ns, files.inode, files.edges_sha256,"
-            " models.damaged_path"
-            " FROM files JOIN models ON models.id = files.model_id"
+            " files.sha256, files.modified_ns, files.inode, files.edges_sha256 FROM files"
             " LEFT JOIN folders ON folders.id = files.folder_id"
         )
     ]  # fmt: skip
@@ -68,10 +64,11 @@ def keep_looks(connection: sqlite3.Connection, looks: Sequence[FileLook], now: s
     ids = folder_ids(connection)
     for look in looks:
         folder, inside = split_place(look.location, list(ids))
-        where = (look.row.model_id, look.row.path)
+        # Of the content that was looked for: what was installed anew meanwhile stays as it is.
+        where = (look.row.model_id, look.row.path, look.row.sha256)
         connection.execute(
             "UPDATE files SET folder_id = ?, location = ?, modified_ns = ?, inode = ?,"
-            " edges_sha256 = ? WHERE model_id = ? AND path = ?",
+            " edges_sha256 = ? WHERE model_id = ? AND path = ? AND sha256 = ?",
             (
                 ids.get(folder), inside, look.stamp.modified_ns, look.stamp.inode,
                 look.edges_sha256, *where,
@@ -81,14 +78,11 @@ def keep_looks(connection: sqlite3.Connection, looks: Sequence[FileLook], now: s
             continue
         is_intact = look.state is FileState.INTACT
         connection.execute(
-            "UPDATE files SET verified_at = ? WHERE model_id = ? AND path = ?",
+            "UPDATE files SET verified_at = ? WHERE model_id = ? AND path = ? AND sha256 = ?",
             (now if is_intact else None, *where),
         )
-        if look.state is FileState.DAMAGED:
-            connection.execute(
-                "UPDATE models SET damaged_path = ?, damaged_sha256 = ? WHERE id = ?",
-                (look.row.path, look.actual_sha256, look.row.model_id),
-            )
+        damage = None if is_intact else Damage(look.row.path, look.actual_sha256)
+        _keep_damage(connection, look.row.model_id, damage)
 
 
 def keep_check(
@@ -108,9 +102,19 @@ def keep_check(
             "UPDATE files SET verified_at = ? WHERE model_id = ? AND path = ?",
             (now if file.state is FileState.INTACT else None, model.id, file.file.path),
         )
-    is_whole = len(check.files) == len(model.files) and check.state is FileState.INTACT
-    damage = check.damage or (None if is_whole else model.damaged)
+    _keep_damage(connection, model.id, check.damage)
+
+
+def _keep_damage(connection: sqlite3.Connection, model_id: str, damage: Damage | None) -> None:
+    """Mark a model; without damage take the mark back, once every file of it was found intact."""
+    if damage is not None:
+        connection.execute(
+            "UPDATE models SET damaged_path = ?, damaged_sha256 = ? WHERE id = ?",
+            (damage.path, damage.sha256, model_id),
+        )
+        return
     connection.execute(
-        "UPDATE models SET damaged_path = ?, damaged_sha256 = ? WHERE id = ?",
-        (damage.path if damage else None, damage.sha256 if damage else None, model.id),
+        "UPDATE models SET damaged_path = NULL, damaged_sha256 = NULL WHERE id = ?1"
+        " AND NOT EXISTS (SELECT 1 FROM files WHERE model_id = ?1 AND verified_at IS NULL)",
+        (model_id,),
     )

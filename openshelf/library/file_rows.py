@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,15 +87,20 @@ def insert_files(
     )
 
 
-def sync_folders(connection: sqlite3.Connection, wanted: Sequence[str]) -> bool:
-    """Make the table of folders the list that is `wanted`; files keep lying where they lie.
+def sync_folders(
+    connection: sqlite3.Connection, wanted: Sequence[str], is_gone: Callable[[str], bool]
+) -> bool:
+    """Make the table of folders the list that is `wanted`, the standard one first; files keep lying
+    where they lie. False where nothing had to change.
 
     A file of a folder that left the list is kept under its whole path, and comes back into a
-    folder that is added above it. False where nothing had to change.
+    folder that is added above it. Where the standard folder has another path and the old one is
+    gone (the whole home was moved, or lies on a drive with another name), its files moved along.
     """
+    has_moved = _move_standard(connection, wanted, is_gone)
     known = folder_ids(connection)
     if set(known) == set(wanted):
-        return False
+        return has_moved
     rows = connection.execute(
         "SELECT files.model_id, files.position, folders.path, files.location FROM files"
         " LEFT JOIN folders ON folders.id = files.folder_id"
@@ -116,6 +121,19 @@ def sync_folders(connection: sqlite3.Connection, wanted: Sequence[str]) -> bool:
     connection.executemany(
         "DELETE FROM folders WHERE id = ?", [(ids[p],) for p in known if p not in wanted]
     )
+    connection.execute("UPDATE folders SET is_standard = (path = ?)", (wanted[0],))
+    return True
+
+
+def _move_standard(
+    connection: sqlite3.Connection, wanted: Sequence[str], is_gone: Callable[[str], bool]
+) -> bool:
+    rows = connection.execute("SELECT path FROM folders WHERE is_standard").fetchall()
+    before = rows[0][0] if rows else wanted[0]
+    is_new = wanted[0] not in folder_ids(connection)
+    if before in wanted or not is_new or not is_gone(before):
+        return False
+    connection.execute("UPDATE folders SET path = ? WHERE path = ?", (wanted[0], before))
     return True
 
 

@@ -159,7 +159,7 @@ class ModelFolders:
         chosen: Callable[[], str] = str,
         look: Callable[[str], FolderLook] | None = None,
     ) -> None:
-        self.standard = standard
+        self.standard = Path(normal_path(str(standard)))
         self._listed, self._chosen = listed, chosen
         self.look = look or PatientLook()
 

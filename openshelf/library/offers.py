@@ -188,9 +188,11 @@ class Offers:
         )  # fmt: skip
 
     def _own_folder(self, model: InstalledModel) -> Path | None:
-        """Where its files lie, so that it is mended there; None while that is not here."""
+        """Where its files lie, so that it is mended there; None where nothing can be written."""
         folder = model.first_file.folder
-        return Path(folder) if folder and not model.away else None
+        if not folder or not self._parts.library.folders.look(folder).is_writable:
+            return None
+        return Path(folder)
 
     def _offer(
         self,

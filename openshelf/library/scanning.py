@@ -6,16 +6,18 @@ size and by a hash of its edges, and believed only after its whole SHA-256 (`set
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openshelf.errors import UsageError
+from openshelf.errors import OpenshelfError, UsageError
 from openshelf.library.file_looks import FileLook, FileRow
 from openshelf.library.file_rows import Stamp, edges_sha256, stamp_of
 from openshelf.library.folders import ModelFolder
@@ -24,9 +26,13 @@ from openshelf.library.store import Library
 from openshelf.library.verifying import FileState
 from openshelf.tasks import CancelToken, Progress, Report
 
+log = logging.getLogger(__name__)
+
 SCANNING, SETTLING = "scanning", "verifying"
 _SKIPPED = ("blobs", "refs", "trees")
 """Folders of the cache's layout in which nothing bears a model's name."""
+MOST_ENTRIES = 200_000
+"""Of one folder and all below it; those nearest to its top come first."""
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
@@ -63,6 +69,8 @@ class ScanReport:
     """Nowhere to be found."""
     doubts: tuple[Doubt, ...] = ()
     strangers: tuple[Stranger, ...] = ()
+    cut: tuple[str, ...] = ()
+    """Folders that hold so much that new files were not looked for in all of it."""
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -75,6 +83,7 @@ class ScanReport:
             "found_again": sum(doubt.has_moved for doubt in self.doubts),
             "changed": sum(not doubt.has_moved for doubt in self.doubts),
             "not_in_library": [dataclasses.asdict(stranger) for stranger in self.strangers],
+            "not_looked_through": list(self.cut),
             "seconds": round(self.seconds, 3),
         }
 
@@ -88,16 +97,19 @@ class Settled:
     damaged: tuple[str, ...] = ()
 
 
-def walk(folder: str, others: Iterable[str]) -> Iterator[tuple[str, Stamp, int]]:
+def walk(folder: str, others: Iterable[str]) -> Generator[tuple[str, Stamp, int], None, bool]:
     """Path, stamp and device of every `.gguf` below `folder`; not into `others`, which are looked
-    through for themselves, and into no linked folder. What cannot be read is left out."""
-    pending, skipped = [folder], set(others)
-    while pending:
-        here = pending.pop()
+    through for themselves, and into no linked folder. What cannot be read is left out, and so is
+    what comes after MOST_ENTRIES: whoever names a whole disk must not wait for all of it. Returns
+    whether anything was left out for that."""
+    pending, skipped, count = collections.deque([folder]), set(others), 0
+    while pending and count < MOST_ENTRIES:
+        here = pending.popleft()
         is_repo = os.path.basename(here).startswith("models--")  # noqa: PTH119
         try:
             with os.scandir(here) as entries:
                 for entry in entries:
+                    count += 1
                     if entry.name.lower().endswith(".gguf"):
                         yield from _stamped(entry)
                     elif entry.name == ".locks" or (is_repo and entry.name in _SKIPPED):
@@ -106,6 +118,7 @@ def walk(folder: str, others: Iterable[str]) -> Iterator[tuple[str, Stamp, int]]
                         pending.append(entry.path)
         except OSError:
             continue
+    return bool(pending)
 
 
 def _stamped(entry: os.DirEntry[str]) -> Iterator[tuple[str, Stamp, int]]:
@@ -132,6 +145,19 @@ class _Look:
     """And whether its folder is not here."""
     unchanged: int = 0
 
+    def gather(
+        self, files: Generator[tuple[str, Stamp, int], None, bool], cancel: CancelToken
+    ) -> bool:
+        """What the walk returns."""
+        while True:
+            cancel.raise_if_cancelled()
+            try:
+                path, stamp, device = next(files)
+            except StopIteration as ended:
+                return bool(ended.value)
+            self.seen[path] = stamp
+            self.inodes[path] = (device, stamp.inode)
+
 
 def scan(library: Library, cancel: CancelToken, report: Report) -> ScanReport:
     """One look through all folders that are here. Raises UsageError, CancelledByUser."""
@@ -140,18 +166,14 @@ def scan(library: Library, cancel: CancelToken, report: Report) -> ScanReport:
     folders = library.folders.all()
     here = [folder.path for folder in folders if folder.is_here and not folder.same_as]
     look = _Look({}, {}, [], [], [])
-    for folder in here:
-        for path, stamp, device in walk(folder, here):
-            cancel.raise_if_cancelled()
-            look.seen[path] = stamp
-            look.inodes[path] = (device, stamp.inode)
+    cut = [folder for folder in here if look.gather(walk(folder, here), cancel)]
     rows = library.file_rows()
     gone = {folder.path for folder in folders if not folder.is_here}
     for row in rows:
         _compare(row, look, is_away=row.folder in gone)
     strangers = _strangers(rows, look)
     missing, away = _seek(look, strangers)
-    library.keep_looks(look.steady)
+    _keep(library, look.steady)
     taken = {path for doubt in look.doubts for path in doubt.locations}
     return ScanReport(
         folders=folders,
@@ -161,8 +183,17 @@ def scan(library: Library, cancel: CancelToken, report: Report) -> ScanReport:
         missing=missing,
         doubts=tuple(look.doubts),
         strangers=tuple(_offered([path for path in strangers if path not in taken], look)),
+        cut=tuple(cut),
         seconds=time.monotonic() - begun,
     )
+
+
+def _keep(library: Library, looks: Sequence[FileLook]) -> None:
+    """New stamps only spare the next look a few reads; a full disk is no reason to tell nothing."""
+    try:
+        library.keep_looks(looks)
+    except OpenshelfError as error:
+        log.info("library: stamps could not be kept: %s", error)
 
 
 def _compare(row: FileRow, look: _Look, *, is_away: bool) -> None:

@@ -50,7 +50,9 @@ LIBRARY = Schema(
         # Files below a model folder are kept relative to it (`location`), others where they are;
         # `blob` is not read any more.
         """
-    CREATE TABLE folders (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
+    CREATE TABLE folders (
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, is_standard INTEGER NOT NULL DEFAULT 0
+    );
     ALTER TABLE files ADD COLUMN folder_id INTEGER REFERENCES folders (id);
     ALTER TABLE files ADD COLUMN modified_ns INTEGER;
     ALTER TABLE files ADD COLUMN inode INTEGER;

@@ -20,7 +20,7 @@ from openshelf.errors import NotFound, OpenshelfError, UsageError
 from openshelf.hardware.facts import LearnedRate
 from openshelf.library.file_looks import FileLook, FileRow, keep_check, keep_looks, read_file_rows
 from openshelf.library.file_rows import blobs_of_sizes, files_of, insert_files, sync_folders
-from openshelf.library.folders import ModelFolders, not_here, split_place
+from openshelf.library.folders import FolderCondition, ModelFolders, not_here, split_place
 from openshelf.library.installed import InstalledModel
 from openshelf.library.listing import MODEL_COLUMNS, read_models
 from openshelf.library.measurements import (
@@ -71,7 +71,7 @@ class Library:
         """Never raises: without this the files are kept under the folders of before."""
         try:
             with self._transaction() as connection:
-                return sync_folders(connection, self.folders.paths())
+                return sync_folders(connection, self.folders.paths(), self._is_gone)
         except OpenshelfError as error:
             log.warning("library: the model folders could not be entered: %s", error)
             return False
@@ -89,6 +89,9 @@ class Library:
 
     def close(self) -> None:
         self._database.close()
+
+    def _is_gone(self, folder: str) -> bool:
+        return self.folders.look(folder).condition is FolderCondition.MISSING
 
     def installed(self) -> tuple[InstalledModel, ...]:
         """Everything installed, the newest first."""
@@ -239,7 +242,7 @@ class Library:
     def discard_placed(self, locations: Sequence[Path]) -> int:
         """Delete files of a model that was never finished, where we put them; the bytes freed."""
         mine = [path for path in locations if self._is_only_placed(path)]
-        paths = self.folders.paths()
+        paths = self._folder_paths()
         entries = [
             ManifestFile(path, path.resolve(), True, split_place(str(path), paths)[0])
             for path in mine
@@ -258,13 +261,18 @@ class Library:
             return bool(rows) and not self._is_in_manifest(location, only_ours=False)
 
     def _is_in_manifest(self, location: Path, *, only_ours: bool) -> bool:
-        folder, inside = split_place(str(location), self.folders.paths())
+        folder, inside = split_place(str(location), self._folder_paths())
         rows = self._database.read(
             "SELECT 1 FROM files LEFT JOIN folders ON folders.id = files.folder_id"
             " WHERE files.location = ? AND folders.path IS ? AND (is_ours OR ?)",
             inside, folder or None, not only_ours,
         )  # fmt: skip
         return bool(rows)
+
+    def _folder_paths(self) -> list[str]:
+        """As the manifest has them: another process may have changed the list."""
+        with self._failures():
+            return [path for (path,) in self._database.read("SELECT path FROM folders")]
 
     def file_rows(self) -> list[FileRow]:
         """Every file with what is known of it, for a look through the folders."""

@@ -13,6 +13,7 @@ from openshelf.errors import OpenshelfError
 from openshelf.hardware.detect import detect_machine
 from openshelf.hardware.facts import Machine
 from openshelf.hardware.overrides import with_overrides, without_overrides
+from openshelf.library.folders import FolderCondition
 from openshelf.library.store import Library
 from openshelf.paths import Paths
 from openshelf.reasons import Reason
@@ -32,12 +33,19 @@ class MachineFacts:
         self._engine = engine
 
     def detect(self, cancel: CancelToken, report: Report) -> Machine:
-        found = detect_machine(cancel, report, folders=(self._paths.models, Path.home()))
+        found = detect_machine(cancel, report, folders=(self._model_folder(), Path.home()))
         try:
             found = replace(found, learned=self._library.learned_rates())
         except OpenshelfError as error:
             log.info("what was learned of the devices cannot be read: %s", error)
         return with_overrides(found, self._settings.current.hardware)
+
+    def _model_folder(self) -> Path:
+        """Where downloads go; a folder that may never answer is not asked again."""
+        folders = self._library.folders
+        chosen = folders.for_downloads()
+        is_here = folders.look(str(chosen)).condition is FolderCondition.HERE
+        return chosen if is_here else self._paths.models
 
     def with_engine(self, machine: Machine) -> Machine:
         try:

@@ -26,6 +26,7 @@ TEMPLATES: dict[str, str] = {
     "scan_found": "{id} was found again: {path}",
     "scan_intact": "{id} was changed on disk and is intact",
     "scan_damaged": "{id} is DAMAGED, and not loaded any more",
+    "scan_cut": "{path} holds so many files that new ones were not looked for in all of it; name the folder with the models",
     "scan_stranger": "Not in the library: {path} (openshelf import brings it in)",
     "lies_twice": "The same bytes lie more than once ({size} to spare): {places}",
     "library_set_aside": "The list of installed models was damaged and was put aside as {path}. The model files are still there; install them again, nothing is fetched twice.",

@@ -135,6 +135,38 @@ def test_a_settings_file_that_was_lost_loses_no_model(
     assert library.find(model.id) == model
 
 
+def test_a_home_that_was_moved_takes_its_models_along(tmp_path: Path) -> None:
+    """As on a stick that another machine mounts under another name."""
+    home = tmp_path / "STICK"
+    library = Library(home / "library.sqlite3", home / "models")
+    model = register(library, place_file(home / "models", "a.gguf", b"aaaa"))
+    library.close()
+    home.rename(tmp_path / "STICK1")
+    home = tmp_path / "STICK1"
+    library = Library(home / "library.sqlite3", home / "models")
+    found = library.find(model.id)
+    assert (found.missing, found.first_file.folder) == (False, str(home / "models"))
+    assert library.remove(model.id).freed_bytes == 4
+    library.close()
+
+
+def test_another_standard_folder_leaves_the_files_of_the_first_where_they_are(
+    tmp_path: Path,
+) -> None:
+    """As with HF_HOME set for one day."""
+    database = tmp_path / "library.sqlite3"
+    library = Library(database, tmp_path / "one")
+    model = register(library, place_file(tmp_path / "one", "a.gguf", b"aaaa"))
+    library.close()
+    library = Library(database, make(tmp_path / "two"))
+    found = library.find(model.id)
+    assert (found.missing, found.first_file.folder) == (False, "")
+    library.close()
+    library = Library(database, tmp_path / "one")
+    assert library.find(model.id) == model
+    library.close()
+
+
 def test_what_cannot_be_a_model_folder_is_refused(
     open_roots: OpenRoots, tmp_path: Path, settings: SettingsStore
 ) -> None:

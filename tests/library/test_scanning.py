@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openshelf.errors import CancelledByUser
+from openshelf.errors import CancelledByUser, NotEnoughDisk
 from openshelf.library import file_rows, scanning
 from openshelf.library.folders import ModelFolders
 from openshelf.library.scanning import ScanReport, Settled, Stranger, scan, settle
@@ -189,6 +189,55 @@ def test_files_that_nobody_entered_are_offered_once_each(shelves: Shelves) -> No
         Stranger(str(shelves.two / "split-00001-of-00003.gguf"), 300),
     )
     assert len(shelves.library.installed()) == 1, "nothing is taken in silently"
+
+
+def test_whoever_names_a_whole_disk_does_not_wait_for_all_of_it(
+    shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = shelves.folder / "disk"
+    for number in range(6):
+        put(deep / f"d{number}" / "deep.gguf", b"x")
+    put(deep / "top.gguf", b"x")
+    shelves.follow(deep)
+    monkeypatch.setattr(scanning, "MOST_ENTRIES", 7)
+    found = shelves.scan()
+    assert [Path(stranger.path).name for stranger in found.strangers] == ["top.gguf"]
+    assert found.cut == (str(deep),)
+    monkeypatch.setattr(scanning, "MOST_ENTRIES", 70)
+    found = shelves.scan()
+    assert (len(found.strangers), found.cut) == (7, ())
+
+
+def test_a_database_that_cannot_be_written_is_no_reason_to_tell_nothing(
+    shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_file(shelves.one, "a.gguf", content(1))
+    shelves.register(place)
+    with shelves.library._database.writing() as connection:
+        connection.execute("UPDATE files SET inode = 1")
+
+    def refuse(looks: object) -> None:
+        raise NotEnoughDisk("/", 1, 0)
+
+    monkeypatch.setattr(shelves.library, "keep_looks", refuse)
+    assert shelves.scan().unchanged == 1
+
+
+def test_a_mended_file_takes_the_mark_of_its_model_away(shelves: Shelves) -> None:
+    first = place_file(shelves.one, "a.gguf", content(1))
+    second = place_file(shelves.one, "b.gguf", content(2))
+    model_id = shelves.register(first, second)
+    for place in (first, second):
+        place.blob.write_bytes(content(3))
+    assert shelves.settle(shelves.scan()).damaged == (model_id, model_id)
+    first.blob.write_bytes(content(1))
+    os.utime(first.blob, (2, 2))
+    shelves.settle(shelves.scan())
+    assert shelves.library.find(model_id).damaged is not None, "the other still is"
+    second.blob.write_bytes(content(2))
+    os.utime(second.blob, (2, 2))
+    shelves.settle(shelves.scan())
+    assert shelves.library.find(model_id).damaged is None
 
 
 def test_settling_can_be_stopped_and_keeps_what_was_read(shelves: Shelves) -> None:

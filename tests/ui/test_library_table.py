@@ -140,7 +140,7 @@ def test_its_menu_offers_nothing_that_cannot_be_done(qtbot: QtBot, make_library:
 
 def test_what_moved_is_read_and_then_told(qtbot: QtBot, make_library: Make) -> None:
     setting = make_library(installed_model())
-    row = FileRow("m", "a.gguf", "", "/old", 1000, "a" * 64, None, None, is_damaged=False)
+    row = FileRow("m", "a.gguf", "", "/old", 1000, "a" * 64, None, None)
     folders = folders_of(setting)
     folders.found = ScanReport((), doubts=(Doubt(row, ("/new",)),))
     folders.settled = Settled(found=(("m", "/new"),))

@@ -100,5 +100,7 @@ def _print_scan(found: ScanReport, settled: Settled, output: Output) -> None:
         output.line(wording.template("scan_intact").format(id=model_id))
     for model_id in settled.damaged:
         output.line(wording.template("scan_damaged").format(id=model_id))
+    for path in found.cut:
+        output.line(wording.template("scan_cut").format(path=path))
     for stranger in found.strangers:
         output.line(wording.template("scan_stranger").format(path=stranger.path))

@@ -276,7 +276,8 @@ class LibraryPage(Page):
         self._show_all()
 
     def _on_verify_all(self) -> None:
-        self._verify(self._facts.installed if self._facts else ())
+        models = self._facts.installed if self._facts else ()
+        self._verify([model for model in models if not model.away])
 
     def _on_verify(self, model_id: str) -> None:
         models = self._facts.installed if self._facts else ()

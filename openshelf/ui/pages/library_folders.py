@@ -110,6 +110,10 @@ class FoldersNotice(InlineNotice):
             lines.append(
                 self.tr("Not in the library yet: %n model file(s) in your folders.", "", count)
             )
+        if found.cut:
+            text = self.tr("Too many files to look for new ones in all of {folders}; add the folder "
+                           "with the models instead.")  # fmt: skip
+            lines.append(text.format(folders=", ".join(found.cut)))
         is_known = self._closed is not None and _told(found) == _told(self._closed)
         if not lines or (is_known and not is_news):
             self.hide()
@@ -159,4 +163,4 @@ class FoldersNotice(InlineNotice):
 def _told(found: ScanReport) -> tuple[object, ...]:
     """What the notice says of a look."""
     missing = tuple(folder.path for folder in found.folders if folder.is_missing)
-    return missing, found.strangers
+    return missing, found.strangers, found.cut

@@ -20,6 +20,8 @@ from openshelf.ui.widgets.keyed_rows import KeyedRows
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.units import format_bytes
 
+_MOST_ROWS = 200
+
 
 class ImportRow(QWidget):
     """`pressed` carries the path of the model's first file."""
@@ -105,7 +107,8 @@ class ImportCard(Card):
                 pass
 
     def _show(self, facts: ImportFacts) -> None:
-        self._models = {(model.path, model.is_here): model for model in facts.models}
+        shown = facts.models[:_MOST_ROWS]
+        self._models = {(model.path, model.is_here): model for model in shown}
         self.rows.set_keys(list(self._models), self._make_row)
         if facts.is_bundle:
             text = self.tr(
@@ -124,6 +127,10 @@ class ImportCard(Card):
                 "No models of other programs were found in their usual places (LM Studio, Ollama, "
                 "Jan, GPT4All, llama.cpp, Hugging Face). Choose a file or a folder."
             )
+        more = len(facts.models) - len(shown)
+        if more > 0:
+            words = self.tr("%n other(s) are not shown; choose a folder to see fewer.", "", more)
+            text = f"{text} {words}"
         self.words.setText(text)
 
     def _make_row(self, key: Hashable) -> ImportRow:
