@@ -24,7 +24,8 @@ from openshelf.library.folders import ModelFolder
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
 from openshelf.library.removal import Removed
-from openshelf.library.scanning import Doubt, ScanReport, Settled
+from openshelf.library.scanning import Doubt, ScanReport
+from openshelf.library.settling import Settled
 from openshelf.library.updates import UpdateReport
 from openshelf.library.upkeep import UpkeepState
 from openshelf.library.verifying import ModelCheck

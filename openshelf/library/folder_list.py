@@ -8,7 +8,8 @@ from typing import Protocol
 
 from openshelf.errors import UsageError
 from openshelf.library.folders import FolderCondition, ModelFolder, normal_path
-from openshelf.library.scanning import Doubt, ScanReport, Settled, scan, settle
+from openshelf.library.scanning import Doubt, ScanReport, scan
+from openshelf.library.settling import Settled, settle
 from openshelf.library.store import Library
 from openshelf.settings import Settings
 from openshelf.tasks import CancelToken, Report

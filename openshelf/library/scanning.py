@@ -1,7 +1,7 @@
 """Looks through the model folders: what is as it was, what moved, what changed, what is new.
 
 Nothing is hashed that did not change: size, time and inode tell. What may have moved is found by
-size and by a hash of its edges, and believed only after its whole SHA-256 (`settle`).
+size and by a hash of its edges, and believed only after its whole SHA-256 (library/settling.py).
 """
 
 from __future__ import annotations
@@ -12,23 +12,20 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from openshelf.errors import OpenshelfError, UsageError
+from openshelf.errors import OpenshelfError
 from openshelf.library.file_looks import FileLook, FileRow
 from openshelf.library.file_rows import Stamp, edges_sha256, stamp_of
 from openshelf.library.folders import ModelFolder
-from openshelf.library.hashing import sha256_of_file
 from openshelf.library.store import Library
-from openshelf.library.verifying import FileState
 from openshelf.tasks import CancelToken, Progress, Report
 
 log = logging.getLogger(__name__)
 
-SCANNING, SETTLING = "scanning", "verifying"
+SCANNING = "scanning"
 _SKIPPED = ("blobs", "refs", "trees")
 """Folders of the cache's layout in which nothing bears a model's name."""
 MOST_ENTRIES = 200_000
@@ -86,15 +83,6 @@ class ScanReport:
             "not_looked_through": list(self.cut),
             "seconds": round(self.seconds, 3),
         }
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What became of the doubts: ids of models, and where each file lies now."""
-
-    found: tuple[tuple[str, str], ...] = ()
-    intact: tuple[str, ...] = ()
-    damaged: tuple[str, ...] = ()
 
 
 def walk(folder: str, others: Iterable[str]) -> Generator[tuple[str, Stamp, int], None, bool]:
@@ -261,54 +249,3 @@ def _offered(paths: Sequence[str], look: _Look) -> Iterator[Stranger]:
             sizes[first] = sizes.get(first, 0) + look.seen[path].size_bytes
     for path, size in sizes.items():
         yield Stranger(path, size)
-
-
-def settle(
-    library: Library, doubts: Sequence[Doubt], cancel: CancelToken, report: Report
-) -> Settled:
-    """Read whole what is in doubt, one file at a time, and keep what that tells at once.
-
-    Raises UsageError (the list cannot be written), CancelledByUser; what was read counts.
-    """
-    total = sum(doubt.row.size_bytes for doubt in doubts)
-    found: list[tuple[str, str]] = []
-    intact: list[str] = []
-    damaged: list[str] = []
-    done = 0
-    for doubt in doubts:
-        cancel.raise_if_cancelled()
-
-        def on_hashed(count: int, before: int = done, size: int = doubt.row.size_bytes) -> None:
-            cancel.raise_if_cancelled()
-            report(Progress(min(before + count, before + size), total, SETTLING))
-
-        look = _read(doubt, on_hashed)
-        done += doubt.row.size_bytes
-        if look is None:
-            continue
-        library.keep_looks([look])
-        if look.state is FileState.DAMAGED:
-            damaged.append(look.row.model_id)
-        elif doubt.has_moved:
-            found.append((look.row.model_id, look.location))
-        else:
-            intact.append(look.row.model_id)
-    return Settled(tuple(found), tuple(intact), tuple(damaged))
-
-
-def _read(doubt: Doubt, on_hashed: Callable[[int], None]) -> FileLook | None:
-    """None where no place holds it, and where what lies there cannot be read."""
-    row = doubt.row
-    for location in doubt.locations:
-        stamp, edges = stamp_of(location), edges_sha256(location)
-        try:
-            actual = sha256_of_file(Path(location), on_hashed, fresh=not doubt.has_moved)
-        except UsageError:
-            continue
-        if stamp is None or stamp != stamp_of(location):
-            continue
-        if actual == row.sha256:
-            return FileLook(row, location, stamp, edges, FileState.INTACT)
-        if not doubt.has_moved:
-            return FileLook(row, location, stamp, edges, FileState.DAMAGED, actual)
-    return None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from openshelf.errors import UsageError
 from openshelf.library.folders import FolderCondition, FolderLook, ModelFolder
-from openshelf.library.scanning import Doubt, ScanReport, Settled
+from openshelf.library.scanning import Doubt, ScanReport
+from openshelf.library.settling import Settled
 from openshelf.library.upkeep import UpkeepState
 from openshelf.tasks import Announcer, CancelToken, Report
 

@@ -12,15 +12,8 @@ import pytest
 
 from openshelf.errors import NotFound, UsageError
 from openshelf.library.folder_list import FolderList
-from openshelf.library.folders import (
-    FolderCondition,
-    FolderLook,
-    ModelFolders,
-    PatientLook,
-    drive_of,
-    look_at,
-    split_place,
-)
+from openshelf.library.folder_look import FolderCondition, FolderLook, PatientLook, look_at
+from openshelf.library.folders import ModelFolders, drive_of, split_place
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
 from openshelf.library.store import Library

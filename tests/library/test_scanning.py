@@ -11,7 +11,8 @@ import pytest
 from openshelf.errors import CancelledByUser, NotEnoughDisk
 from openshelf.library import file_rows, scanning
 from openshelf.library.folders import ModelFolders
-from openshelf.library.scanning import ScanReport, Settled, Stranger, scan, settle
+from openshelf.library.scanning import ScanReport, Stranger, scan
+from openshelf.library.settling import Settled, settle
 from openshelf.library.store import Library
 from openshelf.tasks import CancelToken, Progress, no_report
 from tests.library.foreign import put
@@ -60,7 +61,6 @@ def no_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> str:
         raise AssertionError("a file that did not change is read")
 
-    monkeypatch.setattr(scanning, "sha256_of_file", refuse)
     monkeypatch.setattr(scanning, "edges_sha256", refuse)
     monkeypatch.setattr(file_rows, "edges_sha256", refuse)
 

@@ -15,7 +15,8 @@ from pytestqt.qtbot import QtBot
 from openshelf.library.file_looks import FileRow
 from openshelf.library.folders import ModelFolder
 from openshelf.library.installed import InstalledFile, InstalledModel
-from openshelf.library.scanning import Doubt, ScanReport, Settled, Stranger
+from openshelf.library.scanning import Doubt, ScanReport, Stranger
+from openshelf.library.settling import Settled
 from openshelf.library.upkeep import UpkeepState
 from openshelf.ui.models.installed_table import InstalledColumn, InstalledTableModel
 from openshelf.ui.models.library_facts import LibraryFacts

@@ -9,7 +9,8 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.errors import ChecksumMismatch, UsageError
 from openshelf.library.folders import ModelFolder
-from openshelf.library.scanning import ScanReport, Settled
+from openshelf.library.scanning import ScanReport
+from openshelf.library.settling import Settled
 from openshelf.services import Services
 from openshelf.units import format_bytes
 

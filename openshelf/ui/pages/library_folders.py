@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 
 from openshelf.library.folders import drive_of
-from openshelf.library.scanning import ScanReport, Settled
+from openshelf.library.scanning import ScanReport
+from openshelf.library.settling import Settled
 from openshelf.services import Services
 from openshelf.tasks import (
     Cancelled,
@@ -103,26 +104,30 @@ class FoldersNotice(InlineNotice):
         self.ended.emit()
 
     def _show(self, found: ScanReport, settled: Settled) -> None:
-        is_news = settled != Settled()
-        lines = [*self._settled_words(settled), *self._away_words(found)]
-        if found.strangers:
-            count = len(found.strangers)
-            lines.append(
-                self.tr("Not in the library yet: %n model file(s) in your folders.", "", count)
-            )
-        if found.cut:
-            text = self.tr("Too many files to look for new ones in all of {folders}; add the folder "
-                           "with the models instead.")  # fmt: skip
-            lines.append(text.format(folders=", ".join(found.cut)))
+        away = self._away_words(found)
+        lines = [*self._settled_words(settled), *away, *self._new_words(found)]
         is_known = self._closed is not None and _told(found) == _told(self._closed)
-        if not lines or (is_known and not is_news):
+        if not lines or (is_known and settled == Settled()):
             self.hide()
             return
-        level = NoticeLevel.BAD if settled.damaged else NoticeLevel.INFO
-        if self._away_words(found) and not settled.damaged:
-            level = NoticeLevel.WARNING
+        level = NoticeLevel.WARNING if away else NoticeLevel.INFO
+        level = NoticeLevel.BAD if settled.damaged else level
         button = self.tr("Import…") if found.strangers else self.tr("Close")
         self.show_message(" ".join(lines), level, button=button)
+
+    def _new_words(self, found: ScanReport) -> list[str]:
+        lines = []
+        if found.strangers:
+            count = len(found.strangers)
+            text = self.tr("Not in the library yet: %n model file(s) in your folders.", "", count)
+            lines.append(text)
+        if found.cut:
+            text = self.tr(
+                "Too many files to look for new ones in all of {folders}; add the folder with the "
+                "models instead."
+            )
+            lines.append(text.format(folders=", ".join(found.cut)))
+        return lines
 
     def _settled_words(self, settled: Settled) -> list[str]:
         lines = []
