@@ -77,3 +77,4 @@ class FolderList:
         finally:
             # In force also where it could not be written.
             self._library.follow_folders()
+            self._library.note_mounts(self._library.folders.all())

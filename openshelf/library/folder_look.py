@@ -23,6 +23,8 @@ class FolderCondition(enum.StrEnum):
     MISSING = "missing"
     NOT_A_FOLDER = "not_a_folder"
     UNREADABLE = "unreadable"
+    NOT_MOUNTED = "not_mounted"
+    """An empty folder stands where a drive or a network folder was."""
     SILENT = "silent"
     """It did not answer in time."""
 
@@ -31,7 +33,7 @@ class FolderCondition(enum.StrEnum):
 class FolderLook:
     """What one look at a folder found; bytes are of its volume, 0 where unknown.
 
-    `identity` is device and inode, None where it is not here.
+    `identity` is device and inode, None where it is not here; `mount` is where the volume begins.
     """
 
     condition: FolderCondition
@@ -39,6 +41,8 @@ class FolderLook:
     is_writable: bool = False
     total_bytes: int = 0
     free_bytes: int = 0
+    mount: str = ""
+    is_empty: bool = False
 
 
 def look_at(path: str) -> FolderLook:
@@ -48,7 +52,7 @@ def look_at(path: str) -> FolderLook:
         if not os.path.isdir(path):  # noqa: PTH112
             return FolderLook(FolderCondition.NOT_A_FOLDER)
         with os.scandir(path) as entries:
-            next(entries, None)
+            is_empty = next(entries, None) is None
     except (FileNotFoundError, NotADirectoryError):
         return FolderLook(FolderCondition.MISSING)
     except PermissionError:
@@ -61,8 +65,22 @@ def look_at(path: str) -> FolderLook:
         usage = shutil.disk_usage(path)
         total, free = usage.total, usage.free
     return FolderLook(
-        FolderCondition.HERE, (facts.st_dev, facts.st_ino), os.access(path, os.W_OK), total, free
+        FolderCondition.HERE,
+        (facts.st_dev, facts.st_ino),
+        os.access(path, os.W_OK),
+        total,
+        free,
+        _mount_of(path),
+        is_empty,
     )
+
+
+def _mount_of(path: str) -> str:
+    """The folder itself or the nearest above it in which a volume begins."""
+    path = os.path.realpath(path)
+    while not os.path.ismount(path):
+        path = os.path.dirname(path)  # noqa: PTH120
+    return path
 
 
 class PatientLook:

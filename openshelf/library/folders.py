@@ -8,7 +8,7 @@ through a link: each is a condition to be told, never a reason not to start.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,17 @@ class ModelFolders:
     ) -> None:
         self.standard = Path(normal_path(str(standard)))
         self._listed, self._chosen = listed, chosen
-        self.look = look or PatientLook()
+        self._look = look or PatientLook()
+        self.mounts: Mapping[str, str] = {}
+        """Folder → where its volume began when it was last seen; kept by the library."""
+
+    def look(self, path: str) -> FolderLook:
+        """What is there now; at most 2 s for what does not answer."""
+        found = self._look(path)
+        before = self.mounts.get(path, "")
+        if found.is_empty and before and found.mount != before:
+            return FolderLook(FolderCondition.NOT_MOUNTED)
+        return found
 
     def paths(self) -> tuple[str, ...]:
         """The standard folder first, then the others in the person's order; each once."""
@@ -96,7 +106,9 @@ class ModelFolders:
         The standard folder is made when it is first needed; any other would be made on the wrong
         disk, under the mount point of a drive that is not there.
         """
-        if folder != self.standard and self.look(str(folder)).condition is not FolderCondition.HERE:
+        condition = self.look(str(folder)).condition
+        is_unmade = folder == self.standard and condition is FolderCondition.MISSING
+        if condition is not FolderCondition.HERE and not is_unmade:
             raise not_here(str(folder))
 
     def all(self) -> tuple[ModelFolder, ...]:

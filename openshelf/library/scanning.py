@@ -152,6 +152,7 @@ def scan(library: Library, cancel: CancelToken, report: Report) -> ScanReport:
     begun = time.monotonic()
     report(Progress(0, None, SCANNING))
     folders = library.folders.all()
+    library.note_mounts(folders)
     here = [folder.path for folder in folders if folder.is_here and not folder.same_as]
     look = _Look({}, {}, [], [], [])
     cut = [folder for folder in here if look.gather(walk(folder, here), cancel)]

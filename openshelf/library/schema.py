@@ -51,7 +51,8 @@ LIBRARY = Schema(
         # `blob` is not read any more.
         """
     CREATE TABLE folders (
-        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, is_standard INTEGER NOT NULL DEFAULT 0
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
+        is_standard INTEGER NOT NULL DEFAULT 0, mount TEXT NOT NULL DEFAULT ''
     );
     ALTER TABLE files ADD COLUMN folder_id INTEGER REFERENCES folders (id);
     ALTER TABLE files ADD COLUMN modified_ns INTEGER;

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,13 @@ from openshelf.errors import NotFound, OpenshelfError, UsageError
 from openshelf.hardware.facts import LearnedRate
 from openshelf.library.file_looks import FileLook, FileRow, keep_check, keep_looks, read_file_rows
 from openshelf.library.file_rows import blobs_of_sizes, files_of, insert_files, sync_folders
-from openshelf.library.folders import FolderCondition, ModelFolders, not_here, split_place
+from openshelf.library.folders import (
+    FolderCondition,
+    ModelFolder,
+    ModelFolders,
+    not_here,
+    split_place,
+)
 from openshelf.library.installed import InstalledModel
 from openshelf.library.listing import MODEL_COLUMNS, read_models
 from openshelf.library.measurements import (
@@ -60,14 +66,15 @@ class Library:
         self._path = database
         self._trash = trash
         self._database = Database(database, LIBRARY)
-        self._look_into_folders()
+        self._enter_folders()
+        self._recall_mounts()
 
     def follow_folders(self) -> None:
         """The list of model folders may have changed: keep the files in those that hold them."""
-        if self._look_into_folders():
+        if self._enter_folders():
             self._announce()
 
-    def _look_into_folders(self) -> bool:
+    def _enter_folders(self) -> bool:
         """Never raises: without this the files are kept under the folders of before."""
         try:
             with self._transaction() as connection:
@@ -89,6 +96,27 @@ class Library:
 
     def close(self) -> None:
         self._database.close()
+
+    def note_mounts(self, folders: Iterable[ModelFolder]) -> None:
+        """Remember on which volume each lies, so that the empty folder in which a drive is to be
+        mounted is not taken for the drive. Never raises."""
+        changes = [
+            (folder.look.mount, folder.path)
+            for folder in folders
+            if folder.is_here and folder.look.mount != self.folders.mounts.get(folder.path)
+        ]
+        if not changes:
+            return
+        try:
+            with self._transaction() as connection:
+                connection.executemany("UPDATE folders SET mount = ? WHERE path = ?", changes)
+        except OpenshelfError as error:
+            log.info("library: the volumes of the model folders could not be kept: %s", error)
+        self._recall_mounts()
+
+    def _recall_mounts(self) -> None:
+        with contextlib.suppress(OpenshelfError), self._failures():
+            self.folders.mounts = dict(self._database.read("SELECT path, mount FROM folders"))
 
     def _is_gone(self, folder: str) -> bool:
         return self.folders.look(folder).condition is FolderCondition.MISSING
@@ -140,6 +168,7 @@ class Library:
             connection.executemany(
                 "DELETE FROM placed WHERE location = ?", [(file.location,) for file in model.files]
             )
+        self.note_mounts(self.folders.all())
         self._announce()
         return self.find(model.id)
 

@@ -19,6 +19,7 @@ TEMPLATES: dict[str, str] = {
     "folder_unmade": "made when first needed",
     "folder_not_a_folder": "NO FOLDER",
     "folder_unreadable": "NOT READABLE",
+    "folder_not_mounted": "NOT MOUNTED",
     "folder_silent": "DOES NOT ANSWER",
     "folder_for_downloads": "downloads go here",
     "folder_read_only": "cannot be written",

@@ -16,6 +16,7 @@ from openshelf.library.folder_look import FolderCondition, FolderLook, PatientLo
 from openshelf.library.folders import ModelFolders, drive_of, split_place
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
+from openshelf.library.scanning import scan
 from openshelf.library.store import Library
 from openshelf.library.verifying import FileState
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -276,6 +277,42 @@ def test_a_folder_that_does_not_answer_is_waited_for_once() -> None:
     answer.set()
     patient._stuck["/net"].join(10)
     assert folders.all()[1].is_here
+
+
+def test_an_empty_mount_point_is_not_taken_for_the_drive(tmp_path: Path) -> None:
+    """The folder stays when a drive or network folder is unmounted from it."""
+    drive, mounted = make(tmp_path / "nas"), [True]
+
+    def look(path: str) -> FolderLook:
+        found = look_at(path)
+        if path != str(drive):
+            return found
+        return replace(found, mount=path if mounted[0] else "/", is_empty=not mounted[0])
+
+    def opened() -> Library:
+        folders = ModelFolders(make(tmp_path / "models"), lambda: [str(drive)], str, look)
+        return Library(tmp_path / "library.sqlite3", folders)
+
+    library = opened()
+    place = place_file(drive, "a.gguf", b"aaaa")
+    model = register(library, place)
+    place.repo_folder.rename(tmp_path / "what the server has")
+    mounted[0] = False
+    for again in (library, opened()):
+        found = again.find(model.id)
+        assert (found.away, found.verified_at) == (str(drive), model.verified_at)
+        assert again.folders.all()[1].condition is FolderCondition.NOT_MOUNTED
+        with pytest.raises(NotFound):
+            again.folders.require_here(drive)
+        with pytest.raises(NotFound):
+            again.remove(model.id)
+        report = scan(again, CancelToken(), no_report)
+        assert (report.away, report.missing) == (1, 0)
+    (tmp_path / "what the server has").rename(place.repo_folder)
+    mounted[0] = True
+    assert library.find(model.id) == model
+    again.close()
+    library.close()
 
 
 def test_downloads_go_to_the_chosen_folder(open_at: OpenHome, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ def folder_state(folder: ModelFolder) -> str:
             return _tr("is a file")
         case FolderCondition.UNREADABLE:
             return _tr("cannot be read")
+        case FolderCondition.NOT_MOUNTED:
+            return _tr("not mounted")
         case FolderCondition.SILENT:
             return _tr("does not answer")
     drive = drive_of(folder.path)
