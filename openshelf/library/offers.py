@@ -31,6 +31,7 @@ from openshelf.hub.names import check_path
 from openshelf.hub.targets import Target, TargetKind
 from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
 from openshelf.library.bundles import BundledModel
+from openshelf.library.folder_look import FolderCondition
 from openshelf.library.foreign import ForeignModel, Origin, describe
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import BUNDLE, COPY, InstallOffer
@@ -217,7 +218,7 @@ class Offers:
             repo=repo,
             files=files,
             decision=self._parts.gate.decide(license),
-            free_bytes=free_bytes(folder),
+            free_bytes=self._free_bytes(folder),
             folder=str(folder),
             **{"local_path": None, "resumed_from_bytes": 0, **facts},
         )
@@ -226,14 +227,19 @@ class Offers:
         """The model folder that has most of these files already, else where downloads go; and the
         bytes that are there."""
         folders = self._parts.library.folders
-        chosen = folders.for_downloads()
-        best, most = chosen, sum(part_bytes(chosen, file) for file in files)
-        for folder in folders.all():
+        best, most = folders.for_downloads(), 0
+        for folder in sorted(folders.all(), key=lambda folder: not folder.takes_downloads):
             if folder.is_here and folder.look.is_writable:
                 there = sum(part_bytes(Path(folder.path), file) for file in files)
                 if there > most:
                     best, most = Path(folder.path), there
         return best, most
+
+    def _free_bytes(self, folder: Path) -> int:
+        """Of a folder that is here; one that does not answer is not asked again."""
+        look = self._parts.library.folders.look(str(folder))
+        is_unmade = look.condition is FolderCondition.MISSING
+        return free_bytes(folder) if is_unmade else look.free_bytes
 
     def _architecture(self, repo: Repo) -> object:
         """As the Hub read it in the file, else as the catalog has it."""

@@ -67,17 +67,24 @@ def read_library(services: Services) -> Callable[[CancelToken, Report], LibraryF
     def work(cancel: CancelToken, report: Report) -> LibraryFacts:
         loaded = services.chats.loaded()
         installed, folders = services.library.installed(), services.folders.all()
-        target = next((f.path for f in folders if f.takes_downloads), str(services.paths.models))
+        target = next((folder for folder in folders if folder.takes_downloads), None)
         return LibraryFacts(
             installed=installed,
             folders=folders,
             use=disk_use(installed),
             licenses=load_licenses(),
             loaded_id=loaded.model_id if loaded else None,
-            disk=disk_of(Path(target)),
+            disk=_disk_of_folder(target) if target else disk_of(services.paths.models),
         )
 
     return work
+
+
+def _disk_of_folder(folder: ModelFolder) -> DiskUse | None:
+    """One that is missing and does not answer is not asked again."""
+    if folder.is_here:
+        return DiskUse(folder.path, folder.look.total_bytes, folder.look.free_bytes)
+    return None if folder.is_missing else disk_of(Path(folder.path))
 
 
 def disk_of(folder: Path) -> DiskUse | None:
