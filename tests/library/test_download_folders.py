@@ -39,8 +39,10 @@ def test_what_began_in_a_folder_goes_on_there(hub: LoopbackHub, open_at: OpenHom
     home, events = chosen.home, Events(chosen.home)
     download = start(home, repo)
     events.wait(download.id, DownloadState.RUNNING, done_bytes=300_000)
+    assert home.downloads.is_active
     home.downloads.pause(download.id)
     paused = settled(home, download.id)
+    assert not home.downloads.is_active
     assert len(partial(chosen.second)) == 1
     assert partial(home.models) == []
     chosen.is_second = False
