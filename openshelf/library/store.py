@@ -204,11 +204,15 @@ class Library:
         return removed
 
     def keep_load(self, load: LoadMeasurement) -> None:
-        """Keep what a load took; what is far from its prediction goes to the log."""
+        """Keep what a load took, and that the model was used; what is far from its prediction goes
+        to the log."""
         model = next((m for m in self.installed() if m.id == load.model_id), None)
         warn_of_differences(load, model.files if model else ())
         with self._transaction() as connection:
             insert_load(connection, load)
+            connection.execute(
+                "UPDATE models SET last_used_at = ? WHERE id = ?", (load.measured_at, load.model_id)
+            )
 
     def measurements(self, model_id: str) -> tuple[LoadMeasurement, ...]:
         """What the latest loads of a model took, the newest first."""
