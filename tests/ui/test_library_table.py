@@ -21,7 +21,7 @@ from openshelf.library.upkeep import UpkeepState
 from openshelf.ui.models.installed_table import InstalledColumn, InstalledTableModel
 from openshelf.ui.models.library_facts import LibraryFacts
 from tests.fakes.downloads import installed_model
-from tests.fakes.folders import GONE, FakeFolders, FakeUpkeep
+from tests.fakes.folders import GONE, HERE, FakeFolders, FakeUpkeep
 from tests.ui.library_page import Setting
 
 Make = Callable[..., Setting]
@@ -126,6 +126,32 @@ def test_a_drive_that_is_not_here_is_named_and_its_models_are_kept(
     folders_of(setting).folders.append(ModelFolder("/media/ada/OTHER", GONE))
     setting.page.open_page()
     qtbot.waitUntil(setting.page.folders.isVisible)
+
+
+def test_a_drive_that_comes_back_is_noticed_while_the_page_is_shown(
+    qtbot: QtBot, make_library: Make
+) -> None:
+    setting = make_library(away_model())
+    folders = folders_of(setting).folders
+    folders.append(ModelFolder(DRIVE, GONE))
+    notice = setting.page.folders
+    setting.page.open_page()
+    qtbot.waitUntil(notice.isVisible)
+    assert notice._timer.isActive()
+    with qtbot.assertNotEmitted(notice.changed):
+        notice.check()
+        heard: list[bool] = []
+        setting.page._bridge.call_soon(heard.append, True)
+        qtbot.waitUntil(lambda: heard == [True])
+    back = replace(away_model(), missing=False, away="")
+    setting.library.models[:] = [back]
+    folders[1] = ModelFolder(DRIVE, HERE)
+    with qtbot.waitSignal(notice.changed):
+        notice.check()
+    qtbot.waitUntil(notice.isHidden)
+    qtbot.waitUntil(lambda: setting.cell(back, InstalledColumn.INTEGRITY) != "folder not here")
+    setting.page.hide()
+    assert not notice._timer.isActive()
 
 
 def test_its_menu_offers_nothing_that_cannot_be_done(qtbot: QtBot, make_library: Make) -> None:

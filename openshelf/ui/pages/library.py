@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices, QResizeEvent
+from PySide6.QtGui import QDesktopServices, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
@@ -101,6 +101,7 @@ class LibraryPage(Page):
         self.verify_button.clicked.connect(self._on_verify_all)
         self.checks.ended.connect(self._show_all)
         self.folders.import_pressed.connect(self._on_import)
+        self.folders.changed.connect(self.refresh)
         card = self.installed_card
         card.chat_pressed.connect(self._on_chat)
         card.folder_pressed.connect(self._on_folder)
@@ -125,6 +126,16 @@ class LibraryPage(Page):
         """The table takes most of the page, and scrolls by itself beyond that."""
         super().resizeEvent(event)
         self.installed_card.view.set_limit(self.height() - self.header.height() - 120)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.folders.watch(is_shown=True)
+
+    @override
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.folders.watch(is_shown=False)
 
     @override
     def focus_content(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from collections.abc import Sequence
 
-from openshelf.library.folders import drive_of
+from PySide6.QtCore import QTimer, Signal
+
+from openshelf.library.folders import ModelFolder, drive_of
 from openshelf.library.scanning import ScanReport
 from openshelf.library.settling import Settled
 from openshelf.services import Services
@@ -23,12 +25,16 @@ from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.units import format_bytes
 
+_WATCH_MILLISECONDS = 4000
+
 
 class FoldersNotice(InlineNotice):
     """Hidden where everything is as it was; `import_pressed` for files that nobody entered."""
 
     import_pressed = Signal()
     ended = Signal()
+    changed = Signal()
+    """A folder came or went while somebody was looking."""
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__()
@@ -37,6 +43,10 @@ class FoldersNotice(InlineNotice):
         self._is_reading = False
         self._found: ScanReport | None = None
         self._closed: ScanReport | None = None
+        self._states: tuple[tuple[str, str], ...] | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_WATCH_MILLISECONDS)
+        self._timer.timeout.connect(self.check)
         self.acted.connect(self._on_acted)
 
     @property
@@ -46,6 +56,28 @@ class FoldersNotice(InlineNotice):
     @property
     def found(self) -> ScanReport | None:
         return self._found
+
+    def watch(self, *, is_shown: bool) -> None:
+        """Notice drives that come and go, as long as the page is on the screen."""
+        if is_shown:
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def check(self) -> None:
+        """Whether each folder is where it was."""
+        folders = self._services.folders
+
+        def work(cancel: CancelToken, report: Report) -> tuple[tuple[str, str], ...]:
+            return _states_of(folders.all())
+
+        self._bridge.submit("are the folders there", work, on_outcome=self._on_checked)
+
+    def _on_checked(self, outcome: Outcome[tuple[tuple[str, str], ...]]) -> None:
+        if isinstance(outcome, Succeeded) and self._states not in (None, outcome.value):
+            self._states = outcome.value
+            self.changed.emit()
+            self.look()
 
     def look(self) -> None:
         """Look through the folders; does nothing while it is at it."""
@@ -59,6 +91,7 @@ class FoldersNotice(InlineNotice):
         match outcome:
             case Succeeded(found):
                 self._found = found
+                self._states = _states_of(found.folders)
                 if found.doubts:
                     self._read(found)
                 else:
@@ -163,6 +196,10 @@ class FoldersNotice(InlineNotice):
         self.hide()
         if self._found is not None and self._found.strangers:
             self.import_pressed.emit()
+
+
+def _states_of(folders: Sequence[ModelFolder]) -> tuple[tuple[str, str], ...]:
+    return tuple((folder.path, folder.condition.value) for folder in folders)
 
 
 def _told(found: ScanReport) -> tuple[object, ...]:
