@@ -187,7 +187,8 @@ def join_place(folder: str, location: str) -> str:
     """The other way round."""
     if not folder:
         return location
-    return os.path.join(folder, location.replace("/", os.sep))  # noqa: PTH118
+    inside = location if os.sep == "/" else location.replace("/", os.sep)
+    return f"{folder.rstrip(os.sep)}{os.sep}{inside}"
 
 
 def drive_of(path: str) -> str:
