@@ -76,9 +76,13 @@ class Library:
 
     def _enter_folders(self) -> bool:
         """Never raises: without this the files are kept under the folders of before."""
+        wanted = self.folders.paths()
         try:
+            if sorted(self._folder_paths()) == sorted(wanted):
+                # Without a transaction: a start waits for no other process that writes.
+                return False
             with self._transaction() as connection:
-                return sync_folders(connection, self.folders.paths(), self._is_gone)
+                return sync_folders(connection, wanted, self._is_gone)
         except OpenshelfError as error:
             log.warning("library: the model folders could not be entered: %s", error)
             return False
