@@ -15,15 +15,17 @@ from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.overrides import with_overrides
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.folders import ModelFolder
-from openshelf.library.installed import InstalledFile
+from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.measurements import ComponentMemory
 from openshelf.library.scanning import ScanReport, Stranger
+from openshelf.library.updates import UpdateReport
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
 from tests.fakes.downloads import installed_model
 from tests.fakes.example_data import example_machine, plain_machine
+from tests.fakes.example_updates import example_update
 from tests.fakes.folders import GONE, HERE
 
 ANSWER = """Either side can end the agreement with **30 days’ written notice**. Within those days \
@@ -280,6 +282,22 @@ def _open_plain_hardware(window: MainWindow, services: Services) -> None:
     window.open_place(Place.HARDWARE)
 
 
+def _with_update(services: Services) -> Services:
+    def check(model: InstalledModel, *_: object) -> UpdateReport:
+        return example_update(model)
+
+    return replace(with_library(services), check_update=check)
+
+
+def _look_for_update(window: MainWindow, services: Services) -> None:
+    _open(Place.LIBRARY)(window, services)
+    for _ in range(30):
+        QApplication.processEvents()
+    card = window.page(Place.LIBRARY).installed_card  # type: ignore[attr-defined]
+    card.view.choose(card.table.rows[0].id)
+    card.update_action.trigger()
+
+
 def _same(services: Services) -> Services:
     return services
 
@@ -303,6 +321,7 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("library-many", _open(Place.LIBRARY), with_thousands),
     ("settings-folders", _open(Place.SETTINGS), with_missing_drive),
     ("library-remove", _remove_one, with_library),
+    ("library-update", _look_for_update, _with_update),
     ("library-empty", _open(Place.LIBRARY), _same),
     ("hardware-full", _open(Place.HARDWARE), _same),
     ("hardware-plain", _open_plain_hardware, _same),

@@ -24,6 +24,7 @@ from openshelf.ui.pages.library_download import DownloadRow
 from openshelf.ui.pages.library_folders import FoldersNotice
 from openshelf.ui.pages.library_imports import ImportCard
 from openshelf.ui.pages.library_installed import InstalledCard
+from openshelf.ui.pages.library_updates import UpdateCard
 from openshelf.ui.pages.library_upkeep import UpkeepNotice
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
@@ -74,6 +75,7 @@ class LibraryPage(Page):
         self.folders = FoldersNotice(self._services, self._bridge)
         self.upkeep = UpkeepNotice(self._services, self._bridge)
         self.imports = ImportCard(self._services, self._bridge)
+        self.updates = UpdateCard(self._services, self._bridge)
         self.downloads_card = Card(margin=18, spacing=4)
         self.downloads_card.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
         self.download_rows: KeyedRows[DownloadRow] = KeyedRows()
@@ -81,7 +83,7 @@ class LibraryPage(Page):
         self.installed_card = InstalledCard()
         self.disk_card = DiskCard()
         for part in (
-            self.notice, self.folders, self.checks, self.upkeep, self.imports,
+            self.notice, self.folders, self.checks, self.upkeep, self.updates, self.imports,
             self.downloads_card, self.installed_card, self.disk_card,
         ):  # fmt: skip
             self._scroll.body.addWidget(part)
@@ -97,6 +99,7 @@ class LibraryPage(Page):
         self.notice.acted.connect(self.refresh)
         self.import_button.clicked.connect(self._on_import)
         self.imports.import_pressed.connect(self.install_requested)
+        self.updates.install_pressed.connect(self.install_requested)
         self.imports.close_button.clicked.connect(self._show_all)
         self.verify_button.clicked.connect(self._on_verify_all)
         self.checks.ended.connect(self._show_all)
@@ -108,6 +111,7 @@ class LibraryPage(Page):
         card.remove_confirmed.connect(self._on_remove)
         card.verify_pressed.connect(self._on_verify)
         card.again_pressed.connect(self.install_requested)
+        card.update_pressed.connect(self._on_update)
         card.asked.connect(self._on_removal_asked)
         self._bridge.listen(
             self._services.downloads.announcer, self._on_download_changed, latest_by=_id_of
@@ -285,6 +289,13 @@ class LibraryPage(Page):
     def _on_import(self) -> None:
         self.imports.open_card()
         self._show_all()
+
+    def _on_update(self, model_id: str) -> None:
+        models = self._facts.installed if self._facts else ()
+        model = next((model for model in models if model.id == model_id), None)
+        if model is not None:
+            self.updates.look(model)
+            self._scroll.ensureWidgetVisible(self.updates)
 
     def _on_verify_all(self) -> None:
         models = self._facts.installed if self._facts else ()

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu
 
+from openshelf.library.install import LOCAL
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.installed_table import InstalledTableModel
 from openshelf.ui.models.installed_words import can_act, plain_name
@@ -89,6 +90,7 @@ class InstalledCard(Card):
     remove_confirmed = Signal(str, bool)
     verify_pressed = Signal(str)
     again_pressed = Signal(str)
+    update_pressed = Signal(str)
     asked = Signal()
     """The question stands there now, above the table."""
 
@@ -103,6 +105,7 @@ class InstalledCard(Card):
         self.folder_action = self.menu.addAction(self.tr("Show in folder"))
         self.copy_action = self.menu.addAction(self.tr("Copy id"))
         self.verify_action = self.menu.addAction(self.tr("Verify"))
+        self.update_action = self.menu.addAction(self.tr("Check for an update"))
         self.menu.addSeparator()
         self.remove_action = self.menu.addAction(self.tr("Remove…"))
         self.view.acted.connect(self.act_on)
@@ -113,6 +116,7 @@ class InstalledCard(Card):
         self.folder_action.triggered.connect(self._on_folder)
         self.copy_action.triggered.connect(self._on_copy)
         self.verify_action.triggered.connect(self._on_verify)
+        self.update_action.triggered.connect(self._on_update)
         self.remove_action.triggered.connect(self._on_remove)
 
     def show_facts(self, facts: LibraryFacts) -> None:
@@ -143,6 +147,8 @@ class InstalledCard(Card):
             return
         for action in (self.folder_action, self.verify_action, self.remove_action):
             action.setEnabled(not model.away)
+        # What came from this disk has no repository to ask.
+        self.update_action.setEnabled(model.repo != LOCAL)
         self.menu.popup(place)
 
     def _focus_table(self) -> None:
@@ -159,6 +165,10 @@ class InstalledCard(Card):
     def _on_verify(self) -> None:
         if (model := self.view.chosen) is not None:
             self.verify_pressed.emit(model.id)
+
+    def _on_update(self) -> None:
+        if (model := self.view.chosen) is not None:
+            self.update_pressed.emit(model.id)
 
     def _on_remove(self) -> None:
         if (model := self.view.chosen) is not None:
