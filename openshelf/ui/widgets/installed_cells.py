@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QFontMetrics, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from typing_extensions import override
 
 from openshelf.library.installed import InstalledModel
@@ -46,9 +46,10 @@ class InstalledDelegate(QStyledItemDelegate):
                 self._paint_name(painter, room, text, pale, model.id == table.facts.loaded_id)
             case InstalledColumn.LICENSE:
                 is_permissive = table.facts.is_permissive(model)
-                paint_chip(
-                    painter, room, text, ChipKind.GOOD if is_permissive else ChipKind.WARNING
-                )
+                kind = ChipKind.GOOD if is_permissive else ChipKind.WARNING
+                # On the selection's ground a chip needs an edge of its own.
+                is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
+                paint_chip(painter, room, text, kind, has_edge=is_selected)
             case InstalledColumn.INTEGRITY:
                 draw_text(painter, room, text, font(TextRole.SMALL), integrity_words(model)[1])
             case InstalledColumn.ACTION:
@@ -92,7 +93,9 @@ def _paint_figure(
     draw_text(painter, room, text, style, "faint" if text == NOTHING else tone, side)
 
 
-def paint_chip(painter: QPainter, room: QRect, text: str, kind: ChipKind) -> None:
+def paint_chip(
+    painter: QPainter, room: QRect, text: str, kind: ChipKind, *, has_edge: bool = False
+) -> None:
     """A word on a soft ground at the beginning of `room`, cut where there is no room for it."""
     style = font(TextRole.CHIP)
     metrics = QFontMetrics(style)
@@ -101,8 +104,8 @@ def paint_chip(painter: QPainter, room: QRect, text: str, kind: ChipKind) -> Non
     chip = QRect(room.left(), room.center().y() - height // 2, width, height)
     if painter.layoutDirection() == Qt.LayoutDirection.RightToLeft:
         chip.moveRight(room.right())
-    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setPen(QPen(color(kind.value), 1) if has_edge else Qt.PenStyle.NoPen)
     painter.setBrush(color(f"{kind.value}_soft"))
-    painter.drawRoundedRect(QRectF(chip), 6, 6)
+    painter.drawRoundedRect(QRectF(chip).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
     words = chip.adjusted(_CHIP_SIDE, 0, -_CHIP_SIDE + 1, 0)
     draw_text(painter, words, text, style, kind.value)
