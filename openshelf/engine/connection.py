@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import IO
 
 import openshelf
+from openshelf.children import child_environment
 from openshelf.engine.protocol import (
+    ENGINE_FOLDER,
     MAX_LINE_BYTES,
     PROTOCOL_VERSION,
     Event,
@@ -54,6 +56,11 @@ _WINDOWS_STATUS = {
 }
 
 
+def worker_environment() -> dict[str, str]:
+    """Scrubbed, and without the debugger that ggml would start over its own body."""
+    return child_environment({"GGML_NO_BACKTRACE": "1"})
+
+
 @dataclass(eq=False)
 class Call:
     """One request under way. Its events come in order; EngineDied is the last one of all calls."""
@@ -69,6 +76,7 @@ class Connection:
         """Start the process and wait for its hello. Raises EngineFailed or EngineDied."""
         self._command = list(command)
         self._environment = dict(environment)
+        self.engine_folder = self._environment.get(ENGINE_FOLDER, "")
         self._process: subprocess.Popen[bytes] | None = None
         self._ids = itertools.count(1)
         self._calls: dict[int, Call] = {}
@@ -110,8 +118,11 @@ class Connection:
             PROTOCOL_VERSION,
             openshelf.__version__,
             str(Path(openshelf.__file__).resolve().parent),
+            self.engine_folder,
         )
-        theirs = (hello.protocol, hello.package_version, hello.package_path)
+        theirs = (
+            hello.protocol, hello.package_version, hello.package_path, hello.engine_folder,
+        )  # fmt: skip
         if theirs != own:
             self.end()
             raise EngineFailed("wrong_worker", f"{theirs} instead of {own}")

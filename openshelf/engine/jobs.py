@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 
 from openshelf.engine.connection import Call, Connection
 from openshelf.engine.protocol import Event, Refused, Request
@@ -21,12 +21,23 @@ _CLOSE_SECONDS = 2.0
 _SHORT_JOBS = ("devices", "unload", "dry_run", "architectures")
 
 
+class Starter(Protocol):
+    """Where workers come from."""
+
+    def start(self) -> Connection:
+        """Raises EngineFailed, EngineDied."""
+        ...
+
+    def is_current(self, connection: Connection) -> bool:
+        """Whether a worker that is started now would be one of the same kind."""
+        ...
+
+
 class Jobs:
     """The worker's life, from its start to the stop ladder, and whose turn it is."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._command = list(command)
-        self._environment = environment
+    def __init__(self, starter: Starter) -> None:
+        self._starter = starter
         self._turn = threading.Lock()
         self._connecting = threading.Lock()
         self._connection: Connection | None = None
@@ -54,15 +65,20 @@ class Jobs:
             self._connection.end(self._current)
 
     @contextlib.contextmanager
-    def job(self, during: str, name: str = "", *, wait: bool = False) -> Iterator[Connection]:
-        """The only job at a time; a refusal knows which file it was about."""
+    def job(
+        self, during: str, name: str = "", *, wait: bool = False, renew: bool = False
+    ) -> Iterator[Connection]:
+        """The only job at a time; a refusal knows which file it was about.
+
+        With `renew` a worker of another engine build than the one chosen now is replaced.
+        """
         # These are over in a moment; a load or an answer is not.
         wait = wait or self._doing in _SHORT_JOBS
         if not self._turn.acquire(timeout=WAIT_SECONDS if wait else 0):
             raise EngineFailed("busy")
         self._doing = during
         try:
-            connection = self.connected()
+            connection = self.connected(renew=renew)
             connection.during = during
             try:
                 yield connection
@@ -79,15 +95,20 @@ class Jobs:
             self._doing = ""
             self._turn.release()
 
-    def connected(self) -> Connection:
+    def connected(self, *, renew: bool = False) -> Connection:
         with self._connecting:
             if self._closed:
                 raise EngineFailed("closed")
-            if self._connection is None or not self._connection.is_alive:
-                if self._connection is not None:
-                    self._connection.end()
-                self._connection = Connection(self._command, self._environment)
-            return self._connection
+            before = self._connection
+            if before is not None:
+                if before.is_alive and not (renew and not self._starter.is_current(before)):
+                    return before
+                before.end()
+            self._connection = connection = self._starter.start()
+            if self._closed:
+                connection.end()
+                raise EngineFailed("closed")
+            return connection
 
     def run(
         self,

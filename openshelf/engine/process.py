@@ -10,10 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from openshelf.children import Door, child_command, child_environment
-from openshelf.engine.connection import Connection
+from openshelf.children import Door, child_command
+from openshelf.engine.connection import Connection, worker_environment
 from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
-from openshelf.engine.jobs import WAIT_SECONDS, Jobs
+from openshelf.engine.jobs import WAIT_SECONDS, Jobs, Starter
 from openshelf.engine.protocol import (
     Architectures,
     Bench,
@@ -58,6 +58,19 @@ _UNLOAD_SECONDS = 10.0
 DRY_RUN_SECONDS = 10.0
 
 
+class PlainStarter:
+    """Workers of the build that is installed, or of any program that a test names."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._command, self._environment = list(command), dict(environment)
+
+    def start(self) -> Connection:
+        return Connection(self._command, self._environment)
+
+    def is_current(self, connection: Connection) -> bool:
+        return True
+
+
 class Engine:
     """llama.cpp in a child process. Every method may be called from any thread."""
 
@@ -65,10 +78,15 @@ class Engine:
         self,
         command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
+        starter: Starter | None = None,
     ) -> None:
+        """Without `starter` (builds.py has one), all workers are the same command."""
         self._jobs = Jobs(
-            command or child_command(Door.ENGINE_WORKER),
-            child_environment({"GGML_NO_BACKTRACE": "1"}) if environment is None else environment,
+            starter
+            or PlainStarter(
+                command or child_command(Door.ENGINE_WORKER),
+                worker_environment() if environment is None else environment,
+            )
         )
         self._loaded: tuple[Connection, Loaded] | None = None
         self._devices: Devices | None = None
@@ -115,7 +133,7 @@ class Engine:
             if isinstance(event, LoadProgress):
                 report(Progress(round(event.fraction * 1000), 1000, "loading"))
 
-        with self._jobs.job("load", location) as connection:
+        with self._jobs.job("load", location, renew=True) as connection:
             self._loaded = None
             loaded = self._jobs.run(
                 connection,
@@ -186,7 +204,7 @@ class Engine:
         """What the engine build can use. While it is busy, what it said before."""
         if self._jobs.is_busy and self._devices is not None:
             return self._devices
-        with self._jobs.job("devices", wait=True) as connection:
+        with self._jobs.job("devices", wait=True, renew=self.loaded is None) as connection:
             self._devices = self._jobs.run(connection, ListDevices, Devices, seconds=WAIT_SECONDS)
             return self._devices
 
@@ -196,7 +214,7 @@ class Engine:
         Never beside a loaded model. Raises EngineFailed (busy, not_told where this build does
         not tell), EngineDied.
         """
-        with self._jobs.job("architectures") as connection:
+        with self._jobs.job("architectures", renew=self.loaded is None) as connection:
             if self.loaded is not None:
                 raise EngineFailed("busy")
             return self._jobs.run(
@@ -221,7 +239,7 @@ class Engine:
         DRY_RUN_SECONDS), EngineDied, CancelledByUser.
         """
         location = str(path.absolute())
-        with self._jobs.job("dry_run", location) as connection:
+        with self._jobs.job("dry_run", location, renew=self.loaded is None) as connection:
             if self.loaded is not None:
                 raise EngineFailed("busy")
             return self._jobs.run(
@@ -241,7 +259,7 @@ class Engine:
         where this engine build does not tell.
         """
         location = str(path.absolute())
-        with self._jobs.job("dry_run", location) as connection:
+        with self._jobs.job("dry_run", location, renew=self.loaded is None) as connection:
             if self.loaded is not None:
                 raise EngineFailed("busy")
             return self._jobs.run(

@@ -16,6 +16,8 @@ __all__ = ["ProtocolError"]
 
 PROTOCOL_VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024
+ENGINE_FOLDER = "LLAMA_CPP_LIB_PATH"
+"""The variable by which a worker, and its binding, knows that it uses another engine build."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Ping(Request):
 @dataclass(frozen=True)
 class ListDevices(Request):
     pass
+
+
+@dataclass(frozen=True)
+class CheckBuild(Request):
+    """Whether the engine build that this worker was started with is sound; may end the worker."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +163,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Hello(Event):
-    """First line of every worker (id 0): a version or folder that differs is refused."""
+    """First line of every worker (id 0): a version or folder that differs is refused.
+
+    `engine_folder` is where its llama.cpp comes from, empty for the one that is installed.
+    """
 
     protocol: int
     package_version: str
     package_path: str
     pid: int
+    engine_folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,6 +192,15 @@ class Device:
 @dataclass(frozen=True)
 class Devices(Event):
     """`has_extra_buffers` is False where the CPU's rearranged weights do not work here."""
+
+    engine_version: str
+    devices: tuple[Device, ...]
+    has_extra_buffers: bool = True
+
+
+@dataclass(frozen=True)
+class BuildChecked(Event):
+    """The build fits the binding and computed what it should."""
 
     engine_version: str
     devices: tuple[Device, ...]
@@ -320,7 +340,7 @@ _MESSAGES: dict[str, type[Any]] = {
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
         DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
-        Bench, BenchProgress, Benched,
+        Bench, BenchProgress, Benched, CheckBuild, BuildChecked,
     )
 }  # fmt: skip
 

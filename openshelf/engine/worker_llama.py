@@ -86,6 +86,12 @@ class Devices:
         self._base.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p] * 3
         self._base.ggml_backend_dev_memory.restype = None
 
+    def load_backends(self) -> None:
+        """A build may keep its backends in libraries of their own, which nobody loads for us."""
+        load = getattr(self._registry, "ggml_backend_load_all_from_path", None)
+        if load is not None and not self._registry.ggml_backend_dev_count():
+            load(str(lib._base_path).encode())
+
     def list(self) -> tuple[Device, ...]:
         found = []
         for index in range(self._registry.ggml_backend_dev_count()):
@@ -350,4 +356,6 @@ def start(write: Callable[[str], object]) -> tuple[Devices, Log]:
     """Set llama.cpp up once; its log comes here from then on."""
     log = Log(write)
     lib.llama_backend_init()
-    return Devices(), log
+    devices = Devices()
+    devices.load_backends()
+    return devices, log
