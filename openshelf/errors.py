@@ -165,7 +165,8 @@ class GatedModel(OpenshelfError):
 
 @dataclass(eq=False)
 class NotFound(OpenshelfError):
-    """`what` is model, file, variant, id, machine, conversation, record, person or path."""
+    """`what` is model, file, variant, id, machine, conversation, record, person, engine_build or
+    path."""
 
     code: ClassVar[str] = "not_found"
     exit_code: ClassVar[int] = 4

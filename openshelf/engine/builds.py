@@ -20,6 +20,7 @@ from openshelf.engine.connection import Connection, worker_environment
 from openshelf.engine.kept_builds import INSTALLED, KeptBuild, KeptBuilds, read_kept, write_kept
 from openshelf.engine.protocol import Device
 from openshelf.errors import EngineFailed, NotFound
+from openshelf.reasons import Reason
 from openshelf.tasks import Announcer, CancelToken
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,15 @@ class Builds:
     chosen: str = INSTALLED
     in_use: str = INSTALLED
     problem: EngineFailed | None = None
+
+    @property
+    def replaced(self) -> Reason | None:
+        """That the chosen build is not the one in use; `problem` says why."""
+        if self.problem is None:
+            return None
+        if self.in_use == INSTALLED:
+            return Reason("engine_build_replaced_by_installed", {"folder": self.chosen})
+        return Reason("engine_build_replaced", {"folder": self.chosen, "instead": self.in_use})
 
     def build(self, folder: str) -> Build | None:
         return next((build for build in self.builds if build.folder == folder), None)

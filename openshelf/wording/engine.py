@@ -7,6 +7,9 @@ TEMPLATES: dict[str, str] = {
         "The processor names instructions (Intel AMX) that fail when the engine uses them, as in "
         "some virtual machines. The engine does without; prompts are read more slowly."
     ),
+    # engine/builds.py
+    "engine_build_replaced": "The engine build in {folder} is not used; the one in {instead} is used instead.",
+    "engine_build_replaced_by_installed": "The engine build in {folder} is not used; the installed one is used instead.",
     "engine_silent": "The engine could not be asked what it can use. {detail}",
     # engine/devices.py
     "gpu_used_through": "The engine uses it through {backend} ({name}).",

@@ -47,6 +47,7 @@ from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
 from tests.fakes.engine import FakeEngine, clearance_for, load_order, model_file
+from tests.fakes.engine_builds import FakeEngineBuilds
 from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
     COMMIT,
@@ -465,6 +466,7 @@ def fake_services(
         models=FakeModels(),
         search=FakeSearch(),
         architectures=FakeArchitectures(),
+        engine_builds=FakeEngineBuilds(),
         refresh_catalog=lambda cancel, report: NEVER_REFRESHED,
         with_policy=lambda path, what_if: services,
         policies=FakePolicies(paths),
