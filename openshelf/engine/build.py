@@ -58,7 +58,7 @@ def library_folder(path: Path) -> Path | None:
 
 def _files(folder: Path, lib: Path) -> EngineFiles:
     libraries = sorted(_libraries(lib))
-    version = _binding_version()
+    version = binding_version()
     told = "\n".join((version, *(f"{name} {size} {at}" for name, size, at in libraries)))
     return EngineFiles(
         binding_version=version,
@@ -79,7 +79,8 @@ def _libraries(folder: Path) -> Iterator[tuple[str, int, int]]:
             continue
 
 
-def _binding_version() -> str:
+def binding_version() -> str:
+    """Of llama-cpp-python; empty where it is not installed."""
     try:
         return metadata.version(_DISTRIBUTION)
     except metadata.PackageNotFoundError:
