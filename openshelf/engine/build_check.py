@@ -64,6 +64,8 @@ def _ask(connection: Connection, cancel: CancelToken | None) -> BuildChecked:
 def _as_failure(error: OpenshelfError) -> EngineFailed:
     """A stub model that is refused for whatever reason says that the build is not sound."""
     if isinstance(error, EngineFailed):
+        if error.why == "engine_missing":
+            return EngineFailed("build_unloadable", error.detail, error.tail)
         return error
     return EngineFailed("engine_wrong_result", str(error))
 
