@@ -8,7 +8,7 @@ from pathlib import Path
 from openshelf.engine.builds import Build, Builds
 from openshelf.engine.kept_builds import INSTALLED
 from openshelf.engine.protocol import Device
-from openshelf.errors import OpenshelfError
+from openshelf.errors import EngineFailed, OpenshelfError
 from openshelf.tasks import Announcer, CancelToken
 
 INSTALLED_BUILD = Build(
@@ -21,12 +21,32 @@ INSTALLED_BUILD = Build(
 )
 
 
-class FakeEngineBuilds:
-    """The installed build, and what a test adds; `error` is what the next choice raises."""
+def example_builds(problem: EngineFailed) -> Builds:
+    """The installed build, one for CUDA in use, and a chosen one for Vulkan that has `problem`."""
+    cuda = replace(
+        INSTALLED_BUILD,
+        folder="/home/ada/llama.cpp/cuda",
+        path="/home/ada/llama.cpp/cuda",
+        identity="c0da",
+        devices=(Device("CUDA0", "NVIDIA GeForce RTX 4070 Laptop GPU", "gpu", 8 << 30, 7 << 30),),
+    )
+    vulkan = replace(
+        cuda,
+        folder="/home/ada/llama.cpp/vulkan",
+        path="/home/ada/llama.cpp/vulkan",
+        identity="1ca9",
+        devices=(),
+        problem=problem,
+    )
+    return Builds((INSTALLED_BUILD, cuda, vulkan), vulkan.folder, cuda.folder, problem)
 
-    def __init__(self, *others: Build) -> None:
+
+class FakeEngineBuilds:
+    """`error` is what the next choice raises."""
+
+    def __init__(self, state: Builds | None = None) -> None:
         self.announcer: Announcer[Builds] = Announcer()
-        self.state = Builds((INSTALLED_BUILD, *others))
+        self.state = state or Builds((INSTALLED_BUILD,))
         self.error: OpenshelfError | None = None
 
     def current(self) -> Builds:
