@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from openshelf.cli.main import run_command
+from tests.conftest import ExpectedLogs
 from tests.engine.shim_build import copy_build
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.gguf.builder import STRING, Build, model_keys
@@ -118,8 +119,9 @@ def test_its_variants_are_listed_and_none_is_recommended(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a build with an address of its own")
 def test_another_build_is_chosen_listed_and_left_again(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, home: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, home: Path, expected_logs: ExpectedLogs
 ) -> None:
+    expected_logs("cannot be used")
     folder = copy_build(tmp_path / "build" / "bin")
     status, answer = run(capsys, "engine", "--use", str(tmp_path))
     assert (status, answer["chosen"]) == (0, str(folder))
