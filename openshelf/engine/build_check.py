@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from openshelf.engine.connection import Connection, worker_environment
 from openshelf.engine.protocol import ENGINE_FOLDER, BuildChecked, CheckBuild, Refused
 from openshelf.engine.refusals import error_of
-from openshelf.engine.waiting import Waiting
+from openshelf.engine.waiting import Limits, Waiting
 from openshelf.errors import EngineDied, EngineFailed, OpenshelfError
 from openshelf.tasks import CancelToken
 
@@ -47,7 +47,7 @@ def _ask(connection: Connection, cancel: CancelToken | None) -> BuildChecked:
     connection.during = "check"
     call = connection.request(CheckBuild)
     try:
-        event = Waiting(connection, call, cancel, CHECK_SECONDS).next()
+        event = Waiting(connection, call, cancel, Limits(CHECK_SECONDS)).next()
         if isinstance(event, Refused):
             raise _as_failure(error_of(event, ""))
         if not isinstance(event, BuildChecked):

@@ -302,6 +302,12 @@ class Connection:
         finally:
             self._writing.release()
 
+    def kill(self) -> None:
+        """At once: it takes what it may not have. Returns when it is gone."""
+        self._kill()
+        self._ended.wait()
+        self._reader.join()
+
     def _terminate(self) -> None:
         if self._process is not None:
             with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from openshelf.engine.connection import Call, Connection
 from openshelf.engine.protocol import Event, Refused, Request
 from openshelf.engine.refusals import error_of
-from openshelf.engine.waiting import Waiting
+from openshelf.engine.waiting import NO_LIMITS, Limits, Waiting
 from openshelf.errors import CancelledByUser, EngineDied, EngineFailed
 from openshelf.tasks import CancelToken
 
@@ -118,11 +118,11 @@ class Jobs:
         *,
         cancel: CancelToken | None = None,
         on_event: Callable[[Event], None] | None = None,
-        seconds: float | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> E:
         """Send, pass events on, return the last one."""
         call = connection.request(make)
-        waiting = Waiting(connection, call, cancel, seconds)
+        waiting = Waiting(connection, call, cancel, limits)
         if cancel is not None:
             self._current = call
         try:

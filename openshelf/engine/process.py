@@ -14,6 +14,7 @@ from openshelf.children import Door, child_command
 from openshelf.engine.connection import Connection, worker_environment
 from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
 from openshelf.engine.jobs import WAIT_SECONDS, Jobs, Starter
+from openshelf.engine.load_watch import LoadWatch
 from openshelf.engine.protocol import (
     Architectures,
     Bench,
@@ -42,6 +43,7 @@ from openshelf.engine.protocol import (
     Unload,
     Unloaded,
 )
+from openshelf.engine.waiting import Limits
 from openshelf.errors import (
     CorruptModel,
     EngineDied,
@@ -54,6 +56,8 @@ from openshelf.tasks import CancelToken, Progress, Report, no_report
 log = logging.getLogger(__name__)
 
 _PING_SECONDS = 5.0
+TEMPLATE_SECONDS = 7.5
+"""The worker gives up sooner, unless it is caught in a single step that it cannot end."""
 _UNLOAD_SECONDS = 10.0
 DRY_RUN_SECONDS = 10.0
 
@@ -90,6 +94,8 @@ class Engine:
         )
         self._loaded: tuple[Connection, Loaded] | None = None
         self._devices: Devices | None = None
+        self._location = ""
+        self._hung_templates: set[str] = set()
 
     @property
     def is_running(self) -> bool:
@@ -141,8 +147,9 @@ class Engine:
                 Loaded,
                 cancel=cancel,
                 on_event=on_event,
+                limits=Limits(look=LoadWatch(connection.pid, order).look),
             )
-            self._loaded = (connection, loaded)
+            self._loaded, self._location = (connection, loaded), location
             return loaded
 
     def chat(
@@ -166,14 +173,24 @@ class Engine:
             elif isinstance(event, PromptProgress):
                 report(Progress(event.done_tokens, event.total_tokens, "prompt"))
 
-        with self._jobs.job("chat") as connection:
-            return self._jobs.run(
-                connection,
-                lambda number: Chat(number, tuple(messages), sampling),
-                Done,
-                cancel=cancel,
-                on_event=on_event,
-            )
+        location = self._location
+        own = location not in self._hung_templates
+        limits = Limits(first_seconds=TEMPLATE_SECONDS, first_why="template_hung")
+        try:
+            with self._jobs.job("chat") as connection:
+                return self._jobs.run(
+                    connection,
+                    lambda number: Chat(number, tuple(messages), sampling, own),
+                    Done,
+                    cancel=cancel,
+                    on_event=on_event,
+                    limits=limits,
+                )
+        except EngineFailed as failure:
+            if failure.why == "template_hung":
+                # Its worker is gone, and with it the memory of that.
+                self._hung_templates.add(location)
+            raise
 
     def bench(
         self,
@@ -205,7 +222,8 @@ class Engine:
         if self._jobs.is_busy and self._devices is not None:
             return self._devices
         with self._jobs.job("devices", wait=True, renew=self.loaded is None) as connection:
-            self._devices = self._jobs.run(connection, ListDevices, Devices, seconds=WAIT_SECONDS)
+            limits = Limits(WAIT_SECONDS)
+            self._devices = self._jobs.run(connection, ListDevices, Devices, limits=limits)
             return self._devices
 
     def architectures(self, names: Sequence[str]) -> Architectures:
@@ -221,7 +239,7 @@ class Engine:
                 connection,
                 lambda number: ListArchitectures(number, tuple(names)),
                 Architectures,
-                seconds=WAIT_SECONDS,
+                limits=Limits(WAIT_SECONDS),
             )
 
     def dry_run(
@@ -247,7 +265,7 @@ class Engine:
                 lambda number: DryRun(number, location, plan, from_log),
                 DryRunResult,
                 cancel=cancel,
-                seconds=DRY_RUN_SECONDS,
+                limits=Limits(DRY_RUN_SECONDS),
             )
 
     def projector_dry_run(
@@ -267,13 +285,13 @@ class Engine:
                 lambda number: ProjectorDryRun(number, location, use_gpu),
                 ProjectorLaidOut,
                 cancel=cancel,
-                seconds=DRY_RUN_SECONDS,
+                limits=Limits(DRY_RUN_SECONDS),
             )
 
     def ping(self) -> float:
         """Seconds to an answer, also while it works. Raises EngineDied, EngineFailed (hung)."""
         started = time.monotonic()
-        self._jobs.run(self._jobs.connected(), Ping, Pong, seconds=_PING_SECONDS)
+        self._jobs.run(self._jobs.connected(), Ping, Pong, limits=Limits(_PING_SECONDS))
         return time.monotonic() - started
 
     def unload(self) -> None:
@@ -287,7 +305,7 @@ class Engine:
         try:
             with self._jobs.job("unload") as connection:
                 self._loaded = None
-                self._jobs.run(connection, Unload, Unloaded, seconds=_UNLOAD_SECONDS)
+                self._jobs.run(connection, Unload, Unloaded, limits=Limits(_UNLOAD_SECONDS))
         except EngineDied as death:
             log.info("the engine died while it unloaded: %s", death)
         except EngineFailed as failure:

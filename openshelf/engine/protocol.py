@@ -101,8 +101,11 @@ class Load(Request):
 
 @dataclass(frozen=True)
 class Chat(Request):
+    """Without `own_template` the messages are laid out by llama.cpp's for that family."""
+
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    own_template: bool = True
 
 
 @dataclass(frozen=True)
@@ -191,11 +194,13 @@ class Device:
 
 @dataclass(frozen=True)
 class Devices(Event):
-    """`has_extra_buffers` is False where the CPU's rearranged weights do not work here."""
+    """`has_extra_buffers` is False where the CPU's rearranged weights do not work here;
+    `network_fault` is why the worker could reach the network, empty where the kernel forbids it."""
 
     engine_version: str
     devices: tuple[Device, ...]
     has_extra_buffers: bool = True
+    network_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -271,6 +276,11 @@ class ProjectorLaidOut(Event):
 
 
 @dataclass(frozen=True)
+class PromptLaidOut(Event):
+    """The template has been run; what takes long from now on is the engine."""
+
+
+@dataclass(frozen=True)
 class PromptProgress(Event):
     done_tokens: int
     total_tokens: int
@@ -340,7 +350,7 @@ _MESSAGES: dict[str, type[Any]] = {
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
         DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
-        Bench, BenchProgress, Benched, CheckBuild, BuildChecked,
+        Bench, BenchProgress, Benched, CheckBuild, BuildChecked, PromptLaidOut,
     )
 }  # fmt: skip
 

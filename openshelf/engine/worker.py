@@ -51,7 +51,7 @@ from openshelf.engine.protocol import (
     encode,
 )
 from openshelf.engine.worker_failures import Refusal
-from openshelf.engine.worker_isolation import harden, take_wire
+from openshelf.engine.worker_isolation import harden, limited_load, network_fault, take_wire
 
 if TYPE_CHECKING:
     from openshelf.engine.worker_generation import Generator
@@ -169,7 +169,13 @@ class Worker:
                 devices, _ = self._llama()
                 from openshelf.engine.worker_selftest import extra_buffers_work
 
-                return Devices(request.id, devices.version(), devices.list(), extra_buffers_work())
+                return Devices(
+                    request.id,
+                    devices.version(),
+                    devices.list(),
+                    extra_buffers_work(),
+                    network_fault(),
+                )
             case ListArchitectures():
                 return self._architectures(request)
             case CheckBuild():
@@ -217,7 +223,8 @@ class Worker:
                 told = fraction
                 self.send(LoadProgress(request.id, fraction))
 
-        model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
+        with limited_load(request.plan):
+            model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
         self._model, self._generator = model, Generator(model, self.send)
         return Loaded(
             request.id,

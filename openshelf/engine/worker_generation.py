@@ -15,7 +15,15 @@ from typing import Any
 
 import llama_cpp.llama_cpp as lib
 
-from openshelf.engine.protocol import Chat, Done, Event, PromptProgress, Sampling, Tokens
+from openshelf.engine.protocol import (
+    Chat,
+    Done,
+    Event,
+    PromptLaidOut,
+    PromptProgress,
+    Sampling,
+    Tokens,
+)
 from openshelf.engine.worker_failures import Refusal
 from openshelf.engine.worker_llama import Model
 from openshelf.engine.worker_stream import AnswerStream
@@ -91,9 +99,11 @@ class Generator:
         turn = _Turn(time.monotonic())
         self._stop = stop
         try:
-            rendered = render_prompt(self._template, request.messages, self._model.builtin_template)
+            template = self._template if request.own_template else None
+            rendered = render_prompt(template, request.messages, self._model.builtin_template)
         except TemplateFailed as error:
             raise Refusal("template_failed", str(error)) from error
+        self._send(PromptLaidOut(request.id))
         prompt_text = rendered.text.encode("utf-8", "replace")
         prompt = self._tokens_of(prompt_text)
         turn.prompt_tokens = len(prompt)
