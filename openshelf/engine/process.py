@@ -94,8 +94,9 @@ class Engine:
         )
         self._loaded: tuple[Connection, Loaded] | None = None
         self._devices: Devices | None = None
-        self._location = ""
-        self._hung_templates: set[str] = set()
+        self._file: tuple[str, int] = ("", 0)
+        self._hung_templates: set[tuple[str, int]] = set()
+        """Files by location and time of change (nanoseconds since 1970)."""
 
     @property
     def is_running(self) -> bool:
@@ -131,8 +132,9 @@ class Engine:
         Raises ClearanceRefused, NotFound, CorruptModel, UnsupportedArchitecture, OutOfMemory,
         EngineFailed, EngineDied, CancelledByUser.
         """
+        changed_at = 0
         for file in order.files:
-            _check_file(file, clearance, order.policy_sha256)
+            changed_at = max(changed_at, _check_file(file, clearance, order.policy_sha256))
         location = str(Path(order.files[0].location).absolute())
 
         def on_event(event: Event) -> None:
@@ -149,7 +151,7 @@ class Engine:
                 on_event=on_event,
                 limits=Limits(look=LoadWatch(connection.pid, order).look),
             )
-            self._loaded, self._location = (connection, loaded), location
+            self._loaded, self._file = (connection, loaded), (location, changed_at)
             return loaded
 
     def chat(
@@ -173,8 +175,8 @@ class Engine:
             elif isinstance(event, PromptProgress):
                 report(Progress(event.done_tokens, event.total_tokens, "prompt"))
 
-        location = self._location
-        own = location not in self._hung_templates
+        file = self._file
+        own = file not in self._hung_templates
         limits = Limits(first_seconds=TEMPLATE_SECONDS, first_why="template_hung")
         try:
             with self._jobs.job("chat") as connection:
@@ -189,7 +191,7 @@ class Engine:
         except EngineFailed as failure:
             if failure.why == "template_hung":
                 # Its worker is gone, and with it the memory of that.
-                self._hung_templates.add(location)
+                self._hung_templates.add(file)
             raise
 
     def bench(
@@ -319,7 +321,8 @@ class Engine:
         self._loaded = None
 
 
-def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> None:
+def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> int:
+    """When it was changed last."""
     clearance.require(
         repo=file.repo,
         commit=file.commit,
@@ -329,8 +332,10 @@ def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> No
         policy_sha256=policy_sha256,
     )
     try:
-        size = Path(file.location).stat().st_size
+        found = Path(file.location).stat()
     except OSError as error:
         raise NotFound("file", file.location) from error
-    if size != file.size_bytes:
-        raise CorruptModel(file.location, "size_changed", f"{size} ≠ {file.size_bytes}")
+    if found.st_size != file.size_bytes:
+        detail = f"{found.st_size} ≠ {file.size_bytes}"
+        raise CorruptModel(file.location, "size_changed", detail)
+    return found.st_mtime_ns
