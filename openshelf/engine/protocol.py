@@ -298,8 +298,9 @@ class Tokens(Event):
 class Done(Event):
     """The end of an answer: `finish_reason` is stop, length, or cancelled. Times in seconds.
 
-    `template` tells what laid the messages out: `model` (its own), `merged_system` (its own, with
-    the system prompt inside the first question), `builtin` (llama.cpp's for that family), `chatml`.
+    `n_threads` is how many wrote its end. `template` tells what laid the messages out: `model` (its
+    own), `merged_system` (its own, with the system prompt inside the first question), `builtin`
+    (llama.cpp's for that family), `chatml`.
     """
 
     finish_reason: str
@@ -310,6 +311,7 @@ class Done(Event):
     prefill_tokens_per_second: float
     decode_tokens_per_second: float
     template: str = "model"
+    n_threads: int = 0
 
 
 @dataclass(frozen=True)

@@ -238,6 +238,7 @@ class Model:
             self.close()
             raise
         self.vocabulary = lib.llama_model_get_vocab(self._model)
+        self.n_threads = int(context_params.n_threads)
         self.n_context = int(lib.llama_n_ctx(self._context))
         self.n_gpu_layers = plan.n_gpu_layers
         self.devices: tuple[DeviceBytes, ...] = ()
@@ -275,6 +276,10 @@ class Model:
         if self._model is not None:
             lib.llama_model_free(self._model)
         self._model = self._context = None
+
+    def set_threads(self, count: int) -> None:
+        """For what is written and for prompts, from the next step on."""
+        lib.llama_set_n_threads(self._context, count, count)
 
     def metadata(self, key: str) -> str:
         """A value of the header as text, empty where there is none."""
