@@ -65,6 +65,8 @@ class ThreadPacer:
     ) -> None:
         self.threads = self._most = threads
         self._set_threads = set_threads
+        if busy_cores is None and threads > 1:
+            busy_cores = Others().busy_cores
         self._busy_cores = busy_cores
         self._cores = cores or available_cores()
         self._best: dict[int, float] = {}
@@ -77,8 +79,13 @@ class ThreadPacer:
 
     def begin(self, now: float) -> None:
         self._window_at, self._count = now, 0
-        if self._busy_cores is None and self._most > 1:
-            self._busy_cores = Others().busy_cores
+        if self._best or self._busy_cores is None or self._most == 1:
+            return
+        # There is no rate to compare with yet, but whoever is busy now can be seen.
+        free = self._cores - self._busy_cores() + 0.5
+        if free < self.threads:
+            self._settled_at = now
+            self._change(max(1, int(free)))
 
     def token(self, now: float) -> None:
         if self._most == 1:

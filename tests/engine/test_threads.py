@@ -27,9 +27,11 @@ def eight_cores(busy: int, threads: int) -> float:
 class Played:
     """An answer that goes on and on, on a machine that is more and less busy."""
 
-    def __init__(self, threads: int, cores: int, rate: Callable[[int, int], float]) -> None:
+    def __init__(
+        self, threads: int, cores: int, rate: Callable[[int, int], float], busy: int = 0
+    ) -> None:
         self.now = 100.0
-        self.busy = 0
+        self.busy = busy
         self.changes: list[int] = []
         self._rate = rate
         self.pacer = ThreadPacer(
@@ -48,8 +50,8 @@ class Played:
         return tokens / (self.now - start)
 
 
-def on_two_cores() -> Played:
-    return Played(2, 2, lambda busy, threads: TWO_CORES[busy][threads])
+def on_two_cores(busy: int = 0) -> Played:
+    return Played(2, 2, lambda busy, threads: TWO_CORES[busy][threads], busy)
 
 
 def test_an_idle_machine_is_left_alone() -> None:
@@ -76,12 +78,13 @@ def test_the_threads_come_back_when_there_is_room() -> None:
     assert played.pacer.threads == 2
 
 
-def test_one_that_was_busy_from_the_beginning_is_as_fast_as_it_can_be() -> None:
-    """There is no rate to compare with before the first halving; a later one is noticed."""
-    played = on_two_cores()
-    played.run(10, busy=1)
+@pytest.mark.parametrize("busy", [1, 2])
+def test_one_that_is_busy_from_the_beginning_begins_with_fewer(busy: int) -> None:
+    played = on_two_cores(busy)
+    assert played.changes == [1]
+    assert played.run(30, busy=busy) >= 0.9 * TWO_CORES[busy][1]
     played.run(5, busy=0)
-    assert played.run(30, busy=1) >= 0.9 * 80
+    assert played.run(20, busy=0) >= 0.95 * 110
 
 
 def test_many_threads_go_down_as_far_as_they_must() -> None:
