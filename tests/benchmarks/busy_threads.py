@@ -1,7 +1,8 @@
 """Answers on a busy machine: threads that adapt, beside a fixed number of them.
 
-Run by name on an idle machine: `pytest -m benchmark tests/benchmarks/busy_threads.py -s`. As many threads as there are cores, beside 0, 1 and 2 programs that keep a core each busy; the
-fixed ones are a bare decode loop. Rounds are interleaved; printed are medians.
+Run by name on an idle machine: `pytest -m benchmark tests/benchmarks/busy_threads.py -s`. As many
+threads as there are cores, beside 0, 1 and 2 programs that keep a core each busy; the fixed ones
+are a bare decode loop. Rounds are interleaved; printed are medians.
 """
 
 from __future__ import annotations
