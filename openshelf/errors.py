@@ -270,7 +270,10 @@ class UnsupportedArchitecture(OpenshelfError):
 
 @dataclass(eq=False)
 class EngineDied(OpenshelfError):
-    """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr."""
+    """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr.
+
+    `why` is hung (we ended it), wrong_cpu, out_of_memory, driver, or empty where nothing tells.
+    """
 
     code: ClassVar[str] = "engine_died"
     exit_code: ClassVar[int] = 8
@@ -278,6 +281,7 @@ class EngineDied(OpenshelfError):
     signal: str = ""
     during: str = ""
     tail: str = ""
+    why: str = ""
 
 
 @dataclass(eq=False)

@@ -135,6 +135,8 @@ def _note_other_build(output: Output, builds: Builds) -> None:
     if builds.replaced is not None and builds.problem is not None:
         words = f"{wording.sentence(builds.replaced)} {wording.error_sentence(builds.problem)}"
         output.note(f"openshelf: {words}")
+    if builds.without_gpu is not None:
+        output.note(f"openshelf: {wording.sentence(builds.without_gpu)}")
 
 
 def _module_name(command: str) -> str:

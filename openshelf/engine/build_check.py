@@ -71,7 +71,7 @@ def _as_failure(error: OpenshelfError) -> EngineFailed:
 
 
 def _failure_of(death: EngineDied) -> EngineFailed:
-    if death.signal in ("SIGILL", "ILLEGAL_INSTRUCTION"):
+    if death.why == "wrong_cpu":
         return EngineFailed("build_wrong_cpu", tail=death.tail)
     detail = death.signal or f"exit {death.exit_status}"
     return EngineFailed("build_crashed", detail, death.tail)

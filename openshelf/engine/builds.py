@@ -48,6 +48,13 @@ class Builds:
     chosen: str = INSTALLED
     in_use: str = INSTALLED
     problem: EngineFailed | None = None
+    lost: tuple[str, ...] = ()
+    """GPUs that the build in use had when it was asked before, and no longer lists."""
+
+    @property
+    def without_gpu(self) -> Reason | None:
+        """That models run without a GPU that they ran on before."""
+        return Reason("engine_lost_gpu", {"names": list(self.lost)}) if self.lost else None
 
     @property
     def replaced(self) -> Reason | None:
@@ -81,6 +88,7 @@ class EngineBuilds:
         self._kept = KeptBuilds()
         self._failed: dict[str, tuple[str, EngineFailed]] = {}
         self._announced: Builds | None = None
+        self._lost: dict[str, tuple[str, ...]] = {}
 
     # --- what is known --------------------------------------------------------------------------
 
@@ -93,7 +101,7 @@ class EngineBuilds:
             problem = None if in_use == chosen else self._problem_of(chosen)
             builds = [self._installed_build()]
             builds += [self._build(build) for build in kept.builds if build.folder != INSTALLED]
-            return Builds(tuple(builds), chosen, in_use, problem)
+            return Builds(tuple(builds), chosen, in_use, problem, self._lost.get(in_use, ()))
 
     def identity(self) -> str:
         """Of the build in use; changes with any of its files. Empty where there is none."""
@@ -206,14 +214,26 @@ class EngineBuilds:
             self._failed.pop(folder, None)
         self._announce()
 
-    def note_installed(self, engine_version: str, devices: Sequence[Device]) -> None:
-        """What a worker of the installed build said, to be shown while another is used."""
+    def note(self, engine_version: str, devices: Sequence[Device]) -> None:
+        """What a worker of the build in use said of itself."""
         with self._lock:
-            identity = self._identity_of(INSTALLED)
-            build = KeptBuild(INSTALLED, identity, engine_version, tuple(devices))
-            known = self._known().build(INSTALLED)
-            if known is None or _without_free_bytes(known) != _without_free_bytes(build):
-                self._keep(self._known().with_build(build))
+            folder = next(iter(self._candidates()), INSTALLED)
+            identity = self._identity_of(folder)
+            self._note(KeptBuild(folder, identity, engine_version, tuple(devices)))
+        self._announce()
+
+    def _note(self, build: KeptBuild) -> None:
+        """Keep it, and see whether a GPU is gone since it was asked before."""
+        before = self._known().build(build.folder)
+        if before is not None and before.identity == build.identity:
+            there = {device.name for device in build.devices}
+            gone = [gpu for gpu in _gpus(before) if gpu.name not in there]
+            still = [name for name in self._lost.get(build.folder, ()) if name not in
+                     {gpu.description for gpu in _gpus(build)}]  # fmt: skip
+            names = dict.fromkeys([*still, *(gpu.description or gpu.name for gpu in gone)])
+            self._lost[build.folder] = tuple(names)
+        if before is None or _without_free_bytes(before) != _without_free_bytes(build):
+            self._keep(self._known().with_build(build))
 
     def _check_alone(self, folder: str, cancel: CancelToken | None) -> None:
         """In a worker of its own, so that a model in memory is left alone."""
@@ -265,7 +285,8 @@ class EngineBuilds:
         with self._lock:
             build = KeptBuild(folder, identity, answer.engine_version, answer.devices)
             self._failed.pop(folder, None)
-            self._keep(self._known().with_build(build).with_good(folder))
+            self._note(build)
+            self._keep(self._known().with_good(folder))
         return connection
 
     def _note_failure(self, folder: str, problem: EngineFailed) -> None:
@@ -283,6 +304,10 @@ class EngineBuilds:
                 return
             self._announced = now
         self.announcer.announce(now)
+
+
+def _gpus(build: KeptBuild) -> list[Device]:
+    return [device for device in build.devices if device.type in ("gpu", "igpu")]
 
 
 def _without_free_bytes(build: KeptBuild) -> KeptBuild:

@@ -35,6 +35,7 @@ from openshelf.engine.protocol import (
     decode,
     encode,
 )
+from openshelf.engine.refusals import cause_of_death
 from openshelf.errors import EngineDied, EngineFailed
 
 TAIL_BYTES = 8 * 1024
@@ -87,6 +88,7 @@ class Connection:
         self._death: EngineDied | None = None
         self._ended = threading.Event()
         self._last_heard = time.monotonic()
+        self._is_hung = False
         self.during = "start"
         # The thread that starts the process reads from it as well: Linux sends the parent-death
         # signal when the *thread* that forked ends, not the process.
@@ -163,6 +165,7 @@ class Connection:
         lives, and ends one that hangs."""
         silent = time.monotonic() - max(self._last_heard, since)
         if silent > HUNG_AFTER_SECONDS:
+            self._is_hung = True
             self._kill()
         elif silent > PING_AFTER_SECONDS:
             self._write(Ping(0))
@@ -250,9 +253,9 @@ class Connection:
         errors.join(1.0)
         if fault:
             self._tail += f"\n{fault}".encode()
-        death = EngineDied(
-            exit_status=status, signal=signal_name(status), during=self.during, tail=self.tail()
-        )
+        name, tail = signal_name(status), self.tail()
+        why = "hung" if self._is_hung else cause_of_death(name, tail)
+        death = EngineDied(exit_status=status, signal=name, during=self.during, tail=tail, why=why)
         if status:
             log.info("the engine ended: %s", death)
         with self._lock:

@@ -226,10 +226,13 @@ class LoadProgress(Event):
     fraction: float
 
 
+HOST_DEVICE = "CPU"
+
+
 @dataclass(frozen=True)
 class DeviceBytes:
-    """Bytes on one device, `CPU` for everything in the host's memory. None where the engine did
-    not say it per device."""
+    """Bytes on one device, HOST_DEVICE for all that is in the host's memory. None where the engine
+    did not say it per device."""
 
     device: str
     weights_bytes: int | None

@@ -9,7 +9,6 @@ from pathlib import Path
 from openshelf import wording
 from openshelf.engine.builds import EngineBuilds
 from openshelf.engine.devices import join_devices
-from openshelf.engine.kept_builds import INSTALLED
 from openshelf.engine.process import Engine
 from openshelf.errors import OpenshelfError
 from openshelf.hardware.detect import detect_machine
@@ -50,8 +49,7 @@ class MachineFacts:
     def with_engine(self, machine: Machine) -> Machine:
         try:
             devices = self._engine.devices()
-            if self._builds.current().in_use == INSTALLED:
-                self._builds.note_installed(devices.engine_version, devices.devices)
+            self._builds.note(devices.engine_version, devices.devices)
             joined = join_devices(without_overrides(machine), devices)
             return with_overrides(joined, self._settings.current.hardware)
         except OpenshelfError as error:

@@ -19,7 +19,7 @@ from openshelf.engine.build import find_build, find_engine, library_folder
 from openshelf.engine.builds import Builds, EngineBuilds
 from openshelf.engine.kept_builds import INSTALLED, read_kept
 from openshelf.engine.process import Engine
-from openshelf.engine.protocol import Architectures, ChatMessage, Plan, Sampling
+from openshelf.engine.protocol import Architectures, ChatMessage, Device, Plan, Sampling
 from openshelf.errors import EngineFailed, NotFound
 from openshelf.tasks import CancelToken
 from tests.conftest import ExpectedLogs
@@ -293,6 +293,40 @@ def test_a_damaged_file_counts_as_empty(tmp_path: Path, expected_logs: ExpectedL
     for content in ("", "[]", '{"chosen": 3}', '{"builds": [{}]}', "[" * 100_000):
         file.write_text(content)
         assert EngineBuilds(file).current().chosen == INSTALLED
+
+
+# --- a GPU that is gone ---------------------------------------------------------------------------
+
+CPU = Device("CPU", "a CPU", "cpu", 100, 50)
+GPU = Device("CUDA0", "NVIDIA GeForce RTX 4070", "gpu", 8 << 30, 7 << 30)
+
+
+def test_a_gpu_that_the_engine_no_longer_lists_is_an_event(bench: Bench) -> None:
+    bench.builds.note("llama.cpp 1", (GPU, CPU))
+    assert bench.builds.current().without_gpu is None
+    bench.builds.note("llama.cpp 1", (CPU,))
+    lost = bench.told[-1].without_gpu
+    assert lost is not None
+    assert "no longer finds NVIDIA GeForce RTX 4070" in wording.sentence(lost)
+    told = len(bench.told)
+    bench.builds.note("llama.cpp 1", (CPU,))
+    assert (bench.builds.current().without_gpu, len(bench.told)) == (lost, told), "said once"
+    bench.builds.note("llama.cpp 1", (GPU, CPU))
+    assert bench.told[-1].without_gpu is None
+
+
+def test_it_is_noticed_after_a_new_start_as_well(bench: Bench) -> None:
+    bench.builds.note("llama.cpp 1", (GPU, CPU))
+    later = EngineBuilds(bench.file)
+    later.note("llama.cpp 1", (CPU,))
+    assert later.current().lost == (GPU.description,)
+
+
+def test_another_build_without_that_gpu_has_lost_none(bench: Bench, copied: Path) -> None:
+    bench.builds.note("llama.cpp 1", (GPU, CPU))
+    bench.builds.use(copied)
+    bench.builds.note("llama.cpp 1", (CPU,))
+    assert bench.builds.current().without_gpu is None
 
 
 # --- what is kept by build ------------------------------------------------------------------------

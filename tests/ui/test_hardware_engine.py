@@ -162,3 +162,8 @@ def test_the_window_says_that_another_build_is_in_use(
     assert "SIGSEGV" in notice.text.text()
     builds.change(Builds((INSTALLED_BUILD,)))
     qtbot.waitUntil(lambda: not notice.isVisible())
+    builds.change(Builds((INSTALLED_BUILD,), lost=("NVIDIA GeForce RTX 4070",)))
+    qtbot.waitUntil(notice.isVisible)
+    assert "no longer finds NVIDIA GeForce RTX 4070" in notice.text.text()
+    notice.button.click()
+    assert not notice.isVisible()

@@ -1,4 +1,4 @@
-"""Above all pages: that another engine build is in use than the one that was chosen, and why."""
+"""Above all pages: another engine build is in use than was chosen, or a GPU is lost to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 
 
 class EngineNotice(InlineNotice):
-    """Hidden while the chosen build is the one in use."""
+    """Hidden while the chosen build is in use with all its GPUs."""
 
     def __init__(self, bridge: TaskBridge, announcer: Announcer[Builds]) -> None:
         super().__init__()
@@ -18,12 +18,14 @@ class EngineNotice(InlineNotice):
         bridge.listen(announcer, self._on_builds_changed)
 
     def _on_builds_changed(self, builds: Builds) -> None:
-        if builds.replaced is None or builds.problem is None:
+        said, details = [], ""
+        if builds.replaced is not None and builds.problem is not None:
+            said += [reason_sentence(builds.replaced), error_text(builds.problem)]
+            details = error_details(builds.problem)
+        if builds.without_gpu is not None:
+            said.append(reason_sentence(builds.without_gpu))
+        if not said:
             self.hide()
             return
-        self.show_message(
-            f"{reason_sentence(builds.replaced)} {error_text(builds.problem)}",
-            NoticeLevel.WARNING,
-            button=self.tr("Close"),
-            details=error_details(builds.problem),
-        )
+        close = self.tr("Close")
+        self.show_message(" ".join(said), NoticeLevel.WARNING, button=close, details=details)
