@@ -24,7 +24,7 @@ import openshelf
 from openshelf.children import child_environment
 from openshelf.engine.protocol import (
     ENGINE_FOLDER,
-    MAX_LINE_BYTES,
+    MAX_EVENT_BYTES,
     PROTOCOL_VERSION,
     Event,
     Hello,
@@ -224,8 +224,10 @@ class Connection:
     def _read_events(self, stream: IO[bytes]) -> str:
         """Until the end; returns what was wrong with the last line, if anything."""
         try:
-            while line := stream.readline(MAX_LINE_BYTES + 1):
+            while line := stream.readline(MAX_EVENT_BYTES + 1):
                 self._last_heard = time.monotonic()
+                if len(line) > MAX_EVENT_BYTES:
+                    raise ProtocolError(f"a line of more than {MAX_EVENT_BYTES} bytes")
                 self._deliver(decode(line))
         except ProtocolError as error:
             return f"The engine sent something that is no message: {error}"

@@ -16,6 +16,8 @@ __all__ = ["ProtocolError"]
 
 PROTOCOL_VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_EVENT_BYTES = 1024 * 1024
+"""A worker has less to say than a conversation that goes to it."""
 ENGINE_FOLDER = "LLAMA_CPP_LIB_PATH"
 """The variable by which a worker, and its binding, knows that it uses another engine build."""
 

@@ -81,19 +81,20 @@ CASES = [
     ),
     ("llama_model_load: error loading model: read error: Input/output error", "unreadable", None),
     (
-        "llama_model_load: error loading model: error loading model hyperparameters: key llama.block_"
-        "count has wrong array length; expected 1, got 2",
+        "llama_model_load: error loading model: error loading model hyperparameters: key "
+        "llama.block_count has wrong array length; expected 1, got 2",
         "corrupt",
         None,
     ),
     (
-        "llama_model_load: error loading model: error loading model vocabulary: Byte token for <0x00>"
-        " not found",
+        "llama_model_load: error loading model: error loading model vocabulary: Byte token"
+        " for <0x00> not found",
         "corrupt",
         None,
     ),
     (
-        "llama_model_load: error loading model: invalid split count, given: 1 splits, but expected 2",
+        "llama_model_load: error loading model: invalid split count, given: 1 splits, but"
+        " expected 2",
         "corrupt",
         None,
     ),
