@@ -118,6 +118,7 @@ def _build_json(
         devices, version = machine.as_json()["engine"]["devices"], machine.engine.version
     elif is_used and engine is not None:
         version = version or engine.engine_version or None
+    facts = machine.engine if machine is not None and is_used else None
     known = engine if is_used and engine is not None else None
     return {
         "version": version,
@@ -133,6 +134,7 @@ def _build_json(
         if build.problem is None
         else {"why": build.problem.why, "message": wording.error_sentence(build.problem)},
         "devices": devices,
+        "network_forbidden": None if facts is None else not facts.network_fault,
         "architectures": None
         if known is None
         else {"known": sorted(known.known), "unknown": sorted(known.unknown)},
@@ -148,6 +150,10 @@ def _print(build: Build, machine: Machine, engine: EngineKnowledge, output: Outp
     for device in machine.engine.devices if machine.engine else ():
         size = format_bytes(device.total_bytes, binary=True)
         output.line(f"device         {device.name}, {device.description}, {size}")
+    if machine.engine is not None:
+        fault = machine.engine.network_fault
+        words = f"possible for its process ({fault})" if fault else "forbidden to its process"
+        output.line(f"network        {words}")
     known = len(engine.known)
     output.line(f"architectures  {known} of {known + len(engine.unknown)} asked for are known")
     for line in textwrap.wrap(" ".join(sorted(engine.known)), _WIDTH, break_on_hyphens=False):
