@@ -19,6 +19,8 @@ from openshelf.errors import EngineFailed, OutOfMemory
 LOOK_SECONDS = 0.25
 SLACK_BYTES = 512 << 20
 """Above the plan: the process itself, a tokenizer, what a driver keeps."""
+GPU_SLACK_BYTES = 1536 << 20
+"""A driver keeps hundreds of megabytes of its own for each GPU."""
 PLAN_FACTOR = 1.2
 STILL_SECONDS = 60.0
 """Neither progress, nor processor time, nor bytes read; one that does not even answer to a ping is
@@ -118,7 +120,8 @@ def most_bytes(order: LoadOrder) -> int | None:
     Of all pools together: what a GPU shares with the host may count as the process's own.
     """
     planned = sum(order.plan.needed_bytes.values())
-    return int(planned * PLAN_FACTOR) + SLACK_BYTES if planned else None
+    slack = GPU_SLACK_BYTES if order.plan.n_gpu_layers else SLACK_BYTES
+    return int(planned * PLAN_FACTOR) + slack if planned else None
 
 
 def _moves(now: Usage, before: Usage) -> bool:

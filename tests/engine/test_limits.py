@@ -92,6 +92,33 @@ def test_a_kernel_that_cannot_forbid_it_is_recorded(monkeypatch: pytest.MonkeyPa
     assert worker_network.forbid_network() == expected
 
 
+@linux
+@pytest.mark.parametrize(
+    ("has_driver", "has_device", "is_run"),
+    [(True, False, True), (True, True, False), (False, False, False)],
+)
+def test_device_files_of_a_gpu_are_made_before(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_driver: bool,
+    has_device: bool,
+    is_run: bool,
+) -> None:
+    program = tmp_path / "bin" / "nvidia-modprobe"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/ran\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    driver, device = tmp_path / "driver", tmp_path / "uvm"
+    for path, is_there in ((driver, has_driver), (device, has_device)):
+        if is_there:
+            path.touch()
+    worker_network.make_gpu_devices(driver, device)
+    ran = tmp_path / "ran"
+    assert ran.exists() == is_run
+    assert not is_run or ran.read_text() == "-u -c=0\n"
+
+
 # --- memory ---------------------------------------------------------------------------------------
 
 

@@ -158,7 +158,12 @@ def test_a_program_that_is_not_there() -> None:
 
 @pytest.mark.parametrize(
     ("change", "value"),
-    [("package_version", "0.0.0"), ("protocol", 99), ("package_path", "/elsewhere")],
+    [
+        ("package_version", "0.0.0"),
+        ("protocol", 99),
+        ("package_path", "/elsewhere"),
+        ("engine_folder", "/elsewhere"),
+    ],
 )
 def test_a_hello_of_something_else_is_refused(change: str, value: object) -> None:
     hello = json.dumps({**json.loads(HELLO), change: value}) + "\n"

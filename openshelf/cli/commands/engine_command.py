@@ -14,7 +14,7 @@ from openshelf.catalog.entries import Catalog
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.engine.architectures import EngineKnowledge
-from openshelf.engine.build import binding_version
+from openshelf.engine.build import binding_version, library_folder
 from openshelf.engine.builds import Build, Builds
 from openshelf.engine.kept_builds import INSTALLED
 from openshelf.gguf.constants import architecture_names
@@ -44,7 +44,8 @@ def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     if arguments.forget is not None:
-        services.engine_builds.forget(str(Path(arguments.forget).expanduser().absolute()))
+        named = Path(arguments.forget).expanduser().absolute()
+        services.engine_builds.forget(str(library_folder(named) or named))
     if arguments.use is not None:
         path = None if arguments.use == _DEFAULT else Path(arguments.use)
         services.engine_builds.use(path, interrupts.token)
