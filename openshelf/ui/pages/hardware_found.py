@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from openshelf.fit.pools import GPU_RESERVE_BYTES, RAM_RESERVE_BYTES, RAM_RESERVE_SHARE
+from openshelf.fit.verdict import generation_threads
 from openshelf.hardware.facts import Cpu, Disk, EngineBuild, Gpu, GpuKind, Machine, Memory
 from openshelf.ui.models.hardware_facts import enabling_commands
 from openshelf.ui.models.hardware_values import editable_values, is_by_hand
@@ -61,7 +62,7 @@ class FoundCard(Card):
         if not machine.gpus:
             text = self.tr("No GPU was found; models run on the CPU.")
             self._rows.addWidget(FoundRow(self.tr("GPU"), self.tr("none"), text))
-        self._add_row("cpu", self._cpu_row(machine.cpu))
+        self._add_row("cpu", self._cpu_row(machine.cpu, generation_threads(machine)))
         self._add_row("memory", self._memory_row(machine.memory))
         for disk in machine.disks:
             self._rows.addWidget(self._disk_row(disk))
@@ -143,7 +144,10 @@ class FoundCard(Card):
         why = reason_sentence(gpu.reason) if gpu.reason else ""
         links = [self._change()]
         if gpu.usable_by_engine:
-            row.add_state((self.tr("used by the engine"), ChipKind.GOOD), why, links)
+            words = self.tr("used by the engine")
+            if gpu.engine_name:
+                words = self.tr("used by the engine: {name}").format(name=gpu.engine_name)
+            row.add_state((words, ChipKind.GOOD), why, links)
         elif gpu.usable_by_engine is False:
             if enabling_commands(gpu):
                 links.insert(0, Link(ENABLE, self.tr("How to enable")))
@@ -175,7 +179,7 @@ class FoundCard(Card):
     def _source(self, source: str) -> list[str]:
         return [self.tr("from {source}").format(source=source)] if source else []
 
-    def _cpu_row(self, cpu: Cpu) -> FoundRow:
+    def _cpu_row(self, cpu: Cpu, used_threads: int) -> FoundRow:
         cores = self.tr("%n core(s)", "", cpu.physical_cores)
         threads = self.tr("%n thread(s)", "", cpu.logical_cores)
         parts = [
@@ -185,7 +189,8 @@ class FoundCard(Card):
         parts += [name for name in cpu.features if name not in _EVERYWHERE]
         parts += self._source(cpu.source)
         row = FoundRow(self.tr("CPU"), cpu.name or self.tr("unknown"), " · ".join(parts))
-        row.add_state((self.tr("used by the engine"), ChipKind.GOOD), links=[self._change()])
+        words = self.tr("used by the engine: %n thread(s)", "", used_threads)
+        row.add_state((words, ChipKind.GOOD), links=[self._change()])
         return row
 
     def _memory_row(self, memory: Memory) -> FoundRow:
