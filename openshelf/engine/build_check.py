@@ -10,7 +10,7 @@ from openshelf.engine.connection import Connection, worker_environment
 from openshelf.engine.protocol import ENGINE_FOLDER, BuildChecked, CheckBuild, Refused
 from openshelf.engine.refusals import error_of
 from openshelf.engine.waiting import Limits, Waiting
-from openshelf.errors import EngineDied, EngineFailed, OpenshelfError
+from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, OpenshelfError
 from openshelf.tasks import CancelToken
 
 CHECK_SECONDS = 30.0
@@ -20,11 +20,12 @@ _SEARCH_PATHS = {"linux": "LD_LIBRARY_PATH", "darwin": "DYLD_LIBRARY_PATH"}
 
 
 def start_checked(
-    command: Sequence[str], folder: str, cancel: CancelToken | None
+    command: Sequence[str], folder: str, cancel: CancelToken
 ) -> tuple[Connection, BuildChecked]:
     """A worker of the build in `folder`, and what that said of itself.
 
-    Raises EngineFailed: what the worker refused it for, build_crashed, build_wrong_cpu, hung.
+    Raises EngineFailed: what the worker refused it for, build_crashed, build_wrong_cpu, hung;
+    CancelledByUser.
     """
     try:
         environment = worker_environment()
@@ -61,8 +62,10 @@ def _ask(connection: Connection, cancel: CancelToken | None) -> BuildChecked:
     return event
 
 
-def _as_failure(error: OpenshelfError) -> EngineFailed:
+def _as_failure(error: OpenshelfError) -> OpenshelfError:
     """A stub model that is refused for whatever reason says that the build is not sound."""
+    if isinstance(error, CancelledByUser):
+        return error
     if isinstance(error, EngineFailed):
         if error.why == "engine_missing":
             return EngineFailed("build_unloadable", error.detail, error.tail)

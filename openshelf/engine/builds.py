@@ -88,6 +88,7 @@ class EngineBuilds:
         self._kept = KeptBuilds()
         self._failed: dict[str, tuple[str, EngineFailed]] = {}
         self._announced: Builds | None = None
+        self._closing = CancelToken()
         self._lost: dict[str, tuple[str, ...]] = {}
 
     # --- what is known --------------------------------------------------------------------------
@@ -239,7 +240,7 @@ class EngineBuilds:
         """In a worker of its own, so that a model in memory is left alone."""
         problem: EngineFailed
         try:
-            self._checked(folder, cancel).end()
+            self._checked(folder, cancel or self._closing).end()
         except EngineFailed as error:
             problem = error
         else:
@@ -263,7 +264,7 @@ class EngineBuilds:
                 self._announce()
                 return connection
             try:
-                connection = self._checked(folder, None)
+                connection = self._checked(folder, self._closing)
             except EngineFailed as problem:
                 log.warning("the engine build in %s cannot be used: %s", folder, problem)
                 with self._lock:
@@ -273,13 +274,17 @@ class EngineBuilds:
             self._announce()
             return connection
 
+    def close(self) -> None:
+        """End a check that is under way; no build is tried from now on."""
+        self._closing.cancel()
+
     def is_current(self, connection: Connection) -> bool:
         """Whether a worker that is started now would use the same build."""
         with self._lock:
             return connection.engine_folder == self._candidates()[0]
 
-    def _checked(self, folder: str, cancel: CancelToken | None) -> Connection:
-        """A worker of the build in `folder`, which is sound. Raises EngineFailed."""
+    def _checked(self, folder: str, cancel: CancelToken) -> Connection:
+        """A worker of the sound build in `folder`. Raises EngineFailed, CancelledByUser."""
         identity = self._identity_of(folder)
         connection, answer = start_checked(self._command, folder, cancel)
         with self._lock:

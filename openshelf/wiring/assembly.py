@@ -257,6 +257,7 @@ class _Wiring:
         downloads.close()
         self.runner.close()
         chats.close()
+        self.engine_builds.close()
         self.dry_runs.close()
         self.engine.close()
         self.door.close()

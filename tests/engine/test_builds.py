@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from openshelf.engine.builds import Builds, EngineBuilds
 from openshelf.engine.kept_builds import INSTALLED, read_kept
 from openshelf.engine.process import Engine
 from openshelf.engine.protocol import Architectures, ChatMessage, Device, Plan, Sampling
-from openshelf.errors import EngineFailed, NotFound
+from openshelf.errors import CancelledByUser, EngineFailed, NotFound
 from openshelf.tasks import CancelToken
 from tests.conftest import ExpectedLogs
 from tests.engine.shim_build import break_build, copy_build, foreign_library
@@ -205,6 +206,27 @@ def test_something_that_is_no_library_is_refused(bench: Bench, tmp_path: Path) -
     folder.mkdir()
     (folder / "libllama.so").write_text("<html>")
     assert refused(bench, folder).why == "build_unloadable"
+
+
+@needs_compiler
+def test_a_check_under_way_ends_with_the_app(bench: Bench, copied: Path) -> None:
+    bench.builds.use(copied)
+    break_build(copied, "a hang")
+    ends: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            bench.engine.devices()
+        except CancelledByUser as error:
+            ends.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    bench.builds.close()
+    asking.join(20)
+    assert not asking.is_alive()
+    assert len(ends) == 1
+    assert bench.builds.current().chosen == str(copied)
 
 
 # --- falling back ---------------------------------------------------------------------------------
