@@ -74,6 +74,9 @@ class ModelHolder:
     def keep_speed(self, done: Done) -> None:
         if self._measurements is None or self._ticket is None:
             return
+        planned = self._ticket.order.plan.n_threads
+        if planned and done.n_threads not in (0, planned):
+            return  # others kept the machine busy: that says nothing of its speed
         if done.completion_tokens >= LEAST_ANSWER_TOKENS:
             with _kept_if_possible():
                 self._measurements.keep_run(measured_run(self._ticket, done))

@@ -35,6 +35,8 @@ class ModelInMemory:
     load_seconds: float
     components: tuple[ComponentMemory, ...] = ()
     """The same per device and component, where the engine tells it."""
+    left_gpu: bool = False
+    """It was to run on a GPU, and the engine put all of it on the CPU."""
 
 
 def _always() -> bool:

@@ -12,7 +12,7 @@ from openshelf.chat.opening import ModelOpener
 from openshelf.chat.session import Chats
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.architectures import KnownArchitectures
-from openshelf.engine.build import find_engine
+from openshelf.engine.builds import EngineBuilds
 from openshelf.engine.dry_runs import DryRuns
 from openshelf.engine.process import Engine
 from openshelf.fit.memory import FitRequest
@@ -109,13 +109,15 @@ class _Wiring:
         )
         self.library = Library(paths.library_database, folders)
         self.folders = FolderList(self.library, self.settings)
-        self.engine = Engine()
-        self.dry_runs = DryRuns(self.engine)
+        self.engine_builds = EngineBuilds(paths.data / "engine" / "builds.json")
+        self.engine = Engine(starter=self.engine_builds)
+        self.dry_runs = DryRuns(self.engine, partial(Engine, starter=self.engine_builds))
         self.architectures = KnownArchitectures(
             paths.cache / "engine" / "architectures.json",
             self.dry_runs.architectures,
-            lambda: found.identity if (found := find_engine()) else "",
+            self.engine_builds.identity,
         )
+        self.engine_builds.announcer.subscribe(lambda _: self.architectures.forget())
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = FreshCatalog(
             paths.cache / "catalog", lambda: self.settings.current, self.network.egress
@@ -124,7 +126,9 @@ class _Wiring:
         self.tokens = TokenStore(paths.tokens_file, keychain)
         self._context_length = context_length
         self.door = HubDoor(paths, self.settings, self.tokens, self.network)
-        self.machine = MachineFacts(paths, self.settings, self.library, self.engine)
+        self.machine = MachineFacts(
+            paths, self.settings, self.library, self.engine, self.engine_builds
+        )
         self.shelf = ShelfMaking(self.catalog, self.licenses, self.library, self.architectures)
 
     def services(
@@ -214,6 +218,7 @@ class _Wiring:
             tokens=self.tokens,
             preview_policy=self.shelf.preview,
             architectures=self.architectures,
+            engine_builds=self.engine_builds,
             refresh_catalog=partial(self.catalog.refresh, client),
         )
 
@@ -267,6 +272,7 @@ class _Wiring:
         downloads.close()
         self.runner.close()
         chats.close()
+        self.engine_builds.close()
         self.dry_runs.close()
         self.engine.close()
         self.door.close()

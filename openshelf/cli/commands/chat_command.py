@@ -15,6 +15,7 @@ from openshelf.cli.output import Output
 from openshelf.cli.values import context_length, count, positive, temperature
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, UsageError
+from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.tasks import (
     Cancelled,
@@ -74,6 +75,7 @@ class _Turn:
         self._model_id = model_id
         self._sampling = sampling
         self._output = output
+        self._has_said_cpu = False
 
     def ask(self, text: str, cancel: CancelToken) -> Message:
         """The answer, also one that was stopped. Raises what kept it from being asked."""
@@ -106,6 +108,10 @@ class _Turn:
             case Cancelled():
                 raise CancelledByUser
         self._output.stream(answer.content[shown:] + "\n")
+        loaded = self._chats.loaded()
+        if loaded is not None and loaded.left_gpu and not self._has_said_cpu:
+            self._has_said_cpu = True
+            self._output.note(wording.sentence(Reason("engine_left_gpu")))
         return answer
 
 
