@@ -15,7 +15,7 @@ from openshelf.chat.holding import ModelHolder
 from openshelf.chat.interface import AskWith
 from openshelf.chat.live import AnswerInProgress, LivePhase
 from openshelf.chat.stores import Stores
-from openshelf.engine.interface import EngineLike
+from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Done, Sampling
 from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, NotEnoughDisk
 from openshelf.tasks import Progress, Report
@@ -43,7 +43,7 @@ class AnswerWriter:
     def __init__(
         self,
         stores: Stores,
-        engine: EngineLike,
+        engine: EngineLike[Order],
         holder: ModelHolder,
         clock: Callable[[], float],
     ) -> None:

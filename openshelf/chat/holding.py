@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from openshelf.chat.interface import KeepsMeasurements, LoadTicket, ModelInMemory, OpenModel
 from openshelf.chat.live import AnswerInProgress, LivePhase
 from openshelf.chat.measuring import load_measurement, measured_run, model_in_memory
-from openshelf.engine.interface import EngineLike
+from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Done, Loaded
 from openshelf.errors import OpenshelfError
 from openshelf.fit.speed import LEAST_ANSWER_TOKENS
@@ -22,7 +22,7 @@ class ModelHolder:
     """Loads through the engine, and keeps what a load and an answer measured."""
 
     def __init__(
-        self, engine: EngineLike, open_model: OpenModel, measurements: KeepsMeasurements | None
+        self, engine: EngineLike[Order], open_model: OpenModel, measurements: KeepsMeasurements | None
     ) -> None:
         self._engine = engine
         self.open_model = open_model

@@ -31,7 +31,7 @@ from openshelf.chat.live import LivePhase as LivePhase
 from openshelf.chat.store import ConversationStore
 from openshelf.chat.stores import Stores
 from openshelf.chat.titles import storable
-from openshelf.engine.interface import EngineLike
+from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import EngineFailed, NotFound, UsageError
 from openshelf.tasks import CancelToken, Report
@@ -53,7 +53,7 @@ class Chats:
     def __init__(
         self,
         store: ConversationStore,
-        engine: EngineLike,
+        engine: EngineLike[Order],
         open_model: OpenModel,
         measurements: KeepsMeasurements | None = None,
         clock: Callable[[], float] = time.monotonic,

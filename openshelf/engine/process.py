@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from openshelf.children import Door, child_command, child_environment
 from openshelf.engine.connection import Call, Connection
-from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
+from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens, Probed
 from openshelf.engine.protocol import (
     Architectures,
     Bench,
@@ -23,6 +23,8 @@ from openshelf.engine.protocol import (
     BenchProgress,
     Chat,
     ChatMessage,
+    Counted,
+    CountTokens,
     Devices,
     Done,
     DryRun,
@@ -46,6 +48,7 @@ from openshelf.engine.protocol import (
     Unload,
     Unloaded,
 )
+from openshelf.engine.probing import probe_file
 from openshelf.engine.refusals import error_of
 from openshelf.engine.waiting import Waiting
 from openshelf.errors import (
@@ -174,6 +177,24 @@ class Engine:
                 cancel=cancel,
                 on_event=on_event,
             )
+
+    def probe(self, order: LoadOrder, cancel: CancelToken) -> Probed:
+        """What the header of the first file tells. Raises NotFound, CorruptModel."""
+        cancel.raise_if_cancelled()
+        return probe_file(order.files[0])
+
+    def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
+        """Of the prompt that these messages make. Raises EngineFailed (no_model, busy,
+        template_failed), EngineDied, CancelledByUser."""
+        with self._job("count") as connection:
+            counted = self._run(
+                connection,
+                lambda number: CountTokens(number, tuple(messages)),
+                Counted,
+                cancel=cancel,
+                seconds=_DEVICES_SECONDS,
+            )
+            return counted.tokens
 
     def bench(
         self,

@@ -138,6 +138,13 @@ class ListArchitectures(Request):
 
 
 @dataclass(frozen=True)
+class CountTokens(Request):
+    """How many tokens the prompt of these messages has, by the loaded model."""
+
+    messages: tuple[ChatMessage, ...]
+
+
+@dataclass(frozen=True)
 class Bench(Request):
     """Time the loaded model: so many tokens at once, and so many one by one."""
 
@@ -283,6 +290,11 @@ class Done(Event):
 
 
 @dataclass(frozen=True)
+class Counted(Event):
+    tokens: int
+
+
+@dataclass(frozen=True)
 class BenchProgress(Event):
     done: int
     total: int
@@ -320,7 +332,7 @@ _MESSAGES: dict[str, type[Any]] = {
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
         DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
-        Bench, BenchProgress, Benched,
+        Bench, BenchProgress, Benched, CountTokens, Counted,
     )
 }  # fmt: skip
 

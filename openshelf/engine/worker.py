@@ -24,6 +24,7 @@ from openshelf.engine.protocol import (
     Bench,
     Benched,
     Chat,
+    CountTokens,
     Devices,
     DryRun,
     DryRunResult,
@@ -56,7 +57,9 @@ if TYPE_CHECKING:
     from openshelf.engine.worker_llama import Log, Model
 
 _GRACE_SECONDS = 0.5
-_JOBS = (ListDevices, ListArchitectures, Load, Chat, Bench, Unload, DryRun, ProjectorDryRun)
+_JOBS = (
+    ListDevices, ListArchitectures, Load, Chat, CountTokens, Bench, Unload, DryRun, ProjectorDryRun,
+)  # fmt: skip
 
 
 @dataclass
@@ -176,6 +179,10 @@ class Worker:
                 if self._generator is None:
                     raise Refusal("no_model")
                 return self._generator.answer(request, stop)
+            case CountTokens():
+                if self._generator is None:
+                    raise Refusal("no_model")
+                return self._generator.count(request)
             case Bench():
                 return self._bench(request, stop)
             case _:
