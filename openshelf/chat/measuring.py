@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openshelf.chat.interface import LoadTicket, ModelInMemory
+from openshelf.chat.interface import LoadTicket, ModelInMemory, ServerInUse, ServerTicket
 from openshelf.engine.protocol import Done, Loaded
 from openshelf.fit.speed import Run, rate_reached
 from openshelf.library.measurements import (
@@ -37,6 +37,28 @@ def model_in_memory(ticket: LoadTicket, loaded: Loaded) -> ModelInMemory:
         measured_bytes=measured,
         load_seconds=loaded.seconds,
         components=components,
+    )
+
+
+def model_on_server(ticket: ServerTicket, loaded: Loaded) -> ModelInMemory:
+    """What is talked to now; nobody here knows what it takes there."""
+    server = ticket.order.server
+    return ModelInMemory(
+        model_id=ticket.model_id,
+        context_length=loaded.context_length,
+        n_gpu_layers=0,
+        n_layers=0,
+        placement="",
+        predicted_bytes={},
+        measured_bytes={},
+        load_seconds=loaded.seconds,
+        server=ServerInUse(
+            name=server.name,
+            host=server.host,
+            model=ticket.order.model,
+            is_here=server.is_here,
+            tells_context=loaded.source == "told",
+        ),
     )
 
 

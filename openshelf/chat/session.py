@@ -24,6 +24,7 @@ from openshelf.chat.interface import ChatsLike as ChatsLike
 from openshelf.chat.interface import KeepsMeasurements as KeepsMeasurements
 from openshelf.chat.interface import LoadTicket as LoadTicket
 from openshelf.chat.interface import ModelInMemory as ModelInMemory
+from openshelf.chat.interface import OpenAny as OpenAny
 from openshelf.chat.interface import OpenModel as OpenModel
 from openshelf.chat.live import AnswerInProgress
 from openshelf.chat.live import LiveAnswer as LiveAnswer
@@ -54,7 +55,7 @@ class Chats:
         self,
         store: ConversationStore,
         engine: EngineLike[Order],
-        open_model: OpenModel,
+        open_model: OpenAny,
         measurements: KeepsMeasurements | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from openshelf.children import Door, child_command, child_environment
 from openshelf.engine.connection import Call, Connection
 from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens, Probed
+from openshelf.engine.probing import probe_file
 from openshelf.engine.protocol import (
     Architectures,
     Bench,
@@ -48,7 +49,6 @@ from openshelf.engine.protocol import (
     Unload,
     Unloaded,
 )
-from openshelf.engine.probing import probe_file
 from openshelf.engine.refusals import error_of
 from openshelf.engine.waiting import Waiting
 from openshelf.errors import (

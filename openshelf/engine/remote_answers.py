@@ -66,7 +66,7 @@ def refusal_of(ask: Ask, status: int, headers: Mapping[str, str], body: bytes) -
         return EngineFailed("context_too_long", redacted(said, ask.key))
     if status < 500:
         return ask.failed("refused_ask", said or f"HTTP {status}")
-    return ask.failed("http_500" if status == 500 else f"http_{status}", said)
+    return ask.failed(f"http_{status}", said or f"HTTP {status}")
 
 
 def is_about_length(text: str) -> bool:
