@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from openshelf.errors import UsageError
-from openshelf.network import host_of, is_loopback, origin_of
+from openshelf.network import address_origin, host_of, is_loopback
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9._-])?")
 _PREFIX = "server:"
@@ -40,9 +40,7 @@ class Server:
     @property
     def origin(self) -> str:
         """`https://host:port`: what a key and a clearance belong to."""
-        scheme, name, port = origin_of(self.address)
-        shown = f"[{name}]" if ":" in name else name
-        return f"{scheme}://{shown}:{port}"
+        return address_origin(self.address)
 
     @property
     def is_here(self) -> bool:
