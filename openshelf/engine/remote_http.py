@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +31,10 @@ from openshelf.network import (
 from openshelf.tasks import CancelToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import httpx2
 
-    OptionsFor = Callable[[str], NetworkOptions]
-    """What holds for an address at this moment."""
+OptionsFor = Callable[[str], NetworkOptions]
+"""What holds for an address at this moment."""
 
 MAX_EVENT_BYTES = 1 << 20
 MAX_STREAM_BYTES = 256 << 20

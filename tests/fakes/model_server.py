@@ -214,9 +214,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._hold()
                 if fake.gone.is_set():
                     return
-            if number == 2 and hasattr(self, f"chat_{name}"):
-                if getattr(self, f"chat_{name}")() is not True:
-                    return
+            wrong = getattr(self, f"chat_{name}", None) if number == 2 else None
+            if wrong is not None and wrong() is not True:
+                return
             self._event(self._delta({"content": token}))
         self._event(self._delta({}, "length" if self._fault == "length" else "stop"))
         if fake.usage is not None and "stream_options" in body:
