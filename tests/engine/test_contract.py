@@ -15,6 +15,7 @@ from openshelf.engine.engines import Engines
 from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.process import Engine
 from openshelf.engine.protocol import ChatMessage, Done, Loaded, Plan, Sampling
+from openshelf.engine.remote_http import Limits
 from openshelf.errors import (
     CancelledByUser,
     ClearanceRefused,
@@ -24,6 +25,7 @@ from openshelf.errors import (
 from openshelf.licenses.clearance import Clearance, Verdict
 from openshelf.tasks import CancelToken, Progress
 from tests.fakes.engine import Answer, FakeEngine, clearance_for, load_order, model_file
+from tests.fakes.llama_server import REAL_MODEL, llama_server
 from tests.fakes.model_server import FakeModelServer
 from tests.fakes.servers import clearance_for_server, remote_engine, server_order
 
@@ -87,6 +89,17 @@ def on_a_server() -> Iterator[Subject]:
         engine.close()
 
 
+def on_llama_server(model: Path) -> Iterator[Subject]:
+    with llama_server(model) as address:
+        patient = Limits(connect=10, first=120, silent=60, short=60)
+        engine, order = remote_engine(limits=patient), server_order(address, REAL_MODEL)
+        other = server_order(address, "another")
+        yield Subject(
+            engine, order, clearance_for_server(order), (clearance_for_server(other), other)
+        )
+        engine.close()
+
+
 def in_a_worker(model: Path) -> Iterator[Subject]:
     engine = Engine()
     size = model.stat().st_size
@@ -117,6 +130,7 @@ def either(kind: str, model: Path | None = None) -> Iterator[Subject]:
         "either scripted",
         "either server",
         pytest.param("worker", marks=pytest.mark.model),
+        pytest.param("llama.cpp server", marks=pytest.mark.model),
     ]
 )
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
@@ -127,6 +141,8 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
             yield from on_a_server()
         case "worker":
             yield from in_a_worker(request.getfixturevalue("starter_model"))
+        case "llama.cpp server":
+            yield from on_llama_server(request.getfixturevalue("starter_model"))
         case _:
             yield from either(request.param.partition(" ")[2])
 
