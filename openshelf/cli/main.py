@@ -34,6 +34,7 @@ COMMANDS = {
     "login": "keep an access token for a Hub, read from stdin",
     "logout": "forget the access token of a Hub",
     "chat": "one answer with --prompt, a conversation without",
+    "servers": "servers to chat with: list, add, test, remove",
     "bench": "prompt and generation speed of an installed model",
     "policy": "the rules in force, what they say of a model, and exceptions from them",
     "bom": "everything that is installed as a CycloneDX document",

@@ -35,8 +35,8 @@ def is_named(policy: Policy, address: str) -> bool:
     host = host.rstrip(".")
     for entry in policy.allow_remote_hosts or ():
         written = entry.strip().lower()
-        parts = urlsplit(written if "://" in written else f"//{written}")
         try:
+            parts = urlsplit(written if "://" in written else f"//{written}")
             name, wanted = parts.hostname or "", parts.port
         except ValueError:
             continue

@@ -114,11 +114,9 @@ def test_a_prompt_that_is_too_long(engine: RemoteEngine) -> None:
 
 
 def test_a_wrong_key(address: str) -> None:
-    """llama.cpp tells its models to everybody, and answers only for the key."""
     engine, order = remote_engine("sk-wrong"), server_order(address, REAL_MODEL)
-    engine.load(clearance_for_server(order), order, CancelToken())
     with pytest.raises(ServerFailed) as caught:
-        ask(engine)
+        engine.load(clearance_for_server(order), order, CancelToken())
     assert caught.value.why == "bad_key"
 
 
