@@ -36,6 +36,7 @@ COMMANDS = {
     "chat": "one answer with --prompt, a conversation without",
     "servers": "servers to chat with: list, add, test, remove",
     "bench": "prompt and generation speed of an installed model",
+    "recipe": "how to start a model that does not fit here on a larger machine",
     "policy": "the rules in force, what they say of a model, and exceptions from them",
     "bom": "everything that is installed as a CycloneDX document",
     "acceptances": "what was accepted: list, verify, export, revoke, names",
