@@ -22,14 +22,13 @@ class ServerMark:
 def mark_of(server: Server) -> ServerMark:
     """The mark of one server."""
     if server.is_here:
-        return ServerMark(
-            _tr("another program on this machine"),
-            _tr(
-                "{host} is a program on this machine that Openshelf did not start. Whether it "
-                "passes on what it is told is not known here."
-            ).format(host=server.host),
-            ChipKind.ACCENT,
+        details = " ".join(
+            (
+                _tr("{host} is a program that Openshelf did not start.").format(host=server.host),
+                _tr("Whether it passes on what it is told is not known here."),
+            )
         )
+        return ServerMark(_tr("another program on this machine"), details, ChipKind.ACCENT)
     return ServerMark(
         _tr("leaves this machine"),
         _tr("What you write is sent to {host}, with the chat before it.").format(host=server.host),
