@@ -1,11 +1,13 @@
-"""What a model's file tells of itself before it is loaded; reads only its header."""
+"""A model's file before it is loaded: whether it may be, and what its header tells."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from openshelf.engine.interface import ModelFile, Probed
+from openshelf.errors import CorruptModel, NotFound
 from openshelf.gguf.header import read_header
+from openshelf.licenses.clearance import Clearance
 
 
 def probe_file(file: ModelFile) -> Probed:
@@ -18,3 +20,21 @@ def probe_file(file: ModelFile) -> Probed:
         context_length=length if type(length) is int else None,
         has_template="tokenizer.chat_template" in header.metadata,
     )
+
+
+def check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> None:
+    """Raises ClearanceRefused, NotFound, CorruptModel (another size)."""
+    clearance.require(
+        repo=file.repo,
+        commit=file.commit,
+        path=file.path,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        policy_sha256=policy_sha256,
+    )
+    try:
+        size = Path(file.location).stat().st_size
+    except OSError as error:
+        raise NotFound("file", file.location) from error
+    if size != file.size_bytes:
+        raise CorruptModel(file.location, "size_changed", f"{size} ≠ {file.size_bytes}")

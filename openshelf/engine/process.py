@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from openshelf.children import Door, child_command, child_environment
 from openshelf.engine.connection import Call, Connection
-from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens, Probed
-from openshelf.engine.probing import probe_file
+from openshelf.engine.interface import LoadOrder, OnTokens, Probed
+from openshelf.engine.probing import check_file, probe_file
 from openshelf.engine.protocol import (
     Architectures,
     Bench,
@@ -53,10 +53,8 @@ from openshelf.engine.refusals import error_of
 from openshelf.engine.waiting import Waiting
 from openshelf.errors import (
     CancelledByUser,
-    CorruptModel,
     EngineDied,
     EngineFailed,
-    NotFound,
 )
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Progress, Report, no_report
@@ -129,7 +127,7 @@ class Engine:
         EngineFailed, EngineDied, CancelledByUser.
         """
         for file in order.files:
-            _check_file(file, clearance, order.policy_sha256)
+            check_file(file, clearance, order.policy_sha256)
         location = str(Path(order.files[0].location).absolute())
 
         def on_event(event: Event) -> None:
@@ -396,20 +394,3 @@ class _RefusedByWorker(Exception):
     def __init__(self, event: Refused) -> None:
         super().__init__(event.why)
         self.event = event
-
-
-def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> None:
-    clearance.require(
-        repo=file.repo,
-        commit=file.commit,
-        path=file.path,
-        size_bytes=file.size_bytes,
-        sha256=file.sha256,
-        policy_sha256=policy_sha256,
-    )
-    try:
-        size = Path(file.location).stat().st_size
-    except OSError as error:
-        raise NotFound("file", file.location) from error
-    if size != file.size_bytes:
-        raise CorruptModel(file.location, "size_changed", f"{size} ≠ {file.size_bytes}")

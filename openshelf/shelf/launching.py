@@ -111,7 +111,8 @@ def _needs(
         size = _original_bytes(model)
         if size is None:
             return None
-        shape = shape_of_sibling(shape, size)
+        quant = model.native_quant if model is not None else None
+        shape = shape_of_sibling(shape, size, quant or "BF16")
     if engine in (LaunchEngine.KTRANSFORMERS, LaunchEngine.MLX):
         # Their recipes leave the context memory as it is.
         plain = replace(question.request, kv_type_k="f16", kv_type_v="f16")
