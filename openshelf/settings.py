@@ -110,7 +110,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "used_for": _one_of("", *USED_FOR),
     "hardware": _overrides,
     "filters": _filters,
-    "servers": _overrides,
+    "servers": lambda value: isinstance(value, dict),
 }
 
 

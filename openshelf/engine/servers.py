@@ -111,11 +111,11 @@ def servers_from(table: Mapping[str, Any]) -> tuple[Server, ...]:
     """What can be used of the settings, by name; entries that are none are left out."""
     found = []
     for name, entry in table.items():
-        if not isinstance(entry, Mapping):
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("address"), str):
             continue
         length, models = entry.get("context_length"), entry.get("models", ())
         try:
-            server = checked_server(str(name), str(entry.get("address", "")))
+            server = checked_server(str(name), entry["address"])
         except UsageError:
             continue
         found.append(

@@ -271,13 +271,19 @@ def test_what_went_out_is_in_the_log(fake: FakeModelServer) -> None:
 # --- stopping -----------------------------------------------------------------------------------
 
 
-def stopped_while(act: Callable[[CancelToken], object], fake: FakeModelServer) -> float:
-    """Seconds from the cancel until `act` returned; the server must have seen the end as well."""
+def stopped_while(
+    act: Callable[[CancelToken], object],
+    fake: FakeModelServer,
+    shown: threading.Event | None = None,
+) -> float:
+    """Seconds from the cancel until `act` returned: once the server holds its answer and what it
+    sent before is `shown`. The server must have seen the end as well."""
     cancel = CancelToken()
     at: list[float] = []
 
     def stop() -> None:
         assert fake.holding.wait(5)
+        assert shown is None or shown.wait(5)
         at.append(time.monotonic())
         cancel.cancel()
 
@@ -302,12 +308,18 @@ def test_stop_during_an_answer(where: str, fake: FakeModelServer) -> None:
     else:
         fake.pause_before = 3
     parts: list[str] = []
+    shown = threading.Event()
+
+    def on_tokens(text: str, count: int) -> None:
+        parts.append(text)
+        if len(parts) == 3:
+            shown.set()
 
     def act(cancel: CancelToken) -> None:
-        done = engine.chat(HELLO, Sampling(), cancel, lambda text, count: parts.append(text))
+        done = engine.chat(HELLO, Sampling(), cancel, on_tokens)
         assert done.finish_reason == "cancelled"
 
-    assert stopped_while(act, fake) < 0.5
+    assert stopped_while(act, fake, shown if where == "tokens" else None) < 0.5
     assert "".join(parts) == ("" if where == "prompt" else "Hello there,")
     fake.pause_before = None
     assert ask(engine)[0] == "Hello there, friend."
