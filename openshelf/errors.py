@@ -167,7 +167,8 @@ class GatedModel(OpenshelfError):
 
 @dataclass(eq=False)
 class NotFound(OpenshelfError):
-    """`what` is model, file, variant, id, machine, conversation, record, person or path."""
+    """`what` is model, file, variant, id, machine, conversation, record, person, engine_build or
+    path."""
 
     code: ClassVar[str] = "not_found"
     exit_code: ClassVar[int] = 4
@@ -280,7 +281,10 @@ class UnsupportedArchitecture(OpenshelfError):
 
 @dataclass(eq=False)
 class EngineDied(OpenshelfError):
-    """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr."""
+    """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr.
+
+    `why` is hung (we ended it), wrong_cpu, out_of_memory, driver, or empty where nothing tells.
+    """
 
     code: ClassVar[str] = "engine_died"
     exit_code: ClassVar[int] = 8
@@ -288,6 +292,7 @@ class EngineDied(OpenshelfError):
     signal: str = ""
     during: str = ""
     tail: str = ""
+    why: str = ""
 
 
 @dataclass(eq=False)

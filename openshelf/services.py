@@ -13,6 +13,7 @@ from openshelf.chat.benching import BenchQuestion, BenchReport
 from openshelf.chat.servers import ServersLike
 from openshelf.chat.session import ChatsLike
 from openshelf.engine.architectures import EngineKnowledge
+from openshelf.engine.builds import Build, Builds
 from openshelf.hardware.facts import Machine
 from openshelf.hub.cards import ModelCard
 from openshelf.hub.tokens import TokenStore
@@ -93,6 +94,22 @@ class ArchitecturesLike(Protocol):
     def ask(self, names: Iterable[str | None]) -> EngineKnowledge: ...
 
 
+class EngineBuildsLike(Protocol):
+    """What the window and the command line use of `engine.builds.EngineBuilds`."""
+
+    announcer: Announcer[Builds]
+
+    def current(self) -> Builds: ...
+    def use(self, path: Path | None, cancel: CancelToken | None = None) -> Build:
+        """Check and choose a build (None: the installed one); blocks for seconds. Raises NotFound,
+        EngineFailed."""
+        ...
+
+    def forget(self, folder: str) -> None:
+        """Raises NotFound."""
+        ...
+
+
 class SettingsStoreLike(Protocol):
     announcer: Announcer[Settings]
 
@@ -146,6 +163,8 @@ class Services:
     """Models by words, in the catalog and on the Hub; blocks."""
     architectures: ArchitecturesLike
     """Which architectures the engine can load; to ask it takes a moment."""
+    engine_builds: EngineBuildsLike
+    """Builds of llama.cpp, and which one loads models."""
     refresh_catalog: Callable[[CancelToken, Report], Freshness]
     """Ask the Hub for what is new, at most once a day; `catalog` and `shelf` know it then."""
     with_policy: Callable[[Path, bool], Services]

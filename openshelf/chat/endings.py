@@ -15,10 +15,16 @@ STATES = {
     "length": MessageState.LENGTH,
     "cancelled": MessageState.STOPPED,
 }
+_CAUSES = {
+    "wrong_cpu": "engine_wrong_cpu",
+    "out_of_memory": "engine_out_of_memory",
+    "driver": "engine_driver_failed",
+    "hung": "engine_hung",
+}
 _DEATHS = {
-    "SIGKILL": "engine_killed",
     "SIGILL": "engine_wrong_cpu",
     "ILLEGAL_INSTRUCTION": "engine_wrong_cpu",
+    "SIGKILL": "engine_killed",
     "SIGSEGV": "engine_crashed",
     "SIGABRT": "engine_crashed",
     "SIGBUS": "engine_crashed",
@@ -44,8 +50,8 @@ def figures_of(done: Done) -> AnswerFigures | None:
 
 def death_detail(death: EngineDied, *, loading: bool) -> dict[str, Any]:
     """For wording.sentence and the folded details."""
-    code = _DEATHS.get(death.signal, "engine_died")
-    if loading and code != "engine_wrong_cpu":
+    code = _CAUSES.get(death.why) or _DEATHS.get(death.signal, "engine_died")
+    if loading and code not in _CAUSES.values():
         code = "engine_died_loading"
     return {"code": code, **death.data(), "tail": redact(death.tail)}
 

@@ -90,6 +90,9 @@ class ModelHolder:
         """What an answer on this machine reached; a server's speed says nothing of it."""
         if self._measurements is None or not isinstance(self._ticket, LoadTicket):
             return
+        planned = self._ticket.order.plan.n_threads
+        if planned and done.n_threads not in (0, planned):
+            return  # others kept the machine busy: that says nothing of its speed
         if done.completion_tokens >= LEAST_ANSWER_TOKENS:
             with _kept_if_possible():
                 self._measurements.keep_run(measured_run(self._ticket, done))

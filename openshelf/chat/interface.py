@@ -49,6 +49,8 @@ class ModelInMemory:
     """The same per device and component, where the engine tells it."""
     server: ServerInUse | None = None
     """Where the model is on a server: nothing is known of its memory then."""
+    left_gpu: bool = False
+    """It was to run on a GPU, and the engine put all of it on the CPU."""
 
 
 def _always() -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from typing_extensions import override
 
@@ -14,10 +15,13 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.errors import OpenshelfError, UsageError
 
+if TYPE_CHECKING:
+    from openshelf.engine.builds import Builds
+
 # One module each in openshelf/cli/commands; none imports anything heavy before it runs.
 COMMANDS = {
     "hardware": "what was found, what the engine can use, and why not",
-    "engine": "the engine build, its devices, and which architectures it can load",
+    "engine": "the engine builds, their devices, which architectures they load; choose one",
     "shelf": "the best variant of each family for a machine",
     "search": "models by words, in the catalog and on the Hub",
     "fit": "memory and speed of one model on a machine",
@@ -118,6 +122,7 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
         is_strict=True,
         context_length=arguments.context if arguments.command in _CONTEXT_COMMANDS else None,
     )
+    services.engine_builds.announcer.subscribe(partial(_note_other_build, output))
     try:
         for problem in services.problems():
             output.note(wording.sentence(problem))
@@ -126,6 +131,14 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
     finally:
         services.close()
         interrupts.close()
+
+
+def _note_other_build(output: Output, builds: Builds) -> None:
+    if builds.replaced is not None and builds.problem is not None:
+        words = f"{wording.sentence(builds.replaced)} {wording.error_sentence(builds.problem)}"
+        output.note(f"openshelf: {words}")
+    if builds.without_gpu is not None:
+        output.note(f"openshelf: {wording.sentence(builds.without_gpu)}")
 
 
 def _module_name(command: str) -> str:

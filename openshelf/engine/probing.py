@@ -22,8 +22,9 @@ def probe_file(file: ModelFile) -> Probed:
     )
 
 
-def check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> None:
-    """Raises ClearanceRefused, NotFound, CorruptModel (another size)."""
+def check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> int:
+    """When it was changed last (ns). Raises ClearanceRefused, NotFound, CorruptModel (another
+    size)."""
     clearance.require(
         repo=file.repo,
         commit=file.commit,
@@ -33,8 +34,10 @@ def check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> Non
         policy_sha256=policy_sha256,
     )
     try:
-        size = Path(file.location).stat().st_size
+        found = Path(file.location).stat()
     except OSError as error:
         raise NotFound("file", file.location) from error
-    if size != file.size_bytes:
-        raise CorruptModel(file.location, "size_changed", f"{size} ≠ {file.size_bytes}")
+    if found.st_size != file.size_bytes:
+        detail = f"{found.st_size} ≠ {file.size_bytes}"
+        raise CorruptModel(file.location, "size_changed", detail)
+    return found.st_mtime_ns

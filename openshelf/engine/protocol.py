@@ -16,6 +16,10 @@ __all__ = ["ProtocolError"]
 
 PROTOCOL_VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_EVENT_BYTES = 1024 * 1024
+"""A worker has less to say than a conversation that goes to it."""
+ENGINE_FOLDER = "LLAMA_CPP_LIB_PATH"
+"""The variable by which a worker, and its binding, knows that it uses another engine build."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,11 @@ class ListDevices(Request):
 
 
 @dataclass(frozen=True)
+class CheckBuild(Request):
+    """Whether the engine build that this worker was started with is sound; may end the worker."""
+
+
+@dataclass(frozen=True)
 class Load(Request):
     path: str
     plan: Plan
@@ -94,8 +103,11 @@ class Load(Request):
 
 @dataclass(frozen=True)
 class Chat(Request):
+    """Without `own_template` the messages are laid out by llama.cpp's for that family."""
+
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    own_template: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,12 +175,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Hello(Event):
-    """First line of every worker (id 0): a version or folder that differs is refused."""
+    """First line of every worker (id 0): a version or folder that differs is refused.
+
+    `engine_folder` is where its llama.cpp comes from, empty for the one that is installed.
+    """
 
     protocol: int
     package_version: str
     package_path: str
     pid: int
+    engine_folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +203,18 @@ class Device:
 
 @dataclass(frozen=True)
 class Devices(Event):
-    """`has_extra_buffers` is False where the CPU's rearranged weights do not work here."""
+    """`has_extra_buffers` is False where the CPU's rearranged weights do not work here;
+    `network_fault` is why the worker could reach the network, empty where the kernel forbids it."""
+
+    engine_version: str
+    devices: tuple[Device, ...]
+    has_extra_buffers: bool = True
+    network_fault: str = ""
+
+
+@dataclass(frozen=True)
+class BuildChecked(Event):
+    """The build fits the binding and computed what it should."""
 
     engine_version: str
     devices: tuple[Device, ...]
@@ -208,10 +235,13 @@ class LoadProgress(Event):
     fraction: float
 
 
+HOST_DEVICE = "CPU"
+
+
 @dataclass(frozen=True)
 class DeviceBytes:
-    """Bytes on one device, `CPU` for everything in the host's memory. None where the engine did
-    not say it per device."""
+    """Bytes on one device, HOST_DEVICE for all that is in the host's memory. None where the engine
+    did not say it per device."""
 
     device: str
     weights_bytes: int | None
@@ -258,6 +288,11 @@ class ProjectorLaidOut(Event):
 
 
 @dataclass(frozen=True)
+class PromptLaidOut(Event):
+    """The template has been run; what takes long from now on is the engine."""
+
+
+@dataclass(frozen=True)
 class PromptProgress(Event):
     done_tokens: int
     total_tokens: int
@@ -275,8 +310,9 @@ class Tokens(Event):
 class Done(Event):
     """The end of an answer: `finish_reason` is stop, length, or cancelled. Times in seconds.
 
-    `template` tells what laid the messages out: `model` (its own), `merged_system` (its own, with
-    the system prompt inside the first question), `builtin` (llama.cpp's for that family), `chatml`.
+    `n_threads` is how many wrote its end. `template` tells what laid the messages out: `model` (its
+    own), `merged_system` (its own, with the system prompt inside the first question), `builtin`
+    (llama.cpp's for that family), `chatml`.
     """
 
     finish_reason: str
@@ -287,6 +323,7 @@ class Done(Event):
     prefill_tokens_per_second: float
     decode_tokens_per_second: float
     template: str = "model"
+    n_threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -333,6 +370,7 @@ _MESSAGES: dict[str, type[Any]] = {
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
         DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
         Bench, BenchProgress, Benched, CountTokens, Counted,
+        Bench, BenchProgress, Benched, CheckBuild, BuildChecked, PromptLaidOut,
     )
 }  # fmt: skip
 

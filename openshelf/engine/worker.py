@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import openshelf
 from openshelf.engine.protocol import (
+    ENGINE_FOLDER,
     MAX_LINE_BYTES,
     PROTOCOL_VERSION,
     Architectures,
     Bench,
     Benched,
+    BuildChecked,
     Chat,
+    CheckBuild,
     CountTokens,
     Devices,
     DryRun,
@@ -49,7 +52,7 @@ from openshelf.engine.protocol import (
     encode,
 )
 from openshelf.engine.worker_failures import Refusal
-from openshelf.engine.worker_isolation import harden, take_wire
+from openshelf.engine.worker_isolation import harden, limited_load, network_fault, take_wire
 
 if TYPE_CHECKING:
     from openshelf.engine.worker_generation import Generator
@@ -58,7 +61,8 @@ if TYPE_CHECKING:
 
 _GRACE_SECONDS = 0.5
 _JOBS = (
-    ListDevices, ListArchitectures, Load, Chat, CountTokens, Bench, Unload, DryRun, ProjectorDryRun,
+    ListDevices, ListArchitectures, CheckBuild, Load, Chat, CountTokens, Bench, Unload, DryRun,
+    ProjectorDryRun,
 )  # fmt: skip
 
 
@@ -101,6 +105,7 @@ class Worker:
                 package_version=openshelf.__version__,
                 package_path=str(Path(openshelf.__file__).resolve().parent),
                 pid=os.getpid(),
+                engine_folder=os.environ.get(ENGINE_FOLDER, ""),
             )
         )
         threading.Thread(target=self._read, name="requests", daemon=True).start()
@@ -166,9 +171,17 @@ class Worker:
                 devices, _ = self._llama()
                 from openshelf.engine.worker_selftest import extra_buffers_work
 
-                return Devices(request.id, devices.version(), devices.list(), extra_buffers_work())
+                return Devices(
+                    request.id,
+                    devices.version(),
+                    devices.list(),
+                    extra_buffers_work(),
+                    network_fault(),
+                )
             case ListArchitectures():
                 return self._architectures(request)
+            case CheckBuild():
+                return self._check_build(request)
             case Load():
                 return self._load(request, stop)
             case DryRun():
@@ -193,6 +206,9 @@ class Worker:
         if self._engine is None:
             try:
                 from openshelf.engine import worker_llama
+            except AttributeError as error:
+                # The binding looks every function up while it is imported.
+                raise Refusal("engine_lacks", str(error)[:300]) from error
             except (ImportError, OSError, RuntimeError) as error:
                 raise Refusal("engine_missing", str(error)[:300]) from error
             self._engine = worker_llama.start(sys.stderr.write)
@@ -213,7 +229,8 @@ class Worker:
                 told = fraction
                 self.send(LoadProgress(request.id, fraction))
 
-        model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
+        with limited_load(request.plan):
+            model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
         self._model, self._generator = model, Generator(model, self.send)
         return Loaded(
             request.id,
@@ -238,6 +255,12 @@ class Worker:
         # The context is emptied, so what the generator knows of it is no longer true.
         self._generator = Generator(self._model, self.send)
         return bench(request, self._model, stop, self.send)
+
+    def _check_build(self, request: CheckBuild) -> BuildChecked:
+        devices, log = self._llama()
+        from openshelf.engine.worker_build import check_build
+
+        return check_build(request, devices, log)
 
     def _architectures(self, request: ListArchitectures) -> Architectures:
         devices, log = self._llama()

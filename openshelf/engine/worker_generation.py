@@ -21,6 +21,7 @@ from openshelf.engine.protocol import (
     CountTokens,
     Done,
     Event,
+    PromptLaidOut,
     PromptProgress,
     Sampling,
     Tokens,
@@ -34,6 +35,7 @@ from openshelf.engine.worker_template import (
     TemplateFailed,
     render_prompt,
 )
+from openshelf.engine.worker_threads import ThreadPacer
 
 _PENALTY_WINDOW = 64
 _SLOW_TOKEN_SECONDS = 0.1
@@ -52,6 +54,7 @@ class _Turn:
     first_token: float = 0.0
     last_token: float = 0.0
     completion_tokens: int = 0
+    n_threads: int = 0
 
     def as_done(self, request_id: int, finish_reason: str, template: str) -> Done:
         prefill = self.prompt_done - self.started
@@ -67,6 +70,7 @@ class _Turn:
             prefill_tokens_per_second=evaluated / prefill if prefill > 0 else 0.0,
             decode_tokens_per_second=(self.completion_tokens - 1) / decode if decode > 0 else 0.0,
             template=template,
+            n_threads=self.n_threads,
         )
 
 
@@ -94,15 +98,18 @@ class Generator:
         self._abort = lib.ggml_abort_callback(lambda _: self._stop.is_set())
         self._no_abort = lib.ggml_abort_callback()
         self._watching = False
+        self._pacer = ThreadPacer(model.n_threads, model.set_threads)
 
     def answer(self, request: Chat, stop: threading.Event) -> Done:
         """Stream one answer. Raises Refusal where nothing could be begun."""
         turn = _Turn(time.monotonic())
         self._stop = stop
         try:
-            rendered = render_prompt(self._template, request.messages, self._model.builtin_template)
+            template = self._template if request.own_template else None
+            rendered = render_prompt(template, request.messages, self._model.builtin_template)
         except TemplateFailed as error:
             raise Refusal("template_failed", str(error)) from error
+        self._send(PromptLaidOut(request.id))
         prompt_text = rendered.text.encode("utf-8", "replace")
         prompt = self._tokens_of(prompt_text)
         turn.prompt_tokens = len(prompt)
@@ -117,6 +124,7 @@ class Generator:
         if self._read_prompt(request.id, prompt, turn):
             self._held_text = prompt_text
             finish_reason = self._generate(request, rendered, prompt, turn)
+        turn.n_threads = self._pacer.threads
         return turn.as_done(request.id, finish_reason, rendered.source)
 
     def count(self, request: CountTokens) -> Counted:
@@ -251,12 +259,14 @@ class Generator:
         batch = lib.llama_batch_get_one(one, 1)
         text = bytearray(self._held_text)
         turn.first_token = turn.last_token = turn.prompt_done
+        self._pacer.begin(turn.prompt_done)
         finish_reason = "cancelled"
         while not self._stop.is_set():
             token = lib.llama_sampler_sample(chain, context, -1)
             now = time.monotonic()
             slow = now - turn.last_token > _SLOW_TOKEN_SECONDS
             turn.last_token = now
+            self._pacer.token(now)
             if turn.completion_tokens == 0:
                 turn.first_token = now
             if lib.llama_vocab_is_eog(vocabulary, token):

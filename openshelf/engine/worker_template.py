@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,6 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from typing_extensions import override
 
 from openshelf.engine.protocol import ChatMessage
+from openshelf.engine.worker_isolation import limited_memory
 
 RENDER_SECONDS = 5.0
 RENDER_BYTES = 256 << 20
@@ -128,7 +128,7 @@ class ChatTemplate:
             raise TemplateFailed(self._given_up)
         plain = [{"role": m.role, "content": m.content} for m in messages]
         try:
-            with _limited_time(), _limited_memory():
+            with _limited_time(), limited_memory(RENDER_BYTES):
                 return self._render(plain)
         except TemplateFailed as error:
             if isinstance(error, _LimitReached):
@@ -190,32 +190,6 @@ def _limited_time() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, remaining)
         signal.signal(signal.SIGALRM, earlier)
-
-
-@contextlib.contextmanager
-def _limited_memory() -> Iterator[None]:
-    """A soft limit above what is in use now, for as long as the template runs (Linux)."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = _data_bytes() + RENDER_BYTES
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-def _data_bytes() -> int:
-    for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def render_prompt(

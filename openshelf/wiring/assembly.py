@@ -13,7 +13,7 @@ from openshelf.chat.servers import Servers, open_either
 from openshelf.chat.session import Chats
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.architectures import KnownArchitectures
-from openshelf.engine.build import find_engine
+from openshelf.engine.builds import EngineBuilds
 from openshelf.engine.dry_runs import DryRuns
 from openshelf.engine.engines import Engines
 from openshelf.engine.process import Engine
@@ -103,13 +103,15 @@ class _Wiring:
             HeadSeal(keychain, paths.acceptance_log),
         )
         self.library = Library(paths.library_database, paths.models)
-        self.engine = Engine()
-        self.dry_runs = DryRuns(self.engine)
+        self.engine_builds = EngineBuilds(paths.data / "engine" / "builds.json")
+        self.engine = Engine(starter=self.engine_builds)
+        self.dry_runs = DryRuns(self.engine, partial(Engine, starter=self.engine_builds))
         self.architectures = KnownArchitectures(
             paths.cache / "engine" / "architectures.json",
             self.dry_runs.architectures,
-            lambda: found.identity if (found := find_engine()) else "",
+            self.engine_builds.identity,
         )
+        self.engine_builds.announcer.subscribe(lambda _: self.architectures.forget())
         self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
         self.catalog = FreshCatalog(
             paths.cache / "catalog", lambda: self.settings.current, self.network.egress
@@ -119,7 +121,9 @@ class _Wiring:
         self.server_keys = TokenStore(paths.server_keys_file, keychain, SERVER_KEY)
         self._context_length = context_length
         self.door = HubDoor(paths, self.settings, self.tokens, self.network)
-        self.machine = MachineFacts(paths, self.settings, self.library, self.engine)
+        self.machine = MachineFacts(
+            paths, self.settings, self.library, self.engine, self.engine_builds
+        )
         self.shelf = ShelfMaking(self.catalog, self.licenses, self.library, self.architectures)
 
     def services(
@@ -211,6 +215,7 @@ class _Wiring:
             tokens=self.tokens,
             preview_policy=self.shelf.preview,
             architectures=self.architectures,
+            engine_builds=self.engine_builds,
             refresh_catalog=partial(self.catalog.refresh, client),
         )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from openshelf import wording
+from openshelf.engine.builds import EngineBuilds
 from openshelf.engine.devices import join_devices
 from openshelf.engine.process import Engine
 from openshelf.errors import OpenshelfError
@@ -24,12 +25,18 @@ log = logging.getLogger(__name__)
 
 class MachineFacts:
     def __init__(
-        self, paths: Paths, settings: SettingsStore, library: Library, engine: Engine
+        self,
+        paths: Paths,
+        settings: SettingsStore,
+        library: Library,
+        engine: Engine,
+        builds: EngineBuilds,
     ) -> None:
         self._paths = paths
         self._settings = settings
         self._library = library
         self._engine = engine
+        self._builds = builds
 
     def detect(self, cancel: CancelToken, report: Report) -> Machine:
         found = detect_machine(cancel, report, folders=(self._paths.models, Path.home()))
@@ -41,7 +48,9 @@ class MachineFacts:
 
     def with_engine(self, machine: Machine) -> Machine:
         try:
-            joined = join_devices(without_overrides(machine), self._engine.devices())
+            devices = self._engine.devices()
+            self._builds.note(devices.engine_version, devices.devices)
+            joined = join_devices(without_overrides(machine), devices)
             return with_overrides(joined, self._settings.current.hardware)
         except OpenshelfError as error:
             log.warning("the engine did not say what it can use: %s", error)

@@ -94,7 +94,7 @@ def test_kill_9_in_the_middle_of_an_answer(chats: Chats, engine: Engine) -> None
 def test_kill_9_between_two_messages_is_not_even_noticed(chats: Chats, engine: Engine) -> None:
     conversation = chats.new_conversation("m")
     send(chats, conversation.id, "Hello")
-    connection = engine._connection
+    connection = engine._jobs.connection
     assert connection is not None
     os.kill(engine.pid, signal.SIGKILL)
     assert connection._ended.wait(10)

@@ -216,6 +216,8 @@ def test_a_worker_that_hangs_is_found_and_ended(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(EngineDied) as raised:
         engine.chat(QUESTION, Sampling(), CancelToken(), print)
     assert raised.value.signal == "SIGKILL"
+    assert raised.value.why == "hung"
+    assert "no longer answered" in wording.error_sentence(raised.value)
     engine.close()
 
 

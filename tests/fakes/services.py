@@ -37,6 +37,7 @@ from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Report, Ta
 from tests.fakes.chats import FakeChats
 from tests.fakes.downloads import FakeDownloads, FakeInstaller, FakeKeptDownloads
 from tests.fakes.engine import FakeEngine, clearance_for, load_order, model_file
+from tests.fakes.engine_builds import FakeEngineBuilds
 from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
     LICENSES,
@@ -200,6 +201,7 @@ def fake_services(
         models=FakeModels(),
         search=FakeSearch(),
         architectures=FakeArchitectures(),
+        engine_builds=FakeEngineBuilds(),
         refresh_catalog=lambda cancel, report: NEVER_REFRESHED,
         with_policy=lambda path, what_if: services,
         policies=FakePolicies(paths),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
+from openshelf.errors import EngineFailed
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.overrides import with_overrides
 from openshelf.library.downloads import Download, DownloadState
@@ -20,6 +22,7 @@ from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
 from tests.fakes.downloads import installed_model
+from tests.fakes.engine_builds import FakeEngineBuilds, example_builds
 from tests.fakes.example_data import example_machine, plain_machine
 
 ANSWER = """Either side can end the agreement with **30 days’ written notice**. Within those days \
@@ -237,10 +240,27 @@ def _open_hardware_editor(window: MainWindow, services: Services) -> None:
     found.editor.apply_button.click()
 
 
+def _open_hardware_engines(window: MainWindow, services: Services) -> None:
+    """Another build in use, and a chosen one that failed."""
+    window.set_machine(example_machine())
+    window.open_place(Place.HARDWARE)
+    builds: Any = services.engine_builds
+    builds.change(builds.state)
+    for _ in range(5):  # what fits comes first, and moves the card down
+        QApplication.processEvents()
+    page: Any = window.page(Place.HARDWARE)
+    page.found.builds_asked.emit()
+
+
 def _open_plain_hardware(window: MainWindow, services: Services) -> None:
     notes = (Reason("probe_too_slow", {"probe": "AMD GPUs", "seconds": 5}),)
     window.set_machine(replace(plain_machine(), notes=notes))
     window.open_place(Place.HARDWARE)
+
+
+def with_builds(services: Services) -> Services:
+    builds = example_builds(EngineFailed("build_crashed", "SIGSEGV"))
+    return replace(services, engine_builds=FakeEngineBuilds(builds))
 
 
 def _same(services: Services) -> Services:
@@ -267,4 +287,5 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("hardware-full", _open(Place.HARDWARE), _same),
     ("hardware-plain", _open_plain_hardware, _same),
     ("hardware-editor", _open_hardware_editor, _same),
+    ("hardware-engines", _open_hardware_engines, with_builds),
 )

@@ -25,6 +25,7 @@ from openshelf.errors import (
     ServerFailed,
     UsageError,
 )
+from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.tasks import (
     Cancelled,
@@ -110,6 +111,7 @@ class _Turn:
         self._model_id = model_id
         self._sampling = sampling
         self._output = output
+        self._has_said_cpu = False
 
     def ask(self, text: str, cancel: CancelToken) -> Message:
         """The answer, also one that was stopped. Raises what kept it from being asked."""
@@ -142,6 +144,10 @@ class _Turn:
             case Cancelled():
                 raise CancelledByUser
         self._output.stream(answer.content[shown:] + "\n")
+        loaded = self._chats.loaded()
+        if loaded is not None and loaded.left_gpu and not self._has_said_cpu:
+            self._has_said_cpu = True
+            self._output.note(wording.sentence(Reason("engine_left_gpu")))
         return answer
 
 

@@ -10,7 +10,7 @@ from openshelf.hardware.facts import Cpu, Disk, EngineBuild, Gpu, GpuKind, Machi
 from openshelf.ui.models.hardware_facts import enabling_commands
 from openshelf.ui.models.hardware_values import editable_values, is_by_hand
 from openshelf.ui.pages.hardware_editor import ValueEditor
-from openshelf.ui.pages.hardware_row import CHANGE, ENABLE, FoundRow, Link
+from openshelf.ui.pages.hardware_row import BUILDS, CHANGE, ENABLE, FoundRow, Link
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
@@ -27,6 +27,7 @@ class FoundCard(Card):
 
     entered = Signal(str, object)
     reset = Signal(str, str)
+    builds_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__(margin=18, spacing=0)
@@ -64,7 +65,10 @@ class FoundCard(Card):
         self._add_row("memory", self._memory_row(machine.memory))
         for disk in machine.disks:
             self._rows.addWidget(self._disk_row(disk))
-        self._rows.addWidget(self._engine_row(machine.engine))
+        engine = self._engine_row(machine.engine)
+        engine.add_state(None, links=[Link(BUILDS, self.tr("Builds…"))])
+        engine.linked.connect(self._on_builds)
+        self._rows.addWidget(engine)
         self._add_notes(machine)
 
     def _add_row(self, part: str, row: FoundRow) -> None:
@@ -81,6 +85,9 @@ class FoundCard(Card):
         elif isinstance(row, FoundRow) and self._machine is not None:
             gpu = next((gpu for gpu in self._machine.gpus if gpu.id == part), None)
             row.show_commands(enabling_commands(gpu) if gpu else ())
+
+    def _on_builds(self, _: str) -> None:
+        self.builds_asked.emit()
 
     def open_editor(self, part: str) -> None:
         """The editor of `memory`, `cpu` or a GPU below its row; one at a time."""

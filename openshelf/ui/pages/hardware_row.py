@@ -15,7 +15,7 @@ from openshelf.ui.widgets.chip import Chip
 from openshelf.ui.widgets.containers import Divider
 from openshelf.ui.widgets.text import TextLabel
 
-CHANGE, ENABLE = "change", "enable"
+CHANGE, ENABLE, BUILDS = "change", "enable", "builds"
 
 
 @dataclass(frozen=True)

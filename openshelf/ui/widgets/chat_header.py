@@ -15,7 +15,9 @@ from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.servers import Server, ServerModelName, server_model_of
 from openshelf.fit.verdict import FitVerdict
 from openshelf.library.installed import InstalledModel
+from openshelf.reasons import Reason
 from openshelf.ui.models.server_words import ServerMark, mark_of, shown
+from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.buttons import Button, LinkButton
@@ -170,11 +172,14 @@ class ChatHeader(QFrame):
                 words = self.tr("{gpu} of {all} layers on GPU")
                 words = words.format(gpu=loaded.n_gpu_layers, all=loaded.n_layers)
                 self.placement.show_as(words, ChipKind.ACCENT)
+            case _ if loaded.left_gpu:
+                self.placement.show_as(self.tr("on the CPU, not the GPU"), ChipKind.WARNING)
             case _:
                 self.placement.show_as(self.tr("on the CPU"), ChipKind.ACCENT)
-        self.placement.setToolTip(
-            self.tr("Loaded in {seconds} s.").format(seconds=f"{loaded.load_seconds:.1f}")
-        )
+        words = self.tr("Loaded in {seconds} s.").format(seconds=f"{loaded.load_seconds:.1f}")
+        if loaded.left_gpu:
+            words = f"{reason_sentence(Reason('engine_left_gpu'))} {words}"
+        self.placement.setToolTip(words)
         self._fit()
 
     def _fit(self) -> None:
