@@ -42,6 +42,7 @@ MAX_BODY_BYTES = 8 << 20
 MAX_REFUSAL_BYTES = 64 << 10
 _LOOK_SECONDS = 0.1
 _JOIN_SECONDS = 0.2
+_LATER_SECONDS = 5.0
 _EVENTS = "text/event-stream"
 _JSON = "application/json"
 
@@ -206,7 +207,10 @@ class Exchange:
         needs_trust = self._ask.url.startswith("https:") or (proxy or "").startswith("https:")
         # Reading it takes 20 ms, so only where something is encrypted.
         trust: ssl.SSLContext | bool = trusted_certificates(options) if needs_trust else False
-        read = max(limits.first, limits.silent) if self._ask.streams else limits.short
+        # Whoever waits gives up first, and says so in its own words.
+        read = _LATER_SECONDS + (
+            max(limits.first, limits.silent) if self._ask.streams else limits.short
+        )
         return httpx2.Client(
             transport=httpx2.HTTPTransport(verify=trust, proxy=proxy, trust_env=False),
             timeout=httpx2.Timeout(limits.connect, read=read),
