@@ -301,8 +301,9 @@ def chat_body(model: str, messages: Sequence[ChatMessage], sampling: Sampling) -
         "stream_options": {"include_usage": True},
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
     }
+    if sampling.max_tokens > 0:
+        body["max_tokens"] = sampling.max_tokens
     if sampling.seed is not None:
         body["seed"] = sampling.seed
     if sampling.stop:

@@ -21,10 +21,11 @@ from openshelf.ui.models.chat_turn import Question, Way
 from openshelf.ui.models.chosen_model import ChosenModel
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
-from openshelf.ui.models.server_words import gone_mark, mark_of, shown, unknown_license
+from openshelf.ui.models.server_words import shown
 from openshelf.ui.pages.chat_area import ChatArea
 from openshelf.ui.pages.chat_dialogue import Dialogue
 from openshelf.ui.pages.chat_organizer import Organizer
+from openshelf.ui.pages.chat_server import sent_to, show_chosen
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -319,9 +320,9 @@ class ChatPage(Page):
         elif not self.dialogue.is_empty:
             self.area.show_transcript()
         else:
-            server = self.chosen.server
-            sent_to = server.host if server is not None and not server.is_here else ""
-            self.area.show_welcome(self._model_name(), is_saved=self._is_saving, sent_to=sent_to)
+            self.area.show_welcome(
+                self._model_name(), is_saved=self._is_saving, sent_to=sent_to(self.chosen)
+            )
         self.area.header.setVisible(not self._is_bare())
         self._show_inspector()
         current = self.dialogue.conversation
@@ -355,20 +356,6 @@ class ChatPage(Page):
 
     def _show_model(self) -> None:
         loaded = self.chosen.loaded
-        header, server = self.area.header, self.chosen.server
-        header.show_models(self.chosen.installed or (), self.chosen.id, self.chosen.servers)
-        if self.chosen.on_server is None:
-            header.show_placement(loaded)
-            self.inspector.show_server(None)
-        else:
-            mark = mark_of(server) if server is not None else gone_mark()
-            header.show_mark(mark, server.host if server and not server.is_here else "")
-            tells = loaded is None or loaded.server is None or loaded.server.tells_context
-            self.inspector.show_server(mark, is_assumed=not tells)
+        show_chosen(self.chosen, self.area.header, self.inspector)
         self._show_context()
         self.inspector.show_memory(loaded)
-        self.inspector.show_license(
-            self.chosen.model,
-            self.chosen.accepted_on,
-            unknown_license(server) if server is not None else "",
-        )
