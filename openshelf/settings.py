@@ -52,6 +52,9 @@ class Settings:
     """Values of the hardware set by hand: part, field, value (hardware/overrides.py)."""
     filters: dict[str, Any] = field(default_factory=dict)
     """Filters of the Shelf that are set: names of ShelfQuestion's fields, with their values."""
+    servers: dict[str, Any] = field(default_factory=dict)
+    """Servers to chat with, by name: address, context_length, models; never a key
+    (engine/servers.py reads them)."""
     unknown: dict[str, Any] = field(default_factory=dict)
 
 
@@ -107,6 +110,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "used_for": _one_of("", *USED_FOR),
     "hardware": _overrides,
     "filters": _filters,
+    "servers": lambda value: isinstance(value, dict),
 }
 
 
