@@ -15,6 +15,7 @@ OpenshelfError
 ├── NotFound                   no such model, file, conversation or id
 ├── Offline                    the offline switch is on
 ├── NetworkFailure             no answer, or none that could be used
+│   ├── ServerFailed           a server that a person chats with
 │   └── RateLimited
 ├── DoesNotFit                 the plan no longer leaves the reserve
 ├── CorruptModel               a model file that breaks the rules of GGUF
@@ -158,7 +159,8 @@ class LicenseNotAccepted(OpenshelfError):
 
 @dataclass(eq=False)
 class ClearanceRefused(OpenshelfError):
-    """A clearance for something else: `why` is wrong_model, wrong_file, stale_policy, blocked."""
+    """A clearance for something else: `why` is wrong_model, wrong_file, wrong_server,
+    stale_policy or blocked."""
 
     code: ClassVar[str] = "license_not_accepted"
     exit_code: ClassVar[int] = 3
@@ -202,6 +204,15 @@ class NetworkFailure(OpenshelfError):
     host: str = ""
     why: str = ""
     detail: str = ""
+
+
+@dataclass(eq=False)
+class ServerFailed(NetworkFailure):
+    """The server called `server`: `why` is timeout, refused, tls, reset, early_end, silent,
+    bad_key, no_model, not_a_server, not_a_stream, bad_answer, too_large, server_error, refused_ask,
+    redirected or http_STATUS; `detail` is what it says, cut and without the key."""
+
+    server: str = ""
 
 
 @dataclass(eq=False)

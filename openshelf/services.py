@@ -10,6 +10,7 @@ from typing import Protocol
 from openshelf.catalog.entries import Catalog
 from openshelf.catalog.refresh import Freshness
 from openshelf.chat.benching import BenchQuestion, BenchReport
+from openshelf.chat.servers import ServersLike
 from openshelf.chat.session import ChatsLike
 from openshelf.engine.architectures import EngineKnowledge
 from openshelf.engine.builds import Build, Builds
@@ -191,6 +192,8 @@ class Services:
     bundles: BundlesLike
     """Models to and from machines without a network."""
     chats: ChatsLike
+    servers: ServersLike
+    """Servers to chat with, their models and keys; chat/servers.py."""
     bench: Callable[[str, BenchQuestion, CancelToken, Report], BenchReport]
     """The speed of an installed model, kept for the estimates; chat/benching.py."""
     close: Callable[[], None]

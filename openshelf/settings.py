@@ -59,6 +59,9 @@ class Settings:
     """The one of them where new downloads go, "" for the standard one."""
     verify_schedule: str = "off"
     """How often installed files are verified in the background, one of VERIFY_SCHEDULES."""
+    servers: dict[str, Any] = field(default_factory=dict)
+    """Servers to chat with, by name: address, context_length, models; never a key
+    (engine/servers.py reads them)."""
     unknown: dict[str, Any] = field(default_factory=dict)
 
 
@@ -121,6 +124,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "model_folders": _folders,
     "download_folder": _text,
     "verify_schedule": _one_of(*VERIFY_SCHEDULES),
+    "servers": lambda value: isinstance(value, dict),
 }
 
 

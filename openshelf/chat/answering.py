@@ -15,9 +15,16 @@ from openshelf.chat.holding import ModelHolder
 from openshelf.chat.interface import AskWith
 from openshelf.chat.live import AnswerInProgress, LivePhase
 from openshelf.chat.stores import Stores
-from openshelf.engine.interface import EngineLike
+from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Done, Sampling
-from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, NotEnoughDisk
+from openshelf.errors import (
+    CancelledByUser,
+    EngineDied,
+    EngineFailed,
+    NetworkFailure,
+    NotEnoughDisk,
+    Offline,
+)
 from openshelf.tasks import Progress, Report
 
 log = logging.getLogger(__name__)
@@ -43,7 +50,7 @@ class AnswerWriter:
     def __init__(
         self,
         stores: Stores,
-        engine: EngineLike,
+        engine: EngineLike[Order],
         holder: ModelHolder,
         clock: Callable[[], float],
     ) -> None:
@@ -81,7 +88,7 @@ class AnswerWriter:
         except EngineDied as death:
             detail = death_detail(death, loading=False)
             return self._keep(answer, current.text, MessageState.ENGINE_DIED, detail=detail)
-        except EngineFailed as failure:
+        except (EngineFailed, NetworkFailure, Offline) as failure:
             detail = failure_detail(failure)
             return self._keep(answer, current.text, MessageState.FAILED, detail=detail)
         except BaseException:

@@ -7,7 +7,7 @@ from typing import Any
 from openshelf import wording
 from openshelf.chat.conversation import AnswerFigures, MessageState
 from openshelf.engine.protocol import Done
-from openshelf.errors import EngineDied, EngineFailed
+from openshelf.errors import EngineDied, EngineFailed, NetworkFailure, Offline
 from openshelf.logs import redact
 
 STATES = {
@@ -34,7 +34,10 @@ _DEATHS = {
 }
 
 
-def figures_of(done: Done) -> AnswerFigures:
+def figures_of(done: Done) -> AnswerFigures | None:
+    """None where a server did not count the tokens."""
+    if not done.prompt_tokens and not done.completion_tokens:
+        return None
     return AnswerFigures(
         prompt_tokens=done.prompt_tokens,
         completion_tokens=done.completion_tokens,
@@ -53,8 +56,9 @@ def death_detail(death: EngineDied, *, loading: bool) -> dict[str, Any]:
     return {"code": code, **death.data(), "tail": redact(death.tail)}
 
 
-def failure_detail(failure: EngineFailed) -> dict[str, Any]:
+def failure_detail(failure: EngineFailed | NetworkFailure | Offline) -> dict[str, Any]:
     """The same for a refusal, under the code by which wording/errors.py has the sentence."""
-    code = f"{failure.kind}.{failure.why}"
+    data = failure.data()
+    code = f"{failure.kind}.{data.get('why', '')}"
     code = code if code in wording.TEMPLATES else failure.kind
-    return {"code": code, **failure.data(), "tail": redact(failure.tail)}
+    return {"code": code, **data, "tail": redact(str(data.get("tail", "")))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openshelf.chat.interface import LoadTicket, ModelInMemory
+from openshelf.chat.interface import LoadTicket, ModelInMemory, ServerInUse, ServerTicket
 from openshelf.engine.protocol import HOST_DEVICE, Done, Loaded, Plan
 from openshelf.fit.speed import Run, rate_reached
 from openshelf.fit.verdict import FitVerdict
@@ -51,6 +51,28 @@ def has_left_gpu(plan: Plan, loaded: Loaded) -> bool:
         device.weights_bytes != 0 or device.kv_cache_bytes  # None: not told
         for device in loaded.devices
         if device.device != HOST_DEVICE
+    )
+
+
+def model_on_server(ticket: ServerTicket, loaded: Loaded) -> ModelInMemory:
+    """What is talked to now; nobody here knows what it takes there."""
+    server = ticket.order.server
+    return ModelInMemory(
+        model_id=ticket.model_id,
+        context_length=loaded.context_length,
+        n_gpu_layers=0,
+        n_layers=0,
+        placement="",
+        predicted_bytes={},
+        measured_bytes={},
+        load_seconds=loaded.seconds,
+        server=ServerInUse(
+            name=server.name,
+            host=server.host,
+            model=ticket.order.model,
+            is_here=server.is_here,
+            tells_context=loaded.source == "told",
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from openshelf.chat.interface import ChatsLike as ChatsLike
 from openshelf.chat.interface import KeepsMeasurements as KeepsMeasurements
 from openshelf.chat.interface import LoadTicket as LoadTicket
 from openshelf.chat.interface import ModelInMemory as ModelInMemory
+from openshelf.chat.interface import OpenAny as OpenAny
 from openshelf.chat.interface import OpenModel as OpenModel
 from openshelf.chat.live import AnswerInProgress
 from openshelf.chat.live import LiveAnswer as LiveAnswer
@@ -31,7 +32,7 @@ from openshelf.chat.live import LivePhase as LivePhase
 from openshelf.chat.store import ConversationStore
 from openshelf.chat.stores import Stores
 from openshelf.chat.titles import storable
-from openshelf.engine.interface import EngineLike
+from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import EngineFailed, NotFound, UsageError
 from openshelf.tasks import CancelToken, Report
@@ -53,8 +54,8 @@ class Chats:
     def __init__(
         self,
         store: ConversationStore,
-        engine: EngineLike,
-        open_model: OpenModel,
+        engine: EngineLike[Order],
+        open_model: OpenAny,
         measurements: KeepsMeasurements | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

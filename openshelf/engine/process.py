@@ -12,9 +12,10 @@ from pathlib import Path
 
 from openshelf.children import Door, child_command
 from openshelf.engine.connection import Connection, worker_environment
-from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
+from openshelf.engine.interface import LoadOrder, OnTokens, Probed
 from openshelf.engine.jobs import WAIT_SECONDS, Jobs, Starter
 from openshelf.engine.load_watch import LoadWatch
+from openshelf.engine.probing import check_file, probe_file
 from openshelf.engine.protocol import (
     Architectures,
     Bench,
@@ -22,6 +23,8 @@ from openshelf.engine.protocol import (
     BenchProgress,
     Chat,
     ChatMessage,
+    Counted,
+    CountTokens,
     Devices,
     Done,
     DryRun,
@@ -45,10 +48,8 @@ from openshelf.engine.protocol import (
 )
 from openshelf.engine.waiting import Limits
 from openshelf.errors import (
-    CorruptModel,
     EngineDied,
     EngineFailed,
-    NotFound,
 )
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Progress, Report, no_report
@@ -134,7 +135,7 @@ class Engine:
         """
         changed_at = 0
         for file in order.files:
-            changed_at = max(changed_at, _check_file(file, clearance, order.policy_sha256))
+            changed_at = max(changed_at, check_file(file, clearance, order.policy_sha256))
         location = str(Path(order.files[0].location).absolute())
 
         def on_event(event: Event) -> None:
@@ -193,6 +194,24 @@ class Engine:
                 # Its worker is gone, and with it the memory of that.
                 self._hung_templates.add(file)
             raise
+
+    def probe(self, order: LoadOrder, cancel: CancelToken) -> Probed:
+        """What the header of the first file tells. Raises NotFound, CorruptModel."""
+        cancel.raise_if_cancelled()
+        return probe_file(order.files[0])
+
+    def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
+        """Of the prompt that these messages make. Raises EngineFailed (no_model, busy,
+        template_failed), EngineDied, CancelledByUser."""
+        with self._jobs.job("count") as connection:
+            counted = self._jobs.run(
+                connection,
+                lambda number: CountTokens(number, tuple(messages)),
+                Counted,
+                cancel=cancel,
+                limits=Limits(seconds=WAIT_SECONDS),
+            )
+            return counted.tokens
 
     def bench(
         self,
@@ -319,23 +338,3 @@ class Engine:
         """End the worker, down the stop ladder; nothing can be started afterwards."""
         self._jobs.close()
         self._loaded = None
-
-
-def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> int:
-    """When it was changed last."""
-    clearance.require(
-        repo=file.repo,
-        commit=file.commit,
-        path=file.path,
-        size_bytes=file.size_bytes,
-        sha256=file.sha256,
-        policy_sha256=policy_sha256,
-    )
-    try:
-        found = Path(file.location).stat()
-    except OSError as error:
-        raise NotFound("file", file.location) from error
-    if found.st_size != file.size_bytes:
-        detail = f"{found.st_size} ≠ {file.size_bytes}"
-        raise CorruptModel(file.location, "size_changed", detail)
-    return found.st_mtime_ns

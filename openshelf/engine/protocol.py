@@ -121,6 +121,13 @@ class Unload(Request):
     pass
 
 
+@dataclass(frozen=True)
+class CountTokens(Request):
+    """How many tokens the prompt of these messages has, by the loaded model."""
+
+    messages: tuple[ChatMessage, ...]
+
+
 # --- answers ------------------------------------------------------------------------------------
 
 
@@ -206,6 +213,11 @@ class Done(Event):
 
 
 @dataclass(frozen=True)
+class Counted(Event):
+    tokens: int
+
+
+@dataclass(frozen=True)
 class Unloaded(Event):
     pass
 
@@ -227,7 +239,8 @@ _MESSAGES: dict[str, type[Any]] = {
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
         DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
-        Bench, BenchProgress, Benched, CheckBuild, BuildChecked, PromptLaidOut,
+        CountTokens, Counted, Bench, BenchProgress, Benched, CheckBuild, BuildChecked,
+        PromptLaidOut,
     )
 }  # fmt: skip
 

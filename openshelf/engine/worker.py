@@ -27,6 +27,7 @@ from openshelf.engine.protocol import (
     BuildChecked,
     Chat,
     CheckBuild,
+    CountTokens,
     Devices,
     DryRun,
     DryRunResult,
@@ -60,7 +61,8 @@ if TYPE_CHECKING:
 
 _GRACE_SECONDS = 0.5
 _JOBS = (
-    ListDevices, ListArchitectures, CheckBuild, Load, Chat, Bench, Unload, DryRun, ProjectorDryRun,
+    ListDevices, ListArchitectures, CheckBuild, Load, Chat, CountTokens, Bench, Unload, DryRun,
+    ProjectorDryRun,
 )  # fmt: skip
 
 
@@ -190,6 +192,10 @@ class Worker:
                 if self._generator is None:
                     raise Refusal("no_model")
                 return self._generator.answer(request, stop)
+            case CountTokens():
+                if self._generator is None:
+                    raise Refusal("no_model")
+                return self._generator.count(request)
             case Bench():
                 return self._bench(request, stop)
             case _:

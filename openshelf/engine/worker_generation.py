@@ -17,6 +17,8 @@ import llama_cpp.llama_cpp as lib
 
 from openshelf.engine.protocol import (
     Chat,
+    Counted,
+    CountTokens,
     Done,
     Event,
     PromptLaidOut,
@@ -125,7 +127,19 @@ class Generator:
         turn.n_threads = self._pacer.threads
         return turn.as_done(request.id, finish_reason, rendered.source)
 
+    def count(self, request: CountTokens) -> Counted:
+        """Of the whole prompt, whatever the context holds already. Raises Refusal."""
+        try:
+            rendered = render_prompt(self._template, request.messages, self._model.builtin_template)
+        except TemplateFailed as error:
+            raise Refusal("template_failed", str(error)) from error
+        return Counted(request.id, len(self._cut(rendered.text.encode("utf-8", "replace"))))
+
     # --- the prompt -----------------------------------------------------------------------------
+
+    def _cut(self, text: bytes) -> list[int]:
+        bos = self._model.special_text("bos").encode()
+        return self._model.tokenize(text, add_special=not (bos and text.startswith(bos)))
 
     def _tokens_of(self, text: bytes) -> list[int]:
         """Tokens of the prompt; what the context holds already is continued, not cut anew.
@@ -147,8 +161,7 @@ class Generator:
                     tokens = known[:count] + tail
                     self._marks = [*marks[:place], (len(tokens), len(text))]
                     return tokens
-        bos = self._model.special_text("bos").encode()
-        tokens = self._model.tokenize(text, add_special=not (bos and text.startswith(bos)))
+        tokens = self._cut(text)
         self._marks = [(len(tokens), len(text))]
         return tokens
 

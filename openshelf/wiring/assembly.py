@@ -9,16 +9,19 @@ from pathlib import Path
 from openshelf import wording
 from openshelf.chat.benching import Benchmarks
 from openshelf.chat.opening import ModelOpener
+from openshelf.chat.servers import Servers, open_either
 from openshelf.chat.session import Chats
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.architectures import KnownArchitectures
 from openshelf.engine.builds import EngineBuilds
 from openshelf.engine.dry_runs import DryRuns
+from openshelf.engine.engines import Engines
 from openshelf.engine.process import Engine
+from openshelf.engine.remote import RemoteEngine
 from openshelf.fit.memory import FitRequest
 from openshelf.hub.cards import Cards
 from openshelf.hub.fetching import FetchPlace, RateShare
-from openshelf.hub.tokens import TokenStore
+from openshelf.hub.tokens import SERVER_KEY, TokenStore
 from openshelf.keychain import SystemKeychain
 from openshelf.library.bundling import Bundles
 from openshelf.library.download_queue import Downloads, DownloadsParts
@@ -124,6 +127,7 @@ class _Wiring:
         )
         self.policies = PolicyStore(paths)
         self.tokens = TokenStore(paths.tokens_file, keychain)
+        self.server_keys = TokenStore(paths.server_keys_file, keychain, SERVER_KEY)
         self._context_length = context_length
         self.door = HubDoor(paths, self.settings, self.tokens, self.network)
         self.machine = MachineFacts(
@@ -167,7 +171,13 @@ class _Wiring:
             return decided[id(catalog)]
 
         open_model = self._opener(gate, installer).open_model
-        chats = Chats(store, self.engine, open_model, self.library)
+        remote = RemoteEngine(
+            partial(self.door.server_options, gate), self.server_keys.token_for, self.network.egress
+        )
+        servers = Servers(self.settings, self.server_keys, gate, remote)
+        chats = Chats(
+            store, Engines(self.engine, remote), open_either(open_model, servers), self.library
+        )
         upkeep = Upkeep(
             self.library,
             lambda: self.settings.current.verify_schedule,
@@ -194,7 +204,8 @@ class _Wiring:
             bundles=Bundles(parts, installer, self._carried_settings),
             chats=chats,
             bench=Benchmarks(self.engine, open_model, self.library).run,
-            close=partial(self._close, downloads, chats, upkeep),
+            servers=servers,
+            close=partial(self._close, downloads, chats, remote, upkeep),
             problems=partial(self._problems, store),
             fit_target=fitting.fit_target,
             dry_run_target=fitting.dry_run_target,
@@ -267,12 +278,15 @@ class _Wiring:
         settings = self.settings.current
         return {"context_length": settings.context_length, "kv_type": settings.kv_type}
 
-    def _close(self, downloads: Downloads, chats: Chats, upkeep: Upkeep) -> None:
+    def _close(
+        self, downloads: Downloads, chats: Chats, remote: RemoteEngine, upkeep: Upkeep
+    ) -> None:
         upkeep.close()
         downloads.close()
         self.runner.close()
         chats.close()
         self.engine_builds.close()
+        remote.close()
         self.dry_runs.close()
         self.engine.close()
         self.door.close()

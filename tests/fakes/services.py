@@ -11,10 +11,12 @@ from typing import Any
 from openshelf.catalog.loader import load_catalog
 from openshelf.catalog.refresh import NEVER_REFRESHED
 from openshelf.chat.benching import BenchQuestion, BenchReport, MeasuredSpeed
+from openshelf.chat.servers import Servers
 from openshelf.engine.architectures import EngineKnowledge
+from openshelf.engine.servers import Server, ServerModel
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
-from openshelf.hub.tokens import TokenStore
+from openshelf.hub.tokens import SERVER_KEY, TokenStore
 from openshelf.keychain import NoKeychain
 from openshelf.library.fitting import TargetFit
 from openshelf.library.installed import InstalledModel
@@ -86,6 +88,19 @@ def example_preview(policy: Policy) -> PolicyPreview:
     return _shipped_preview().under(policy)
 
 
+class FakeModelLists:
+    """Servers that answer at once; `error` is raised instead where it is set."""
+
+    def __init__(self) -> None:
+        self.models_of_all = (ServerModel("Qwen/Qwen3-32B", 32768), ServerModel("small", None))
+        self.error: OpenshelfError | None = None
+
+    def models(self, server: Server, cancel: CancelToken) -> tuple[ServerModel, ...]:
+        if self.error is not None:
+            raise self.error
+        return self.models_of_all
+
+
 class FakeArchitectures:
     """An engine that knows whatever it is asked for."""
 
@@ -153,16 +168,22 @@ def fake_services(
     paths = fake_paths(folder)
     library = FakeLibrary()
     found = machine or example_machine()
+    settings, gate = (
+        FakeSettingsStore(Settings(used_for="myself")),
+        Gate(LICENSES, Policy(), FakeRecords()),
+    )
+    keys = TokenStore(paths.server_keys_file, NoKeychain(), SERVER_KEY)
     services = Services(
         paths=paths,
-        settings=FakeSettingsStore(Settings(used_for="myself")),
+        settings=settings,
         runner=runner or InlineTaskRunner(),
         detect_machine=lambda cancel, report: found,
         engine_facts=lambda known: known,
         catalog=example_catalog,
         read_card=FakeCards().card,
         shelf=example_shelf,
-        gate=Gate(LICENSES, Policy(), FakeRecords()),
+        gate=gate,
+        servers=Servers(settings, keys, gate, FakeModelLists()),
         check_update=_no_update,
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),

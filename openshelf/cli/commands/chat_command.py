@@ -14,7 +14,17 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length, count, positive, temperature
 from openshelf.engine.protocol import Sampling
-from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, UsageError
+from openshelf.engine.servers import ServerModelName, is_model_name
+from openshelf.errors import (
+    CancelledByUser,
+    EngineDied,
+    EngineFailed,
+    Offline,
+    OpenshelfError,
+    RateLimited,
+    ServerFailed,
+    UsageError,
+)
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.tasks import (
@@ -28,10 +38,20 @@ from openshelf.tasks import (
 )
 
 _POLL_SECONDS = 0.05
+_SERVER_ERRORS: dict[str, type[OpenshelfError]] = {
+    kind.__name__: kind for kind in (ServerFailed, RateLimited, Offline)
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="an installed id, or an unambiguous part of it")
+    parser.add_argument(
+        "id",
+        metavar="ID",
+        help="an installed id, or an unambiguous part of it; with --server a model's name there",
+    )
+    parser.add_argument(
+        "--server", metavar="NAME", help="chat with the model ID of this server (openshelf servers)"
+    )
     parser.add_argument("--prompt", metavar="TEXT", help="answer this and leave; - reads stdin")
     parser.add_argument("--system", default="", metavar="TEXT")
     parser.add_argument("--context", type=context_length, metavar="N", help="tokens")
@@ -43,20 +63,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
-    model = services.library.find(arguments.id)
+    model_id = _model_id(arguments, services, output)
     chats = services.chats
-    conversation = chats.new_conversation(model.id, arguments.system)
-    turn = _Turn(chats, conversation.id, model.id, _sampling(arguments), output)
+    conversation = chats.new_conversation(model_id, arguments.system)
+    turn = _Turn(chats, conversation.id, model_id, _sampling(arguments), output)
     if arguments.prompt is not None:
         prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
         if not prompt.strip():
             raise UsageError("the prompt is empty")
         answer = turn.ask(prompt, interrupts.token)
+        # An error is the one object on stdout, in place of the answer.
+        _raise_if_failed(answer)
         output.result(_answer_json(answer, chats.loaded()))
-        return _raise_if_failed(answer)
+        return 0
     if output.as_json:
         raise UsageError("chat --json needs --prompt")
     return _converse(turn, output, interrupts)
+
+
+def _model_id(arguments: argparse.Namespace, services: Services, output: Output) -> str:
+    """Raises NotFound."""
+    if arguments.server is None:
+        return services.library.find(arguments.id).id
+    server = services.servers.find(arguments.server)
+    if not is_model_name(arguments.id):
+        raise UsageError("that is not the name of a model on a server")
+    if server.is_here:
+        output.note(f"Another program on this machine ({server.host}) answers.")
+    else:
+        output.note(f"What you write leaves this machine: it goes to {server.host}.")
+    return ServerModelName(server.name, arguments.id).id
 
 
 class _Turn:
@@ -143,23 +179,27 @@ def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:
             )
 
 
-def _raise_if_failed(answer: Message) -> int:
+def _raise_if_failed(answer: Message) -> None:
     if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
         raise _error_of(answer)
     if answer.state is MessageState.STOPPED:
         raise CancelledByUser
-    return 0
 
 
-def _error_of(answer: Message) -> EngineDied | EngineFailed:
+def _error_of(answer: Message) -> OpenshelfError:
     detail = answer.detail or {}
+    kind = _SERVER_ERRORS.get(str(detail.get("code", "")).partition(".")[0])
+    if kind is not None:
+        names = {field.name for field in dataclasses.fields(kind)}
+        return kind(**{name: value for name, value in detail.items() if name in names})
     if answer.state is MessageState.ENGINE_DIED:
         return EngineDied(signal=str(detail.get("signal", "")), tail=str(detail.get("tail", "")))
     return EngineFailed(why=str(detail.get("why", "")), detail=str(detail.get("detail", "")))
 
 
 def _answer_json(answer: Message, loaded: ModelInMemory | None) -> dict[str, object]:
-    figures = answer.figures
+    figures, server = answer.figures, loaded.server if loaded else None
+    held = None if server else loaded
     return {
         "text": answer.content,
         "reasoning": None,
@@ -175,9 +215,11 @@ def _answer_json(answer: Message, loaded: ModelInMemory | None) -> dict[str, obj
             "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
             "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,
         },
+        "server": server.name if server else None,
+        "leaves_machine": server is not None and not server.is_here,
         "memory": {
-            "predicted_bytes": sum(loaded.predicted_bytes.values()) if loaded else None,
-            "measured_bytes": sum(loaded.measured_bytes.values()) if loaded else None,
+            "predicted_bytes": sum(held.predicted_bytes.values()) if held else None,
+            "measured_bytes": sum(held.measured_bytes.values()) if held else None,
             "components": [
                 {
                     "device": part.device,
@@ -185,7 +227,7 @@ def _answer_json(answer: Message, loaded: ModelInMemory | None) -> dict[str, obj
                     "predicted_bytes": part.predicted_bytes,
                     "measured_bytes": part.measured_bytes,
                 }
-                for part in (loaded.components if loaded else ())
+                for part in (held.components if held else ())
             ],
         },
     }

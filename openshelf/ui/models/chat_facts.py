@@ -9,6 +9,7 @@ from PySide6.QtCore import QDate, QLocale
 
 from openshelf.chat.conversation import Conversation, Message, MessageState, Role
 from openshelf.chat.interface import ModelInMemory
+from openshelf.engine.servers import Server
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
@@ -20,6 +21,7 @@ class ChatFacts:
     conversations: tuple[Conversation, ...]
     installed: tuple[InstalledModel, ...]
     loaded: ModelInMemory | None
+    servers: tuple[Server, ...] = ()
 
 
 def read_facts(services: Services) -> Callable[[CancelToken, Report], ChatFacts]:
@@ -28,6 +30,7 @@ def read_facts(services: Services) -> Callable[[CancelToken, Report], ChatFacts]
             services.chats.conversations(),
             services.library.installed(),
             services.chats.loaded(),
+            services.servers.servers(),
         )
 
     return work

@@ -21,9 +21,11 @@ from openshelf.ui.models.chat_turn import Question, Way
 from openshelf.ui.models.chosen_model import ChosenModel
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
+from openshelf.ui.models.server_words import shown
 from openshelf.ui.pages.chat_area import ChatArea
 from openshelf.ui.pages.chat_dialogue import Dialogue
 from openshelf.ui.pages.chat_organizer import Organizer
+from openshelf.ui.pages.chat_server import sent_to, show_chosen
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -176,6 +178,7 @@ class ChatPage(Page):
             case Succeeded(facts):
                 has_changed = facts.loaded != self.chosen.in_memory
                 self.chosen.installed, self.chosen.in_memory = facts.installed, facts.loaded
+                self.chosen.servers = facts.servers
                 self.model.set_conversations(facts.conversations)
                 self.dialogue.know(facts.conversations)
                 self._choose_shown()
@@ -301,10 +304,13 @@ class ChatPage(Page):
 
     def _is_bare(self) -> bool:
         """Nothing is installed, and no conversation is open."""
-        return self.chosen.installed == () and self.dialogue.is_empty
+        has_none = self.chosen.installed == () and not self.chosen.servers
+        return has_none and self.chosen.on_server is None and self.dialogue.is_empty
 
     def _model_name(self) -> str:
-        model = self.chosen.model
+        model, on_server = self.chosen.model, self.chosen.on_server
+        if on_server is not None:
+            return shown(on_server.model)
         return " ".join(model.name.split()) if model else self.tr("the model")
 
     def _show_all(self) -> None:
@@ -314,12 +320,14 @@ class ChatPage(Page):
         elif not self.dialogue.is_empty:
             self.area.show_transcript()
         else:
-            self.area.show_welcome(self._model_name(), is_saved=self._is_saving)
+            self.area.show_welcome(
+                self._model_name(), is_saved=self._is_saving, sent_to=sent_to(self.chosen)
+            )
         self.area.header.setVisible(not self._is_bare())
         self._show_inspector()
-        shown = self.dialogue.conversation
-        self.area.header.show_conversation(shown, has_any=not self.model.is_empty)
-        self.area.header.show_privacy(is_saved=shown.is_saved if shown else self._is_saving)
+        current = self.dialogue.conversation
+        self.area.header.show_conversation(current, has_any=not self.model.is_empty)
+        self.area.header.show_privacy(is_saved=current.is_saved if current else self._is_saving)
         self._show_composer()
         self._show_model()
 
@@ -333,7 +341,7 @@ class ChatPage(Page):
         if self.dialogue.is_answering_elsewhere:
             composer.set_blocked(self.tr("Another chat is being answered."))
         elif not self.chosen.is_usable:
-            composer.set_blocked(self.tr("Choose an installed model above."))
+            composer.set_blocked(self.tr("Choose a model above."))
         else:
             composer.set_blocked("")
 
@@ -348,8 +356,6 @@ class ChatPage(Page):
 
     def _show_model(self) -> None:
         loaded = self.chosen.loaded
-        self.area.header.show_models(self.chosen.installed or (), self.chosen.id)
-        self.area.header.show_placement(loaded)
+        show_chosen(self.chosen, self.area.header, self.inspector)
         self._show_context()
         self.inspector.show_memory(loaded)
-        self.inspector.show_license(self.chosen.model, self.chosen.accepted_on)

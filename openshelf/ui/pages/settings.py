@@ -14,6 +14,7 @@ from openshelf.services import Services
 from openshelf.settings import Settings
 from openshelf.ui.pages.settings_egress import EgressCard
 from openshelf.ui.pages.settings_folders import FoldersCard
+from openshelf.ui.pages.settings_servers import ServersCard
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
@@ -53,6 +54,8 @@ class SettingsPage(Page):
         self.folders = FoldersCard(services, bridge)
         self.folders.schedule_changed.connect(self._on_schedule)
         scroll.body.addWidget(self.folders)
+        self.servers = ServersCard(services, bridge)
+        scroll.body.addWidget(self.servers)
         self.egress = EgressCard(services.egress)
         scroll.body.addWidget(self.egress)
         scroll.body.addWidget(self._make_places())
@@ -104,8 +107,9 @@ class SettingsPage(Page):
         self.offline.toggled.connect(self._on_offline)
         card.body.addWidget(self.offline)
         text = self.tr(
-            "Chats never leave this machine. The network is used only to look up and fetch models; "
-            "downloads that run are stopped when this is switched on, and go on later."
+            "Chats with models on this machine never leave it. The network is used to look up and "
+            "fetch models, and for chats with servers elsewhere; downloads that run are stopped "
+            "when this is switched on, and go on later."
         )
         card.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
         self.catalog = QLineEdit(self._services.settings.current.catalog_address)

@@ -9,7 +9,9 @@ from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.protocol import Sampling
 from openshelf.library.installed import InstalledModel
 from openshelf.library.measurements import totals
+from openshelf.ui.models.server_words import ServerMark
 from openshelf.ui.theme import TextRole, font
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.bars import Meter
 from openshelf.ui.widgets.measured_memory import PoolView
 from openshelf.ui.widgets.text import SectionLabel, TextLabel
@@ -42,6 +44,7 @@ class ChatInspector(QFrame):
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(15, 14, 15, 14)
         self._column.setSpacing(6)
+        self._build_server()
         self._build_context()
         self._build_memory()
         self._build_system_prompt()
@@ -49,6 +52,29 @@ class ChatInspector(QFrame):
         self._column.addStretch(1)
         self.license_line = TextLabel("", TextRole.TINY, "muted", wrap=True)
         self._column.addWidget(self.license_line)
+
+    def _build_server(self) -> None:
+        """Shown for a model on a server: its mark, and what that means."""
+        self.server_mark = TextLabel("", TextRole.STRONG, wrap=True)
+        self.server_words = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        self.server_words.setContentsMargins(0, 0, 0, 10)
+        title = SectionLabel(self.tr("Server"))
+        self._server_parts = (title, self.server_mark, self.server_words)
+        for part in self._server_parts:
+            self._column.addWidget(part)
+            part.hide()
+
+    def show_server(self, mark: ServerMark | None, *, is_assumed: bool = False) -> None:
+        """None for a model on this machine; `is_assumed` where the server does not tell how much
+        its context holds."""
+        for part in self._server_parts:
+            part.setVisible(mark is not None)
+        if mark is None:
+            return
+        self.server_mark.setText(mark.text)
+        self.server_mark.set_tone("warning" if mark.kind is ChipKind.WARNING else "ink")
+        assumed = self.tr("It does not tell its context; the length below is assumed.")
+        self.server_words.setText(f"{mark.details} {assumed}" if is_assumed else mark.details)
 
     def _build_context(self) -> None:
         self._column.addWidget(SectionLabel(self.tr("Context")))
@@ -164,8 +190,10 @@ class ChatInspector(QFrame):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        if loaded is None:
+        if loaded is None or loaded.server is not None:
             text = self.tr("Nothing is loaded yet.")
+            if loaded is not None:
+                text = self.tr("The server has the model; what it takes there is not known here.")
             self._pools.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
             return
         for whole in totals(loaded.components):
@@ -189,10 +217,13 @@ class ChatInspector(QFrame):
         kind, _, number = pool.partition(":")
         return self.tr("GPU {number}").format(number=number) if kind == "gpu" else pool
 
-    def show_license(self, model: InstalledModel | None, accepted_on: str) -> None:
-        """`accepted_on` is a date as it is written here, or empty."""
+    def show_license(
+        self, model: InstalledModel | None, accepted_on: str, otherwise: str = ""
+    ) -> None:
+        """`accepted_on` is a date as it is written here, or empty; `otherwise` is said where no
+        installed model is chosen."""
         if model is None:
-            self.license_line.setText("")
+            self.license_line.setText(otherwise)
         elif accepted_on:
             text = self.tr("{license} · terms acknowledged {day}")
             self.license_line.setText(
