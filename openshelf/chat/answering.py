@@ -57,7 +57,9 @@ class AnswerWriter:
         answer, current = writing.answer, writing.current
         current.begin(answer)
         try:
-            self._stores.of(answer.id).set_model(answer.conversation_id, writing.ask.model_id)
+            self._stores.of(answer.id).set_asked(
+                answer.conversation_id, writing.ask.model_id, writing.ask.sampling
+            )
             self._holder.have(writing.ask.model_id, current, writing.report)
         except CancelledByUser:
             return self._keep(answer, answer.content, MessageState.STOPPED)

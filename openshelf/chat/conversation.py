@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from openshelf.engine.asking import Sampling
+
 
 class Role(enum.StrEnum):
     SYSTEM = "system"
@@ -53,8 +55,8 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Times are ISO UTC; `system_prompt` is what it was begun with, or empty. One that is not
-    saved is gone with the app."""
+    """Times are ISO UTC; `system_prompt` is what it was begun with, or empty; `sampling` is what
+    it was last asked with. One that is not saved is gone with the app."""
 
     id: int
     title: str
@@ -64,6 +66,7 @@ class Conversation:
     system_prompt: str = ""
     is_pinned: bool = False
     is_saved: bool = True
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)

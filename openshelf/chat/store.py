@@ -18,11 +18,13 @@ from openshelf.chat.conversation import (
     MessageState,
     Role,
 )
+from openshelf.chat.presets import PresetStore, sampling_as_json, sampling_from_json
 from openshelf.chat.rows import message_from, row_id
 from openshelf.chat.schema import CHATS
 from openshelf.chat.searching import search
 from openshelf.chat.titles import given_title, storable, title_from
 from openshelf.database import Database
+from openshelf.engine.asking import Sampling
 from openshelf.errors import NotFound
 from openshelf.reasons import Reason
 
@@ -36,7 +38,7 @@ _CONVERSATIONS = """
         SELECT content FROM messages
         WHERE conversation_id = conversations.id AND parent_id IS NULL AND role = 'system'
         ORDER BY id LIMIT 1
-    ), ''), is_pinned FROM conversations
+    ), ''), is_pinned, sampling FROM conversations
 """
 
 # From a message up to the root.
@@ -96,7 +98,8 @@ class ConversationStore:
         """Without a path nothing is written anywhere; ids begin with `first_id`."""
         self._clock = clock
         self._is_saved = path is not None
-        self._database = Database(path, CHATS)
+        self._database = self.database = Database(path, CHATS)
+        self.presets = PresetStore(self._database)
         self._end_interrupted()
         if first_id > 1:
             self._begin_ids(first_id)
@@ -139,9 +142,13 @@ class ConversationStore:
         return self._conversation(rows[0])
 
     def _conversation(self, row: tuple[Any, ...]) -> Conversation:
-        found = Conversation(*row)
-        pinned = bool(found.is_pinned)
-        return dataclasses.replace(found, is_pinned=pinned, is_saved=self._is_saved)
+        *plain, pinned, sampling = row
+        return Conversation(
+            *plain,
+            is_pinned=bool(pinned),
+            is_saved=self._is_saved,
+            sampling=sampling_from_json(sampling),
+        )
 
     def search(self, text: str) -> tuple[FoundConversation, ...]:
         """See searching.search."""
@@ -211,10 +218,12 @@ class ConversationStore:
             found = connection.execute("DELETE FROM conversations WHERE updated_at < ?", (limit,))
             return found.rowcount
 
-    def set_model(self, conversation_id: int, model_id: str) -> None:
+    def set_asked(self, conversation_id: int, model_id: str, sampling: Sampling) -> None:
+        """What it was asked with now, for the next time."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE conversations SET model_id = ? WHERE id = ?", (model_id, conversation_id)
+                "UPDATE conversations SET model_id = ?, sampling = ? WHERE id = ?",
+                (model_id, sampling_as_json(sampling), conversation_id),
             )
 
     # --- messages -------------------------------------------------------------------------------

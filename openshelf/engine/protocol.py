@@ -10,6 +10,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from openshelf.engine.asking import AnswerForm as AnswerForm
+from openshelf.engine.asking import ChatMessage as ChatMessage
+from openshelf.engine.asking import Sampling as Sampling
 from openshelf.engine.wire import ProtocolError, plain_fields, read_dataclass
 
 __all__ = ["ProtocolError"]
@@ -44,28 +47,6 @@ class Plan:
     use_mmap: bool = True
     use_extra_buffers: bool = True
     needed_bytes: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is drawn; None leaves it to the model's or the engine's default."""
-
-    temperature: float = 0.7
-    top_p: float = 0.95
-    top_k: int = 40
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    max_tokens: int = 1024
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ChatMessage:
-    """`role` is system, user or assistant; an assistant's at the end is gone on with."""
-
-    role: str
-    content: str
 
 
 # --- requests -----------------------------------------------------------------------------------

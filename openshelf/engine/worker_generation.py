@@ -91,7 +91,12 @@ class Generator:
         turn = _Turn(time.monotonic())
         self._stop = stop
         try:
-            rendered = render_prompt(self._template, request.messages, self._model.builtin_template)
+            rendered = render_prompt(
+                self._template,
+                request.messages,
+                self._model.builtin_template,
+                request.sampling.form,
+            )
         except TemplateFailed as error:
             raise Refusal("template_failed", str(error)) from error
         prompt_text = rendered.text.encode("utf-8", "replace")
