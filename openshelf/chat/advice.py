@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openshelf.engine.asking import Sampling
@@ -47,7 +47,7 @@ class Advice:
     """`names` are the fields of `sampling` that the publisher names, the others are ours; `repo`
     is whose generation_config.json they come from. The rest is what the template can be told."""
 
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     source: AdviceSource = AdviceSource.NONE
     names: tuple[str, ...] = ()
     repo: str = ""

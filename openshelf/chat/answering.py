@@ -10,7 +10,13 @@ from typing import Any
 
 from openshelf.chat.context import Sent, choose_messages
 from openshelf.chat.conversation import AnswerFigures, Message, MessageState
-from openshelf.chat.endings import STATES, death_detail, failure_detail, figures_of
+from openshelf.chat.endings import (
+    STATES,
+    death_detail,
+    detail_of,
+    failure_detail,
+    figures_of,
+)
 from openshelf.chat.holding import ModelHolder
 from openshelf.chat.interface import AskWith
 from openshelf.chat.live import AnswerInProgress, LivePhase
@@ -89,13 +95,12 @@ class AnswerWriter:
         except BaseException:
             self._keep(answer, current.text, MessageState.FAILED)
             raise
-        dropped = {"code": "turns_dropped", "messages": sent.dropped} if sent.dropped else None
         kept = self._keep(
             answer,
             current.text,
             STATES.get(done.finish_reason, MessageState.COMPLETE),
             figures=figures_of(done),
-            detail=dropped,
+            detail=detail_of(sent, done, sampling, current.text),
         )
         self._holder.keep_speed(done)
         return kept

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from openshelf.chat.attachments import document_text, images_in_base64, tokens_of
 from openshelf.chat.conversation import Message, Role
 from openshelf.engine.protocol import ChatMessage
 
@@ -50,7 +51,7 @@ def choose_messages(branch: Sequence[Message], budget_tokens: int) -> Sent:
             dropped += 1
     kept = [*system, *(m for turn in turns[dropped:] for m in turn)]
     return Sent(
-        tuple(ChatMessage(m.role.value, m.content) for m in kept),
+        tuple(_as_sent(m) for m in kept),
         sum(len(turn) for turn in turns[:dropped]),
     )
 
@@ -66,5 +67,15 @@ def _turns(messages: Sequence[Message]) -> list[list[Message]]:
     return [turn for turn in turns[:-1] if len(turn) > 1] + turns[-1:]
 
 
+def _as_sent(message: Message) -> ChatMessage:
+    return ChatMessage(
+        message.role.value,
+        message.content,
+        document_text(message.attachments),
+        images_in_base64(message.attachments),
+    )
+
+
 def _length(message: Message) -> int:
-    return approximate_tokens(message.content) + _TOKENS_PER_MESSAGE
+    attached = tokens_of(message.attachments)
+    return approximate_tokens(message.content) + attached + _TOKENS_PER_MESSAGE

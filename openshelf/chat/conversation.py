@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from openshelf.chat.attachments import Attachment
 from openshelf.engine.asking import Sampling
 
 
@@ -39,7 +40,8 @@ class AnswerFigures:
 
 @dataclass(frozen=True)
 class Message:
-    """`created_at` is ISO UTC; `detail` is a code with data for states that need saying."""
+    """`created_at` is ISO UTC; `detail` is a code with data for states that need saying.
+    `attachments` are without their content unless it was asked for."""
 
     id: int
     conversation_id: int
@@ -51,6 +53,7 @@ class Message:
     model_id: str | None = None
     figures: AnswerFigures | None = None
     detail: dict[str, object] | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class PresetStore:
         self._database = database
 
     def all(self) -> tuple[Preset, ...]:
-        rows = self._database.read("SELECT kind, name, body FROM presets ORDER BY name")
+        rows = self._database.read("SELECT kind, name, body FROM presets ORDER BY name, kind")
         found = (_preset(*row) for row in rows)
         return tuple(preset for preset in found if preset is not None)
 

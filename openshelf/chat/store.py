@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from openshelf.chat.archive import Archive, archive_of, insert_archive
+from openshelf.chat.attachment_rows import insert_attachments, with_attachments
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import (
     Conversation,
     FoundConversation,
@@ -230,11 +232,14 @@ class ConversationStore:
 
     def branch(self, conversation_id: int) -> tuple[Message, ...]:
         """The branch shown, from its root (a system prompt, if there is one) to its leaf."""
-        return tuple(message_from(row) for row in self._database.read(_BRANCH, conversation_id))
+        rows = self._database.read(_BRANCH, conversation_id)
+        return with_attachments(self._database, tuple(message_from(row) for row in rows))
 
     def path_to(self, message_id: int) -> tuple[Message, ...]:
-        """From the root to this message, whichever branch is shown."""
-        return tuple(message_from(row) for row in self._database.read(_PATH, message_id))
+        """From the root to this message, whichever branch is shown; with all that was attached."""
+        rows = self._database.read(_PATH, message_id)
+        messages = tuple(message_from(row) for row in rows)
+        return with_attachments(self._database, messages, whole=True)
 
     def message(self, message_id: int) -> Message:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", message_id)  # noqa: S608
@@ -281,7 +286,9 @@ class ConversationStore:
         shown = self._database.read(
             "SELECT leaf_id FROM conversations WHERE id = ?", conversation_id
         )
-        return archive_of(conversation, [message_from(row) for row in rows], shown[0][0])
+        messages = tuple(message_from(row) for row in rows)
+        messages = with_attachments(self._database, messages, whole=True)
+        return archive_of(conversation, messages, shown[0][0])
 
     def add_archive(self, archive: Archive) -> Conversation:
         """A new conversation with all of it, last used now; wholly or not at all."""
@@ -289,15 +296,22 @@ class ConversationStore:
             conversation_id = insert_archive(connection, archive, self._now())
         return self.conversation(conversation_id)
 
-    def add_question(self, conversation_id: int, parent_id: int | None, text: str) -> Message:
+    def add_question(
+        self,
+        conversation_id: int,
+        parent_id: int | None,
+        text: str,
+        attached: Sequence[Attachment] = (),
+    ) -> Message:
         """A question below `parent_id`; the first one of a conversation gives it its title."""
         with self._database.writing() as connection:
             message = self._insert(connection, conversation_id, parent_id, Role.USER, text)
+            insert_attachments(connection, message.id, attached)
             connection.execute(
                 "UPDATE conversations SET title = ? WHERE id = ? AND title = ''",
                 (title_from(text), conversation_id),
             )
-        return message
+        return dataclasses.replace(message, attachments=tuple(attached))
 
     def add_answer(self, question: Message, model_id: str) -> Message:
         """An empty answer that is being written from now on."""

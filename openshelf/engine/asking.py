@@ -38,9 +38,18 @@ class Sampling:
 
 @dataclass(frozen=True)
 class ChatMessage:
-    """`role` is system, user or assistant; an assistant's at the end is gone on with. `images`
-    are PNG or JPEG files in base64, shown before the text."""
+    """`role` is system, user or assistant; an assistant's at the end is gone on with.
+
+    `attached` is the text of files, before the content: in it no token has a meaning of its own.
+    `images` are PNG or JPEG files in base64, shown before all text.
+    """
 
     role: str
     content: str
+    attached: str = ""
     images: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """What was attached and what was written, as one text."""
+        return f"{self.attached}\n\n{self.content}" if self.attached else self.content

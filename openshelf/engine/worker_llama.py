@@ -313,6 +313,18 @@ class Model:
             length = lib.llama_token_to_piece(self.vocabulary, token, buffer, -length, 0, special)
         return buffer.raw[: max(0, length)]
 
+    def special_texts(self) -> list[str]:
+        """Of all tokens that mean something to the model beside what they say."""
+        found = []
+        for token in range(lib.llama_vocab_n_tokens(self.vocabulary)):
+            attributes = lib.llama_vocab_get_attr(self.vocabulary, token)
+            text = ""
+            if attributes & (lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED):
+                text = _text(lib.llama_vocab_get_text(self.vocabulary, token))
+            if attributes & lib.LLAMA_TOKEN_ATTR_CONTROL or text.startswith("<|"):
+                found.append(text)
+        return found
+
     def is_control(self, token: int) -> bool:
         return bool(
             lib.llama_vocab_is_control(self.vocabulary, token)

@@ -131,7 +131,7 @@ class ChatTemplate:
             raise TemplateFailed(self._given_up)
         plain = [{"role": m.role, "content": m.content} for m in messages]
         try:
-            with _limited_time(), _limited_memory():
+            with limited(RENDER_SECONDS):
                 return self._render(plain, form)
         except TemplateFailed as error:
             if isinstance(error, _LimitReached):
@@ -193,7 +193,15 @@ def _environment() -> _Sandbox:
 
 
 @contextlib.contextmanager
-def _limited_time() -> Iterator[None]:
+def limited(seconds: float) -> Iterator[None]:
+    """For work on strangers' input: raises TemplateFailed after so long, MemoryError above
+    RENDER_BYTES, where the system can tell."""
+    with _limited_time(seconds), _limited_memory():
+        yield
+
+
+@contextlib.contextmanager
+def _limited_time(seconds: float) -> Iterator[None]:
     """Interrupts pure Python loops, where the system has timers (the render loop looks as well)."""
     main = threading.current_thread() is threading.main_thread()
     if sys.platform == "win32" or not main:
@@ -201,10 +209,10 @@ def _limited_time() -> Iterator[None]:
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise _LimitReached(f"no end after {RENDER_SECONDS:.0f} s")
+        raise _LimitReached(f"no end after {seconds:.0f} s")
 
     earlier = signal.signal(signal.SIGALRM, interrupt)
-    remaining, _ = signal.setitimer(signal.ITIMER_REAL, RENDER_SECONDS)
+    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

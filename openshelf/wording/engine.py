@@ -33,6 +33,8 @@ TEMPLATES: dict[str, str] = {
     "chat_export.model": "Answer by {model}",
     "chat_export.thoughts": "Thoughts before the answer",
     "chat_export.note": "Exported from Openshelf. The answers were written by a language model and may be wrong.",
+    "json_cut_off": "The answer ends before its JSON does. Allow a longer answer, or ask for less.",
+    "answer_no_json": "The answer is not valid JSON, although it was held to a schema.",
     # chat/context.py
     "turns_dropped": "The first {messages} messages no longer fit into the context and were not sent.",
 }

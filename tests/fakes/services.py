@@ -12,6 +12,7 @@ from typing import Any
 from openshelf.catalog.loader import load_catalog
 from openshelf.catalog.refresh import NEVER_REFRESHED
 from openshelf.chat.archive import ExportForm
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.benching import BenchQuestion, BenchReport, MeasuredSpeed
 from openshelf.chat.conversation import (
     AnswerFigures,
@@ -46,6 +47,7 @@ from openshelf.settings import Settings, check_settings
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Progress, Report, TaskRunner
+from tests.fakes.aids import fake_aids
 from tests.fakes.engine import FakeEngine, clearance_for, load_order, model_file
 from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
@@ -267,10 +269,14 @@ class FakeChats:
         sampling: Sampling,
         cancel: CancelToken,
         report: Report,
+        *,
+        attached: Sequence[Attachment] = (),
     ) -> Message:
         if self.error is not None:
             raise self.error
-        self._append(conversation_id, Role.USER, text, MessageState.COMPLETE, None)
+        question = self._append(conversation_id, Role.USER, text, MessageState.COMPLETE, None)
+        self.texts[conversation_id][-1] = replace(question, attachments=tuple(attached))
+        self.all[conversation_id] = replace(self.all[conversation_id], sampling=sampling)
         figures = AnswerFigures(12, 9, 0, 0.4, 310.0, 21.3)
         if not self.all[conversation_id].title:
             self.all[conversation_id] = replace(self.all[conversation_id], title=text[:40])
@@ -457,6 +463,7 @@ def fake_services(
         library=library,
         bundles=FakeBundles(),
         chats=FakeChats(),
+        chat_aids=fake_aids(),
         bench=example_bench,
         close=lambda: None,
         fit_target=lambda question, asked, cancel: _example_fit(asked),

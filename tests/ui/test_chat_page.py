@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
@@ -53,11 +54,15 @@ class SlowChats(FakeChats):
         sampling: Sampling,
         cancel: CancelToken,
         report: Report,
+        *,
+        attached: Sequence[Attachment] = (),
     ) -> Message:
         self.sampling = sampling
         self.asked.set()
         assert self.go.wait(20)
-        return super().send(conversation_id, text, model_id, sampling, cancel, report)
+        return super().send(
+            conversation_id, text, model_id, sampling, cancel, report, attached=attached
+        )
 
     def stop(self, conversation_id: int) -> None:
         super().stop(conversation_id)

@@ -1,0 +1,55 @@
+"""One answer of a chat as the JSON of the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from openshelf.chat.conversation import Message
+from openshelf.chat.interface import ModelInMemory
+from openshelf.engine.asking import Sampling
+
+
+def answer_json(
+    answer: Message, sampling: Sampling, loaded: ModelInMemory | None
+) -> dict[str, object]:
+    """The shape of docs/cli.md; `value` is the parsed answer where a schema was asked for."""
+    figures = answer.figures
+    return {
+        "text": answer.content,
+        "value": _parsed(answer.content) if sampling.form.json_schema else None,
+        "reasoning": None,
+        "finish_reason": {"complete": "stop"}.get(answer.state.value, answer.state.value),
+        "usage": {
+            "prompt_tokens": figures.prompt_tokens if figures else None,
+            "completion_tokens": figures.completion_tokens if figures else None,
+            "cached_tokens": figures.cached_tokens if figures else None,
+        },
+        "timings": {
+            "load_seconds": loaded.load_seconds if loaded else None,
+            "first_token_seconds": figures.first_token_seconds if figures else None,
+            "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
+            "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,
+        },
+        "memory": {
+            "predicted_bytes": sum(loaded.predicted_bytes.values()) if loaded else None,
+            "measured_bytes": sum(loaded.measured_bytes.values()) if loaded else None,
+            "components": [
+                {
+                    "device": part.device,
+                    "component": part.component,
+                    "predicted_bytes": part.predicted_bytes,
+                    "measured_bytes": part.measured_bytes,
+                }
+                for part in (loaded.components if loaded else ())
+            ],
+        },
+    }
+
+
+def _parsed(text: str) -> Any:
+    """None where it is no JSON: the answer was cut off."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
