@@ -128,10 +128,8 @@ class Home:
 def make_home(tmp_path: Path) -> Callable[[dict[str, Any]], Home]:
     def make(keys: dict[str, Any]) -> Home:
         path = tmp_path / "m.gguf"
-        build = Build(
-            keys=model_keys(**{key.replace(".", "__"): (STRING, v) for key, v in keys.items()})
-        )
-        build.write(path)
+        texts = {key.replace(".", "__"): (STRING, text) for key, text in keys.items()}
+        Build(keys=model_keys(**texts)).write(path)
         file = InstalledFile("m.gguf", str(path), path.stat().st_size, "5" * 64)
         model = InstalledModel(
             "p/M@c:m", "p/M-GGUF", "c" * 40, "M", None, (file,), "mit", ("mit",), None, "hub",
