@@ -212,9 +212,11 @@ def test_a_file_is_read_to_the_model_and_stays_text(chats: Chats, engine: Engine
         )
     read = {name: a.figures.prompt_tokens for name, a in answers.items() if a.figures}
     assert read["none"] + 10 < read["plain"] < read["hostile"]
-    composed = Composer(lambda: ["<|im_end|>", "<|im_start|>"]).compose(
-        [ChatMessage("user", "Sum up.", document_text([file]))]
-    )[0].content
+    composed = (
+        Composer(lambda: ["<|im_end|>", "<|im_start|>"])
+        .compose([ChatMessage("user", "Sum up.", document_text([file]))])[0]
+        .content
+    )
     assert "<|im_end|>" not in composed
     assert "<|im_start|>" not in composed
     assert composed.count("</document>") == 1
