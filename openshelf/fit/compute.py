@@ -59,12 +59,12 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         phases.append(logits_phase(shape, step, part, inputs))
     size = max(phases)
     queries = shape.n_head * shape.key_length
+    if _has_room_for_input(shape, step, part):
+        size -= hidden
     if part.has_input:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
         size += step.ubatch * _POSITION_BYTES
         size += hidden if part.has_layers else 2 * hidden + masks + inputs
-        if _has_room_for_input(shape, step, part):
-            size -= hidden
         has_logits = part.has_output and step.outputs > 1
         if has_logits and (step.rotates_k or shape.has_post_norm):
             size += hidden  # a rotated copy, in some layouts of the allocator
@@ -92,11 +92,22 @@ def _output_alone(shape: ModelShape, step: Step, rows: int) -> int:
     """A device with the output layer and no other gets the rows that are asked for; of some graphs
     llama.cpp leaves the last layer's end to it, with the rows of all tokens."""
     size = 4 * step.outputs * (shape.n_vocab + rows * shape.n_embd)
-    if shape.has_expert_bias:
-        size += 6 * shape.n_embd * step.row_bytes
-    elif shape.is_gated or shape.memory_class == "recurrent" or shape.architecture in LATE_OUTPUTS:
-        size += 3 * shape.n_embd * step.row_bytes
+    late = _late_rows(shape)
+    if late:
+        late_size = (late * shape.n_embd + 1) * step.row_bytes + 8 * step.outputs * shape.n_embd
+        size = max(size, late_size + output_ids(step))
     return size if shape.known else _bound(shape, step, size)
+
+
+def _late_rows(shape: ModelShape) -> int:
+    """Activations of all tokens that the output's device gets, before it picks those asked for."""
+    if shape.has_expert_bias:
+        return 6
+    if shape.is_gated:
+        return 3 if shape.n_expert else 2
+    if shape.memory_class == "recurrent" or shape.architecture in LATE_OUTPUTS:
+        return 1 if shape.is_parallel else 2
+    return 0
 
 
 def _bound(shape: ModelShape, step: Step, size: int) -> int:

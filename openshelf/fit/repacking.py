@@ -23,7 +23,7 @@ NO_OUTPUT_LAYER = frozenset(
     | {"nomic-bert", "nomic-bert-moe", "bitnet"}
 )
 """Encoders have none, and bitnet multiplies with the table where it lies."""
-ALWAYS_TWICE = frozenset({"gemma3n"})
+ALWAYS_TWICE = frozenset({"gemma3n", "gemma4"})
 """llama.cpp makes their tied output layer before the table, and so keeps both."""
 
 
