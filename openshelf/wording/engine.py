@@ -32,6 +32,8 @@ TEMPLATES: dict[str, str] = {
     "chat_export.answer": "Answer",
     "chat_export.model": "Answer by {model}",
     "chat_export.thoughts": "Thoughts before the answer",
+    "chat_export.file": "Attached: {name}, {tokens:,} tokens",
+    "chat_export.attached_image": "Attached: {name}, a picture",
     "chat_export.note": "Exported from Openshelf. The answers were written by a language model and may be wrong.",
     "json_cut_off": "The answer ends before its JSON does. Allow a longer answer, or ask for less.",
     "answer_no_json": "The answer is not valid JSON, although it was held to a schema.",
