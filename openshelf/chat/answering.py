@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from openshelf.chat.context import Sent, choose_messages
+from openshelf.chat.context import Sent, budget_tokens, choose_messages
 from openshelf.chat.conversation import AnswerFigures, Message, MessageState
 from openshelf.chat.endings import (
     STATES,
@@ -125,11 +125,10 @@ class AnswerWriter:
             current.move_to(LivePhase.PROMPT, progress.fraction)
             report(progress)
 
-        context_length = self._holder.context_length
-        room = min(max(sampling.max_tokens, 1), context_length // 4)
+        budget = budget_tokens(self._holder.context_length, sampling)
         before: Sent | None = None
         for share in _RETRY_SHARES:
-            sent = choose_messages(branch, round((context_length - room) * share))
+            sent = choose_messages(branch, round(budget * share))
             if before is not None and sent == before:
                 continue
             try:

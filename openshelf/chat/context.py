@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from openshelf.chat.attachments import document_text, images_in_base64, tokens_of
 from openshelf.chat.conversation import Message, Role
-from openshelf.engine.protocol import ChatMessage
+from openshelf.engine.asking import ChatMessage, Sampling
 
 _TOKENS_PER_MESSAGE = 8
 _CHARACTERS_PER_TOKEN = 3.5
@@ -23,6 +23,32 @@ class Sent:
 
     messages: tuple[ChatMessage, ...]
     dropped: int
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What sending would do: so many messages are left out; without `fits` not even the question
+    has room."""
+
+    dropped: int
+    fits: bool
+    context_length: int
+
+
+def foresee(
+    messages: Sequence[Message], question: Message, context_length: int, sampling: Sampling
+) -> Foreseen:
+    """As `choose_messages` will decide, by the same guess of lengths."""
+    budget = budget_tokens(context_length, sampling)
+    sent = choose_messages([*messages, question], budget)
+    kept = [m for m in messages if m.role is Role.SYSTEM]
+    needed = sum(_length(m) for m in kept) + _length(question)
+    return Foreseen(sent.dropped, needed <= budget, context_length)
+
+
+def budget_tokens(context_length: int, sampling: Sampling) -> int:
+    """Tokens for what is read, so that an answer has room."""
+    return context_length - min(max(sampling.max_tokens, 1), context_length // 4)
 
 
 def approximate_tokens(text: str) -> int:

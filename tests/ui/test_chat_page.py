@@ -156,8 +156,8 @@ def test_the_answer_is_shown_while_it_is_written_and_can_be_stopped(
     qtbot: QtBot, slow: tuple[ChatPage, SlowChats]
 ) -> None:
     page, chats = slow
-    page.inspector.temperature.set_value(0.3)
-    page.inspector.max_tokens.set_value(512)
+    page.inspector.panel.temperature.set_value(0.3)
+    page.inspector.panel.max_tokens.set_value(512)
     write(qtbot, page, "go")
     chats.live_answer = LiveAnswer(1, 2, LivePhase.LOADING, "", 0, None, 0.4)
     qtbot.waitUntil(
