@@ -283,6 +283,7 @@ def test_a_file_is_read_shown_and_sent(
     bubble = desk.page.area.transcript.items[0]
     assert isinstance(bubble, UserBubble)
     assert [chip.words for chip in bubble.findChildren(Chip)] == ["msa.pdf · ≈ 6 tokens"]
+    qtbot.waitUntil(lambda: not desk.page.dialogue.is_answering)
     desk.send("And?")
     qtbot.waitUntil(lambda: len(desk.chats.sent) == 2)
     assert desk.chats.sent[1][2] == ()

@@ -29,6 +29,18 @@ class _Known:
     advice: Advice
 
 
+def _schema_in(path: str) -> str:
+    """Raises BadAttachment."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_MOST_SCHEMA_BYTES + 1)
+    except OSError as error:
+        raise BadAttachment(str(error.strerror or ""), path, "unreadable") from error
+    if len(data) > _MOST_SCHEMA_BYTES:
+        raise BadAttachment("64 KB", path, "too_large")
+    return data.decode("utf-8-sig", "replace")
+
+
 class Asking(QObject):
     """Fills the inspector's settings and the composer's foot, and reads them. `failed` carries an
     error."""
@@ -132,22 +144,13 @@ class Asking(QObject):
         """Only read here: whether an answer can be held to it is the engine's word."""
 
         def work(cancel: CancelToken, report: Report) -> str:
-            with Path(path).open("rb") as file:
-                data = file.read(_MOST_SCHEMA_BYTES + 1)
-            if len(data) > _MOST_SCHEMA_BYTES:
-                raise BadAttachment("64 KB", path, "too_large")
-            return data.decode("utf-8-sig", "replace")
+            return _schema_in(path)
 
         def show(outcome: Outcome[str]) -> None:
-            match outcome:
-                case Succeeded(text):
-                    self._panel.set_schema(text)
-                case Failed(OSError() as error):
-                    self.failed.emit(BadAttachment(str(error.strerror or ""), path, "unreadable"))
-                case Failed(error):
-                    self.failed.emit(error)
-                case _:
-                    pass
+            if isinstance(outcome, Succeeded):
+                self._panel.set_schema(outcome.value)
+            elif isinstance(outcome, Failed):
+                self.failed.emit(outcome.error)
 
         self._bridge.submit("read a schema", work, on_outcome=show)
 
