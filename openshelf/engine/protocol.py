@@ -69,8 +69,11 @@ class ListDevices(Request):
 
 @dataclass(frozen=True)
 class Load(Request):
+    """`projector` is the mmproj of a model that is to see, or empty."""
+
     path: str
     plan: Plan
+    projector: str = ""
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,7 @@ class Loaded(Event):
     devices: tuple[DeviceBytes, ...] = ()
     source: str = ""
     engine_version: str = ""
+    can_see: bool = False
 
 
 @dataclass(frozen=True)

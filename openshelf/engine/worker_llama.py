@@ -46,8 +46,8 @@ class Log:
         self._write = write
         self.is_quiet = False
         """Nothing goes to stderr: failures are expected now."""
-        self._callback = lib.llama_log_callback(self._take)
-        lib.llama_log_set(self._callback, None)
+        self.callback = lib.llama_log_callback(self._take)
+        lib.llama_log_set(self.callback, None)
 
     def _take(self, level: int, text: bytes, user_data: object) -> None:
         if level in (_DEBUG, _CONTINUED):

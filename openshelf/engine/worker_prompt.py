@@ -10,26 +10,34 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from openshelf.engine.asking import AnswerForm, ChatMessage
+from openshelf.engine.worker_failures import Refusal
 
 _JOINT = "\u200b"
 
 
 class Composer:
     """Messages as the template gets them. `specials` lists the texts of the special tokens, once
-    something is attached."""
+    something is attached; `picture` stands for each picture, None where the model cannot see."""
 
-    def __init__(self, specials: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, specials: Callable[[], Iterable[str]], picture: str | None = None) -> None:
         self._specials = specials
+        self._picture = picture
         self._pattern: re.Pattern[str] | None = None
 
     def compose(self, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
+        """Raises Refusal (cannot_see)."""
         return tuple(self._composed(message) for message in messages)
 
     def _composed(self, message: ChatMessage) -> ChatMessage:
-        if not message.attached:
+        if not message.attached and not message.images:
             return message
+        if message.images and self._picture is None:
+            raise Refusal("cannot_see")
         harmless = dataclasses.replace(message, attached=self.neutral(message.attached))
-        return dataclasses.replace(message, content=harmless.whole, attached="")
+        pictures = (self._picture or "") * len(message.images)
+        return dataclasses.replace(
+            message, content=pictures + harmless.whole, attached="", images=()
+        )
 
     def neutral(self, text: str) -> str:
         """The same to read, with every special token's text broken up."""
