@@ -53,6 +53,8 @@ class Advice:
     repo: str = ""
     can_switch_thinking: bool = False
     efforts: tuple[str, ...] = ()
+    can_see: bool = False
+    """It came with a projector for pictures."""
 
     def with_values(self, found: Mapping[str, float], source: AdviceSource, repo: str) -> Advice:
         """The same with what else the publisher names; the later word counts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -56,6 +57,7 @@ class Advisor:
     def advice(self, model_id: str) -> Advice:
         model = self._library.find(model_id)
         advice = advice_from_header(self._header(model).metadata)
+        advice = replace(advice, can_see=model.projector is not None)
         rows = self._database.read("SELECT body FROM recommendations WHERE model_id = ?", model.id)
         if not rows:
             return advice
