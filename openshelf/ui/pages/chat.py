@@ -9,6 +9,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QResi
 from PySide6.QtWidgets import QHBoxLayout
 from typing_extensions import override
 
+from openshelf.chat.advice import Advice
 from openshelf.chat.attachments import Attachment
 from openshelf.chat.context import Foreseen, foresee
 from openshelf.chat.conversation import Conversation
@@ -129,6 +130,7 @@ class ChatPage(Page):
         self.area.nothing_installed.acted.connect(self._on_shelf_requested)
         self.area.link_notice.open_requested.connect(self._on_link_confirmed)
         self.area.link_notice.copy_requested.connect(self._on_link_copied)
+        self.asking.advised.connect(self._on_advised)
         self.asking.failed.connect(self._on_failed)
         self.attaching.failed.connect(self._on_failed)
         self._attach_key.activated.connect(self.attaching.ask_for_files)
@@ -274,6 +276,9 @@ class ChatPage(Page):
         if way is Way.SEND:
             self.attaching.clear()
         dialogue.send(question, self._model_name())
+
+    def _on_advised(self, advice: Advice) -> None:
+        self.attaching.cannot_see = "" if advice.can_see else self._model_name()
 
     def _foresee(self, attached: Sequence[Attachment]) -> Foreseen:
         """What would be left out if they were sent now."""

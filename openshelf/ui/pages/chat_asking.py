@@ -42,9 +42,10 @@ def _schema_in(path: str) -> str:
 
 
 class Asking(QObject):
-    """Fills the inspector's settings and the composer's foot, and reads them. `failed` carries an
-    error."""
+    """Fills the inspector's settings and the composer's foot, and reads them. `advised` carries
+    what is known of the model, `failed` an error."""
 
+    advised = Signal(object)
     failed = Signal(object)
 
     def __init__(
@@ -105,16 +106,19 @@ class Asking(QObject):
     def _on_advice_read(self, outcome: Outcome[_Known]) -> None:
         match outcome:
             case Succeeded(known) if known.model_id == self._model_id:
-                self._panel.show_advice(known.advice)
-                self._foot.show_advice(known.advice)
+                self._show_advice(known.advice)
             case Failed(NotFound() | CorruptModel()):
                 # A model that is gone or damaged says so where it is chosen.
-                self._panel.show_advice(Advice())
-                self._foot.show_advice(Advice())
+                self._show_advice(Advice())
             case Failed(error):
                 self.failed.emit(error)
             case _:
                 pass
+
+    def _show_advice(self, advice: Advice) -> None:
+        self._panel.show_advice(advice)
+        self._foot.show_advice(advice)
+        self.advised.emit(advice)
 
     def _on_publisher_requested(self) -> None:
         model_id = self._model_id
