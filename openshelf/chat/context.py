@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from openshelf.chat.answer_parts import as_history
 from openshelf.chat.attachments import document_text, images_in_base64, tokens_of
 from openshelf.chat.conversation import Message, Role
 from openshelf.engine.asking import ChatMessage, Sampling
@@ -94,9 +95,10 @@ def _turns(messages: Sequence[Message]) -> list[list[Message]]:
 
 
 def _as_sent(message: Message) -> ChatMessage:
+    content = message.content
     return ChatMessage(
         message.role.value,
-        message.content,
+        as_history(content) if message.role is Role.ASSISTANT else content,
         document_text(message.attachments),
         images_in_base64(message.attachments),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from openshelf import wording
 from openshelf.chat import exporting_attachments as files
+from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.archive import Archive, ExportForm
 from openshelf.chat.conversation import Message, Role
 from openshelf.durable import replace_file
@@ -125,11 +126,11 @@ def _message_html(message: Message) -> str:
 
 
 def _parted(message: Message) -> tuple[str, str]:
-    text = message.content
-    if message.role is Role.ASSISTANT and text.lstrip().startswith("<think>"):
-        thoughts, _, answer = text.lstrip().removeprefix("<think>").partition("</think>")
-        return thoughts.strip(), answer.strip()
-    return "", text.strip()
+    if message.role is not Role.ASSISTANT:
+        return "", message.content.strip()
+    parts = split_answer(message.content)
+    calls = [f"```json\n{call.name} {call.arguments}\n```" for call in parts.calls]
+    return parts.reasoning.strip(), "\n\n".join([parts.answer.strip(), *calls]).strip()
 
 
 def _blocks(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.conversation import Message
 from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.asking import Sampling
@@ -15,10 +16,14 @@ def answer_json(
 ) -> dict[str, object]:
     """The shape of docs/cli.md; `value` is the parsed answer where a schema was asked for."""
     figures = answer.figures
+    parts = split_answer(answer.content)
     return {
-        "text": answer.content,
-        "value": _parsed(answer.content) if sampling.form.json_schema else None,
-        "reasoning": None,
+        "text": parts.answer if parts.calls or parts.reasoning else answer.content,
+        "value": _parsed(parts.answer) if sampling.form.json_schema else None,
+        "reasoning": parts.reasoning or None,
+        "tool_calls": [
+            {"name": call.name, "arguments": json.loads(call.arguments)} for call in parts.calls
+        ],
         "finish_reason": {"complete": "stop"}.get(answer.state.value, answer.state.value),
         "usage": {
             "prompt_tokens": figures.prompt_tokens if figures else None,

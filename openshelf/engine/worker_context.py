@@ -16,6 +16,17 @@ from openshelf.engine.worker_llama import Model
 if TYPE_CHECKING:
     from openshelf.engine.worker_vision import Piece, Pieces, Vision
 
+SHOWN_MARKS = frozenset(
+    mark.encode()
+    for mark in (
+        "<think>", "</think>", "[THINK]", "[/THINK]", "<tool_call>", "</tool_call>",
+        "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]", "<|python_tag|>", "<|channel|>", "<|message|>",
+        "<|start|>", "<|end|>", "<|constrain|>", "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>",
+        "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>",
+    )
+)  # fmt: skip
+"""Special tokens that part an answer: without them nobody could tell thoughts and tool calls from
+what is said (chat/answer_parts.py)."""
 _ABORTED = 2
 _NO_ROOM = 1
 
@@ -228,8 +239,9 @@ class HeldContext:
         """A token's bytes as shown, and as the template would write them."""
         pieces = self._known_pieces.get(token)
         if pieces is None:
-            pieces = self._known_pieces[token] = (
-                self._model.piece(token, special=False),
-                self._model.piece(token, special=True),
-            )
+            shown = self._model.piece(token, special=False)
+            whole = self._model.piece(token, special=True)
+            if not shown and whole in SHOWN_MARKS:
+                shown = whole
+            pieces = self._known_pieces[token] = (shown, whole)
         return pieces

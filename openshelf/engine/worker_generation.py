@@ -21,7 +21,7 @@ from openshelf.engine.worker_context import HeldContext, Prompt
 from openshelf.engine.worker_failures import Refusal
 from openshelf.engine.worker_grammar import Grammar
 from openshelf.engine.worker_llama import Model
-from openshelf.engine.worker_prompt import Composer, settled
+from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_stream import AnswerStream
 from openshelf.engine.worker_template import (
     ChatTemplate,
@@ -99,6 +99,7 @@ class Generator:
             prompt.close()
 
     def _rendered(self, request: Chat) -> Rendered:
+        check_tools(request.sampling.form)
         try:
             return render_prompt(
                 self._template,

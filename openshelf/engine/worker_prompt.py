@@ -6,6 +6,7 @@ A file that holds `<|im_end|>` would otherwise end the question and speak for so
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 
@@ -52,3 +53,15 @@ def settled(form: AnswerForm) -> AnswerForm:
     if form.json_schema and form.thinking is None:
         return dataclasses.replace(form, thinking=False)
     return form
+
+
+def check_tools(form: AnswerForm) -> None:
+    """Before the template gets them, which may do anything with what is none. Raises Refusal."""
+    if not form.tools:
+        return
+    try:
+        tools = json.loads(form.tools)
+    except (ValueError, RecursionError):
+        tools = None
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise Refusal("bad_tools")

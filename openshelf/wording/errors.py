@@ -101,6 +101,7 @@ TEMPLATES: dict[str, str] = {
     "EngineDied": "The engine stopped unexpectedly. The next message starts it again.",
     "EngineFailed": "The engine could not do that: {detail}",
     "EngineFailed.bad_schema": "An answer cannot be held to this JSON schema: {detail}.",
+    "EngineFailed.bad_tools": "The tools are no JSON list of objects.",
     "EngineFailed.schema_stuck": "The model found no way to go on within the JSON schema.",
     "EngineFailed.cannot_see": "This model cannot see pictures. Choose a model with vision, or ask without the picture.",
     "EngineFailed.bad_image": "The picture could not be shown to the model: {detail}.",
