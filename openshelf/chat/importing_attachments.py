@@ -30,7 +30,7 @@ def attachments_from(listed: object) -> tuple[Attachment, ...]:
 def _attachment(data: Any) -> Attachment:
     if not isinstance(data, dict):
         raise ValueError("no object")
-    kind = AttachmentKind(data.get("kind"))
+    kind = AttachmentKind(str(data.get("kind")))
     name, text = data.get("name"), data.get("text")
     if not isinstance(name, str) or not isinstance(text, str) or len(text) > MOST_CHARACTERS:
         raise ValueError("no text")

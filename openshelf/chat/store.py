@@ -145,8 +145,8 @@ class ConversationStore:
 
     def _conversation(self, row: tuple[Any, ...]) -> Conversation:
         *plain, pinned, sampling = row
-        return Conversation(
-            *plain,
+        return dataclasses.replace(
+            Conversation(*plain),
             is_pinned=bool(pinned),
             is_saved=self._is_saved,
             sampling=sampling_from_json(sampling),

@@ -55,8 +55,9 @@ def run(
         if not prompt.strip():
             raise UsageError("the prompt is empty")
         answer = turn.ask(prompt, interrupts.token)
+        _raise_if_failed(answer)
         output.result(answer_json(answer, sampling, chats.loaded()))
-        return _raise_if_failed(answer)
+        return 0
     if output.as_json:
         raise UsageError("chat --json needs --prompt")
     return _converse(turn, output, interrupts)
@@ -137,12 +138,11 @@ def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:
             )
 
 
-def _raise_if_failed(answer: Message) -> int:
+def _raise_if_failed(answer: Message) -> None:
     if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
         raise _error_of(answer)
     if answer.state is MessageState.STOPPED:
         raise CancelledByUser
-    return 0
 
 
 def _error_of(answer: Message) -> EngineDied | EngineFailed:
