@@ -179,6 +179,7 @@ def estimate(
             has_moved_experts=bool(device)
             and has_cpu_experts
             and request.experts_on_cpu >= shape.n_layers,
+            has_one_layer=len(layers) == 1,
             has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
         )
         has_work = part.has_layers or part.has_input or part.has_output

@@ -125,7 +125,7 @@ class ModelListing:
 def _from_sibling(build: Build, sibling: ModelShape) -> Build:
     if build.shape is not None and build.shape.source != "catalog":
         return build
-    return replace(build, shape=shape_of_sibling(sibling, build.size_bytes))
+    return replace(build, shape=shape_of_sibling(sibling, build.size_bytes, build.quant or ""))
 
 
 @dataclass(frozen=True)

@@ -190,12 +190,13 @@ def test_a_repository_that_nobody_knows_is_read(
 
 def test_a_sibling_differs_in_weights_only(llama: Path) -> None:
     shape = shape_from_header(read_header(llama))
-    other = shape_of_sibling(shape, llama.stat().st_size * 2)
+    other = shape_of_sibling(shape, llama.stat().st_size * 2, "Q8_0")
     assert other.weights_bytes == llama.stat().st_size * 2
     assert other.layer_caches == shape.layer_caches
-    same = shape_of_sibling(shape, shape.weights_bytes)
-    known = {"source": "header", "output_bytes": shape.output_bytes, "table_type": "Q4_K"}
-    assert replace(same, **known) == shape
+    same = shape_of_sibling(shape, shape.weights_bytes, "Q4_K_M")
+    grown = {"layer_grown": (), "output_grown": 0, "table_grown": 0, "table_type": ""}
+    exact = replace(shape, source="sibling", output_bytes=same.output_bytes, **grown)
+    assert replace(same, **grown) == exact
 
 
 @pytest.mark.parametrize(
