@@ -126,9 +126,11 @@ class Engine:
         Raises ClearanceRefused, NotFound, CorruptModel, UnsupportedArchitecture, OutOfMemory,
         EngineFailed, EngineDied, CancelledByUser.
         """
-        for file in order.files:
+        projector = (order.projector,) if order.projector is not None else ()
+        for file in (*order.files, *projector):
             check_file(file, clearance, order.policy_sha256)
         location = str(Path(order.files[0].location).absolute())
+        sees_by = str(Path(projector[0].location).absolute()) if projector else ""
 
         def on_event(event: Event) -> None:
             if isinstance(event, LoadProgress):
@@ -138,7 +140,7 @@ class Engine:
             self._loaded = None
             loaded = self._run(
                 connection,
-                lambda number: Load(number, location, order.plan),
+                lambda number: Load(number, location, order.plan, sees_by),
                 Loaded,
                 cancel=cancel,
                 on_event=on_event,

@@ -10,6 +10,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from openshelf.engine.asking import AnswerForm as AnswerForm
+from openshelf.engine.asking import ChatMessage as ChatMessage
+from openshelf.engine.asking import Sampling as Sampling
 from openshelf.engine.wire import ProtocolError, plain_fields, read_dataclass
 
 __all__ = ["ProtocolError"]
@@ -46,28 +49,6 @@ class Plan:
     needed_bytes: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is drawn; None leaves it to the model's or the engine's default."""
-
-    temperature: float = 0.7
-    top_p: float = 0.95
-    top_k: int = 40
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    max_tokens: int = 1024
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ChatMessage:
-    """`role` is system, user or assistant; an assistant's at the end is gone on with."""
-
-    role: str
-    content: str
-
-
 # --- requests -----------------------------------------------------------------------------------
 
 
@@ -88,8 +69,11 @@ class ListDevices(Request):
 
 @dataclass(frozen=True)
 class Load(Request):
+    """`projector` is the mmproj of a model that is to see, or empty."""
+
     path: str
     plan: Plan
+    projector: str = ""
 
 
 @dataclass(frozen=True)
@@ -235,6 +219,7 @@ class Loaded(Event):
     devices: tuple[DeviceBytes, ...] = ()
     source: str = ""
     engine_version: str = ""
+    can_see: bool = False
 
 
 @dataclass(frozen=True)
