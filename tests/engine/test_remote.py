@@ -6,6 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -403,6 +406,61 @@ def test_a_certificate_that_nobody_vouches_for(fake: FakeModelServer) -> None:
         remote_engine(KEY).load(clearance_for_server(order), order, CancelToken())
     assert caught.value.why == "tls"
     assert fake.requests == []
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of an authority of one's own, for 127.0.0.1."""
+    x509 = pytest.importorskip("cryptography.x509", reason="comes with the keychain on Linux")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A company's own CA")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("ca") / "own.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + built.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def test_a_ca_of_ones_own_and_a_stop_inside_tls(certificate: Path) -> None:
+    with FakeModelServer(certificate) as fake:
+        options = NetworkOptions(ca_file=str(certificate))
+        engine = RemoteEngine(lambda address: options, lambda address: KEY, None, PATIENT)
+        load(engine, fake)
+        assert ask(engine)[0] == "Hello there, friend."
+        fake.fail("silence")
+
+        def act(cancel: CancelToken) -> None:
+            done = engine.chat(HELLO, Sampling(), cancel, print)
+            assert done.finish_reason == "cancelled"
+
+        assert stopped_while(act, fake) < 0.5
+        assert ask(engine)[0] == "Hello there, friend."
+        with pytest.raises(ServerFailed) as caught:
+            load(remote_engine(KEY), fake)
+        assert caught.value.why == "tls", "without it nobody vouches for the server"
 
 
 def test_a_failure_makes_the_next_load_look_again(

@@ -6,9 +6,11 @@ import contextlib
 import http.server
 import json
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 MODEL = "owner/Small-7B"
@@ -41,7 +43,8 @@ class FakeModelServer:
     `redirect`, `silence`, `garbage` and `gzip`. `holding` is set while a request is held.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """With `certificate` (key and certificate in one PEM file) it speaks TLS."""
         self.models: list[Any] = [{"id": MODEL, "object": "model", "max_model_len": 4096}]
         self.tokens = ["Hello", " there", ",", " friend", "."]
         self.reasoning: list[str] = []
@@ -65,11 +68,16 @@ class FakeModelServer:
         self.stopping = threading.Event()
         self._faults: list[tuple[str, str]] = []
         self._server = _Server(("127.0.0.1", 0), type("H", (_Handler,), {"fake": self}))
+        self._scheme = "http" if certificate is None else "https"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def fail(self, fault: str, stage: str = "chat") -> None:
         self._faults.append((stage, fault))

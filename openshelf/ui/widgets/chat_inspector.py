@@ -56,6 +56,7 @@ class ChatInspector(QFrame):
         """Shown for a model on a server: its mark, and what that means."""
         self.server_mark = TextLabel("", TextRole.STRONG, wrap=True)
         self.server_words = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        self.server_words.setContentsMargins(0, 0, 0, 10)
         title = SectionLabel(self.tr("Server"))
         self._server_parts = (title, self.server_mark, self.server_words)
         for part in self._server_parts:
