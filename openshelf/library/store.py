@@ -271,11 +271,14 @@ class Library:
 def _files_of(
     connection: sqlite3.Connection, model_id: str
 ) -> tuple[list[ManifestFile], frozenset[Path]]:
-    """The files of a model, and the blobs of all others."""
+    """The files of a model that no other lists (two variants share a projector), and the blobs of
+    all others."""
     entries = [
         ManifestFile(Path(location), Path(blob), bool(is_ours))
         for location, blob, is_ours in connection.execute(
-            "SELECT location, blob, is_ours FROM files WHERE model_id = ?", (model_id,)
+            "SELECT location, blob, is_ours FROM files WHERE model_id = ?1 AND location NOT IN"
+            " (SELECT location FROM files WHERE model_id <> ?1)",
+            (model_id,),
         )
     ]
     others = connection.execute("SELECT blob FROM files WHERE model_id <> ?", (model_id,))

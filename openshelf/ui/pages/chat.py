@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QModelIndex, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout
 from typing_extensions import override
 
+from openshelf.chat.advice import Advice
+from openshelf.chat.attachments import Attachment
+from openshelf.chat.context import Foreseen, foresee
 from openshelf.chat.conversation import Conversation
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.chat_facts import (
     ChatFacts,
+    context_length,
+    question_of,
     read_acceptances,
     read_facts,
     tokens_in_context,
@@ -23,6 +30,8 @@ from openshelf.ui.models.conversations import ConversationRow, ConversationsMode
 from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.models.server_words import shown
 from openshelf.ui.pages.chat_area import ChatArea
+from openshelf.ui.pages.chat_asking import Asking
+from openshelf.ui.pages.chat_attaching import Attaching
 from openshelf.ui.pages.chat_dialogue import Dialogue
 from openshelf.ui.pages.chat_organizer import Organizer
 from openshelf.ui.pages.chat_server import sent_to, show_chosen
@@ -66,6 +75,10 @@ class ChatPage(Page):
         self.dialogue = Dialogue(self._services, self._bridge, self.area.transcript, self)
         self.organizer = Organizer(self._services, self._bridge, self.panel, self.dialogue)
         self.inspector = ChatInspector()
+        self.asking = Asking(self._services, self._bridge, self.inspector, self.area.composer)
+        self.attaching = Attaching(
+            self._services, self._bridge, self.area.composer, self._foresee, self.area
+        )
         self._inspector_line = Divider(vertical=True)
         row.addWidget(self.panel)
         row.addWidget(Divider(vertical=True))
@@ -78,6 +91,8 @@ class ChatPage(Page):
         self._new_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._unsaved_key = QShortcut(QKeySequence("Ctrl+Shift+N"), self)
         self._unsaved_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._attach_key = QShortcut(QKeySequence("Ctrl+Shift+A"), self)
+        self._attach_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._keys = TranscriptKeys(self.area.transcript, self)
 
     def _connect(self) -> None:
@@ -117,6 +132,10 @@ class ChatPage(Page):
         self.area.nothing_installed.acted.connect(self._on_shelf_requested)
         self.area.link_notice.open_requested.connect(self._on_link_confirmed)
         self.area.link_notice.copy_requested.connect(self._on_link_copied)
+        self.asking.advised.connect(self._on_advised)
+        self.asking.failed.connect(self._on_failed)
+        self.attaching.failed.connect(self._on_failed)
+        self._attach_key.activated.connect(self.attaching.ask_for_files)
         self._stop_key.activated.connect(self._on_stop_requested)
         self._new_key.activated.connect(self.start_new)
         self._unsaved_key.activated.connect(self.start_unsaved)
@@ -150,6 +169,7 @@ class ChatPage(Page):
         self._bridge.submit(
             "chat facts", read_facts(self._services), on_outcome=self._on_facts_read
         )
+        self.asking.refresh()
         self._bridge.submit(
             "acceptances", read_acceptances(self._services), on_outcome=self._on_acceptances_read
         )
@@ -167,6 +187,8 @@ class ChatPage(Page):
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.edit_system_prompt()
+        self.asking.show_conversation(None)
+        self.attaching.clear()
         self.panel.choose(QModelIndex())
         self.dialogue.start_new()
         self.focus_content()
@@ -211,6 +233,8 @@ class ChatPage(Page):
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.show_system_prompt(conversation.system_prompt)
+        self.asking.show_conversation(conversation)
+        self.attaching.clear()
         self.dialogue.open_conversation(conversation, message_id)
 
     def _on_model_chosen(self, model_id: str) -> None:
@@ -247,15 +271,29 @@ class ChatPage(Page):
             return
         self.area.notice.hide()
         prompt = "" if dialogue.conversation else self.inspector.system_prompt
+        attached = self.attaching.files if way is Way.SEND else ()
         question = Question(
-            dialogue.shown_id, text, self.chosen.id, prompt, self.inspector.sampling,
-            way, message_id, self._is_saving,
+            dialogue.shown_id, text, self.chosen.id, prompt, self.asking.sampling,
+            way, message_id, self._is_saving, attached,
         )  # fmt: skip
+        if way is Way.SEND:
+            self.attaching.clear()
         dialogue.send(question, self._model_name())
+
+    def _on_advised(self, advice: Advice) -> None:
+        self.attaching.cannot_see = "" if advice.can_see else self._model_name()
+
+    def _foresee(self, attached: Sequence[Attachment]) -> Foreseen:
+        """What would be left out if they were sent now."""
+        text = self.area.composer.edit.toPlainText()
+        messages = () if self.dialogue.is_empty else self.dialogue.messages
+        whole = context_length(self.chosen.loaded, self._services)
+        return foresee(messages, question_of(text, attached), whole, self.asking.sampling)
 
     def _on_created(self, conversation: Conversation) -> None:
         if conversation.id == self.dialogue.shown_id:
             self.inspector.show_system_prompt(conversation.system_prompt)
+            self.asking.show_conversation(conversation)
         self.refresh()
 
     def _on_ended(self) -> None:
@@ -346,8 +384,8 @@ class ChatPage(Page):
             composer.set_blocked("")
 
     def _show_context(self) -> None:
-        loaded, dialogue = self.chosen.loaded, self.dialogue
-        whole = loaded.context_length if loaded else self._services.settings.current.context_length
+        dialogue = self.dialogue
+        whole = context_length(self.chosen.loaded, self._services)
         used = 0 if dialogue.is_empty else tokens_in_context(dialogue.messages)
         if dialogue.is_answering:
             self.inspector.show_growing_context((used or 0) + dialogue.live_tokens, whole)
@@ -357,5 +395,6 @@ class ChatPage(Page):
     def _show_model(self) -> None:
         loaded = self.chosen.loaded
         show_chosen(self.chosen, self.area.header, self.inspector)
+        self.asking.show_model(self.chosen.id if self.chosen.on_server is None else None)
         self._show_context()
         self.inspector.show_memory(loaded)
