@@ -35,7 +35,7 @@ _QUANTIFIER = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}")
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
-class _Converter(llama_grammar.SchemaConverter):  # type: ignore[misc] (without types)
+class _Converter(llama_grammar.SchemaConverter):  # type: ignore[misc]
     """Also escapes the backslash, without which a quote in a key ends the literal too early."""
 
     @override
