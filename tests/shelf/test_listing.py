@@ -249,6 +249,18 @@ def test_closed_and_vanished_repositories_are_noted(
         make_bench(hub).listing("./file.gguf")
 
 
+@pytest.mark.parametrize("text", ["Qwen 3 14B", "qwen3-14", "qwen3 14"])
+def test_a_misspelled_model_is_told_those_that_come_near(
+    hub: LoopbackHub, make_bench: MakeBench, text: str
+) -> None:
+    with pytest.raises(NotFound) as failure:
+        make_bench(hub).listing(text)
+    assert (failure.value.what, failure.value.candidates[0]) == ("model", "Qwen3 14B")
+    assert hub.requests == []
+    with pytest.raises(UsageError):
+        make_bench(hub).listing("nothing of the kind")
+
+
 def test_a_gated_strangers_files_are_not_guessed(
     hub: LoopbackHub, llama: Path, make_bench: MakeBench
 ) -> None:
