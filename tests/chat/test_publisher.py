@@ -56,7 +56,8 @@ def advisor_at(hub: LoopbackHub, tmp_path: Path) -> Iterator[MakeAdvisor]:
     clients: list[HubClient] = []
 
     def make(**options: Any) -> Advisor:
-        client = HubClient(NetworkOptions(endpoint=hub.endpoint, **options), None, EgressLog())
+        wanted = {"endpoint": hub.endpoint, **options}
+        client = HubClient(NetworkOptions(**wanted), None, EgressLog())
         clients.append(client)
 
         def read_config(repo: str, file: str) -> str:
@@ -103,5 +104,6 @@ def test_what_recommends_nothing_is_said(
 
 def test_offline_asks_nobody(hub: LoopbackHub, advisor_at: MakeAdvisor) -> None:
     with pytest.raises(Offline):
-        advisor_at(offline=True).ask_publisher("m", CancelToken())
+        # Loopback would be open.
+        advisor_at(offline=True, endpoint="https://hub.example").ask_publisher("m", CancelToken())
     assert hub.requests == []
