@@ -83,7 +83,7 @@ class FakeEngine:
         cancel: CancelToken,
         report: Report = no_report,
     ) -> Loaded:
-        for file in order.files:
+        for file in (*order.files, *((order.projector,) if order.projector else ())):
             clearance.require(
                 repo=file.repo,
                 commit=file.commit,
@@ -110,6 +110,7 @@ class FakeEngine:
             description="llama fake",
             memory_bytes={"ram": 11},
             has_template=True,
+            can_see=order.projector is not None,
         )
         return self._loaded
 
@@ -123,6 +124,8 @@ class FakeEngine:
     ) -> Done:
         if self._loaded is None:
             raise EngineFailed("no_model")
+        if any(message.images for message in messages) and not self._loaded.can_see:
+            raise EngineFailed("cannot_see")
         self.asked.append(tuple(messages))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         report(Progress(10, 10, "prompt"))

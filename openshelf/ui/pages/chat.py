@@ -143,6 +143,7 @@ class ChatPage(Page):
 
     @override
     def open_page(self) -> None:
+        self.asking.forget_model()
         self.refresh()
 
     @override
