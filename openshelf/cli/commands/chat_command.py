@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openshelf import wording
+from openshelf.chat.advice import Advice
+from openshelf.chat.advising import AdvisesLike
 from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.interface import AskWith, ChatsLike
@@ -17,7 +19,14 @@ from openshelf.cli.asking import add_sampling, sampling_from
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length
-from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, UsageError
+from openshelf.errors import (
+    CancelledByUser,
+    CorruptModel,
+    EngineDied,
+    EngineFailed,
+    NotFound,
+    UsageError,
+)
 from openshelf.services import Services
 from openshelf.tasks import (
     Cancelled,
@@ -46,7 +55,7 @@ def run(
     model = services.library.find(arguments.id)
     chats = services.chats
     aids = services.chat_aids
-    sampling = sampling_from(arguments, aids.advisor.advice(model.id))
+    sampling = sampling_from(arguments, _advice(aids.advisor, model.id))
     attached = [aids.read_file(Path(name), interrupts.token) for name in arguments.attach]
     conversation = chats.new_conversation(model.id, arguments.system)
     turn = _Turn(chats, conversation.id, AskWith(model.id, sampling), output, attached)
@@ -61,6 +70,14 @@ def run(
     if output.as_json:
         raise UsageError("chat --json needs --prompt")
     return _converse(turn, output, interrupts)
+
+
+def _advice(advisor: AdvisesLike, model_id: str) -> Advice:
+    """Whether a model may and can be loaded is said when it is: none of it is this one's."""
+    try:
+        return advisor.advice(model_id)
+    except (CorruptModel, NotFound):
+        return Advice()
 
 
 class _Turn:
