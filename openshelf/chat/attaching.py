@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from openshelf.chat.attachments import IMAGE_TOKENS, Attachment, AttachmentKind
@@ -129,10 +130,9 @@ def _ask_child(kind: AttachmentKind, path: Path, cancel: CancelToken) -> bytes:
     collected: list[bytes] = []
     reader = threading.Thread(target=_collect, args=(child, collected), daemon=True)
     reader.start()
-    waited = 0.0
-    while reader.is_alive() and waited < CHILD_SECONDS and not cancel.is_cancelled:
+    deadline = time.monotonic() + CHILD_SECONDS
+    while reader.is_alive() and time.monotonic() < deadline and not cancel.is_cancelled:
         reader.join(_POLL_SECONDS)
-        waited += _POLL_SECONDS
     is_late = reader.is_alive()
     child.kill()
     child.wait()

@@ -144,10 +144,11 @@ class ConversationStore:
         return self._conversation(rows[0])
 
     def _conversation(self, row: tuple[Any, ...]) -> Conversation:
-        *plain, pinned, sampling = row
+        *plain, sampling = row
+        found = Conversation(*plain)
         return dataclasses.replace(
-            Conversation(*plain),
-            is_pinned=bool(pinned),
+            found,
+            is_pinned=bool(found.is_pinned),
             is_saved=self._is_saved,
             sampling=sampling_from_json(sampling),
         )

@@ -49,8 +49,11 @@ class Desk:
         self.conversation = self.chats.new_conversation("m")
 
     def open_model(self, model_id: str, cancel: CancelToken) -> LoadTicket:
-        file = model_file()
-        return LoadTicket(model_id, clearance_for(file), load_order(file), "fits_cpu", 30)
+        file, eyes = model_file(), replace(model_file(), path="mmproj.gguf", sha256="6" * 64)
+        order = load_order(file)
+        if model_id != "blind":
+            order = replace(order, projector=eyes)
+        return LoadTicket(model_id, clearance_for(file, eyes), order, "fits_cpu", 30)
 
     def send(self, text: str, *attached: Attachment) -> Message:
         return self.chats.send(
@@ -74,6 +77,22 @@ def test_files_go_along_with_their_question_in_every_turn(make_desk: Callable[..
     assert [base64.b64decode(one) for one in first.images] == [IMAGE.data]
     assert desk.engine.asked[1][0] == first, "the prefix stays what it was"
     assert desk.engine.asked[1][-1].attached == ""
+
+
+def test_a_picture_for_a_model_that_cannot_see_fails_and_is_kept(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk()
+    answer = desk.chats.send(
+        desk.conversation.id, "What?", "blind", Sampling(), CancelToken(), no_report,
+        attached=[IMAGE],
+    )  # fmt: skip
+    assert answer.state is MessageState.FAILED
+    assert answer.detail is not None
+    assert answer.detail["code"] == "EngineFailed.cannot_see"
+    seen = desk.chats.regenerate(answer.id, AskWith("m", Sampling()), CancelToken(), no_report)
+    assert seen.state is MessageState.COMPLETE
+    assert len(desk.engine.asked[-1][-1].images) == 1
 
 
 def test_lists_of_messages_leave_the_content_out(make_desk: Callable[..., Desk]) -> None:

@@ -84,7 +84,21 @@ def _show_more(window: MainWindow, services: Services) -> None:
     page.asking._on_prompt_chosen("Contract reader")  # type: ignore[attr-defined]
 
 
+def with_calls(services: Services) -> Services:
+    """The model asks for two tools."""
+    services = with_advice(services)
+    texts = services.chats.texts[1]  # type: ignore[attr-defined]
+    calls = (
+        '<tool_call>\n{"name": "search_clauses", "arguments": {"words": ["notice", "30 days"], '
+        '"limit": 5}}\n</tool_call>\n'
+        '<tool_call>\n{"name": "add_reminder", "arguments": {"on": "2026-12-31"}}\n</tool_call>'
+    )
+    texts[1] = replace(texts[1], content=f"I look for the clause.\n\n{calls}")
+    return services
+
+
 ASKING = (
+    ("chat-tools", _open(1), with_calls),
     ("chat-attached", _open(1), with_advice),
     ("chat-attaching", _show_files, with_advice),
     ("chat-settings", _show_more, with_advice),

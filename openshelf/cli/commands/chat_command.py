@@ -11,6 +11,7 @@ from pathlib import Path
 
 from openshelf import wording
 from openshelf.chat.advice import Advice
+from openshelf.chat.advising import AdvisesLike
 from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.interface import AskWith, ChatsLike
@@ -22,8 +23,10 @@ from openshelf.cli.values import context_length
 from openshelf.engine.servers import ServerModelName, is_model_name
 from openshelf.errors import (
     CancelledByUser,
+    CorruptModel,
     EngineDied,
     EngineFailed,
+    NotFound,
     Offline,
     OpenshelfError,
     RateLimited,
@@ -70,7 +73,7 @@ def run(
     chats = services.chats
     aids = services.chat_aids
     # Of a server's model nobody here knows what its publisher recommends.
-    advice = Advice() if arguments.server else aids.advisor.advice(model_id)
+    advice = Advice() if arguments.server else _advice(aids.advisor, model_id)
     sampling = sampling_from(arguments, advice)
     attached = [aids.read_file(Path(name), interrupts.token) for name in arguments.attach]
     conversation = chats.new_conversation(model_id, arguments.system)
@@ -101,6 +104,14 @@ def _model_id(arguments: argparse.Namespace, services: Services, output: Output)
     else:
         output.note(f"What you write leaves this machine: it goes to {server.host}.")
     return ServerModelName(server.name, arguments.id).id
+
+
+def _advice(advisor: AdvisesLike, model_id: str) -> Advice:
+    """Whether a model may and can be loaded is said when it is: none of it is this one's."""
+    try:
+        return advisor.advice(model_id)
+    except (CorruptModel, NotFound):
+        return Advice()
 
 
 class _Turn:

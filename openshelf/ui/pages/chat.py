@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import QModelIndex, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout
 from typing_extensions import override
 
 from openshelf.chat.advice import Advice
-from openshelf.chat.attachments import Attachment
-from openshelf.chat.context import Foreseen, foresee
 from openshelf.chat.conversation import Conversation
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
@@ -19,7 +15,6 @@ from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.chat_facts import (
     ChatFacts,
     context_length,
-    question_of,
     read_acceptances,
     read_facts,
     tokens_in_context,
@@ -31,7 +26,7 @@ from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.models.server_words import shown
 from openshelf.ui.pages.chat_area import ChatArea
 from openshelf.ui.pages.chat_asking import Asking
-from openshelf.ui.pages.chat_attaching import Attaching
+from openshelf.ui.pages.chat_attaching import AskedFor, Attaching
 from openshelf.ui.pages.chat_dialogue import Dialogue
 from openshelf.ui.pages.chat_organizer import Organizer
 from openshelf.ui.pages.chat_server import sent_to, show_chosen
@@ -76,24 +71,23 @@ class ChatPage(Page):
         self.organizer = Organizer(self._services, self._bridge, self.panel, self.dialogue)
         self.inspector = ChatInspector()
         self.asking = Asking(self._services, self._bridge, self.inspector, self.area.composer)
-        self.attaching = Attaching(
-            self._services, self._bridge, self.area.composer, self._foresee, self.area
-        )
+        self.attaching = Attaching(self._services, self._bridge, self.area, self._asked_for)
         self._inspector_line = Divider(vertical=True)
         row.addWidget(self.panel)
         row.addWidget(Divider(vertical=True))
         row.addWidget(self.area, 1)
         row.addWidget(self._inspector_line)
         row.addWidget(self.inspector)
-        self._stop_key = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
-        self._stop_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._new_key = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
-        self._new_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._unsaved_key = QShortcut(QKeySequence("Ctrl+Shift+N"), self)
-        self._unsaved_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._attach_key = QShortcut(QKeySequence("Ctrl+Shift+A"), self)
-        self._attach_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._stop_key = self._key(QKeySequence(Qt.Key.Key_Escape))
+        self._new_key = self._key(QKeySequence(QKeySequence.StandardKey.New))
+        self._unsaved_key = self._key(QKeySequence("Ctrl+Shift+N"))
+        self._attach_key = self._key(QKeySequence("Ctrl+Shift+A"))
         self._keys = TranscriptKeys(self.area.transcript, self)
+
+    def _key(self, keys: QKeySequence) -> QShortcut:
+        key = QShortcut(keys, self)
+        key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        return key
 
     def _connect(self) -> None:
         header, transcript, composer = self.area.header, self.area.transcript, self.area.composer
@@ -145,6 +139,7 @@ class ChatPage(Page):
 
     @override
     def open_page(self) -> None:
+        self.asking.forget_model()
         self.refresh()
 
     @override
@@ -283,12 +278,10 @@ class ChatPage(Page):
     def _on_advised(self, advice: Advice) -> None:
         self.attaching.cannot_see = "" if advice.can_see else self._model_name()
 
-    def _foresee(self, attached: Sequence[Attachment]) -> Foreseen:
-        """What would be left out if they were sent now."""
-        text = self.area.composer.edit.toPlainText()
+    def _asked_for(self) -> AskedFor:
         messages = () if self.dialogue.is_empty else self.dialogue.messages
         whole = context_length(self.chosen.loaded, self._services)
-        return foresee(messages, question_of(text, attached), whole, self.asking.sampling)
+        return AskedFor(messages, whole, self.asking.sampling)
 
     def _on_created(self, conversation: Conversation) -> None:
         if conversation.id == self.dialogue.shown_id:

@@ -79,6 +79,10 @@ class Asking(QObject):
         """Read what is saved."""
         self._change("read presets", lambda: None)
 
+    def forget_model(self) -> None:
+        """It may have been installed anew meanwhile: look again."""
+        self._model_id = None
+
     def show_model(self, model_id: str | None) -> None:
         """The model that answers next: what its publisher recommends, and its template knows."""
         if model_id == self._model_id:

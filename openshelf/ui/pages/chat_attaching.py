@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog
 from typing_extensions import override
 
 from openshelf.chat.attaching import MOST_ATTACHED
 from openshelf.chat.attachments import Attachment, AttachmentKind, tokens_of
-from openshelf.chat.context import Foreseen
+from openshelf.chat.context import Foreseen, foresee
+from openshelf.chat.conversation import Message
+from openshelf.engine.asking import Sampling
 from openshelf.errors import BadAttachment
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded, Task
+from openshelf.ui.models.chat_facts import question_of
+from openshelf.ui.pages.chat_area import ChatArea
 from openshelf.ui.sentences import words
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.widgets.composer import Composer, paths_of
+from openshelf.ui.widgets.composer import paths_of
+
+
+@dataclass(frozen=True)
+class AskedFor:
+    """The conversation so far, what the context holds, and how the next answer is drawn."""
+
+    messages: tuple[Message, ...]
+    context_length: int
+    sampling: Sampling
 
 
 class Attaching(QObject):
-    """`changed` when there are other files, `failed` with an error. `foresee` says what would be
-    left out of the context, given the files; `cannot_see` names a model that sees nothing."""
+    """`changed` when there are other files, `failed` with an error. `asked_for` says what they
+    would be sent with; `cannot_see` names a model that sees nothing."""
 
     changed = Signal()
     failed = Signal(object)
@@ -33,22 +47,21 @@ class Attaching(QObject):
         self,
         services: Services,
         bridge: TaskBridge,
-        composer: Composer,
-        foresee: Callable[[Sequence[Attachment]], Foreseen],
-        area: QWidget,
+        area: ChatArea,
+        asked_for: Callable[[], AskedFor],
     ) -> None:
-        super().__init__(composer)
+        super().__init__(area)
         self._services, self._bridge = services, bridge
-        self._composer, self._foresee = composer, foresee
+        self._composer, self._asked_for = area.composer, asked_for
         self._files: list[Attachment] = []
         self._reading: dict[int, tuple[str, Task]] = {}
         self._numbers = itertools.count()
         self.cannot_see = ""
         area.setAcceptDrops(True)
         area.installEventFilter(self)
-        composer.foot.attach_requested.connect(self.ask_for_files)
-        composer.files_dropped.connect(self.add)
-        composer.bar.removed.connect(self.remove)
+        self._composer.foot.attach_requested.connect(self.ask_for_files)
+        self._composer.files_dropped.connect(self.add)
+        self._composer.bar.removed.connect(self.remove)
 
     @property
     def files(self) -> tuple[Attachment, ...]:
@@ -111,12 +124,18 @@ class Attaching(QObject):
         bar.show_files(self._files, [name for name, _ in self._reading.values()])
         self._composer.set_reading(bool(self._reading))
         if self._files:
-            foreseen = self._foresee(self._files)
+            foreseen = self._foresee()
             text = self._consequence(foreseen)
             bar.show_consequence(text, is_warning=foreseen.dropped > 0 or not foreseen.fits)
         else:
             bar.show_consequence("", is_warning=False)
         self.changed.emit()
+
+    def _foresee(self) -> Foreseen:
+        """What would be left out if they were sent now."""
+        asked = self._asked_for()
+        question = question_of(self._composer.edit.toPlainText(), self._files)
+        return foresee(asked.messages, question, asked.context_length, asked.sampling)
 
     def _consequence(self, foreseen: Foreseen) -> str:
         data = {
