@@ -1,4 +1,5 @@
-"""How this program starts itself again: the engine worker, the download worker, driver probes.
+"""How this program starts itself again: the engine worker, the download worker, driver probes,
+readers of attached files.
 
 A child is the same code as its parent, without tokens, proxies or the folder it was started in.
 """
@@ -18,6 +19,7 @@ class Door(enum.StrEnum):
     ENGINE_WORKER = "--openshelf-engine-worker"
     DOWNLOAD_WORKER = "--openshelf-download-worker"
     PROBE = "--openshelf-probe"
+    ATTACHMENT = "--openshelf-attachment"
 
 
 def is_frozen() -> bool:

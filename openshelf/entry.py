@@ -1,4 +1,4 @@
-"""Five doors: window, command line, engine worker, download worker, driver probe.
+"""Six doors: window, command line, engine worker, download worker, driver probe, reader of files.
 
 Decides which one before anything heavy is imported; a frozen app re-runs itself through here.
 """
@@ -40,6 +40,10 @@ def _open_door(words: list[str]) -> int:
         from openshelf.hardware.probe_child import run_probe
 
         return run_probe(words[1:])
+    if words and words[0] == Door.ATTACHMENT:
+        from openshelf.chat.attachment_child import run_attachment
+
+        return run_attachment(words[1:])
     if not words or words[0] in ("--smoke", "--screenshot"):
         return _run_window(words)
     return _run_command_line(words)

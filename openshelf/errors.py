@@ -6,7 +6,8 @@ OpenshelfError
 │   ├── NoTrash                nothing can be taken back there
 │   ├── BadOverride            a value by hand that this machine cannot have
 │   ├── BadPolicy              a policy file with a wrong key
-│   └── BadChatFile            no conversation can be read from a file, or written to it
+│   ├── BadChatFile            no conversation can be read from a file, or written to it
+│   └── BadAttachment          a file that cannot go along with a question
 ├── PolicyBlocked              a rule or a license stops it
 ├── NeedsReview                a policy asks for a review first
 ├── LicenseNotAccepted         nobody acknowledged the terms yet
@@ -126,6 +127,15 @@ class BadPolicy(UsageError):
 class BadChatFile(UsageError):
     """A conversation's file; `why` is unreadable, unwritable, too_large, no_chat, too_new or
     wrong_field."""
+
+    path: str = ""
+    why: str = ""
+
+
+@dataclass(eq=False)
+class BadAttachment(UsageError):
+    """A file for a question; `why` is missing, unreadable, too_large, not_text, empty, no_text,
+    encrypted, broken, too_slow, too_much_memory, too_many_pixels, too_many or not_seen."""
 
     path: str = ""
     why: str = ""

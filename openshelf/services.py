@@ -9,6 +9,7 @@ from typing import Protocol
 
 from openshelf.catalog.entries import Catalog
 from openshelf.catalog.refresh import Freshness
+from openshelf.chat.aids import ChatAids
 from openshelf.chat.benching import BenchQuestion, BenchReport
 from openshelf.chat.servers import ServersLike
 from openshelf.chat.session import ChatsLike
@@ -194,6 +195,8 @@ class Services:
     chats: ChatsLike
     servers: ServersLike
     """Servers to chat with, their models and keys; chat/servers.py."""
+    chat_aids: ChatAids
+    """Recommended settings, presets and prompts, files that go along with a question."""
     bench: Callable[[str, BenchQuestion, CancelToken, Report], BenchReport]
     """The speed of an installed model, kept for the estimates; chat/benching.py."""
     close: Callable[[], None]

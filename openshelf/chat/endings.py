@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from openshelf import wording
+from openshelf.chat.context import Sent
 from openshelf.chat.conversation import AnswerFigures, MessageState
-from openshelf.engine.protocol import Done
+from openshelf.engine.protocol import Done, Sampling
 from openshelf.errors import EngineDied, EngineFailed, NetworkFailure, Offline
 from openshelf.logs import redact
 
@@ -46,6 +48,22 @@ def figures_of(done: Done) -> AnswerFigures | None:
         prefill_tokens_per_second=done.prefill_tokens_per_second,
         decode_tokens_per_second=done.decode_tokens_per_second,
     )
+
+
+def detail_of(sent: Sent, done: Done, sampling: Sampling, text: str) -> dict[str, Any] | None:
+    """What is to be said below an answer that was written to its end."""
+    if sampling.form.json_schema and done.finish_reason != "cancelled" and not is_json(text):
+        code = "json_cut_off" if done.finish_reason == "length" else "answer_no_json"
+        return {"code": code, "messages": sent.dropped}
+    return {"code": "turns_dropped", "messages": sent.dropped} if sent.dropped else None
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def death_detail(death: EngineDied, *, loading: bool) -> dict[str, Any]:

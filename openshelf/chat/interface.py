@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from openshelf.chat.archive import ExportForm
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Conversation, FoundConversation, Message
 from openshelf.chat.live import LiveAnswer
 from openshelf.engine.interface import LoadOrder, ServerOrder
@@ -172,6 +173,8 @@ class ChatsLike(Protocol):
         sampling: Sampling,
         cancel: CancelToken,
         report: Report,
+        *,
+        attached: Sequence[Attachment] = (),
     ) -> Message:
         """Store the question, load the model if needed, answer, store the answer.
 
@@ -183,7 +186,8 @@ class ChatsLike(Protocol):
     def edit(
         self, question_id: int, text: str, ask: AskWith, cancel: CancelToken, report: Report
     ) -> Message:
-        """Ask it in other words: another version of the question, and an answer; as `send`."""
+        """Ask it in other words: another version of the question, with the same attachments, and
+        an answer; as `send`."""
         ...
 
     def regenerate(

@@ -29,11 +29,13 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class LoadOrder:
-    """What to load and how: all shards in order, the verdict's plan, the policy of this moment."""
+    """What to load and how: all shards in order, the verdict's plan, the policy of this moment;
+    the projector of a model that is to see."""
 
     files: tuple[ModelFile, ...]
     plan: Plan
     policy_sha256: str
+    projector: ModelFile | None = None
 
 
 @dataclass(frozen=True)

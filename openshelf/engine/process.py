@@ -133,10 +133,12 @@ class Engine:
         Raises ClearanceRefused, NotFound, CorruptModel, UnsupportedArchitecture, OutOfMemory,
         EngineFailed, EngineDied, CancelledByUser.
         """
+        projector = (order.projector,) if order.projector is not None else ()
         changed_at = 0
-        for file in order.files:
+        for file in (*order.files, *projector):
             changed_at = max(changed_at, check_file(file, clearance, order.policy_sha256))
         location = str(Path(order.files[0].location).absolute())
+        sees_by = str(Path(projector[0].location).absolute()) if projector else ""
 
         def on_event(event: Event) -> None:
             if isinstance(event, LoadProgress):
@@ -146,7 +148,7 @@ class Engine:
             self._loaded = None
             loaded = self._jobs.run(
                 connection,
-                lambda number: Load(number, location, order.plan),
+                lambda number: Load(number, location, order.plan, sees_by),
                 Loaded,
                 cancel=cancel,
                 on_event=on_event,

@@ -10,6 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from openshelf.engine.asking import AnswerForm as AnswerForm
+from openshelf.engine.asking import ChatMessage as ChatMessage
+from openshelf.engine.asking import Sampling as Sampling
 from openshelf.engine.build_messages import (
     HOST_DEVICE,
     Architectures,
@@ -64,28 +67,6 @@ ENGINE_FOLDER = "LLAMA_CPP_LIB_PATH"
 """The variable by which a worker, and its binding, knows that it uses another engine build."""
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is drawn; None leaves it to the model's or the engine's default."""
-
-    temperature: float = 0.7
-    top_p: float = 0.95
-    top_k: int = 40
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    max_tokens: int = 1024
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ChatMessage:
-    """`role` is system, user or assistant; an assistant's at the end is gone on with."""
-
-    role: str
-    content: str
-
-
 # --- requests -----------------------------------------------------------------------------------
 
 
@@ -96,8 +77,11 @@ class Ping(Request):
 
 @dataclass(frozen=True)
 class Load(Request):
+    """`projector` is the mmproj of a model that is to see, or empty."""
+
     path: str
     plan: Plan
+    projector: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,6 +155,7 @@ class Loaded(Event):
     devices: tuple[DeviceBytes, ...] = ()
     source: str = ""
     engine_version: str = ""
+    can_see: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,14 @@ from openshelf.engine.remote_answers import (
     prompt_in,
     redacted,
 )
+from openshelf.engine.remote_asking import chat_body, plain_messages
 from openshelf.engine.remote_http import Ask, Exchange, Limits, OptionsFor
 from openshelf.engine.remote_stream import (
     Piece,
     ReasoningMarks,
+    ToolCalls,
     Usage,
     piece_in,
-    without_reasoning,
 )
 from openshelf.engine.servers import Server, ServerModel
 from openshelf.errors import (
@@ -49,7 +50,6 @@ CHAT, LIST, COUNT = "chat with a server", "models of a server", "counting on a s
 """What the log of what went out says."""
 _TOKENS_OVER = 64
 """Pieces beyond the longest answer asked for, before a server that ignores it is stopped."""
-_USUAL = Sampling()
 
 
 class RemoteEngine:
@@ -164,7 +164,7 @@ class RemoteEngine:
         order = self._order
         if order is None or self._loaded is None:
             raise EngineFailed("no_model")
-        server, plain = order.server, _plain(messages)
+        server, plain = order.server, plain_messages(messages)
         try:
             whole = {"model": order.model, "messages": plain}
             prompt = self._post(server, "apply-template", whole, prompt_in, cancel)
@@ -291,50 +291,6 @@ def _piece_of(ask: Ask, data: str) -> Piece:
     raise ask.failed("server_error", piece.error)
 
 
-def chat_body(model: str, messages: Sequence[ChatMessage], sampling: Sampling) -> dict[str, Any]:
-    """What is sent to /chat/completions. Fields outside of OpenAI's own go along only where they
-    were changed: some servers refuse what they do not know."""
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": _plain(messages),
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-    }
-    if sampling.max_tokens > 0:
-        body["max_tokens"] = sampling.max_tokens
-    if sampling.seed is not None:
-        body["seed"] = sampling.seed
-    if sampling.stop:
-        body["stop"] = list(sampling.stop)
-    if sampling.top_k != _USUAL.top_k:
-        body["top_k"] = sampling.top_k
-    if sampling.min_p != _USUAL.min_p:
-        body["min_p"] = sampling.min_p
-    if sampling.repeat_penalty != _USUAL.repeat_penalty:
-        # llama-server says the first, vLLM and SGLang the second.
-        body["repeat_penalty"] = body["repetition_penalty"] = sampling.repeat_penalty
-    if messages and messages[-1].role == "assistant":
-        # vLLM and SGLang begin another answer without these; llama-server and Ollama go on anyway.
-        body |= {"continue_final_message": True, "add_generation_prompt": False}
-    return body
-
-
-def _plain(messages: Sequence[ChatMessage]) -> list[dict[str, str]]:
-    """Earlier answers go without their thoughts, except one that is to be gone on with."""
-    last = len(messages) - 1
-    return [
-        {
-            "role": message.role,
-            "content": without_reasoning(message.content)
-            if message.role == "assistant" and number != last
-            else message.content,
-        }
-        for number, message in enumerate(messages)
-    ]
-
-
 @dataclass
 class _Answer:
     """Counts and times an answer, and hands its text on."""
@@ -346,6 +302,7 @@ class _Answer:
 
     def __post_init__(self) -> None:
         self._marks = ReasoningMarks()
+        self._calls = ToolCalls()
         self._started = time.monotonic()
         self._first_at: float | None = None
         self._last_at = self._started
@@ -362,13 +319,17 @@ class _Answer:
         if piece.usage is not None:
             self.usage = piece.usage
         self.finish_reason = piece.finish_reason or self.finish_reason
-        if not piece.text and not piece.reasoning:
+        self._calls.add(piece)
+        text = "".join(self._marks.text_of(piece))
+        if piece.finish_reason:
+            text += self._calls.written()
+        if not text:
             return
         self._last_at = time.monotonic()
         if self._first_at is None:
             self._first_at = self._last_at
         self._pieces += 1
-        self.on_tokens("".join(self._marks.text_of(piece)), 1)
+        self.on_tokens(text, 1)
 
     def done(self, finish_reason: str) -> Done:
         """Tokens as the server counted them; 0 where it did not, and then no speeds either."""

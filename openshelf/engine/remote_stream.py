@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
 from openshelf.engine.remote_answers import Unreadable, json_object, message_in, text_in
+
+_MOST_CALLS = 64
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,15 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class CallPart:
+    """A part of the call of a tool: `index` tells which; its arguments come in pieces."""
+
+    index: int
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,7 @@ class Piece:
     usage: Usage | None = None
     error: str = ""
     is_last: bool = False
+    calls: tuple[CallPart, ...] = ()
 
 
 def piece_in(data: str) -> Piece:
@@ -57,8 +70,33 @@ def piece_in(data: str) -> Piece:
     # second; one that sends both sends the same twice.
     reasoning = text_in(delta.get("reasoning_content")) or text_in(delta.get("reasoning"))
     return Piece(
-        text_in(delta.get("content")), reasoning, _reason(first.get("finish_reason")), usage
+        text_in(delta.get("content")),
+        reasoning,
+        _reason(first.get("finish_reason")),
+        usage,
+        calls=_calls_in(delta.get("tool_calls")),
     )
+
+
+def _calls_in(value: object) -> tuple[CallPart, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise Unreadable("tool calls that are no list")
+    parts = []
+    for number, entry in enumerate(value[:_MOST_CALLS]):
+        function = entry.get("function") if isinstance(entry, Mapping) else None
+        if not isinstance(function, Mapping):
+            continue
+        index = entry.get("index")
+        parts.append(
+            CallPart(
+                index if _is_count(index) else number,
+                text_in(function.get("name")),
+                text_in(function.get("arguments")),
+            )
+        )
+    return tuple(parts)
 
 
 def _reason(value: object) -> str:
@@ -81,6 +119,32 @@ def _usage_in(value: object) -> Usage | None:
 
 def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value < 1 << 40
+
+
+class ToolCalls:
+    """Collects the calls of tools, and writes them as models do themselves."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, list[str]] = {}
+
+    def add(self, piece: Piece) -> None:
+        for part in piece.calls:
+            if part.index in self._calls or len(self._calls) < _MOST_CALLS:
+                call = self._calls.setdefault(part.index, ["", ""])
+                call[0], call[1] = call[0] or part.name, call[1] + part.arguments
+
+    def written(self) -> str:
+        """Each once; arguments that are no JSON stay text, so that nothing is lost."""
+        calls, self._calls = self._calls, {}
+        parts = []
+        for name, arguments in calls.values():
+            try:
+                given = json.loads(arguments or "{}")
+            except (ValueError, RecursionError):
+                given = arguments
+            call = json.dumps({"name": name, "arguments": given}, ensure_ascii=False)
+            parts.append(f"\n<tool_call>\n{call}\n</tool_call>")
+        return "".join(parts)
 
 
 class ReasoningMarks:

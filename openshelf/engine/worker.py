@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from openshelf.engine.worker_generation import Generator
     from openshelf.engine.worker_llama import Devices as LlamaDevices
     from openshelf.engine.worker_llama import Log, Model
+    from openshelf.engine.worker_vision import Vision
 
 _GRACE_SECONDS = 0.5
 _JOBS = (
@@ -85,6 +86,7 @@ class Worker:
         self._engine: tuple[LlamaDevices, Log] | None = None
         self._model: Model | None = None
         self._generator: Generator | None = None
+        self._vision: Vision | None = None
 
     def send(self, event: Event) -> None:
         line = encode(event)
@@ -215,7 +217,8 @@ class Worker:
         return self._engine
 
     def _load(self, request: Load, stop: threading.Event) -> Loaded:
-        _check_header(request.path)
+        for path in (request.path, *((request.projector,) if request.projector else ())):
+            _check_header(path)
         devices, log = self._llama()
         from openshelf.engine.worker_generation import Generator
         from openshelf.engine.worker_llama import Model
@@ -231,7 +234,12 @@ class Worker:
 
         with limited_load(request.plan):
             model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
-        self._model, self._generator = model, Generator(model, self.send)
+            self._model = model
+            if request.projector:
+                from openshelf.engine.worker_vision import Vision
+
+                self._vision = Vision(model, request.projector, request.plan, log)
+        self._generator = Generator(model, self.send, self._vision)
         return Loaded(
             request.id,
             seconds=model.seconds,
@@ -244,6 +252,7 @@ class Worker:
             devices=model.devices,
             source=model.memory_source,
             engine_version=devices.version(),
+            can_see=self._vision is not None,
         )
 
     def _bench(self, request: Bench, stop: threading.Event) -> Benched:
@@ -253,7 +262,7 @@ class Worker:
         from openshelf.engine.worker_generation import Generator
 
         # The context is emptied, so what the generator knows of it is no longer true.
-        self._generator = Generator(self._model, self.send)
+        self._generator = Generator(self._model, self.send, self._vision)
         return bench(request, self._model, stop, self.send)
 
     def _check_build(self, request: CheckBuild) -> BuildChecked:
@@ -284,6 +293,9 @@ class Worker:
 
     def _unload(self) -> None:
         model, self._model, self._generator = self._model, None, None
+        vision, self._vision = self._vision, None
+        if vision is not None:
+            vision.close()
         if model is not None:
             model.close()
             _give_back_memory()

@@ -46,8 +46,8 @@ class Log:
         self._write = write
         self.is_quiet = False
         """Nothing goes to stderr: failures are expected now."""
-        self._callback = lib.llama_log_callback(self._take)
-        lib.llama_log_set(self._callback, None)
+        self.callback = lib.llama_log_callback(self._take)
+        lib.llama_log_set(self.callback, None)
 
     def _take(self, level: int, text: bytes, user_data: object) -> None:
         if level in (_DEBUG, _CONTINUED):
@@ -323,6 +323,18 @@ class Model:
             buffer = ctypes.create_string_buffer(-length)
             length = lib.llama_token_to_piece(self.vocabulary, token, buffer, -length, 0, special)
         return buffer.raw[: max(0, length)]
+
+    def special_texts(self) -> list[str]:
+        """Of all tokens that mean something to the model beside what they say."""
+        found = []
+        for token in range(lib.llama_vocab_n_tokens(self.vocabulary)):
+            attributes = lib.llama_vocab_get_attr(self.vocabulary, token)
+            text = ""
+            if attributes & (lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED):
+                text = _text(lib.llama_vocab_get_text(self.vocabulary, token))
+            if attributes & lib.LLAMA_TOKEN_ATTR_CONTROL or text.startswith("<|"):
+                found.append(text)
+        return found
 
     def is_control(self, token: int) -> bool:
         return bool(

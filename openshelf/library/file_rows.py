@@ -140,10 +140,15 @@ def _move_standard(
 def files_of(
     connection: sqlite3.Connection, model_id: str
 ) -> tuple[list[ManifestFile], frozenset[Path]]:
-    """The files of a model, and the blobs of all others that may be the same."""
-    entries = [
-        _entry(*row) for row in connection.execute(f"{_PLACES} WHERE model_id = ?", (model_id,))
-    ]
+    """The files of a model that no other lists (two variants share a projector), and the blobs of
+    all others that may be the same."""
+    own = connection.execute(
+        f"{_PLACES} WHERE model_id = ?1 AND NOT EXISTS (SELECT 1 FROM files AS other"  # noqa: S608
+        " WHERE other.location = files.location AND other.folder_id IS files.folder_id"
+        " AND other.model_id <> ?1)",
+        (model_id,),
+    )
+    entries = [_entry(*row) for row in own]
     others = connection.execute(
         f"{_PLACES} WHERE model_id <> ?1 AND size_bytes IN"  # noqa: S608
         " (SELECT size_bytes FROM files WHERE model_id = ?1)",

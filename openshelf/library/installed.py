@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from openshelf.gguf.names import MMPROJ, parse_name
+
 
 @dataclass(frozen=True)
 class InstalledFile:
@@ -64,6 +66,16 @@ class InstalledModel:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def weight_files(self) -> tuple[InstalledFile, ...]:
+        """The model itself: all its shards in order."""
+        return tuple(file for file in self.files if parse_name(file.path).kind != MMPROJ)
+
+    @property
+    def projector(self) -> InstalledFile | None:
+        """By which it sees; None for a model that came without."""
+        return next((file for file in self.files if parse_name(file.path).kind == MMPROJ), None)
 
     @property
     def first_file(self) -> InstalledFile:

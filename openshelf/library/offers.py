@@ -29,7 +29,13 @@ from openshelf.hub.client import HubClient
 from openshelf.hub.entries import DownloadFile, Repo
 from openshelf.hub.names import check_path
 from openshelf.hub.targets import Target, TargetKind
-from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
+from openshelf.hub.variants import (
+    ChooseVariant,
+    RepoVariant,
+    choose_default,
+    find_projector,
+    find_variant,
+)
 from openshelf.library.bundles import BundledModel
 from openshelf.library.earlier_terms import with_earlier_terms
 from openshelf.library.folder_look import FolderCondition
@@ -344,14 +350,17 @@ def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | 
 
 
 def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[DownloadFile, ...]:
-    """Raises NetworkFailure where a hash is missing, UnsafeName for names that cannot be files.
+    """The variant's, and last the projector by which it sees, where the repository has one.
+
+    Raises NetworkFailure where a hash is missing, UnsafeName for names that cannot be files.
 
     Of two names that differ in case or composition only, some systems make one file: the second
     would take the place of the first, under its name.
     """
     names = collections.Counter(_folded(file.path) for file in repo.files)
     files = []
-    for file in variant.files:
+    projector = find_projector(repo, variant)
+    for file in (*variant.files, *((projector,) if projector is not None else ())):
         check_path(file.path)
         if names[_folded(file.path)] > 1:
             raise UnsafeName(file.path)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from openshelf import wording
+from openshelf.chat.advice import MOST_CONFIG_BYTES
+from openshelf.chat.advising import Advisor
+from openshelf.chat.aids import ChatAids
+from openshelf.chat.attaching import read_attachment
 from openshelf.chat.benching import Benchmarks
 from openshelf.chat.opening import ModelOpener
 from openshelf.chat.servers import Servers, open_either
@@ -20,6 +25,7 @@ from openshelf.engine.process import Engine
 from openshelf.engine.remote import RemoteEngine
 from openshelf.fit.memory import FitRequest
 from openshelf.hub.cards import Cards
+from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
 from openshelf.hub.tokens import SERVER_KEY, TokenStore
 from openshelf.keychain import SystemKeychain
@@ -203,6 +209,7 @@ class _Wiring:
             upkeep=upkeep,
             bundles=Bundles(parts, installer, self._carried_settings),
             chats=chats,
+            chat_aids=self._chat_aids(store, client),
             bench=Benchmarks(self.engine, open_model, self.library).run,
             servers=servers,
             close=partial(self._close, downloads, chats, remote, upkeep),
@@ -241,6 +248,15 @@ class _Wiring:
             request=self._fit_request,
             policy_sha256=lambda: gate.policy.sha256,
         )
+
+    def _chat_aids(self, store: ConversationStore, client: Callable[[], HubClient]) -> ChatAids:
+        def read_config(repo: str, file: str) -> str:
+            return client().read_text(
+                repo, "main", file, MOST_CONFIG_BYTES, purpose="recommended settings"
+            )
+
+        advisor = Advisor(self.library, read_config, store.database)
+        return ChatAids(advisor, store.presets, read_attachment)
 
     def _with_policy(
         self,

@@ -41,7 +41,21 @@ TEMPLATES: dict[str, str] = {
     "chat_export.answer": "Answer",
     "chat_export.model": "Answer by {model}",
     "chat_export.thoughts": "Thoughts before the answer",
+    "chat_export.file": "Attached: {name}, {tokens:,} tokens",
+    "chat_export.attached_image": "Attached: {name}, a picture",
     "chat_export.note": "Exported from Openshelf. The answers were written by a language model and may be wrong.",
+    "json_cut_off": "The answer ends before its JSON does. Allow a longer answer, or ask for less.",
+    "answer_no_json": "The answer is not valid JSON, although it was held to a schema.",
+    # ui/widgets/attachment_bar.py: chips
+    "attached_file": "{name} · {tokens:,} tokens",
+    "attached_file_guessed": "{name} · ≈ {tokens:,} tokens",
+    "attached_picture": "{name} · picture",
+    "attached_pages": "{read:,} of {pages:,} pages read",
+    "attached_cut": "its last {count:,} characters are left out",
+    # ui/pages/chat_attaching.py: above the message that they go along with
+    "attached_fits": "About {tokens:,} tokens of the {whole:,} that the context holds.",
+    "attached_drops": "About {tokens:,} tokens of the {whole:,} that the context holds: the first {messages} messages of this chat would be left out.",
+    "attached_too_long": "About {tokens:,} tokens, and the context holds {whole:,}: this cannot be sent whole. Attach less, or load the model with a longer context.",
     # chat/context.py
     "turns_dropped": "The first {messages} messages no longer fit into the context and were not sent.",
 }

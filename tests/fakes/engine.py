@@ -105,7 +105,7 @@ class FakeEngine:
             raise EngineFailed("closed")
         self._refuse_if_busy()
         assert isinstance(order, LoadOrder)
-        for file in order.files:
+        for file in (*order.files, *((order.projector,) if order.projector else ())):
             clearance.require(
                 repo=file.repo,
                 commit=file.commit,
@@ -135,6 +135,7 @@ class FakeEngine:
             description="llama fake",
             memory_bytes={"ram": 11},
             has_template=True,
+            can_see=order.projector is not None,
         )
         return self._loaded
 
@@ -149,6 +150,8 @@ class FakeEngine:
         self._refuse_if_busy()
         if self._loaded is None:
             raise EngineFailed("no_model")
+        if any(message.images for message in messages) and not self._loaded.can_see:
+            raise EngineFailed("cannot_see")
         self._is_busy = True
         try:
             return self._answer(messages, cancel, on_tokens, report)

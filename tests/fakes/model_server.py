@@ -48,6 +48,8 @@ class FakeModelServer:
         self.models: list[Any] = [{"id": MODEL, "object": "model", "max_model_len": 4096}]
         self.tokens = ["Hello", " there", ",", " friend", "."]
         self.reasoning: list[str] = []
+        self.tool_calls: list[list[dict[str, Any]]] = []
+        """Of each event that brings parts of calls."""
         self.reasoning_name = "reasoning_content"
         self.key: str | None = None
         self.counts = True
@@ -226,6 +228,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if wrong is not None and wrong() is not True:
                 return
             self._event(self._delta({"content": token}))
+        for parts in fake.tool_calls:
+            self._event(self._delta({"tool_calls": parts}))
         self._event(self._delta({}, "length" if self._fault == "length" else "stop"))
         if fake.usage is not None and "stream_options" in body:
             self._event({"choices": [], "usage": fake.usage})

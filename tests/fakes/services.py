@@ -34,6 +34,7 @@ from openshelf.settings import Settings, check_settings
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Report, TaskRunner
+from tests.fakes.aids import fake_aids
 from tests.fakes.chats import FakeChats
 from tests.fakes.downloads import FakeDownloads, FakeInstaller, FakeKeptDownloads
 from tests.fakes.engine import FakeEngine, clearance_for, load_order, model_file
@@ -196,6 +197,7 @@ def fake_services(
         upkeep=FakeUpkeep(),
         bundles=FakeBundles(),
         chats=FakeChats(),
+        chat_aids=fake_aids(),
         bench=example_bench,
         close=lambda: None,
         fit_target=lambda question, asked, cancel: _example_fit(asked),

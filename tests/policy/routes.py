@@ -48,7 +48,8 @@ WITHOUT_BYTES = {
     "paths", "settings", "runner", "detect_machine", "engine_facts", "catalog", "shelf", "gate",
     "acceptances", "close", "fit_target", "problems", "dry_run_target", "models", "policies",
     "preview_policy", "tokens", "check_update", "read_card", "search",
-    "architectures", "engine_builds", "refresh_catalog", "egress", "servers", "folders", "upkeep",
+    "architectures", "engine_builds", "refresh_catalog", "egress", "servers", "chat_aids",
+    "folders", "upkeep",
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
 WITH_BYTES = {

@@ -28,6 +28,7 @@ from openshelf.ui.translation import install_translators
 from tests.fakes.downloads import FakeInstaller, installed_model
 from tests.fakes.example_data import example_machine, example_offer, plain_machine
 from tests.fakes.services import fake_services
+from tests.screens.asking_scenes import ASKING
 from tests.screens.clipping import clipped_texts
 from tests.screens.install_scenes import INSTALL_SCENES
 from tests.screens.model_scenes import MODEL_SCENES
@@ -198,6 +199,7 @@ SCENES = (
     *(Scene(*parts) for parts in INSTALL_SCENES),
     *(Scene(*parts) for parts in ROOM_SCENES),
     *(Scene(*parts) for parts in SERVER_SCENES),
+    *(Scene(*parts) for parts in ASKING),
     *(Scene(*parts) for parts in MODEL_SCENES),
     *(Scene(*parts) for parts in POLICY_SCENES),
     *(Scene(*parts) for parts in MODEL_TAB_SCENES),

@@ -6,19 +6,27 @@ import argparse
 import dataclasses
 import sys
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 from openshelf import wording
+from openshelf.chat.advice import Advice
+from openshelf.chat.advising import AdvisesLike
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message, MessageState
-from openshelf.chat.session import ChatsLike, ModelInMemory
+from openshelf.chat.interface import AskWith, ChatsLike
+from openshelf.cli.answers import answer_json
+from openshelf.cli.asking import add_sampling, sampling_from
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.cli.values import context_length, count, positive, temperature
-from openshelf.engine.protocol import Sampling
+from openshelf.cli.values import context_length
 from openshelf.engine.servers import ServerModelName, is_model_name
 from openshelf.errors import (
     CancelledByUser,
+    CorruptModel,
     EngineDied,
     EngineFailed,
+    NotFound,
     Offline,
     OpenshelfError,
     RateLimited,
@@ -55,9 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompt", metavar="TEXT", help="answer this and leave; - reads stdin")
     parser.add_argument("--system", default="", metavar="TEXT")
     parser.add_argument("--context", type=context_length, metavar="N", help="tokens")
-    parser.add_argument("--temperature", type=temperature, metavar="X")
-    parser.add_argument("--max-tokens", type=positive, metavar="N")
-    parser.add_argument("--seed", type=count, metavar="N")
+    add_sampling(parser)
 
 
 def run(
@@ -65,8 +71,13 @@ def run(
 ) -> int:
     model_id = _model_id(arguments, services, output)
     chats = services.chats
+    aids = services.chat_aids
+    # Of a server's model nobody here knows what its publisher recommends.
+    advice = Advice() if arguments.server else _advice(aids.advisor, model_id)
+    sampling = sampling_from(arguments, advice)
+    attached = [aids.read_file(Path(name), interrupts.token) for name in arguments.attach]
     conversation = chats.new_conversation(model_id, arguments.system)
-    turn = _Turn(chats, conversation.id, model_id, _sampling(arguments), output)
+    turn = _Turn(chats, conversation.id, AskWith(model_id, sampling), output, attached)
     if arguments.prompt is not None:
         prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
         if not prompt.strip():
@@ -74,7 +85,7 @@ def run(
         answer = turn.ask(prompt, interrupts.token)
         # An error is the one object on stdout, in place of the answer.
         _raise_if_failed(answer)
-        output.result(_answer_json(answer, chats.loaded()))
+        output.result(answer_json(answer, sampling, chats.loaded()))
         return 0
     if output.as_json:
         raise UsageError("chat --json needs --prompt")
@@ -95,32 +106,47 @@ def _model_id(arguments: argparse.Namespace, services: Services, output: Output)
     return ServerModelName(server.name, arguments.id).id
 
 
+def _advice(advisor: AdvisesLike, model_id: str) -> Advice:
+    """Whether a model may and can be loaded is said when it is: none of it is this one's."""
+    try:
+        return advisor.advice(model_id)
+    except (CorruptModel, NotFound):
+        return Advice()
+
+
 class _Turn:
-    """Asks one question and prints the answer as it is written."""
+    """Asks one question and prints the answer as it is written; the first one with `attached`."""
 
     def __init__(
         self,
         chats: ChatsLike,
         conversation_id: int,
-        model_id: str,
-        sampling: Sampling,
+        ask: AskWith,
         output: Output,
+        attached: Sequence[Attachment],
     ) -> None:
         self._chats = chats
         self._conversation_id = conversation_id
-        self._model_id = model_id
-        self._sampling = sampling
+        self._ask = ask
         self._output = output
         self._has_said_cpu = False
+        self._attached = tuple(attached)
 
     def ask(self, text: str, cancel: CancelToken) -> Message:
         """The answer, also one that was stopped. Raises what kept it from being asked."""
         outcomes: list[Outcome[Message]] = []
+        attached, self._attached = self._attached, ()
         thread = threading.Thread(
             target=lambda: outcomes.append(
                 run_to_outcome(
                     lambda cancel, report: self._chats.send(
-                        self._conversation_id, text, self._model_id, self._sampling, cancel, report
+                        self._conversation_id,
+                        text,
+                        self._ask.model_id,
+                        self._ask.sampling,
+                        cancel,
+                        report,
+                        attached=attached,
                     ),
                     cancel,
                     no_report,
@@ -149,17 +175,6 @@ class _Turn:
             self._has_said_cpu = True
             self._output.note(wording.sentence(Reason("engine_left_gpu")))
         return answer
-
-
-def _sampling(arguments: argparse.Namespace) -> Sampling:
-    wanted = {
-        "temperature": arguments.temperature,
-        "max_tokens": arguments.max_tokens,
-        "seed": arguments.seed,
-    }
-    return dataclasses.replace(
-        Sampling(), **{name: value for name, value in wanted.items() if value is not None}
-    )
 
 
 def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:
@@ -195,39 +210,3 @@ def _error_of(answer: Message) -> OpenshelfError:
     if answer.state is MessageState.ENGINE_DIED:
         return EngineDied(signal=str(detail.get("signal", "")), tail=str(detail.get("tail", "")))
     return EngineFailed(why=str(detail.get("why", "")), detail=str(detail.get("detail", "")))
-
-
-def _answer_json(answer: Message, loaded: ModelInMemory | None) -> dict[str, object]:
-    figures, server = answer.figures, loaded.server if loaded else None
-    held = None if server else loaded
-    return {
-        "text": answer.content,
-        "reasoning": None,
-        "finish_reason": {"complete": "stop"}.get(answer.state.value, answer.state.value),
-        "usage": {
-            "prompt_tokens": figures.prompt_tokens if figures else None,
-            "completion_tokens": figures.completion_tokens if figures else None,
-            "cached_tokens": figures.cached_tokens if figures else None,
-        },
-        "timings": {
-            "load_seconds": loaded.load_seconds if loaded else None,
-            "first_token_seconds": figures.first_token_seconds if figures else None,
-            "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
-            "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,
-        },
-        "server": server.name if server else None,
-        "leaves_machine": server is not None and not server.is_here,
-        "memory": {
-            "predicted_bytes": sum(held.predicted_bytes.values()) if held else None,
-            "measured_bytes": sum(held.measured_bytes.values()) if held else None,
-            "components": [
-                {
-                    "device": part.device,
-                    "component": part.component,
-                    "predicted_bytes": part.predicted_bytes,
-                    "measured_bytes": part.measured_bytes,
-                }
-                for part in (held.components if held else ())
-            ],
-        },
-    }

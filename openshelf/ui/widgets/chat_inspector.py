@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from openshelf.chat.interface import ModelInMemory
-from openshelf.engine.protocol import Sampling
 from openshelf.library.installed import InstalledModel
 from openshelf.library.measurements import totals
 from openshelf.ui.models.server_words import ServerMark
@@ -14,16 +13,15 @@ from openshelf.ui.theme import TextRole, font
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.bars import Meter
 from openshelf.ui.widgets.measured_memory import PoolView
+from openshelf.ui.widgets.preset_menu import NameEdit, PresetMenu
+from openshelf.ui.widgets.sampling_panel import SamplingPanel
 from openshelf.ui.widgets.text import SectionLabel, TextLabel
-from openshelf.ui.widgets.value_slider import ValueSlider
 
 WIDTH = 250
-_MAX_TOKENS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
-_DEFAULTS = Sampling()
 
 
 class ChatInspector(QFrame):
-    """`sampling` and `system_prompt` are what the next message is sent with."""
+    """`panel` and `system_prompt` say what the next message is sent with."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +46,8 @@ class ChatInspector(QFrame):
         self._build_context()
         self._build_memory()
         self._build_system_prompt()
-        self._build_sampling()
+        self.panel = SamplingPanel()
+        self._column.addWidget(self.panel)
         self._column.addStretch(1)
         self.license_line = TextLabel("", TextRole.TINY, "muted", wrap=True)
         self._column.addWidget(self.license_line)
@@ -109,34 +108,18 @@ class ChatInspector(QFrame):
         self.prompt_edit.setAccessibleName(self.tr("System prompt"))
         self.prompt_edit.setPlaceholderText(self.tr("How the model should answer (optional)"))
         self.prompt_hint = TextLabel("", TextRole.TINY, "muted", wrap=True)
-        column.addWidget(SectionLabel(self.tr("System prompt")))
+        row = QHBoxLayout()
+        self.prompts = PresetMenu(self.tr("Saved ▾"), self.tr("Saved prompts"))
+        self.prompt_name = NameEdit(self.tr("Name of this prompt"))
+        self.prompts.save_requested.connect(self.prompt_name.ask)
+        row.addWidget(SectionLabel(self.tr("System prompt")))
+        row.addStretch(1)
+        row.addWidget(self.prompts)
+        column.addLayout(row)
+        column.addWidget(self.prompt_name)
         column.addWidget(self.prompt_edit)
         column.addWidget(self.prompt_hint)
         self._column.addWidget(self._prompt_box)
-
-    def _build_sampling(self) -> None:
-        self._column.addWidget(SectionLabel(self.tr("Sampling")))
-        steps = [i / 20 for i in range(41)]
-        self.temperature = ValueSlider(
-            self.tr("Temperature"), steps, _DEFAULTS.temperature, lambda v: f"{v:.2f}"
-        )
-        self.top_p = ValueSlider(
-            self.tr("Top-p"), steps[1:21], _DEFAULTS.top_p, lambda v: f"{v:.2f}"
-        )
-        self.max_tokens = ValueSlider(
-            self.tr("Max answer"), _MAX_TOKENS, _DEFAULTS.max_tokens, lambda v: f"{v:,.0f}"
-        )
-        self.max_tokens.setToolTip(self.tr("Tokens of one answer"))
-        for slider in (self.temperature, self.top_p, self.max_tokens):
-            self._column.addWidget(slider)
-
-    @property
-    def sampling(self) -> Sampling:
-        return Sampling(
-            temperature=self.temperature.value,
-            top_p=self.top_p.value,
-            max_tokens=int(self.max_tokens.value),
-        )
 
     @property
     def system_prompt(self) -> str:
