@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import time
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from tests.chat.files_of_strangers import (
     slow_pdf,
     write,
 )
+
+NOISE = random.Random(7)
 
 
 def refused(path: Path) -> str:
@@ -121,7 +124,7 @@ def test_the_text_of_a_pdf_page_by_page(tmp_path: Path) -> None:
         ("no text", pdf_with(""), {"no_text"}),
         ("only a head", b"%PDF-1.7\n", {"broken"}),
         ("cut", pdf_with("x")[:200], {"broken", "no_text"}),
-        ("noise", b"%PDF-1.7\n" + os.urandom(5000), {"broken", "no_text"}),
+        ("noise", b"%PDF-1.7\n" + NOISE.randbytes(5000), {"broken", "no_text"}),
         ("a script", b"%PDF-1.7\n<script>", {"broken"}),
     ],
 )
@@ -209,10 +212,11 @@ def test_what_is_transparent_lies_on_white(tmp_path: Path) -> None:
         (png_of(0, 0), {"broken"}),
         (png_of(100, 100), {"broken"}),
         (photo()[:300], {"broken"}),
-        (b"\x89PNG\r\n\x1a\n" + os.urandom(500), {"broken"}),
-        (b"RIFF\x00\x00\x00\x00WEBP" + os.urandom(50), {"broken"}),
+        (b"\x89PNG\r\n\x1a\n" + NOISE.randbytes(500), {"broken"}),
+        (b"RIFF\x00\x00\x00\x00WEBP" + NOISE.randbytes(50), {"broken"}),
         (b"BM" + b"\xff" * 60, {"broken", "too_many_pixels"}),
     ],
+    ids=["square", "line", "nothing", "no data", "cut", "png noise", "webp noise", "bmp noise"],
 )
 def test_hostile_pictures(tmp_path: Path, data: bytes, whys: set[str]) -> None:
     assert refused(write(tmp_path / "h.png", data)) in whys
