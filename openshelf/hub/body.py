@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import time
 from collections.abc import Iterator
@@ -32,6 +33,10 @@ class Body:
     host: str
     start: int
 
+    def __post_init__(self) -> None:
+        self._plain = _plain_stream(self.response)
+        self._left = self.response.length_remaining  # type: ignore[attr-defined]
+
     def read(self, count: int) -> bytes:
         """What has arrived, at most `count` bytes; empty at the end. Raises NetworkFailure."""
         from urllib3.exceptions import HTTPError
@@ -40,6 +45,27 @@ class Body:
             return self.response.read1(count) or b""
         except (HTTPError, OSError, ValueError) as error:
             raise connection_failure(error, self.host) from error
+
+    def read_into(self, room: memoryview) -> int:
+        """Put what has arrived into `room`; how many bytes, 0 at the end. Raises NetworkFailure.
+
+        One call of the system where the body is plain bytes: urllib3 would copy them twice.
+        """
+        from urllib3.exceptions import HTTPError
+
+        try:
+            if self._plain is None:
+                data = self.response.read1(len(room)) or b""
+                room[: len(data)] = data
+                return len(data)
+            if self._left is not None:
+                room = room[: self._left]
+            count = (self._plain.readinto1(room) or 0) if room else 0
+        except (HTTPError, OSError, ValueError) as error:
+            raise connection_failure(error, self.host) from error
+        if self._left is not None:
+            self._left -= count
+        return count
 
     def interrupt(self) -> None:
         """Wake up a read in another thread; nothing more is taken from the wire."""
@@ -101,6 +127,15 @@ def _get(pool: Pool, url: str, request: BodyRequest) -> BaseHTTPResponse:
         return pool.get(url, headers)
     except (HTTPError, OSError) as error:
         raise connection_failure(error, host_of(url)) from error
+
+
+def _plain_stream(response: BaseHTTPResponse) -> io.BufferedReader | None:
+    """The connection under an answer whose body comes as it is; None for one in chunks."""
+    raw = getattr(response, "_fp", None)
+    stream = getattr(raw, "fp", None)
+    if getattr(raw, "chunked", True) or not isinstance(stream, io.BufferedReader):
+        return None
+    return stream
 
 
 class LinkExpired(NetworkFailure):

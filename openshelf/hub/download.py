@@ -260,19 +260,19 @@ class _Download:
         self._line.egress.record(error.host, "download", 0)
 
     def _copy(self, body: Body, part: PartFile) -> None:
-        stall = StallWatch(self._job.stall_seconds)
+        stall, limit = StallWatch(self._job.stall_seconds), self._line.limit
         self._tell(part.length, DOWNLOADING)
         while part.missing_bytes:
             self._cancel.raise_if_cancelled()
-            data = body.read(min(self._line.limit.read_size(), part.missing_bytes))
-            if not data:
+            count = body.read_into(part.room(limit.read_size()))
+            if not count:
                 raise NetworkFailure(body.host, "early_end")
-            part.append(data)
-            if self._meter.add(len(data)):
+            part.append(count)
+            if self._meter.add(count):
                 self._tell(part.length, DOWNLOADING)
-            if stall.add(len(data)) and not self._line.limit.is_limited:
+            if stall.add(count) and not limit.is_limited:
                 raise NetworkFailure(body.host, "timeout", "stalled")
-            if wait := self._line.limit.take(len(data)):
+            if wait := limit.take(count):
                 self._cancel.wait(wait)
 
     def _locate(self) -> FileLocation:

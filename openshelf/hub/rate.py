@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-_LARGEST_READ = 256 << 10
+_LARGEST_READ = 1 << 20
 _SMALLEST_READ = 2 << 10
 _BURST_SECONDS = 0.25
 _SMOOTHING_SECONDS = 4.0
