@@ -54,7 +54,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class LoadTicket:
-    """Everything a load needs, worked out by wiring.py: gate, library and fit.
+    """Everything a load needs, worked out by the wiring: gate, library and fit.
 
     `placement` is a FitVerdict value. `still_allowed` is asked before each further message; where
     it says no (the policy changed), the model is opened anew, which may refuse it.

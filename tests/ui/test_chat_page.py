@@ -29,8 +29,10 @@ from openshelf.ui.widgets.bars import SegmentBar
 from openshelf.ui.widgets.measured_memory import PartView, PoolView
 from openshelf.ui.widgets.transcript_messages import AnswerView
 from openshelf.ui.widgets.transcript_question import UserBubble
+from tests.fakes.chats import FakeChats
+from tests.fakes.downloads import installed_model
 from tests.fakes.library import FakeLibrary
-from tests.fakes.services import FakeChats, fake_services, installed_model
+from tests.fakes.services import fake_services
 from tests.ui.chat_messages import message
 
 MODEL = installed_model("SmolLM2-135M-Instruct", "Q4_1")

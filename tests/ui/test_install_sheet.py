@@ -28,8 +28,9 @@ from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
 from openshelf.ui.widgets import Chip, LinkButton, TextLabel
+from tests.fakes.downloads import FakeDownloads, FakeInstaller
 from tests.fakes.example_data import COMMIT, LICENSES, SHA256, example_offer
-from tests.fakes.services import FakeDownloads, FakeInstaller, FakeRecords, fake_services
+from tests.fakes.services import FakeRecords, fake_services
 
 LEFT = Qt.MouseButton.LeftButton
 MakeWindow = Callable[..., MainWindow]

@@ -24,6 +24,7 @@ from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
 from openshelf.ui.pages.policy import PolicyPage
 from openshelf.ui.places import Place
 from openshelf.ui.widgets import Chip, TextLabel
+from tests.fakes.downloads import FakeInstaller
 from tests.fakes.real_offers import (
     HUB,
     KIMI,
@@ -36,7 +37,7 @@ from tests.fakes.real_offers import (
     real_offer,
     with_offer,
 )
-from tests.fakes.services import FakeInstaller, FakePolicies, FakeSettingsStore
+from tests.fakes.services import FakePolicies, FakeSettingsStore
 
 LEFT = Qt.MouseButton.LeftButton
 MakeWindow = Callable[..., MainWindow]

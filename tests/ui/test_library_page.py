@@ -24,8 +24,9 @@ from openshelf.ui.pages.library import LibraryPage
 from openshelf.ui.pages.library_installed import InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
+from tests.fakes.downloads import FakeDownloads, installed_model
 from tests.fakes.library import FakeLibrary
-from tests.fakes.services import FakeDownloads, fake_services, installed_model
+from tests.fakes.services import fake_services
 from tests.library.foreign import gguf, put
 
 QWEN = installed_model()

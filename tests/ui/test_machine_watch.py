@@ -19,14 +19,9 @@ from openshelf.services import Services
 from openshelf.ui.models.machine_facts import with_engine_of, without_our_model
 from openshelf.ui.models.machine_watch import MachineWatch
 from openshelf.ui.task_bridge import TaskBridge
+from tests.fakes.downloads import FakeDownloads, FakeInstaller, installed_model
 from tests.fakes.example_data import GIB, example_machine, example_offer, plain_machine
-from tests.fakes.services import (
-    FakeDownloads,
-    FakeInstaller,
-    FakeLibrary,
-    fake_services,
-    installed_model,
-)
+from tests.fakes.services import FakeLibrary, fake_services
 
 LOADED = ModelInMemory("m", 8192, 41, 41, "fits_gpu", {}, {}, 1.0)
 

@@ -18,8 +18,8 @@ from openshelf.ui.main_window import MINIMUM_SIZE, MainWindow
 from openshelf.ui.places import PAGES, RAIL_ORDER, Place
 from openshelf.ui.widgets import TextLabel
 from openshelf.ui.widgets.page import Page
+from tests.fakes.downloads import FakeDownloads, FakeInstaller, installed_model
 from tests.fakes.example_data import example_machine, example_offer
-from tests.fakes.services import FakeDownloads, FakeInstaller, installed_model
 
 UI = Path(__file__).parents[2] / "openshelf" / "ui"
 

@@ -18,8 +18,8 @@ from openshelf.ui.pages.model import ModelPage
 from openshelf.ui.pages.model_header import ModelTab
 from openshelf.ui.pages.model_questions import QuestionCard, QuestionsPanel, spoken
 from openshelf.ui.widgets import TextLabel
+from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_models import FakeModels, hostile_listing
-from tests.fakes.services import FakeInstaller
 from tests.ui.model_tabs import press, stranger, texts
 
 Open = Callable[..., ModelPage]

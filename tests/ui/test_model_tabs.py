@@ -19,8 +19,9 @@ from openshelf.policy.organization import Policy
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.pages.model import ModelPage
 from openshelf.ui.pages.model_header import ModelTab
+from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_data import LICENSES, example_offer
-from tests.fakes.services import FakeInstaller, FakeRecords
+from tests.fakes.services import FakeRecords
 from tests.ui.model_tabs import focusable, press, spoken_name, stranger, texts
 
 BEST = "unsloth/Qwen3-14B-GGUF:UD-Q4_K_XL"

@@ -23,13 +23,14 @@ from openshelf.ui.pages.model import ModelPage
 from openshelf.ui.pages.shelf import ShelfPage
 from openshelf.ui.places import Place
 from openshelf.ui.widgets import LinkButton, TextLabel
+from tests.fakes.downloads import installed_model
 from tests.fakes.example_models import (
     FakeModels,
     example_listing,
     expected_listing,
     hostile_listing,
 )
-from tests.fakes.services import fake_services, installed_model
+from tests.fakes.services import fake_services
 
 BEST = "unsloth/Qwen3-14B-GGUF:UD-Q4_K_XL"
 

@@ -27,6 +27,7 @@ from openshelf.ui.models.shelf_words import budget_words, speed_details, speed_m
 from openshelf.ui.pages.shelf import ShelfPage
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import Chip, FitBar, LinkButton, TextLabel
+from tests.fakes.downloads import installed_model
 from tests.fakes.example_data import (
     example_catalog,
     example_decision,
@@ -34,7 +35,7 @@ from tests.fakes.example_data import (
     example_shelf,
     plain_machine,
 )
-from tests.fakes.services import FakeSettingsStore, fake_services, installed_model
+from tests.fakes.services import FakeSettingsStore, fake_services
 
 
 @pytest.fixture
