@@ -35,7 +35,7 @@ class Body:
 
     def __post_init__(self) -> None:
         self._plain = _plain_stream(self.response)
-        self._left = self.response.length_remaining  # type: ignore[attr-defined]
+        self._left = self.response.length_remaining
 
     def read(self, count: int) -> bytes:
         """What has arrived, at most `count` bytes; empty at the end. Raises NetworkFailure."""

@@ -15,6 +15,7 @@ from typing import IO, Any
 from typing_extensions import override
 
 from openshelf import __version__
+from openshelf.bandwidth import Pace
 from openshelf.children import package_root
 from openshelf.errors import CancelledByUser, OpenshelfError
 from openshelf.hub import wire
@@ -63,7 +64,7 @@ def run_worker() -> int:
     except (ValueError, KeyError, TypeError):
         return 2
     cancel = CancelToken()
-    limit = RateLimit(options.bytes_per_second)
+    limit = RateLimit(Pace(options.bytes_per_second, options.bytes_per_second))
     # A daemon: it sits in a read that only the parent can end.
     threading.Thread(
         target=_obey, args=(commands, cancel, limit), name="commands", daemon=True
@@ -101,9 +102,9 @@ def _obey(commands: IO[bytes], cancel: CancelToken, limit: RateLimit) -> None:
             continue
         if message["type"] == "stop":
             break
-        rate = message.get("bytes_per_second")
-        if message["type"] == "limit" and (rate is None or (isinstance(rate, int) and rate > 0)):
-            limit.set_rate(rate)
+        if message["type"] == "pace":
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                limit.set_pace(wire.pace_from(message))
     cancel.cancel()
 
 

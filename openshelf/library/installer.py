@@ -38,10 +38,14 @@ IMPORTED = "openshelf/imported"
 
 @dataclass(frozen=True)
 class InstallRun:
-    """How an install is run: `tries` without a new byte (None: as long as it takes)."""
+    """How an install is run: `tries` without a new byte (None: as long as it takes).
+
+    `download_id` is by what a limit of its own is known.
+    """
 
     tries: int | None = 8
     place: FetchPlace | None = None
+    download_id: str = ""
 
 
 class Installer:
@@ -201,6 +205,7 @@ class Installer:
                 policy_sha256=self._parts.gate.policy.sha256,
                 is_main=offer.is_main,
                 tries=run.tries,
+                download_id=run.download_id,
             )
             fetched = fetch(request, clearance, cancel, report_all, run.place)
             if not fetched.was_there:

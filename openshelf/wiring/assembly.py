@@ -107,7 +107,7 @@ class _Wiring:
             self.dry_runs.architectures,
             lambda: found.identity if (found := find_engine()) else "",
         )
-        self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
+        self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.bandwidth))
         self.catalog = FreshCatalog(
             paths.cache / "catalog", lambda: self.settings.current, self.network.egress
         )

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from openshelf import errors
+from openshelf.bandwidth import Bandwidth
 from openshelf.children import Door, child_command, child_environment
 from openshelf.errors import (
     CancelledByUser,
@@ -154,12 +155,12 @@ def test_waiting_is_told_with_its_reason(setting: Setting) -> None:
 
 
 def test_limit_is_shared_and_can_change(setting: Setting) -> None:
-    share = RateShare(2_000_000)
+    share = RateShare(Bandwidth(2_000_000))
     watch = Watch(at=400_000)
 
     def lift() -> None:
         watch.fired.wait(20)
-        share.set_limit(None)
+        share.set_bandwidth(Bandwidth())
 
     lifter = threading.Thread(target=lift)
     lifter.start()
