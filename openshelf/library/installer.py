@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openshelf.errors import ChecksumMismatch, NotEnoughDisk
-from openshelf.gguf.header import Header
 from openshelf.hub.cache_layout import place_of
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
 from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
-from openshelf.library.bundles import BundledModel
+from openshelf.library.bundle_offers import offer_bundled
+from openshelf.library.bundles import BundledModel, bundle_around, read_bundled
 from openshelf.library.evidence import keep_texts, record_context
 from openshelf.library.install import LINK, REFERENCE, InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
@@ -23,7 +23,6 @@ from openshelf.library.store import now_utc
 from openshelf.library.updates import UpdateReport, report_update
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile
-from openshelf.licenses.effective import EffectiveLicense
 from openshelf.policy.records import AcceptedModel, build_record
 from openshelf.tasks import CancelToken, Progress, Report
 from openshelf.units import GIB
@@ -58,10 +57,15 @@ class Installer:
     def prepare(self, target: str, cancel: CancelToken, report: Report) -> InstallOffer:
         """Look everything up; what lies on this machine already needs no network.
 
-        Raises UsageError, NotFound, CorruptModel, GatedModel, Offline, NetworkFailure.
+        Raises UsageError, NotFound, CorruptModel, GatedModel, Offline, NetworkFailure, and of a
+        file in a bundle what `read_bundled` does.
         """
         wanted = parse_target(target, endpoint_host=self._parts.client().options.host)
         if wanted.kind is TargetKind.PATH:
+            path = (wanted.path or Path(target)).absolute()
+            if (bundle := bundle_around(path)) is not None:
+                # What a bundle says of it counts, and all of that is verified.
+                return self.offer_bundled(read_bundled(bundle, path, cancel, report))
             return self._offers.of_file(wanted, cancel, report)
         installed = find_installed(self._parts.library, wanted)
         if installed is not None:
@@ -82,11 +86,9 @@ class Installer:
         license = self._parts.library.effective_license(model.id)
         return report_update(model, license, offer, self._parts.acceptances.texts.read, self.clear)
 
-    def offer_bundled(
-        self, model: BundledModel, license: EffectiveLicense, header: Header
-    ) -> InstallOffer:
-        """A model of a verified bundle. Raises UnsupportedArchitecture."""
-        return self._offers.of_bundle(model, license, header)
+    def offer_bundled(self, model: BundledModel) -> InstallOffer:
+        """A model of a verified bundle. Raises CorruptModel, UnsupportedArchitecture."""
+        return offer_bundled(self._offers, model)
 
     def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
         """Write the acceptance and hand out the clearance.
