@@ -411,8 +411,8 @@ def test_a_drive_that_holds_something_gets_a_folder(
 
 
 @pytest.fixture
-def bundle(source: tuple[Home, InstalledModel], tmp_path: Path) -> Path:
-    home, model = source
+def bundle(hub_source: tuple[Home, InstalledModel], tmp_path: Path) -> Path:
+    home, model = hub_source
     return export(home, model, to=tmp_path / "usb").folder
 
 
