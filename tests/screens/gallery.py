@@ -33,6 +33,7 @@ from tests.screens.model_scenes import MODEL_SCENES
 from tests.screens.model_tab_scenes import MODEL_TAB_SCENES
 from tests.screens.policy_scenes import POLICY_SCENES
 from tests.screens.room_scenes import ROOM_SCENES
+from tests.screens.transfer_scenes import TRANSFER_SCENES
 
 FULL = QSize(1360, 860)
 SMALL = QSize(1024, 640)
@@ -183,6 +184,7 @@ SCENES = (
     Scene("install-offline", _open_sheet, _offline_installer),
     *(Scene(*parts) for parts in INSTALL_SCENES),
     *(Scene(*parts) for parts in ROOM_SCENES),
+    *(Scene(*parts) for parts in TRANSFER_SCENES),
     *(Scene(*parts) for parts in MODEL_SCENES),
     *(Scene(*parts) for parts in POLICY_SCENES),
     *(Scene(*parts) for parts in MODEL_TAB_SCENES),

@@ -47,6 +47,9 @@ class BundledRow(QWidget):
         self.button.setEnabled(not is_here)
         self.button.setAccessibleName(self.tr("Import {name}").format(name=name))
         self.button.clicked.connect(self._on_clicked)
+        # As wide in each row, so that they stand below each other.
+        self.quant.setMinimumWidth(80)
+        self.button.setMinimumWidth(104)
         row.addWidget(self.name, 2)
         row.addWidget(self.quant)
         row.addWidget(self.words, 2)
