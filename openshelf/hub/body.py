@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from openshelf.errors import ChecksumMismatch, NetworkFailure, RateLimited
+from openshelf.errors import ChecksumMismatch, NetworkFailure, RateLimited, UsageError
 from openshelf.hub.entries import DownloadFile
 from openshelf.network import LONGEST_ASKED_SECONDS, NetworkOptions, Pool, host_of, origin_of
 
 if TYPE_CHECKING:
+    import ssl
+
     from urllib3 import BaseHTTPResponse
 
 _MAX_REDIRECTS = 5
@@ -23,6 +25,11 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _ASSUMED_WAIT_SECONDS = 30
+_GARBLED = (
+    "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_RECORD_TYPE", "RECORD_LAYER_FAILURE",
+    "SSLV3_ALERT_BAD_RECORD_MAC", "UNEXPECTED_EOF_WHILE_READING", "TLSV1_ALERT_INTERNAL_ERROR",
+)  # fmt: skip
+"""OpenSSL's reasons for bytes that were lost or changed on the way."""
 
 
 @dataclass
@@ -104,6 +111,7 @@ def open_body(pool: Pool, request: BodyRequest) -> Body:
     """
     url = request.url
     for _ in range(_MAX_REDIRECTS):
+        _check_address(url, request)
         response = _get(pool, url, request)
         if response.status not in _REDIRECTS or "location" not in response.headers:
             try:
@@ -111,9 +119,24 @@ def open_body(pool: Pool, request: BodyRequest) -> Body:
             except BaseException:
                 response.close()
                 raise
-        url = urljoin(url, response.headers["location"])
         response.close()
+        try:
+            url = urljoin(url, response.headers["location"])
+        except ValueError as error:
+            raise NetworkFailure(host_of(url), "not_a_hub", "address") from error
     raise NetworkFailure(host_of(url), "not_a_hub", "redirects")
+
+
+def _check_address(url: str, request: BodyRequest) -> None:
+    """Where the Hub is asked by https nobody leads away from it; and nowhere else than the web."""
+    host = request.options.host
+    try:
+        scheme, name, _ = origin_of(url)
+    except UsageError as error:
+        raise NetworkFailure(host, "not_a_hub", "address") from error
+    is_open = scheme == "http" and origin_of(request.options.endpoint)[0] == "https"
+    if scheme not in ("http", "https") or not name or is_open:
+        raise NetworkFailure(host, "not_a_hub", "address")
 
 
 def _get(pool: Pool, url: str, request: BodyRequest) -> BaseHTTPResponse:
@@ -208,8 +231,7 @@ def connection_failure(error: BaseException, host: str) -> NetworkFailure:
             case exceptions.TimeoutError() | TimeoutError():
                 return NetworkFailure(host, "timeout")
             case ssl.SSLError():
-                detail = getattr(cause, "verify_message", "") or cause.reason or "TLS"
-                return NetworkFailure(host, "tls", str(detail))
+                return tls_failure(cause, host)
             case exceptions.ProxyError():
                 return NetworkFailure(host, "refused", "proxy")
             case exceptions.IncompleteRead():
@@ -217,6 +239,21 @@ def connection_failure(error: BaseException, host: str) -> NetworkFailure:
             case exceptions.LocationValueError():
                 return NetworkFailure(host, "not_a_hub", "address")
     return NetworkFailure(host, "reset")
+
+
+def tls_failure(error: ssl.SSLError, host: str) -> NetworkFailure:
+    """Only what the next attempt meets again is `tls`: a certificate, a version, a cipher.
+
+    A connection that ends or is garbled inside of TLS broke off like any other.
+    """
+    import ssl
+
+    reason = error.reason or ""
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError) or (
+        reason in _GARBLED
+    ):
+        return NetworkFailure(host, "reset")
+    return NetworkFailure(host, "tls", str(getattr(error, "verify_message", "") or reason or "TLS"))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
