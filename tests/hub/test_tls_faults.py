@@ -1,4 +1,4 @@
-"""Downloads over TLS: what breaks off inside of it goes on, a wrong certificate is said at once, and
+"""Downloads over TLS: what breaks off inside goes on, a wrong certificate is said at once, and
 nobody leads from https to http.
 """
 
