@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -90,12 +90,50 @@ class RateShare:
             child.send(wire.pace_message(pace))
 
 
+class FileSlots:
+    """Two files at a time: each download has one for sure, and a second one while nobody else
+    needs it; it is taken away again (the `.part` stays) when another download begins."""
+
+    def __init__(self, most: int = 2) -> None:
+        self._most = most
+        self._downloads = 0
+        self._extras: list[CancelToken] = []
+        self._lock = threading.Lock()
+
+    def enter(self) -> None:
+        """A download begins."""
+        with self._lock:
+            self._downloads += 1
+            is_full = self._downloads + len(self._extras) > self._most
+            extra = self._extras.pop() if is_full and self._extras else None
+        if extra is not None:
+            extra.cancel()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._downloads -= 1
+
+    def try_extra(self, token: CancelToken) -> bool:
+        """Take a place for one more file; `token` is cancelled when it is needed."""
+        with self._lock:
+            if self._downloads + len(self._extras) >= self._most:
+                return False
+            self._extras.append(token)
+            return True
+
+    def end_extra(self, token: CancelToken) -> None:
+        with self._lock:
+            if token in self._extras:
+                self._extras.remove(token)
+
+
 @dataclass(frozen=True)
 class FetchPlace:
-    """What fetches share: the log of connections and the limit."""
+    """What fetches share: the log of connections, the limit, and the places."""
 
     egress: EgressLog
     share: RateShare
+    slots: FileSlots = field(default_factory=FileSlots)
 
 
 def fetch(

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from openshelf.errors import ChecksumMismatch, NotEnoughDisk
 from openshelf.hub.cache_layout import place_of
+from openshelf.hub.download import FetchedFile
 from openshelf.hub.entries import DownloadFile
-from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
+from openshelf.hub.fetching import FetchPlace, FetchRequest
 from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.library.bundle_offers import offer_bundled
 from openshelf.library.bundles import BundledModel, bundle_around, read_bundled
 from openshelf.library.evidence import keep_texts, record_context
+from openshelf.library.file_fetching import FilesJob, fetch_files
 from openshelf.library.install import LINK, REFERENCE, InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
@@ -24,7 +26,7 @@ from openshelf.library.updates import UpdateReport, report_update
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile
 from openshelf.policy.records import AcceptedModel, build_record
-from openshelf.tasks import CancelToken, Progress, Report
+from openshelf.tasks import CancelToken, Report
 from openshelf.units import GIB
 
 SPACE_MARGIN_BYTES = GIB
@@ -192,31 +194,31 @@ class Installer:
         report: Report,
         run: InstallRun,
     ) -> tuple[list[InstalledFile], set[str]]:
-        library, models = self._parts.library, self._parts.models
-        files, ours = [], set()
-        done = 0
-        for file in offer.files:
+        library = self._parts.library
 
-            def report_all(progress: Progress, before: int = done) -> None:
-                report(replace(progress, done=before + progress.done, total=offer.size_bytes))
-
-            request = FetchRequest(
-                file=file,
-                models=models,
-                options=self._parts.client().options,
-                policy_sha256=self._parts.gate.policy.sha256,
-                is_main=offer.is_main,
-                tries=run.tries,
-                download_id=run.download_id,
-            )
-            fetched = fetch(request, clearance, cancel, report_all, run.place)
+        def on_fetched(fetched: FetchedFile) -> None:
             if not fetched.was_there:
                 library.note_placed(fetched.path)
-            if library.was_placed(fetched.path):
-                ours.add(str(fetched.path))
-            files.append(_installed_file(file, fetched.path))
-            done += file.size_bytes
-        return files, ours
+
+        requests = tuple(self._request(offer, file, run) for file in offer.files)
+        job = FilesJob(requests, clearance, on_fetched, run.place)
+        fetched = fetch_files(job, cancel, report)
+        ours = {str(each.path) for each in fetched if library.was_placed(each.path)}
+        return [
+            _installed_file(file, each.path)
+            for file, each in zip(offer.files, fetched, strict=True)
+        ], ours
+
+    def _request(self, offer: InstallOffer, file: DownloadFile, run: InstallRun) -> FetchRequest:
+        return FetchRequest(
+            file=file,
+            models=self._parts.models,
+            options=self._parts.client().options,
+            policy_sha256=self._parts.gate.policy.sha256,
+            is_main=offer.is_main,
+            tries=run.tries,
+            download_id=run.download_id,
+        )
 
     def _place_starter(
         self, offer: InstallOffer, cancel: CancelToken, report: Report
