@@ -271,7 +271,7 @@ class Pool:
     def _new_manager(self, proxy: str | None) -> urllib3.PoolManager:
         import urllib3
 
-        from openshelf.head_watch import POOLS
+        from openshelf.network_connections import POOLS
 
         # Certificates are read only where something needs them: loading takes 20 ms.
         trust: Any = trusted_certificates(self._options)
