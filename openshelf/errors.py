@@ -98,6 +98,16 @@ class BadOverride(UsageError):
 
 
 @dataclass(eq=False)
+class UnknownFilter(UsageError):
+    """Nothing on the shelf has `name` as its `what` (family, use, language, license, origin,
+    capability, modality, packager); `candidates` are what it may be instead."""
+
+    what: str = ""
+    name: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
 class BadPolicy(UsageError):
     """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type or not_a_region.
 

@@ -67,7 +67,7 @@ def find_paths(environment: Mapping[str, str] | None = None) -> Paths:
     environment = os.environ if environment is None else environment
     home = environment.get("OPENSHELF_HOME")
     if home:
-        root = Path(home).expanduser().absolute()
+        root = written_path(home).absolute()
         return Paths(
             config=root / "config",
             data=root / "data",
@@ -98,6 +98,14 @@ def _hub_cache(environment: Mapping[str, str]) -> Path:
 def nearest_existing(folder: Path) -> Path:
     """`folder`, or the nearest one above it that exists: it tells the volume of what is to come."""
     return next((path for path in (folder, *folder.parents) if path.exists()), folder)
+
+
+def written_path(text: str) -> Path:
+    """A path as a person writes it: `~` is their home, and that of nobody stays as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 @cache

@@ -25,3 +25,8 @@ def test_models_lie_where_the_hub_client_looks() -> None:
 def test_resources_and_license_are_found_in_a_checkout() -> None:
     assert (paths.resources() / "catalog").is_dir()
     assert "Apache License" in paths.apache_license_text().read_text(encoding="utf-8")
+
+
+def test_the_home_of_nobody_is_a_name_like_any_other() -> None:
+    assert paths.written_path("~") == Path.home()
+    assert paths.written_path("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")

@@ -6,6 +6,7 @@ Knows neither the Hub's library nor the settings: `services` gives it what it as
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -101,7 +102,7 @@ class CatalogRefresh:
             return fresh
         data = dict(fresh.note.data)
         left = float(str(data["until"])) - self._clock()
-        note = Reason(WAITING, {**data, "wait_seconds": round(left)}) if left > 0 else None
+        note = Reason(WAITING, {**data, "wait_seconds": math.ceil(left)}) if left > 0 else None
         return replace(fresh, note=note)
 
     def refresh(self, sources: Sources, cancel: CancelToken, report: Report) -> Freshness:

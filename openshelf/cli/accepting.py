@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
@@ -15,6 +14,7 @@ from openshelf.errors import LicenseNotAccepted, UsageError
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
+from openshelf.paths import written_path
 from openshelf.reasons import Reason
 from openshelf.services import Services
 
@@ -35,7 +35,7 @@ def under_policy(arguments: argparse.Namespace, services: Services) -> Services:
         return services
     if services.gate.policy.managed:
         raise UsageError("--policy is refused here: this machine's policy is managed")
-    return services.with_policy(Path(arguments.policy).expanduser(), False)
+    return services.with_policy(written_path(arguments.policy), False)
 
 
 @dataclass(frozen=True)

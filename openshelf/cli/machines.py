@@ -9,6 +9,7 @@ from pathlib import Path
 from openshelf.cli.values import context_length
 from openshelf.errors import NotFound, UsageError
 from openshelf.hardware.facts import Machine
+from openshelf.paths import written_path
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, no_report
 
@@ -31,8 +32,8 @@ def chosen_machine(name: str, services: Services, cancel: CancelToken) -> Machin
 
     if name == "this":
         return services.engine_facts(services.detect_machine(cancel, no_report))
-    path = Path(name).expanduser()
-    if path.suffix == ".json" or path.is_file():
+    path = written_path(name)
+    if path.suffix == ".json" or _is_file(path):
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -41,3 +42,10 @@ def chosen_machine(name: str, services: Services, cancel: CancelToken) -> Machin
             raise UsageError(f"{name} is not JSON: {error}") from error
         return machine_from_json(data)
     return find_machine(name)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file has so long a name
+        return False

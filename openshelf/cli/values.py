@@ -19,7 +19,10 @@ def context_length(text: str) -> int:
     scale = 1024 if text[-1:] in "kK" else 1
     digits = text[:-1] if scale > 1 else text
     if not _is_number(digits) or not 1 <= int(digits) * scale <= MAX_CONTEXT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of tokens; write 8192 or 8K")
+        most = f"{MAX_CONTEXT // 1024}K at most"
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of tokens; write 8192 or 8K, {most}"
+        )
     return int(digits) * scale
 
 

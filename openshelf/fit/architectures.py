@@ -207,6 +207,8 @@ ROTATED_APART = frozenset({"command-r", "gptneox", "gpt2"})
 """A quantized cache's rotation leaves one more activation alive."""
 EMBEDDING_NORM_IS_LAST = frozenset({"lfm2", "lfm2moe"})
 """What they call the norm of the embeddings is the one before the output."""
+NO_FIRST_NORM = frozenset({"olmo2", "exaone4"})
+"""Their layers begin with the attention itself and norm what comes of it."""
 LAST_NORM_APART = frozenset(
     [
         "stablelm",

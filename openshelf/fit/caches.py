@@ -70,7 +70,8 @@ class LayerCaches:
         """The totals over some layers in a row."""
         if not layers:
             return (0,) * 7
-        return tuple(column[layers.stop] - column[layers.start] for column in self.sums)
+        start, stop = layers.start, layers.stop
+        return tuple([column[stop] - column[start] for column in self.sums])
 
 
 @functools.lru_cache(maxsize=4096)

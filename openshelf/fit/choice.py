@@ -7,15 +7,17 @@ of what they can reach at best, until none that is left can be better. The resul
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from openshelf.fit.outlook import Ground, Outlook, Sums, look
+from openshelf.fit.outlook import Ground, Outlook, Sums, look, without_room
 from openshelf.fit.recommend import (
     Candidate,
     Ranked,
     distance,
+    farness,
     largest_reason,
     score_of,
     why_first,
@@ -96,6 +98,7 @@ class Choice:
         self, prospects: Sequence[Prospect], ground: Ground, fit_of: Callable[[Prospect], Fit]
     ) -> None:
         self._prospects = prospects
+        self._ground = ground
         self._outlooks = [_outlook(prospect, ground) for prospect in prospects]
         self._fit_of = fit_of
         self._fits: dict[int, Fit] = {}
@@ -104,29 +107,38 @@ class Choice:
         """The first that `rank` names, with its reasons; where nothing fits, the nearest. None
         without prospects. Raises ValueError for an unknown preference."""
         preference = Preference(prefer)
-        for group in (GENERAL, SPECIAL, LAST_RESORT):
-            members = [i for i, p in enumerate(self._prospects) if p.group == group]
-            index = self._first(members, preference)
-            if index is not None:
-                return self._chosen(index, preference)
-        nearest = self._nearest()
-        return None if nearest is None else self._chosen(nearest, preference)
+        index = self._best(preference)
+        return None if index is None else self._chosen(index, preference)
 
     def ranked(self, prefer: str) -> Ranked | None:
         """The same with its full fit."""
-        chosen = self.best(prefer)
-        if chosen is None:
+        preference = Preference(prefer)
+        index = self._best(preference)
+        if index is None:
             return None
-        candidate = self._candidate(self._prospects.index(chosen.prospect))
-        return Ranked(candidate, score_of(candidate, Preference(prefer)), chosen.reasons)
+        candidate = self._candidate(index)
+        reasons = self._chosen(index, preference).reasons
+        return Ranked(candidate, score_of(candidate, preference), reasons)
+
+    def _best(self, prefer: Preference) -> int | None:
+        for members in self._groups:
+            index = self._first(members, prefer)
+            if index is not None:
+                return index
+        return self._nearest()
+
+    @functools.cached_property
+    def _groups(self) -> list[list[int]]:
+        """Those that may fit, in the order in which they are asked for."""
+        groups: dict[int, list[int]] = {GENERAL: [], SPECIAL: [], LAST_RESORT: []}
+        for index, outlook in enumerate(self._outlooks):
+            if outlook.fits is not False:
+                groups[self._prospects[index].group].append(index)
+        return list(groups.values())
 
     def _first(self, group: Iterable[int], prefer: Preference) -> int | None:
         at = _INDEX[prefer]
-        reach = []
-        for index in group:
-            outlook = self._outlooks[index]
-            if outlook.fits is not False:
-                reach.append((self._total(index, outlook, at, prefer), index))
+        reach = [(self._total(index, at, prefer), index) for index in group]
         prospects = self._prospects
         reach.sort(key=lambda pair: (-pair[0], -prospects[pair[1]].tiebreak, pair[1]))
         best: tuple[float, float, int] | None = None
@@ -141,23 +153,32 @@ class Choice:
             best = place if best is None else min(best, place)
         return None if best is None else best[2]
 
-    def _total(self, index: int, outlook: Outlook, at: int, prefer: Preference) -> float:
+    def _total(self, index: int, at: int, prefer: Preference) -> float:
         """The score, or what it does not exceed."""
-        prospect = self._prospects[index]
+        prospect, outlook = self._prospects[index], self._outlooks[index]
+        verdict = FitVerdict.FITS_SPLIT if outlook.is_split else outlook.verdict
         return (
             prospect.abilities[at]
             + speed_score(outlook.doublings, prospect.precision.bits_per_weight, prefer)
-            + placement_score(outlook.verdict, is_known=prospect.sums.is_known)
+            + placement_score(verdict, is_known=prospect.sums.is_known)
         )
 
     def _nearest(self) -> int | None:
-        """Of each model the smallest misses by least."""
-        best: tuple[tuple[float, ...], int] | None = None
-        for index in self._smallest(range(len(self._prospects))):
-            far, missing = distance(self._fit(index))
-            place = ((far, missing, -self._prospects[index].tiebreak), index)
+        """Of each model the smallest misses by least; those are asked that may miss by less than
+        the others."""
+        best: tuple[int, int, float, int] | None = None
+        smallest = self._smallest(range(len(self._prospects)))
+        for bound, index in sorted((self._least_distance(index), index) for index in smallest):
+            if best is not None and bound > best[:2]:
+                break
+            place = (*distance(self._fit(index)), -self._prospects[index].tiebreak, index)
             best = place if best is None else min(best, place)
-        return None if best is None else best[1]
+        return None if best is None else best[3]
+
+    def _least_distance(self, index: int) -> tuple[int, int]:
+        """Of one that does not fit."""
+        verdict = without_room(self._prospects[index].sums, self._ground)
+        return farness(verdict), self._outlooks[index].missing
 
     def _fit(self, index: int) -> Fit:
         if index not in self._fits:
@@ -188,20 +209,25 @@ class Choice:
     def _reasons(self, first: int, *, has_speed: bool) -> list[Reason]:
         precision = self._prospects[first].precision
         size, bits = precision.parameters or 0, precision.bits_per_weight or 0
-        by_size: dict[int, list[int]] = {}
-        for index, prospect in enumerate(self._prospects):
-            by_size.setdefault(prospect.precision.parameters or 0, []).append(index)
-        larger = [i for other, group in by_size.items() if other > size for i in group]
-        smaller = [i for other, group in by_size.items() if other < size for i in group]
+        larger = (i for other, group in self._sizes.items() if other > size for i in group)
+        smaller = (i for other, group in self._sizes.items() if other < size for i in group)
         reasons = []
         if not self._any_fits(larger) and self._any_fits(smaller):
             reasons.append(largest_reason(precision))
-        finer = [i for i in by_size[size] if (self._bits(i)) > bits]
-        coarser = [i for i in by_size[size] if (self._bits(i)) < bits]
+        finer = (i for i in self._sizes[size] if self._bits(i) > bits)
+        coarser = (i for i in self._sizes[size] if self._bits(i) < bits)
         is_finest = not self._any_fits(finer)
         has_others = not is_finest or self._any_fits(coarser)
         finest = is_finest if has_others else None
         return reasons + why_first(precision, is_finest=finest, has_speed=has_speed)
+
+    @functools.cached_property
+    def _sizes(self) -> dict[int, list[int]]:
+        """By parameters."""
+        sizes: dict[int, list[int]] = {}
+        for index, prospect in enumerate(self._prospects):
+            sizes.setdefault(prospect.precision.parameters or 0, []).append(index)
+        return sizes
 
     def _bits(self, index: int) -> float:
         return self._prospects[index].precision.bits_per_weight or 0

@@ -5,7 +5,10 @@ The largest of a graph's phases (`phases`) counts, with the inputs of the device
 
 from __future__ import annotations
 
+import dataclasses
+
 from openshelf.fit.architectures import (
+    BOTH_IN_EVERY_LAYER,
     LAST_NORM_APART,
     LATE_OUTPUTS,
     LOGITS_TWICE,
@@ -21,7 +24,6 @@ from openshelf.fit.phases import (
     attention_phase,
     feed_forward_phase,
     graph_inputs,
-    layer_kinds,
     layers_phase,
     logits_phase,
     lost_rows,
@@ -33,8 +35,6 @@ from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
 _PIPELINE_COPIES = 4
-_STATES_IN_PIPELINE = 20
-"""Activations that a pipeline of pure state layers was seen to lose between blocks."""
 _STATES_OF_GEMMA3N = 10
 _INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
@@ -45,7 +45,7 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     """Bytes of the compute buffer of a device that holds `part`."""
     hidden = shape.n_embd * step.row_bytes
     if part.has_output and not (part.has_layers or part.has_input):
-        return _output_alone(shape, step, 1)
+        return _output_alone(shape, step, part, 1)
     masks = mask_bytes(step, part.input_kinds or part.kinds)
     inputs = graph_inputs(shape, step, part.input_kinds or part.kinds)
     inputs += output_ids(step) if part.has_output or part.has_input else 0
@@ -53,18 +53,18 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     if part.has_layers:
         layers = layers_phase(shape, step, part) + lost_rows(shape, step, part)
         if not part.has_input:
-            layers += rotated_rows(shape, step)
+            layers += rotated_rows(shape, step, part)
         phases.append(layers + masks + inputs)
     if part.has_output and shape.architecture not in NO_LOGITS:
         phases.append(logits_phase(shape, step, part, inputs))
     size = max(phases)
     queries = shape.n_head * shape.key_length
+    if _has_room_for_input(shape, step, part):
+        size -= hidden
     if part.has_input:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
         size += step.ubatch * _POSITION_BYTES
         size += hidden if part.has_layers else 2 * hidden + masks + inputs
-        if _has_room_for_input(shape, step, part):
-            size -= hidden
         has_logits = part.has_output and step.outputs > 1
         if has_logits and (step.rotates_k or shape.has_post_norm):
             size += hidden  # a rotated copy, in some layouts of the allocator
@@ -82,21 +82,43 @@ def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
         return False
     if step.outputs > 1 or shape.n_expert or shape.has_fused_qkv:
         return False
+    if part.starts_late or part.has_last_layer_only:
+        return False
     if shape.n_head * shape.key_length != shape.n_embd or shape.architecture in LAST_NORM_APART:
         return False
     attention = attention_phase(shape, step, part.kinds)
     return feed_forward_phase(shape, step) >= attention + shape.n_embd * step.row_bytes
 
 
-def _output_alone(shape: ModelShape, step: Step, rows: int) -> int:
-    """A device with the output layer and no other gets the rows that are asked for; of some graphs
-    llama.cpp leaves the last layer's end to it, with the rows of all tokens."""
-    size = 4 * step.outputs * (shape.n_vocab + rows * shape.n_embd)
-    if shape.has_expert_bias:
-        size += 6 * shape.n_embd * step.row_bytes
-    elif shape.is_gated or shape.memory_class == "recurrent" or shape.architecture in LATE_OUTPUTS:
-        size += 3 * shape.n_embd * step.row_bytes
+def _output_alone(shape: ModelShape, step: Step, part: Part, copies: int) -> int:
+    """A device with the output layer and no other gets the rows that are asked for, `copies` times;
+    of some graphs llama.cpp leaves the last layer's end to it, with the rows of all tokens."""
+    size = 4 * step.outputs * (shape.n_vocab + copies * shape.n_embd)
+    late = _late_rows(shape, part, copies)
+    if late:
+        late_size = (late * shape.n_embd + 1) * step.row_bytes
+        if step.outputs > 1 or part.receives:
+            size += late_size
+        else:
+            size = max(size, late_size + 8 * shape.n_embd + output_ids(step))
     return size if shape.known else _bound(shape, step, size)
+
+
+def _late_rows(shape: ModelShape, part: Part, copies: int) -> int:
+    """Activations of all tokens that the output's device gets, before it picks those asked for;
+    what is left of the last layer comes from the CPU, and of few graphs from another GPU."""
+    is_picking = shape.is_gated or shape.architecture in LATE_OUTPUTS
+    if part.receives:
+        if not is_picking or shape.is_parallel:
+            return 0
+        return 1 if shape.placed_layers > shape.n_layers else copies
+    if shape.has_expert_bias:
+        return 6
+    if shape.is_parallel:
+        return 1 if is_picking else 0
+    if is_picking or shape.memory_class == "recurrent":
+        return 3 if shape.n_expert else 2
+    return 0
 
 
 def _bound(shape: ModelShape, step: Step, size: int) -> int:
@@ -125,11 +147,8 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     """The same with several GPUs in a pipeline: inputs are kept in four copies."""
     hidden = shape.n_embd * step.row_bytes
     if part.has_output and not (part.has_layers or part.has_input):
-        return _output_alone(shape, step, _PIPELINE_COPIES + 1)
-    kinds = part.kinds
-    if shape.memory_class == "hybrid" and not kinds.has_full:
-        kinds = layer_kinds(shape, range(shape.n_layers))  # the copies are made all the same
-    kinds = part.input_kinds or kinds
+        return _output_alone(shape, step, part, _PIPELINE_COPIES + 1)
+    kinds = part.input_kinds or part.kinds
     inputs = mask_bytes(step, kinds) + graph_inputs(shape, step, kinds)
     inputs += output_ids(step) if part.has_output or part.has_input else 0
     copied = _PIPELINE_COPIES * inputs
@@ -137,11 +156,25 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
         copied += (_PIPELINE_COPIES + 1) * hidden
         return copied if shape.known else _bound(shape, step, copied)
-    phases = layers_phase(shape, step, part) + rotated_rows(shape, step)
+    part = dataclasses.replace(part, starts_late=False)
+    phases = layers_phase(shape, step, part) + rotated_rows(shape, step, part)
+    if _has_room_for_input(shape, step, part) or part.has_last_layer_only:
+        phases -= hidden
     if part.has_output:
         phases = max(phases, logits_phase(shape, step, part, 0))
-    if shape.memory_class == "recurrent" or shape.architecture in NO_FEED_FORWARD_LAYERS:
-        phases += _STATES_IN_PIPELINE * hidden
+    phases += _lost_in_pipeline(shape, part) * hidden
     states = 2 if part.receives else 1
     size = phases + copied + _PIPELINE_COPIES * states * hidden
     return size if shape.known else _bound(shape, step, size)
+
+
+def _lost_in_pipeline(shape: ModelShape, part: Part) -> int:
+    """Activations that pipelines of state layers were seen to lose between blocks."""
+    if shape.memory_class == "recurrent" or shape.architecture in NO_FEED_FORWARD_LAYERS:
+        return 20
+    is_dense_hybrid = shape.memory_class == "hybrid" and not (shape.n_expert or shape.is_gated)
+    if not is_dense_hybrid or shape.has_short_convolution:
+        return 0
+    if shape.architecture in BOTH_IN_EVERY_LAYER:
+        return 1
+    return 8 if part.kinds.caches else 17

@@ -15,6 +15,7 @@ from openshelf.fit.expected_keys import (
     lacks_graph_keys,
 )
 from openshelf.fit.expected_tensors import expected_facts
+from openshelf.fit.repacking import expected_growth, expected_table_type
 from openshelf.fit.shapes import ModelShape, shape_from_parts
 
 _USUAL_EMBEDDING = 4096
@@ -40,12 +41,13 @@ def shape_from_catalog(
     whole = expected_shape(shape, parameters)
     bits = load_quants().get(quant.upper().removeprefix("UD-"))
     if quant.upper().startswith("MXFP4") and any(whole.expert_bytes):
-        return _with_mxfp4_experts(whole, size_bytes)
-    if bits is None:
-        return _scaled(whole, size_bytes, (1.0, 1.0, 1.0))
-    output = bits.output / bits.layers
-    table = output if whole.tied_output else bits.embedding / bits.layers
-    return _scaled(whole, size_bytes, (table, bits.embedding / bits.layers, output))
+        return _rearranged(_with_mxfp4_experts(whole, size_bytes), quant)
+    precision = (1.0, 1.0, 1.0)
+    if bits is not None:
+        output = bits.output / bits.layers
+        table = output if whole.tied_output else bits.embedding / bits.layers
+        precision = (table, bits.embedding / bits.layers, output)
+    return _rearranged(_scaled(whole, size_bytes, precision), quant)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -68,13 +70,34 @@ def expected_shape(row: CatalogShape, parameters: int | None) -> ModelShape:
     )
 
 
-def shape_of_sibling(shape: ModelShape, size_bytes: int) -> ModelShape:
-    """The shape of another file of the same model, from this one's header and that one's size.
+def shape_of_sibling(shape: ModelShape, size_bytes: int, quant: str) -> ModelShape:
+    """The shape of another file of the same model, from this one's header and that one's size and
+    quantization ("" = unknown).
 
     Caches and buffers are the same; what each part of the weights takes is this one's, scaled, so
     that only their sum is exact (`source` is sibling).
     """
-    return replace(_scaled(shape, size_bytes, (1.0, 1.0, 1.0)), source="sibling")
+    scaled = _scaled(shape, size_bytes, (1.0, 1.0, 1.0))
+    return replace(_rearranged(scaled, quant), source="sibling")
+
+
+def _rearranged(shape: ModelShape, quant: str) -> ModelShape:
+    """With what a processor that rearranges weights makes of them, from the quantization's name:
+    what they grow by at most, and the table's type, which decides whether it is kept twice."""
+    ratio = expected_growth(quant)
+    bits = load_quants().get(quant.upper().removeprefix("UD-"))
+    grown = {
+        (layer, experts): int((layer - experts) * ratio)
+        for layer, experts in set(zip(shape.layer_bytes, shape.expert_bytes, strict=True))
+    }
+    pairs = zip(shape.layer_bytes, shape.expert_bytes, strict=True)
+    return replace(
+        shape,
+        layer_grown=tuple(map(grown.__getitem__, pairs)),
+        output_grown=int(shape.output_bytes * ratio),
+        table_grown=int(shape.table_bytes * ratio),
+        table_type=expected_table_type(quant, bits.output if bits else 0.0),
+    )
 
 
 def _scaled(

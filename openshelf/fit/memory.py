@@ -127,10 +127,14 @@ def kv_cache_bytes(shape: ModelShape, request: FitRequest, layers: range) -> int
     full_keys, full_values, full, keys, values, windowed, state = caches.within(layers)
     if not has_flash_attention(shape, request):
         full_values, values = full * caches.widest_value, windowed * caches.widest_value
-    cells, window = round_context(request.context_length), window_cells(shape, request)
     k, v = request.kv_type_k, request.kv_type_v
-    size = cells * (_row_bytes(k, full_keys) + _row_bytes(v, full_values))
-    return size + window * (_row_bytes(k, keys) + _row_bytes(v, values)) + state
+    size = state
+    if full_keys or full_values:
+        cells = round_context(request.context_length)
+        size += cells * (_row_bytes(k, full_keys) + _row_bytes(v, full_values))
+    if keys or values:
+        size += window_cells(shape, request) * (_row_bytes(k, keys) + _row_bytes(v, values))
+    return size
 
 
 def window_cells(shape: ModelShape, request: FitRequest) -> int:
@@ -179,6 +183,7 @@ def estimate(
             has_moved_experts=bool(device)
             and has_cpu_experts
             and request.experts_on_cpu >= shape.n_layers,
+            has_one_layer=len(layers) == 1,
             has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
         )
         has_work = part.has_layers or part.has_input or part.has_output
@@ -279,9 +284,11 @@ def _weights(
     if part.has_input:
         size += shape.embedding_bytes
     if request.experts_on_cpu and shape.expert_bytes:
-        kept = range(first_on_gpu, min(request.experts_on_cpu, shape.n_layers))
-        moved = sum(shape.expert_bytes[i] for i in kept if part.has_input or i in layers)
-        size += moved if part.has_input else -moved
+        kept = request.experts_on_cpu
+        if part.has_input:
+            size += shape.experts_within(first_on_gpu, kept)
+        else:
+            size -= shape.experts_within(max(first_on_gpu, layers.start), min(kept, layers.stop))
     return size
 
 
@@ -318,7 +325,7 @@ def _has_shared(shape: ModelShape, layers: range) -> bool:
 
 
 def _has_experts(shape: ModelShape, layers: range) -> bool:
-    return not shape.expert_bytes or any(shape.expert_bytes[layer] for layer in layers)
+    return not shape.expert_bytes or shape.experts_within(layers.start, layers.stop) > 0
 
 
 def _process_bytes(shape: ModelShape, step: Step) -> int:

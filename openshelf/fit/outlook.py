@@ -99,11 +99,15 @@ class Sums:
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """`verdict` is None where only a split can tell; then `doublings` (binary logarithm of tokens
-    per second, None = unknown) is not exceeded, and `fits` says what is sure (None = nothing)."""
+    per second, None = unknown) is not exceeded, `fits` says what is sure (None = nothing), and
+    `is_split` that it does not lie on the GPUs alone. `missing`: the least that it lacks, in bytes,
+    should it not fit."""
 
     verdict: FitVerdict | None
     doublings: float | None
     fits: bool | None
+    is_split: bool = False
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +159,25 @@ class Ground:
 def look(sums: Sums, ground: Ground) -> Outlook:
     """The outlook of one variant on one machine; what it says, `fit_on` says too."""
     frame, weights = sums.frame, sums.weights
-    on_cpu_fits = weights + sums.twice + frame.on_cpu <= ground.ram
+    on_cpu = weights + sums.twice + frame.on_cpu
+    on_cpu_fits = on_cpu <= ground.ram
     if ground.n_gpus == 0:
-        return _on_cpu(sums, ground) if on_cpu_fits else _misses(sums, ground)
-    if ground.n_gpus == 1:
+        return _on_cpu(sums, ground) if on_cpu_fits else _misses(sums, ground, on_cpu)
+    is_split = ground.n_gpus == 1
+    if is_split:
         gpu = weights - sums.embedding + sums.table + frame.gpu
         host = sums.embedding + frame.host
         if gpu + ground.overhead <= ground.gpu_limit and _host_fits(sums, host, gpu, ground):
             return _on_gpu(sums, ground)
         if ground.is_shared and on_cpu_fits:
             return _on_cpu(sums, ground)
-    if weights + frame.kv_cache > ground.room:
-        return _misses(sums, ground)
-    return Outlook(None, _most_doublings(sums, ground), True if on_cpu_fits else None)
+    else:
+        is_split = weights - sums.embedding + frame.kv_cache > ground.gpu_limit
+    least = weights + frame.kv_cache
+    if least > ground.room:
+        return _misses(sums, ground, least)
+    known = True if on_cpu_fits else None
+    return Outlook(None, _most_doublings(sums, ground), known, is_split)
 
 
 def _host_fits(sums: Sums, host: int, gpu: int, ground: Ground) -> bool:
@@ -177,10 +187,16 @@ def _host_fits(sums: Sums, host: int, gpu: int, ground: Ground) -> bool:
     return host + gpu - once <= ground.ram
 
 
-def _misses(sums: Sums, ground: Ground) -> Outlook:
-    """An upper bound that does not fit says nothing where the weights alone would."""
+def _misses(sums: Sums, ground: Ground, needed: int) -> Outlook:
+    verdict = without_room(sums, ground)
+    return Outlook(verdict, None, False, missing=needed - ground.room)
+
+
+def without_room(sums: Sums, ground: Ground) -> FitVerdict:
+    """The verdict on what does not fit: an upper bound says nothing where the weights alone
+    would."""
     is_bound = not sums.is_known and sums.weights <= ground.room
-    return Outlook(FitVerdict.UNKNOWN if is_bound else FitVerdict.DOES_NOT_FIT, None, False)
+    return FitVerdict.UNKNOWN if is_bound else FitVerdict.DOES_NOT_FIT
 
 
 def _on_cpu(sums: Sums, ground: Ground) -> Outlook:
@@ -199,10 +215,12 @@ def _doublings(sums: Sums, rate: Range) -> float:
 
 
 def _most_doublings(sums: Sums, ground: Ground) -> float:
-    """What no split exceeds: the GPUs are filled to the brim, the rest is read from RAM."""
+    """What no split exceeds: weights fill the GPUs to the brim beside what their driver takes, the
+    rest is read from RAM."""
     if ground.has_unknown_rate:
         return math.inf
-    beyond = max(0, sums.weights - sums.embedding - ground.gpu_limit) * sums.hot_share
+    brim = max(0, ground.gpu_limit - ground.n_gpus * ground.overhead)
+    beyond = max(0, sums.weights - sums.embedding - brim) * sums.hot_share
     slow = LAUNCH_SECONDS + beyond / ground.cpu.low
     slow += (sums.active + sums.frame.most_read - beyond) / ground.best.low
     fast = LAUNCH_SECONDS + beyond / ground.cpu.high

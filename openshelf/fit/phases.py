@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from openshelf.fit.architectures import (
     BOTH_IN_EVERY_LAYER,
     LAST_NORM_APART,
+    NO_FIRST_NORM,
     SHARED_CACHES,
 )
 from openshelf.fit.shapes import ModelShape
@@ -75,6 +76,7 @@ class Part:
     input_kinds: LayerKinds | None = None
     """The whole model's on the device with the inputs, which holds all masks; None = `kinds`."""
     has_some_moved_experts: bool = False
+    has_one_layer: bool = False
     has_last_layer_only: bool = False
     """Of the model's layers, the last and no other."""
     has_experts: bool = True
@@ -150,12 +152,14 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     return size
 
 
-def feed_forward_phase(shape: ModelShape, step: Step, *, has_experts: bool = True) -> int:
+def feed_forward_phase(
+    shape: ModelShape, step: Step, *, has_experts: bool = True, starts_late: bool = False
+) -> int:
     """Bytes of the activations of the widest feed-forward part, dense or of experts."""
     width = 2 * shape.n_embd
     if shape.latent is not None:
         width += shape.n_head * shape.latent.value_length
-    elif not ((shape.has_fused_qkv and shape.has_gate) or shape.has_short_convolution):
+    elif keeps_queries(shape) and not (starts_late and spares_queries(shape)):
         width += shape.n_head * shape.key_length
     if shape.is_parallel:
         width += shape.n_embd
@@ -174,6 +178,18 @@ def feed_forward_phase(shape: ModelShape, step: Step, *, has_experts: bool = Tru
     if shape.n_ff_shared:
         experts += shape.n_embd  # their sum waits for the shared expert's
     return step.row_bytes * (width + max(experts, dense if shape.has_dense_layers else 0))
+
+
+def keeps_queries(shape: ModelShape) -> bool:
+    """Whether the block of the queries is still between others while the feed-forward part runs."""
+    return not ((shape.has_fused_qkv and shape.has_gate) or shape.has_short_convolution)
+
+
+def spares_queries(shape: ModelShape) -> bool:
+    """Whether a device that starts behind the model's first layer does without that block: what it
+    gets lies in the input of the copy. Seen of dense blocks that begin with a norm."""
+    is_dense = not (shape.n_expert or shape.state or shape.is_parallel or shape.latent)
+    return is_dense and shape.architecture not in NO_FIRST_NORM | SHARED_CACHES
 
 
 def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
@@ -232,10 +248,12 @@ def _moved_experts_phase(shape: ModelShape, step: Step) -> int:
     return step.row_bytes * (width + max(sums, 3 * shape.n_ff * shape.has_dense_layers))
 
 
-def rotated_rows(shape: ModelShape, step: Step) -> int:
+def rotated_rows(shape: ModelShape, step: Step, part: Part) -> int:
     """Bytes of the queries' copy where a quantized cache has them rotated; only narrow ones, as
     wider ones find a free block."""
     queries = shape.n_head * shape.key_length
+    if part.has_last_layer_only or (part.starts_late and spares_queries(shape)):
+        return 0
     is_apart = step.rotates_k and 0 < queries < shape.n_embd
     return step.row_bytes * queries if is_apart and shape.state is None else 0
 
@@ -244,31 +262,69 @@ def lost_rows(shape: ModelShape, step: Step, part: Part) -> int:
     """Bytes of mixtures that were seen to be lost between blocks where only a part of the layers,
     or of the experts, is on a device."""
     if part.has_input:
-        is_dense_part = shape.latent is not None and shape.n_expert and not part.has_experts
+        is_latent = shape.latent is not None and shape.n_expert
+        is_dense_part = is_latent and not (part.has_experts or part.has_one_layer)
         return 2 * shape.n_embd * step.row_bytes if is_dense_part else 0
     if part.has_moved_experts:
         return 4 * shape.n_embd * step.row_bytes if shape.latent is not None else 0
-    if not shape.n_expert or shape.latent is not None or not part.has_layers:
+    if shape.latent is not None or not part.has_layers or part.has_last_layer_only:
         return 0
-    rows = 2 * shape.n_embd + 16 if part.starts_late else 0
+    if not shape.n_expert:
+        is_lost = _keeps_state_input(shape, part)
+        return shape.n_embd * step.row_bytes if is_lost else 0
+    rows = 0
+    if part.starts_late:
+        is_wide = shape.n_embd <= 2 * shape.n_ff_expert and not shape.n_ff_shared
+        is_wide = is_wide and not shape.has_expert_bias
+        rows = (6 if is_wide else 2) * shape.n_embd + 16
     if part.has_some_moved_experts and shape.has_expert_bias:
         rows += 4 * shape.n_embd
     return rows * step.row_bytes
 
 
+def _keeps_state_input(shape: ModelShape, part: Part) -> bool:
+    """Whether state layers were seen to keep what another device sent them."""
+    if shape.architecture in BOTH_IN_EVERY_LAYER:
+        return part.starts_late
+    if shape.memory_class != "recurrent" or shape.state is None:
+        return False
+    return part.starts_late or shape.state.channels != shape.state.inner
+
+
 def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
     """The most of a layer's activations, masks not among them."""
     kinds = part.kinds
+    if part.has_last_layer_only and not part.has_moved_experts:
+        few = _last_layer_phase(shape, step, kinds)
+        if few is not None:
+            return few
     sizes = [state_phase(shape, step, kinds) if kinds.has_state else 0]
     attention = attention_phase(shape, step, kinds)
     if part.has_last_layer_only and shape.is_gated:
         attention += _GATED_ALONE * shape.n_embd * step.row_bytes
     if part.has_moved_experts:
         return max(*sizes, attention, _moved_experts_phase(shape, step))
-    if part.has_last_layer_only and not (kinds.has_state or shape.architecture in SHARED_CACHES):
-        # behind its attention the model's last layer goes on with the outputs alone
-        few = dataclasses.replace(step, ubatch=step.outputs)
-        attention += step.row_bytes * 2 * shape.n_head_kv * shape.key_length
-        return max(*sizes, attention, feed_forward_phase(shape, few))
-    feed_forward = feed_forward_phase(shape, step, has_experts=part.has_experts)
+    feed_forward = feed_forward_phase(
+        shape, step, has_experts=part.has_experts, starts_late=part.starts_late
+    )
     return max(*sizes, attention, feed_forward)
+
+
+def _last_layer_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int | None:
+    """The same of a device with the model's last layer alone, which goes on behind its attention
+    with the outputs alone; None where the graph does not."""
+    if shape.is_gated or shape.has_expert_bias or shape.architecture in SHARED_CACHES:
+        return None
+    feed_forward = feed_forward_phase(shape, dataclasses.replace(step, ubatch=step.outputs))
+    state = state_phase(shape, step, kinds) if kinds.has_state else 0
+    attention = attention_phase(shape, step, kinds)
+    if shape.latent is not None:
+        attention += step.row_bytes * 2 * shape.n_head_kv * shape.key_length
+    elif kinds.caches and step.has_flash_attention:
+        queries = shape.n_head * shape.key_length
+        keys = 2 * shape.n_head_kv * shape.key_length
+        rotated = max(queries, keys)  # copies: of the queries first, then of the keys
+        if shape.has_fused_qkv:
+            rotated = keys + queries * (2 if step.rotates_k else 1)
+        attention = step.row_bytes * (2 * shape.n_embd + queries + rotated)
+    return max(state, attention, feed_forward)

@@ -18,6 +18,8 @@ from openshelf.paths import resources
 
 UNKNOWN = "unknown"
 UNQUANTIZED = "unquantized"
+AS_RELEASED = "as released"
+"""Basis of the format that a model was released in: there is nothing that it could have lost."""
 DISAGREEMENT_PER_ROOT_KLD = 0.42
 """Share of tokens whose first choice changes, over the square root of the mean KLD.
 
@@ -25,10 +27,14 @@ DISAGREEMENT_PER_ROOT_KLD = 0.42
 """
 LOSS_PER_HALVING = 0.15
 """A model of half the size loses this much more, one of twice the size this much less."""
+_UNKNOWN_SIZE = 1_000_000_000
 _LEAST_SCALE, _LARGEST_SCALE = 0.6, 1.6
 _MEAN_KLD = ("mean_kld", "mean_kld_vs_bf16")
 _LEAST_ROWS = 10
 """Fewer rows make no ladder to interpolate on."""
+_LOSS_PER_BITS = 3.0
+"""Below the lowest bits measured, a loss grows with this power of what the bits shrink by. The low
+ends of the two ladders grow with 2.7 and 2.8."""
 _LABEL = re.compile(r"[A-Z0-9_-]+")
 _UNQUANTIZED_LABELS = ("F32", "F16", "BF16")
 _NOT_ON_THE_LADDER = ("MXFP4", "NVFP4", "TQ", "Q1_0", "FP8")
@@ -52,6 +58,16 @@ class Suite:
         """Interpolated on the logarithm of the bits; None below what was measured."""
         if bits_per_weight < self.bits[0] * 0.97:
             return None
+        return self._between(bits_per_weight)
+
+    def assumed_at(self, bits_per_weight: float) -> float:
+        """The same, and below what was measured what it is likely to be at most."""
+        if bits_per_weight >= self.bits[0]:
+            return self._between(bits_per_weight)
+        fewer = self.bits[0] / max(bits_per_weight, 0.1)
+        return float(min(1.0, self.losses[0] * fewer**_LOSS_PER_BITS))
+
+    def _between(self, bits_per_weight: float) -> float:
         if bits_per_weight >= self.bits[-1]:
             return self.losses[-1]
         wanted = math.log(max(bits_per_weight, self.bits[0]))
@@ -64,14 +80,21 @@ class Suite:
 
 
 def quality_kept(
-    quant: str, bits_per_weight: float | None, parameters: int | None
+    quant: str,
+    bits_per_weight: float | None,
+    parameters: int | None,
+    *,
+    is_native: bool = False,
 ) -> tuple[float | None, str]:
     """Share of tokens on which the quantized model still agrees with the original, and its basis.
 
-    `bits_per_weight` is the file's size over the parameters. The basis names the model and the
+    `bits_per_weight` is the file's size over the parameters, `is_native` says that the model was
+    released in this very format. The basis names the model and the
     suite measured; None with basis "unknown" where nothing comparable was measured.
     """
     label = quant.upper()
+    if is_native:
+        return 1.0, AS_RELEASED
     if label in _UNQUANTIZED_LABELS:
         return 1.0, UNQUANTIZED
     if not parameters or label.startswith(_NOT_ON_THE_LADDER):
@@ -85,9 +108,28 @@ def quality_kept(
         loss = suite.loss_at(bits) if bits else None
     if loss is None:
         return None, UNKNOWN
+    return _kept(loss, suite, parameters), suite.basis
+
+
+def assumed_quality(
+    quant: str, bits_per_weight: float | None, parameters: int | None
+) -> float | None:
+    """What is assumed to be kept where nothing comparable was measured, on the careful side: as
+    any other format of so few bits keeps, of a small model where the size is not known.
+
+    None where not even the bits are known. It serves to rank and is no measurement.
+    """
+    bits = bits_per_weight or usual_bits(quant)
+    suite = _nearest_suite(parameters or _UNKNOWN_SIZE)
+    if not bits or suite is None:
+        return None
+    return _kept(suite.assumed_at(bits), suite, parameters or _UNKNOWN_SIZE)
+
+
+def _kept(loss: float, suite: Suite, parameters: int) -> float:
     scale = 1 + LOSS_PER_HALVING * math.log2(suite.parameters / parameters)
     scale = min(max(scale, _LEAST_SCALE), _LARGEST_SCALE)
-    return round(max(0.0, 1 - loss * scale), 4), suite.basis
+    return round(max(0.0, 1 - loss * scale), 4)
 
 
 @functools.cache

@@ -81,8 +81,13 @@ def missing_bytes(fit: Fit) -> int:
 
 
 def distance(fit: Fit) -> tuple[int, int]:
-    """How far one that does not fit is from fitting: what is not known comes before what misses."""
-    return (1 if fit.verdict is FitVerdict.UNKNOWN else 2, missing_bytes(fit))
+    """How far one that does not fit is from fitting."""
+    return farness(fit.verdict), missing_bytes(fit)
+
+
+def farness(verdict: FitVerdict) -> int:
+    """What is not known comes before what misses."""
+    return 1 if verdict is FitVerdict.UNKNOWN else 2
 
 
 def in_order(place: Ranked) -> tuple[object, ...]:

@@ -17,13 +17,16 @@ _AMX = dict.fromkeys(("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS", 
 _AMX_FEATURES = {"AMX INT8", "AVX-512 VNNI"}
 _AMX_GROWTH = {"Q8_0": (32, 4), "Q4_K": (256, 4), "Q5_K": (256, 4), "IQ4_XS": (256, 2)}
 """Elements of a block, and the bytes that each block grows by."""
+_TYPE_BYTES = {"Q4_K": 144, "Q8_0": 34}
+"""Of one block."""
+_NEVER_GROWING = frozenset({"F32", "F16", "BF16"})
 _ARM_FEATURES = {"DotProd", "I8MM"}
 NO_OUTPUT_LAYER = frozenset(
     {"bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert"}
     | {"nomic-bert", "nomic-bert-moe", "bitnet"}
 )
 """Encoders have none, and bitnet multiplies with the table where it lies."""
-ALWAYS_TWICE = frozenset({"gemma3n"})
+ALWAYS_TWICE = frozenset({"gemma3n", "gemma4"})
 """llama.cpp makes their tied output layer before the table, and so keeps both."""
 
 
@@ -58,3 +61,24 @@ def grown_bytes(type_name: str, shape: tuple[int, ...]) -> int:
         return 0
     block, growth = _AMX_GROWTH[type_name]
     return shape[0] // block * growth * shape[1]
+
+
+def expected_growth(quant: str) -> float:
+    """The most that a file's matrices grow by for AMX, as a part of their bytes; of files with a
+    quantization of which only the name is known, or none ("")."""
+    name = quant.upper().removeprefix("UD-")
+    if name in _NEVER_GROWING:
+        return 0.0
+    if name.startswith(("IQ", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")):
+        return 4 / _TYPE_BYTES["Q4_K"]  # the most of any that such files mix
+    return 4 / _TYPE_BYTES["Q8_0"]
+
+
+def expected_table_type(quant: str, bits: float) -> str:
+    """The type of an output layer with so many bits per weight in such a file, "" where that does
+    not tell it."""
+    name = quant.upper()
+    if name in ("F16", "BF16", "F32"):
+        return name
+    known = {4.5: "Q4_K", 5.5: "Q5_K", 6.5625: "Q6_K", 8.5: "Q8_0"}
+    return known.get(bits, "")

@@ -25,7 +25,8 @@ class Precision:
     """What a variant keeps of its model, whatever the machine.
 
     `parameters` are the model's, `bits_per_weight` the file's size over them, `quality` the share
-    kept (fit/quality.py), all None where unknown. `native_bits` are those of the format that the
+    kept (fit/quality.py), all None where unknown; `assumed` stands in where that was not measured.
+    `native_bits` are those of the format that the
     model was released in, where that is a quantized one: more bits than these keep no more.
     `years_behind` is how much older the model is than the newest it is compared with.
     `active_parameters` are those that one token passes in a mixture of experts, None for others.
@@ -40,6 +41,7 @@ class Precision:
     years_behind: float = 0.0
     active_parameters: int | None = None
     is_special: bool = False
+    assumed: float | None = None
 
     @property
     def effective_parameters(self) -> float:
@@ -100,6 +102,7 @@ as good as dense models of five times their active parameters, 0.68 for the two 
 lies between.
 """
 _COMMON_BITS = 4.9
+"""Also of files of which nobody knows how many they have."""
 _PLACEMENT = {FitVerdict.FITS_GPU: 0.0, FitVerdict.FITS_SPLIT: -0.4, FitVerdict.FITS_CPU: -0.4}
 _NOT_KNOWN = -0.3
 """An upper bound that fits is a little less sure than a figure."""
@@ -122,11 +125,15 @@ _ENOUGH_BITS = 6.0
 _NO_GAIN_BITS = 8.5
 _GAIN_ABOVE = 0.04
 """Doublings per bit between the two: Q8_0 is as good as F16."""
-_DOUBLINGS_PER_YEAR = 1.0
-"""What a year of progress is worth inside one family: as much as a model of twice the size.
+_DOUBLINGS_PER_YEAR = 1.6
+"""What a year of progress is worth inside one family, in doublings of size.
 
-Our reading, and a careful one: arXiv 2412.04315 finds a doubling in about 3.5 months.
+The lowest of what publishers found: Qwen3's 1.7B to 32B do as well as Qwen2.5's 3B to 72B (0.98
+doublings in 222 days, arXiv 2505.09388), Gemma 3's 4B as Gemma 2's 27B (2.8 in nine months, arXiv
+2503.19786). Over all families arXiv 2412.04315 finds one in about 3.5 months.
 """
+_ONE_RELEASE_YEARS = 0.25
+"""Over so long the sizes of one release may come out."""
 _SAME_BITS = 0.97
 """Files of one format differ by their tokenizers and norms."""
 
@@ -149,10 +156,10 @@ def ability(precision: Precision, prefer: Preference) -> float:
     """Doublings of model size, less what age and low precision cost in the same unit."""
     low_bits = _WEIGHTS[prefer].low_bits
     size = math.log2(precision.effective_parameters / 1e9)
-    size -= _DOUBLINGS_PER_YEAR * precision.years_behind
-    bits = precision.bits_per_weight
+    size -= _DOUBLINGS_PER_YEAR * _years_of_progress(precision.years_behind)
+    bits = precision.bits_per_weight or _COMMON_BITS
     native = precision.native_bits
-    if bits is None or (native is not None and bits >= native * _SAME_BITS):
+    if native is not None and bits >= native * _SAME_BITS:
         return size
     floor = crossover_bits(precision.parameters or _UNKNOWN_SIZE)
     if bits < floor:
@@ -164,9 +171,15 @@ def ability(precision: Precision, prefer: Preference) -> float:
     else:
         lost = -_GAIN_ABOVE * (min(bits, _NO_GAIN_BITS) - _ENOUGH_BITS)
     lost = lost * low_bits if lost > 0 else lost
-    if precision.quality is not None:
-        lost += (1 - precision.quality) * low_bits
+    kept = precision.assumed if precision.quality is None else precision.quality
+    if kept is not None:
+        lost += (1 - kept) * low_bits
     return size - lost
+
+
+def _years_of_progress(years_behind: float) -> float:
+    """Less than the days between two sizes of one release, which came out one after the other."""
+    return years_behind * min(1.0, years_behind / _ONE_RELEASE_YEARS)
 
 
 def speed_score(

@@ -163,6 +163,16 @@ class ModelShape:
         """Sums of `layer_bytes`: element i are the layers before i."""
         return (0, *itertools.accumulate(self.layer_bytes))
 
+    @functools.cached_property
+    def _experts_up_to(self) -> tuple[int, ...]:
+        return (0, *itertools.accumulate(self.expert_bytes))
+
+    def experts_within(self, first: int, end: int) -> int:
+        """Bytes of the routed experts of the layers from `first` to before `end`."""
+        sums = self._experts_up_to
+        end = min(end, len(sums) - 1)
+        return sums[end] - sums[first] if first < end else 0
+
     @property
     def weights_bytes(self) -> int:
         """All weights, each once."""

@@ -171,7 +171,7 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
     count as known whatever the architecture."""
     shape, machine, room = question.shape, question.machine, question.room
     effective, notes = question.effective
-    judged = dataclasses.replace(shape, known=shape.known or is_dry_run)
+    judged = dataclasses.replace(shape, known=True) if is_dry_run else shape
     verdict = _verdict(judged, placed, room)
     plan = plan_of(placed, generation_threads(machine), question)
     speed = estimate_speed(shape, placed.devices, machine, plan)

@@ -90,10 +90,12 @@ class Workload:
             size = max(0, size - shape.table_bytes)
         if not (shape.n_expert and shape.expert_bytes):
             return size
-        experts = sum(shape.expert_bytes[span.start : min(span.stop, shape.n_layers)])
-        kept = range(self._spans[0].stop, min(self.plan.experts_on_cpu, shape.n_layers))
-        moved = sum(shape.expert_bytes[i] for i in kept if is_cpu or i in span)
-        experts += moved if is_cpu else -moved
+        experts = shape.experts_within(span.start, span.stop)
+        first, kept = self._spans[0].stop, self.plan.experts_on_cpu
+        if is_cpu:
+            experts += shape.experts_within(first, kept)
+        else:
+            experts -= shape.experts_within(max(first, span.start), min(kept, span.stop))
         return size + experts * (shape.n_expert - shape.n_expert_used) // shape.n_expert
 
 

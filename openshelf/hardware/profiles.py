@@ -22,6 +22,7 @@ _EMPTY_WORDS = frozenset(
 )  # fmt: skip
 _COUNT = re.compile(r"^(\d+)\s*[x×]\s*")
 _RAM = re.compile(r"\s*\+\s*(\d+)\s*(?:gb|gib)?(?:\s+ram)?$")
+_MEMORY = re.compile(r"\s+\d+ gb\b.*$")
 _MOST_RAM_GIB = 8192
 _MOST_CANDIDATES = 12
 _FEW = 5
@@ -103,8 +104,12 @@ def _candidates(wanted: str, card_words: str, matches: list[str]) -> tuple[str, 
     if not matches and wanted:
         matches = [card.machine().name for card in _named_cards(card_words)]
     if not matches:
-        keys = {plain_name(machine.name): machine.name for machine in load_profiles()}
-        near = difflib.get_close_matches(wanted, keys, n=_MOST_CANDIDATES, cutoff=0.6)
-        matches = [keys[key] for key in near]
+        keys: dict[str, str] = {}
+        for machine in load_profiles():
+            name = plain_name(machine.name)
+            keys.setdefault(_MEMORY.sub("", name), machine.name)  # as most people write it
+            keys[name] = machine.name
+        near = difflib.get_close_matches(wanted, keys, n=_MOST_CANDIDATES, cutoff=0.7)
+        matches = list(dict.fromkeys(keys[key] for key in near))
     first = [machine.name for machine in load_profiles()[:_FEW]]
     return tuple((matches or first)[:_MOST_CANDIDATES])

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from openshelf.errors import UsageError
 from openshelf.hub.names import is_repo_id
+from openshelf.paths import written_path
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -62,7 +63,7 @@ def parse_target(text: str, *, endpoint_host: str = "") -> Target:
     hosts = (*_HUB_HOSTS, *((endpoint_host.lower(),) if endpoint_host else ()))
     pasted = _pasted_model(words, hosts)
     if pasted is None and (words.startswith(_PATH_STARTS) or _DRIVE.match(words)):
-        return Target(words, TargetKind.PATH, path=Path(words).expanduser())
+        return Target(words, TargetKind.PATH, path=written_path(words))
     if pasted is None and " " in words:
         raise UsageError(f"{words} names no model")
     words = pasted or words

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from openshelf.errors import BadPolicy
-from openshelf.paths import Paths
+from openshelf.paths import Paths, written_path
 from openshelf.policy.toml_lines import line_of_key, place_of_error
 from openshelf.policy.waiver import Waiver, waivers_from_table
 
@@ -142,7 +142,7 @@ def load_managed(path: Path) -> Policy | None:
 def named_policy_file(environment: Mapping[str, str]) -> Path | None:
     """The file that OPENSHELF_POLICY names, None where it names none."""
     named = environment.get("OPENSHELF_POLICY", "")
-    return Path(named).expanduser() if named else None
+    return written_path(named) if named else None
 
 
 def closed_policy(source: str) -> Policy:

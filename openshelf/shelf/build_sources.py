@@ -11,7 +11,7 @@ from openshelf.catalog.packagers import load_packagers, usual_builds
 from openshelf.catalog.quants import expected_file_bytes
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import ModelShape
-from openshelf.fit.quality import quality_kept, usual_bits
+from openshelf.fit.quality import usual_bits
 from openshelf.gguf.names import plain_label
 from openshelf.hub.entries import Repo
 from openshelf.hub.variants import RepoVariant, find_projector, find_variant, list_variants
@@ -184,7 +184,7 @@ def with_quality(build: Build, weights: int | None) -> Build:
     bits = build.size_bytes * 8 / weights if weights else None
     if build.quant is None:
         return replace(build, bits_per_weight=bits, quality=_UNKNOWN_QUALITY)
-    quality = QualityKept(*quality_kept(build.quant, bits, weights))
+    quality = QualityKept.of(build.quant, bits, weights, is_native=build.is_native)
     return replace(build, bits_per_weight=bits, quality=quality)
 
 
@@ -220,6 +220,7 @@ def _build(model: CatalogModel | None, repo: str, quant: str | None, size: int) 
         quality=_UNKNOWN_QUALITY,
         is_publisher=model is not None and owner_of(repo) == owner_of(model.hub_repo),
         recipe=recipe_of_name(repo, quant, ""),
+        is_native=model is not None and quant is not None and quant == model.native_quant,
     )
 
 

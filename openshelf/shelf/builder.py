@@ -19,6 +19,7 @@ from openshelf.hardware.facts import Machine
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
 from openshelf.shelf.engine_word import can_load
+from openshelf.shelf.filter_values import unknown_filters
 from openshelf.shelf.filters import keeps_family, keeps_model, keeps_row, of_packager
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock, prospects_for
@@ -53,6 +54,7 @@ def build_shelf(
     """
     if question.prefer not in list(Preference):
         raise UsageError(f"prefer is {question.prefer!r}, not one of {', '.join(Preference)}")
+    unknown = unknown_filters(question, catalog, parts)
     if question.packager:
         catalog, stock = of_packager(catalog, question.packager), None
     stock = stock or Stock.of(catalog, parts, question.request)
@@ -74,6 +76,7 @@ def build_shelf(
         catalog_as_of=catalog.as_of,
         engine=parts.engine,
         freshness=parts.freshness,
+        unknown_filters=unknown,
     )
 
 

@@ -24,6 +24,7 @@ from openshelf.hardware.facts import Machine
 from openshelf.library.headers import HubFiles
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
+from openshelf.shelf.prospects import native_bits_of
 from openshelf.shelf.recipes import Recipe
 from openshelf.shelf.rows import QualityKept
 from openshelf.tasks import CancelToken, Report
@@ -74,6 +75,8 @@ class Build:
     last_modified: str | None = None
     """When the repository changed last (ISO 8601), as the Hub says."""
     recipe: Recipe = field(default_factory=Recipe)
+    is_native: bool = False
+    """The model was released in this format."""
     engine_knows: bool | None = None
     """Whether the engine here can load its architecture; None where nobody could tell."""
 
@@ -125,7 +128,7 @@ class ModelListing:
 def _from_sibling(build: Build, sibling: ModelShape) -> Build:
     if build.shape is not None and build.shape.source != "catalog":
         return build
-    return replace(build, shape=shape_of_sibling(sibling, build.size_bytes))
+    return replace(build, shape=shape_of_sibling(sibling, build.size_bytes, build.quant or ""))
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ class BuildRow:
             "local": build.is_local,
             "engine_supports": build.engine_knows,
             "fit": self.fit.as_json(build.target) if self.fit else None,
-            "quality": {"kept": build.quality.kept, "basis": build.quality.basis},
+            "quality": build.quality.as_json(),
             "score": self.score.as_json() if self.score else None,
             "reasons": [reason.as_json() for reason in self.reasons],
         }
@@ -247,8 +250,9 @@ def fit_builds(
     for build in listing.builds:
         if build.engine_knows is False and build.target in fits:
             fits[build.target] = not_in_engine(fits[build.target])
+    native = native_bits_of(listing.model) if listing.model is not None else None
     ranked = rank(
-        [_candidate(b, fits[b.target]) for b in listing.builds if b.target in fits], prefer
+        [_candidate(b, fits[b.target], native) for b in listing.builds if b.target in fits], prefer
     )
     places = {place.candidate.key: place for place in ranked}
     rows = []
@@ -274,7 +278,7 @@ def _recommended(listing: ModelListing, ranked: Sequence[Ranked]) -> str | None:
     return next(iter(known or fitting), None)
 
 
-def _candidate(build: Build, fit: Fit) -> Candidate:
+def _candidate(build: Build, fit: Fit, native_bits: float | None) -> Candidate:
     shape = build.shape
     return Candidate(
         key=build.target,
@@ -283,6 +287,8 @@ def _candidate(build: Build, fit: Fit) -> Candidate:
             parameters=shape.parameters if shape else None,
             bits_per_weight=build.bits_per_weight,
             quality=build.quality.kept,
+            assumed=build.quality.assumed,
+            native_bits=native_bits,
             active_parameters=shape.active_parameters if shape else None,
         ),
         fit=fit,

@@ -30,6 +30,11 @@ class CatalogDecisions:
             self._known[key] = self.gate.decide(resolve(self._build(model, gguf_repo), self.claims))
         return self._known[key]
 
+    def decide_repo(self, repo: str) -> Decision | None:
+        """For a repository of the catalog, also a base that is no row; None for any other."""
+        claims = self.claims(repo)
+        return None if claims is None else self.decide_claims(claims)
+
     def decide_claims(self, claims: RepoClaims) -> Decision:
         """For a repository that no catalog has; its bases are known as far as ours goes."""
         return self.gate.decide(resolve(claims, self.claims))

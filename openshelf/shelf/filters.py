@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 
 from openshelf.catalog.entries import Catalog, CatalogModel, Family
 from openshelf.catalog.packagers import load_packagers
+from openshelf.licenses.index import shipped_index
+from openshelf.policy.verdict import Decision
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.rows import ShelfQuestion, ShelfRow
 
 PUBLISHER = "publisher"
 """As a packager: whoever published the model itself."""
-_COMMERCIAL = ("yes", "conditional")
+COMMERCIAL = "commercial"
+"""As a use."""
+_ALLOWING = ("yes", "conditional")
 
 
 def keeps_family(family: Family, question: ShelfQuestion) -> bool:
@@ -39,13 +44,30 @@ def keeps_model(model: CatalogModel, question: ShelfQuestion, parts: ShelfParts)
         return False
     if not question.license and not question.use:
         return True
+    if question.license and not has_license(model, question.license, parts):
+        return False
+    if question.use != COMMERCIAL:
+        return True
+    return parts.commercial_use(_decision(model, parts)) in _ALLOWING
+
+
+def has_license(model: CatalogModel, name: str, parts: ShelfParts) -> bool:
+    """Whether it is under this license, whatever of its names that is, or under a licensor's own
+    variant of it."""
+    return not license_ids(name).isdisjoint(_decision(model, parts).license.effective)
+
+
+@functools.cache
+def license_ids(name: str) -> frozenset[str]:
+    """The licenses that are meant by a name; the name itself where none is called so."""
+    index = shipped_index()
+    found = index.by_name(name) or (name.casefold(),)
+    return frozenset(found).union(*(index.variants_of(id_) for id_ in found))
+
+
+def _decision(model: CatalogModel, parts: ShelfParts) -> Decision:
     repo = model.gguf_repos[0] if model.gguf_repos else model.hub_repo
-    decision = parts.decide(model, repo)
-    if question.license:
-        wanted = question.license.casefold()
-        if wanted not in (name.casefold() for name in decision.license.effective):
-            return False
-    return question.use != "commercial" or parts.commercial_use(decision) in _COMMERCIAL
+    return parts.decide(model, repo)
 
 
 def keeps_row(row: ShelfRow, question: ShelfQuestion) -> bool:

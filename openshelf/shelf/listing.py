@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,7 @@ from openshelf.shelf.tree import owner_of
 from openshelf.tasks import CancelToken, Report
 
 _USUAL_QUANT = "Q4_K_M"
+_MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,29 @@ class Models:
             for model in family.models:
                 if words in (model.id.casefold(), model.name.casefold()):
                     return Wanted.of_model(family, model)
-        target = parse_target(text, endpoint_host=self.headers.client().options.host)
+        try:
+            target = parse_target(text, endpoint_host=self.headers.client().options.host)
+            is_installed = target.kind is TargetKind.INSTALLED
+            repo = self.headers.library.find(target.text).repo if is_installed else target.repo
+        except (UsageError, NotFound) as error:
+            near = self._near(words)
+            if not near or (isinstance(error, NotFound) and error.candidates):
+                raise
+            raise NotFound("model", text.strip(), near) from error
         if target.kind is TargetKind.PATH:
             raise UsageError(f"{text} is a file; only a repository has variants")
-        repo = target.repo
-        if target.kind is TargetKind.INSTALLED:
-            repo = self.headers.library.find(target.text).repo
         known = self.catalog().find_model(repo)
         if known is not None:
             return Wanted.of_model(*known, repo)
         name = repo.rpartition("/")[2].removesuffix("-GGUF")
         return Wanted(name, (repo,), revision=target.revision)
+
+    def _near(self, words: str) -> tuple[str, ...]:
+        """Names of models that look like these words."""
+        models = [model for family in self.catalog().families for model in family.models]
+        names = {key: m.name for m in models for key in (m.id.casefold(), m.name.casefold())}
+        near = difflib.get_close_matches(words, names, n=_MOST_NAMED, cutoff=0.7)
+        return tuple(dict.fromkeys(names[key] for key in near))
 
     def _builds(self, wanted: Wanted, answers: Answers) -> list[Build]:
         builds = [build for repo in answers.repos for build in listed_builds(wanted.model, repo)]

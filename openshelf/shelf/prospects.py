@@ -18,7 +18,6 @@ from openshelf.fit.choice import Prospect
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import FitRequest, ModelShape
 from openshelf.fit.outlook import Frame, Sums
-from openshelf.fit.quality import quality_kept
 from openshelf.fit.scores import Precision
 from openshelf.library.installed import InstalledModel
 from openshelf.shelf.parts import LocalVariant, ShelfParts
@@ -70,15 +69,17 @@ def shape_of(variant: Variant) -> ModelShape:
 
 def precision_of(variant: Variant, shape: ModelShape) -> Precision:
     model, bits = variant.model, bits_per_weight(variant)
+    quality = quality_of(variant, bits)
     return Precision(
         quant=variant.quant,
         parameters=model.parameters or model.weights_count,
         bits_per_weight=bits,
-        quality=quality_of(variant, bits).kept,
+        quality=quality.kept,
         native_bits=native_bits_of(model),
         years_behind=years_behind(model, variant.family),
         active_parameters=model.active_parameters or shape.active_parameters,
         is_special=model.specialty is not None,
+        assumed=quality.assumed,
     )
 
 
@@ -111,7 +112,8 @@ def bits_per_weight(variant: Variant) -> float | None:
 
 def quality_of(variant: Variant, bits: float | None) -> QualityKept:
     weights = variant.model.parameters or variant.model.file_weights
-    return QualityKept(*quality_kept(variant.quant, bits, weights))
+    is_native = variant.quant == variant.model.native_quant
+    return QualityKept.of(variant.quant, bits, weights, is_native=is_native)
 
 
 def tiebreak_of(variant: Variant) -> float:

@@ -18,7 +18,7 @@ from openshelf.reasons import Reason
 from openshelf.shelf.engine_word import ENGINE, EngineWord, engine_word
 from openshelf.shelf.parts import ShelfParts
 from openshelf.shelf.prospects import Stock, bits_per_weight, quality_of, shape_of
-from openshelf.shelf.rows import RankedVariant, ShelfQuestion, Variant
+from openshelf.shelf.rows import QualityKept, RankedVariant, ShelfQuestion, Variant
 from openshelf.shelf.variants import installed_as
 
 
@@ -80,13 +80,15 @@ def ranked_variant(ranked: Ranked, bench: Bench, extra: Sequence[Reason] = ()) -
     variant, fit = variant_of(ranked), ranked.candidate.fit
     installed = bench.installed(variant)
     word = engine_word(variant.model, bench.parts.engine)
+    quality = quality_of(variant, bits_per_weight(variant))
     return RankedVariant(
         variant=variant,
         fit=fit if fit.verdict.fits else fit_variant(variant, bench, is_brief=False),
-        quality=quality_of(variant, bits_per_weight(variant)),
+        quality=quality,
         reasons=(
             *place_reasons(fit, variant),
             *(extra or _rank_reason(ranked)),
+            *_assumed_reason(variant, quality),
             *_engine_reason(word, bench.parts.engine),
         ),
         decision=bench.parts.decide(variant.model, variant.repo),
@@ -94,6 +96,13 @@ def ranked_variant(ranked: Ranked, bench: Bench, extra: Sequence[Reason] = ()) -
         score=ranked.score.as_json(),
         engine=word,
     )
+
+
+def _assumed_reason(variant: Variant, quality: QualityKept) -> tuple[Reason, ...]:
+    if quality.assumed is None:
+        return ()
+    data = {"quant": variant.quant, "assumed": quality.assumed}
+    return (Reason("rank_quality_assumed", data),)
 
 
 def _engine_reason(word: EngineWord, engine: EngineKnowledge) -> tuple[Reason, ...]:

@@ -9,7 +9,9 @@ from typing import Any
 from openshelf.catalog.entries import CatalogModel, Family
 from openshelf.catalog.refresh import NEVER_REFRESHED, Freshness
 from openshelf.engine.architectures import NOT_ASKED, EngineKnowledge
+from openshelf.errors import UnknownFilter
 from openshelf.fit.memory import FitRequest
+from openshelf.fit.quality import assumed_quality, quality_kept
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
 from openshelf.policy.verdict import Decision
@@ -19,10 +21,26 @@ from openshelf.shelf.engine_word import NO_WORD, EngineWord
 
 @dataclass(frozen=True)
 class QualityKept:
-    """How much of the unquantized model is kept: 0–1 or None, with what that rests on."""
+    """How much of the unquantized model is kept: 0–1 or None, with what that rests on.
+
+    `assumed` is what the ranking reckons with where it was not measured.
+    """
 
     kept: float | None
     basis: str
+    assumed: float | None = None
+
+    @classmethod
+    def of(
+        cls, quant: str, bits_per_weight: float | None, weights: int | None, *, is_native: bool
+    ) -> QualityKept:
+        kept, basis = quality_kept(quant, bits_per_weight, weights, is_native=is_native)
+        if kept is not None:
+            return cls(kept, basis)
+        return cls(None, basis, assumed_quality(quant, bits_per_weight, weights))
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kept": self.kept, "basis": self.basis, "assumed": self.assumed}
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class RankedVariant:
             "local": variant.is_local,
             "installed": self.installed_id,
             "fit": self.fit.as_json(variant.target),
-            "quality": {"kept": self.quality.kept, "basis": self.quality.basis},
+            "quality": self.quality.as_json(),
             "score": self.score,
             "engine": self.engine.as_json(),
             "reasons": [reason.as_json() for reason in self.reasons],
@@ -131,6 +149,8 @@ class Shelf:
     catalog_as_of: str = ""
     engine: EngineKnowledge = NOT_ASKED
     freshness: Freshness = NEVER_REFRESHED
+    unknown_filters: tuple[UnknownFilter, ...] = ()
+    """Filters with a value that nothing in the catalog has."""
 
     @property
     def fitting(self) -> int:

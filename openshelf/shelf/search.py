@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from openshelf.catalog.entries import Catalog
-from openshelf.errors import NetworkFailure, Offline, UsageError
+from openshelf.errors import NetworkFailure, Offline, UnknownFilter, UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.entries import SearchHit
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.licenses.claims import RepoClaims
+from openshelf.licenses.index import shipped_index
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
 from openshelf.shelf.builder import build_row, build_shelf
@@ -101,15 +102,19 @@ class Search:
     def find(self, machine: Machine, question: SearchQuestion, cancel: CancelToken) -> SearchAnswer:
         """One request to the Hub; where it does not answer, the catalog's rows and why.
 
-        Raises UsageError for a question that makes no sense, CancelledByUser.
+        Raises UsageError for a question that makes no sense (UnknownFilter for a filter that
+        nothing can pass), CancelledByUser.
         """
         shelf = self.shelf(machine, question.shelf)
+        for unknown in shelf.unknown_filters:
+            if not _may_be_on_the_hub(unknown):
+                raise unknown
         rows = self._catalog_rows(shelf, question)
         answer = SearchAnswer(question.text, replace(shelf, rows=rows, starters=()))
         cancel.raise_if_cancelled()
         words = words_for_hub(question.text)
         if len(words) < LEAST_LETTERS:
-            return answer
+            return replace(answer, notes=(Reason("search_hub_not_asked"),))
         try:
             hits = self.client().search(words, question.limit)
         except (Offline, NetworkFailure) as error:
@@ -163,6 +168,13 @@ class Search:
         stock = Stock(key, {found.model.id: prospects} if prospects else {})
         row = build_row(found.family, Bench(machine, question, parts, stock))
         return _with_origin(row, found) if keeps_row(row, question) else None
+
+
+def _may_be_on_the_hub(unknown: UnknownFilter) -> bool:
+    """Anybody packages models there, under any license that we know of."""
+    if unknown.what == "license":
+        return bool(shipped_index().by_name(unknown.name))
+    return unknown.what == "packager"
 
 
 def words_for_hub(text: str) -> str:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 TEMPLATES: dict[str, str] = {
+    # what a license is said to be where it could not be looked up
+    "terms_from_catalog_offline": "As the catalog has it, of {as_of}: offline, so nothing was looked up at {host}.",
+    "terms_from_catalog_network": "As the catalog has it, of {as_of}: {host} did not answer, so nothing was looked up.",
+    "terms_from_catalog_rate_limited": "As the catalog has it, of {as_of}: {host} asks to wait, so nothing was looked up.",
+    "terms_from_catalog_unsure": "Nobody has checked that license in the catalog: read it before you rely on it.",
     "fit_short_fits_gpu": "all on GPU",
     "fit_short_fits_split": "GPU + RAM",
     "fit_short_fits_cpu": "on the CPU",

@@ -17,6 +17,7 @@ TEMPLATES: dict[str, str] = {
     "shelf_not_for_chat": "Not made to answer in a chat: {models:list}.",
     "shelf_no_size_known": "The size of {models:list} is not known.",
     # what a search found
+    "search_hub_not_asked": "Only the catalog was searched: the Hub is asked for two letters of a name or more.",
     "search_hub_offline": "Offline: only the catalog was searched.",
     "search_hub_network": "The Hub did not answer: only the catalog was searched.",
     "search_hub_rate_limited": "The Hub asks to wait {seconds} seconds: only the catalog was searched.",

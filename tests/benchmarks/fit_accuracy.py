@@ -170,13 +170,13 @@ def _record_row(name: str, rows: Iterable[Record], shapes: Mapping[str, ModelSha
 
 
 def test_estimate_against_pretended_gpus(tmp_path: Path) -> None:
-    """Full offload of real headers meets the issue's targets; written ones, of a few layers, are
-    mostly compute buffer, and are held to what they reach."""
+    """Real and written headers alike. The written ones have so few layers that they are mostly
+    compute buffer; what state layers lose between blocks in a pipeline is a bound."""
     models = [*recorded_models(), *written_models()]
     shapes = {m.name: shape_from_header(read_header(m.write(tmp_path / m.name))) for m in models}
     records = [record for record in read_records() if shapes[record.model].known]
     real = [record for record in records if record.model in INDEX]
-    sets = ("full", "partial", "two", "experts")
+    sets = ("cpu", "full", "partial", "two", "alone", "experts")
     rows = {
         name: _record_row(f"16 headers: {name}", (r for r in real if r.set_name == name), shapes)
         for name in sets
@@ -198,15 +198,15 @@ def test_estimate_against_pretended_gpus(tmp_path: Path) -> None:
         for card in CARDS
     )
     assert wrong_yes == 0
-    full = rows["full"]
-    assert statistics.median(map(abs, full.errors)) <= 0.001
-    assert full.p95 <= 0.01
-    assert full.worst <= 0.03
-    split = [error for name in ("partial", "two") for error in rows[name].errors]
-    assert sorted(map(abs, split))[int(0.95 * len(split))] <= 0.02
-    assert min(split) >= -0.03
-    assert others["full"].p95 <= 0.03
-    assert others["full"].worst <= 0.05
+    for full in (rows["full"], others["full"]):
+        assert statistics.median(map(abs, full.errors)) <= 0.001
+        assert full.p95 <= 0.01
+        assert full.worst <= 0.03
+    split = [error for name in ("partial", "two", "alone") for error in rows[name].errors]
+    assert sorted(map(abs, split))[int(0.95 * len(split))] <= 0.01
+    assert max(split) <= 0.06
+    assert min(split) >= -0.001
+    assert min(min(others[name].errors) for name in ("partial", "two", "alone")) >= -0.02
 
 
 def test_a_thousand_estimates_take_a_twentieth_of_a_second() -> None:

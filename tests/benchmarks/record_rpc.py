@@ -84,6 +84,7 @@ def questions(model: Model, path: Path) -> Iterator[tuple[int, str, Job]]:
         yield 1, "partial", Job(path, SAMPLE, gpu_layers=count)
     for count, split in itertools.product((layers + 1, layers), ((1.0, 1.0), (3.0, 1.0))):
         yield 2, "two", Job(path, SAMPLE, gpu_layers=count, split=split)
+    yield 2, "alone", Job(path, SAMPLE, gpu_layers=layers + 1, split=(layers, 1.0))
     if has_experts:
         for kept in sorted({max(1, layers // 2), layers}):
             yield 1, "experts", Job(path, SAMPLE, gpu_layers=layers + 1, experts_on_cpu=kept)

@@ -77,12 +77,40 @@ def test_the_shelf_is_filtered_by_its_words(run: Run) -> None:
     assert json.loads(refused.stdout)["error"]["code"] == "usage"
 
 
+def test_a_filter_that_nothing_can_pass_is_named(run: Run) -> None:
+    refused = run("shelf", *MACHINE, "--license", "apach-2.0")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("openshelf: No model on the shelf has the license apach-2.0.")
+    assert "apache-2.0" in refused.stderr.partition("Try")[2]
+    error = json.loads(run("shelf", *MACHINE, "--origin", "Mars", "--json").stdout)["error"]
+    assert (error["code"], error["what"], error["name"]) == ("usage", "origin", "Mars")
+    assert "US" in error["candidates"]
+
+
+def test_odd_names_of_machines_and_policies_are_errors_and_no_crash(run: Run) -> None:
+    for name in ("~nobody-of-this-name", "x" * 5000, ""):
+        assert run("shelf", "--machine", name).returncode == 4
+    assert run("shelf", *MACHINE, "--policy", "~nobody-of-this-name").returncode == 2
+    assert "131072K at most" in run("shelf", "--context", "999999999999").stderr
+
+
+def test_a_search_asks_no_hub_for_what_nothing_can_pass(run: Run) -> None:
+    with LoopbackHub() as hub:
+        refused = run("search", "qwen", *MACHINE, "--language", "de-DE", endpoint=hub.endpoint)
+        assert not hub.requests
+        only_there = ("--license", "gpl-3.0", "--packager", "somebody")
+        found = told(run("search", "qwen", *MACHINE, *only_there, "--json", endpoint=hub.endpoint))
+    assert (refused.returncode, "de" in refused.stderr) == (2, True)
+    assert (found["families"], found["notes"]) == ([], []), "somebody may have it on the Hub"
+
+
 def test_a_sentence_widens_no_table(run: Run) -> None:
     table = run("shelf", *MACHINE).stdout
     assert "\nEmbeddingGemma: For search, not for chat" in table
     rows = table.partition("\n\n")[0].splitlines()
     assert max(map(len, rows)) < 240
-    assert "No family of the catalog is left" in run("shelf", "--origin", "XX").stdout
+    words = ("--origin", "FR", "--license", "gemma")
+    assert "No family of the catalog is left" in run("shelf", *MACHINE, *words).stdout
 
 
 def test_variants_tell_who_when_and_how(run: Run) -> None:

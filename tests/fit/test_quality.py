@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openshelf.fit.quality import quality_kept, suites, usual_bits
+from openshelf.fit.quality import assumed_quality, quality_kept, suites, usual_bits
 
 
 def test_the_ladder_of_an_8b() -> None:
@@ -47,6 +47,44 @@ def test_what_was_not_measured_is_unknown(
     quant: str, bits: float | None, parameters: int | None
 ) -> None:
     assert quality_kept(quant, bits, parameters) == (None, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("quant", "bits", "parameters"),
+    [
+        ("IQ2_M", 2.7, 70_000_000_000),
+        ("IQ1_S", 1.6, 120_000_000_000),
+        ("NVFP4", 4.5, 30_000_000_000),
+        ("SOMETHING", 1.2, 8_000_000_000),
+        ("Q4_K_M", 4.9, None),
+        ("Q4_K_M", None, None),
+    ],
+)
+def test_what_was_not_measured_is_assumed_on_the_careful_side(
+    quant: str, bits: float | None, parameters: int | None
+) -> None:
+    assert quality_kept(quant, bits, parameters)[0] is None
+    assumed = assumed_quality(quant, bits, parameters)
+    assert assumed is not None
+    more = (bits or 4.9) + 0.4
+    better, _ = quality_kept("Q", more, parameters or 1_000_000_000)
+    assert 0 <= assumed < (better or 1.0)
+
+
+def test_fewer_bits_than_measured_lose_more_than_the_fewest_measured() -> None:
+    for suite in suites():
+        lowest = suite.losses[0]
+        assert suite.assumed_at(suite.bits[0]) == pytest.approx(lowest)
+        assert suite.assumed_at(suite.bits[0] * 0.8) > 1.9 * lowest or lowest > 0.5
+        assert suite.assumed_at(0.01) == 1.0
+
+
+def test_nothing_is_assumed_of_a_file_of_which_nothing_is_known() -> None:
+    assert assumed_quality("SOMETHING", None, 8_000_000_000) is None
+
+
+def test_the_format_of_the_release_keeps_everything() -> None:
+    assert quality_kept("MXFP4", 4.6, 20_000_000_000, is_native=True) == (1.0, "as released")
 
 
 def test_unquantized_files_keep_everything() -> None:

@@ -192,6 +192,30 @@ def test_active_parameters_change_the_ability_and_nothing_else() -> None:
     assert lost == pytest.approx(0.4 * 3.3219, abs=0.001)
 
 
+def test_what_was_not_measured_does_not_count_as_lossless() -> None:
+    measured = Precision("Q4_K_M", 30_000_000_000, 4.9, 0.95)
+    unmeasured = replace(measured, quality=None, assumed=0.9)
+    for prefer in Preference:
+        assert ability(unmeasured, prefer) < ability(measured, prefer)
+        assert ability(unmeasured, prefer) == ability(replace(measured, quality=0.9), prefer)
+
+
+def test_a_file_of_unknown_bits_is_not_taken_for_an_unquantized_one() -> None:
+    unknown = Precision("CUSTOM", 30_000_000_000, None, None)
+    whole = Precision("F16", 30_000_000_000, 16.0, 1.0)
+    assert ability(unknown, Preference.BALANCE) < ability(whole, Preference.BALANCE)
+
+
+def test_a_newer_release_outweighs_a_size_class_of_an_older_one() -> None:
+    """As Qwen3's 14B does Qwen2.5's 32B of seven months before (arXiv 2505.09388)."""
+    new = Precision("Q8_0", 14_770_000_000, 8.5, 0.98)
+    old = Precision("Q8_0", 32_760_000_000, 8.5, 0.98, years_behind=0.75)
+    assert ability(new, Preference.BALANCE) > ability(old, Preference.BALANCE)
+    assert ability(new, Preference.BALANCE) < ability(
+        replace(old, years_behind=0.6), Preference.BALANCE
+    )
+
+
 def test_two_bits_are_shown_of_what_is_able_enough() -> None:
     dense = Precision("Q2_K", 80_000_000_000, 2.95, 0.85)
     assert not is_last_resort(dense)

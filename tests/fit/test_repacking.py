@@ -10,6 +10,7 @@ import pytest
 
 from openshelf.engine.process import Engine
 from openshelf.engine.protocol import DeviceBytes, Plan
+from openshelf.fit.expected import shape_of_sibling
 from openshelf.fit.memory import FitRequest, ModelShape, Placement, estimate, shape_from_header
 from openshelf.fit.repacking import grown_bytes, has_amx, repacked_types
 from openshelf.fit.verdict import fit_on
@@ -19,7 +20,7 @@ from openshelf.hardware.cpu import probe_cpu
 from openshelf.hardware.facts import Cpu
 from openshelf.hardware.sources import Sources
 from tests.fit.generated import KINDS, write_generated
-from tests.fit.machines import machine, nvidia, shape_of
+from tests.fit.machines import INDEX, machine, nvidia, shape_of
 from tests.fit.recipes import LAYERED
 
 NEVER_LAID_OUT = ("plm", "rwkv6qwen2")
@@ -143,3 +144,20 @@ def test_amx_is_kept_off_stacked_matrices() -> None:
             plan = fit_on(shape, here, FitRequest()).plan
             assert plan is not None
             assert plan.use_extra_buffers is not (is_loaded_as_it_lies and is_amx)
+
+
+AVX2 = ("AVX2",)
+AMX = ("AVX2", "AVX-512", "AVX-512 VNNI", "AMX INT8")
+
+
+@pytest.mark.parametrize("features", [(), AVX2, AMX], ids=["none", "AVX2", "AMX"])
+@pytest.mark.parametrize("name", INDEX)
+def test_a_file_without_a_header_is_expected_to_be_rearranged_too(
+    name: str, features: tuple[str, ...]
+) -> None:
+    """Never less than the header tells, and little more."""
+    shape = shape_of(name)
+    sibling = shape_of_sibling(shape, shape.weights_bytes, INDEX[name]["quant"])
+    (exact,) = estimate(shape, FitRequest(4096), Placement(cpu_features=features))
+    (ours,) = estimate(sibling, FitRequest(4096), Placement(cpu_features=features))
+    assert 0.999 <= ours.weights_bytes / exact.weights_bytes <= 1.03

@@ -114,6 +114,20 @@ def test_what_is_not_one_machine_is_refused_with_those_it_may_be(
     assert set(failure.value.candidates) == candidates
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("RTX 4O60", "RTX 4060 8 GB + 32 GB"),
+        ("M4 Mx", "M4 Max 64 GB"),
+        ("strix hallo", "Strix Halo 128 GB"),
+    ],
+)
+def test_a_slip_of_the_finger_is_told_what_comes_near(name: str, nearest: str) -> None:
+    with pytest.raises(NotFound) as failure:
+        find_machine(name)
+    assert failure.value.candidates[0] == nearest
+
+
 def test_the_share_that_metal_lends_grows_and_is_never_above_what_was_reported() -> None:
     reported = {16: 10_922 << 20, 24: 17_179_890_000, 32: 21_845 << 20, 64: int(0.8 * 64 * GIB)}
     for size, most in reported.items():

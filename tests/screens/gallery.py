@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QSize
@@ -13,12 +13,13 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from openshelf.errors import NetworkFailure, Offline
+from openshelf.errors import NetworkFailure, Offline, UnknownFilter
+from openshelf.hardware.facts import Machine
 from openshelf.licenses.clearance import Verdict
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.settings import Settings
-from openshelf.shelf.rows import Shelf
+from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
@@ -94,6 +95,21 @@ def _filtered(services: Services) -> Services:
     return services
 
 
+def _old_filter(services: Services) -> Services:
+    """Kept from a catalog that knew more."""
+    services.settings.save(Settings(filters={"license": "llama3.9", "origin": "ZZ"}))
+    known = ("llama3.1", "llama3.2", "llama3.3")
+    gone = (
+        UnknownFilter(what="license", name="llama3.9", candidates=known),
+        UnknownFilter(what="origin", name="ZZ", candidates=("CN", "FR", "US")),
+    )
+
+    def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
+        return replace(services.shelf(machine, question), rows=(), unknown_filters=gone)
+
+    return replace(services, shelf=shelf)
+
+
 def _open(place: Place) -> Callable[[MainWindow, Services], None]:
     def act(window: MainWindow, services: Services) -> None:
         window.set_machine(example_machine())
@@ -122,15 +138,11 @@ def _open_downloading(window: MainWindow, services: Services) -> None:
 
 
 def _installer(services: Services, **changes: object) -> Services:
-    from dataclasses import replace
-
     installer = FakeInstaller(example_offer(**changes))  # type: ignore[arg-type]
     return replace(services, installer=installer)
 
 
 def _failing_shelf(services: Services) -> Services:
-    from dataclasses import replace
-
     def fail(*_: object) -> Shelf:
         raise NetworkFailure("huggingface.co", "timeout", "no answer within 30 s")
 
@@ -157,6 +169,7 @@ SCENES = (
     Scene("shelf-search", _show_search),
     Scene("shelf-search-silent", _show_search, _silent_search),
     Scene("shelf-filtered", _show_filtered, _filtered),
+    Scene("shelf-old-filter", _show_shelf, _old_filter),
     Scene("settings", _open(Place.SETTINGS)),
     Scene("install-llama", _open_sheet),
     Scene("install-ticked", _open_ticked),

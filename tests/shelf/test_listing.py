@@ -190,12 +190,13 @@ def test_a_repository_that_nobody_knows_is_read(
 
 def test_a_sibling_differs_in_weights_only(llama: Path) -> None:
     shape = shape_from_header(read_header(llama))
-    other = shape_of_sibling(shape, llama.stat().st_size * 2)
+    other = shape_of_sibling(shape, llama.stat().st_size * 2, "Q8_0")
     assert other.weights_bytes == llama.stat().st_size * 2
     assert other.layer_caches == shape.layer_caches
-    same = shape_of_sibling(shape, shape.weights_bytes)
-    known = {"source": "header", "output_bytes": shape.output_bytes, "table_type": "Q4_K"}
-    assert replace(same, **known) == shape
+    same = shape_of_sibling(shape, shape.weights_bytes, "Q4_K_M")
+    grown = {"layer_grown": (), "output_grown": 0, "table_grown": 0, "table_type": ""}
+    exact = replace(shape, source="sibling", output_bytes=same.output_bytes, **grown)
+    assert replace(same, **grown) == exact
 
 
 @pytest.mark.parametrize(
@@ -246,6 +247,18 @@ def test_closed_and_vanished_repositories_are_noted(
         make_bench(hub).listing(OTHER)
     with pytest.raises(UsageError):
         make_bench(hub).listing("./file.gguf")
+
+
+@pytest.mark.parametrize("text", ["Qwen 3 14B", "qwen3-14", "qwen3 14"])
+def test_a_misspelled_model_is_told_those_that_come_near(
+    hub: LoopbackHub, make_bench: MakeBench, text: str
+) -> None:
+    with pytest.raises(NotFound) as failure:
+        make_bench(hub).listing(text)
+    assert (failure.value.what, failure.value.candidates[0]) == ("model", "Qwen3 14B")
+    assert hub.requests == []
+    with pytest.raises(UsageError):
+        make_bench(hub).listing("nothing of the kind")
 
 
 def test_a_gated_strangers_files_are_not_guessed(

@@ -241,6 +241,7 @@ def test_one_letter_asks_nobody(hub: LoopbackHub, make_search: Any) -> None:
     answer = make_search()("q")
     assert answer.shelf.rows
     assert hub.requests == []
+    assert [note.code for note in answer.notes] == ["search_hub_not_asked"]
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,13 @@ from pytestqt.qtbot import QtBot
 
 from openshelf.catalog.refresh import Freshness
 from openshelf.engine.architectures import EngineKnowledge
-from openshelf.errors import NetworkFailure, NotEnoughDisk
+from openshelf.errors import NetworkFailure, NotEnoughDisk, UnknownFilter
 from openshelf.fit.verdict import Range, Speed
 from openshelf.hardware.facts import Machine
 from openshelf.licenses.clearance import Verdict
 from openshelf.reasons import Reason
 from openshelf.services import Services
+from openshelf.settings import Settings
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import PoolTaskRunner
 from openshelf.ui.models.shelf_words import budget_words, speed_details, speed_mark
@@ -199,6 +200,23 @@ def test_filters_ask_with_their_values(
     qtbot.waitUntil(lambda: len(page.cards) == 5)
     page.filters.fits.menu().actions()[1].trigger()
     assert "Llama 4 Scout" not in _names(page)
+
+
+def test_a_kept_filter_that_nothing_has_any_more_is_named(
+    make_page: Callable[..., ShelfPage], qtbot: QtBot, tmp_path: Path
+) -> None:
+    def shelf(machine: Machine, question: ShelfQuestion) -> Shelf:
+        gone = UnknownFilter(what="license", name="old-one", candidates=("mit",))
+        found = () if question.license is None else (gone,)
+        return replace(example_shelf(machine, question), unknown_filters=found)
+
+    kept = FakeSettingsStore(Settings(filters={"license": "old-one"}))
+    page = make_page(fake_services(tmp_path, changes={"shelf": shelf, "settings": kept}))
+    said = "No model on the shelf has the license old-one. Try mit."
+    qtbot.waitUntil(lambda: said in _texts(page))
+    page.filters.clear()
+    qtbot.waitUntil(lambda: said not in _texts(page))
+    assert kept.current.filters == {}
 
 
 def test_install_and_chat_are_asked_for(make_page: Callable[..., ShelfPage], qtbot: QtBot) -> None:

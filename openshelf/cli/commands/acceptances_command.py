@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from openshelf import wording
@@ -18,6 +17,7 @@ from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.chain import VerifyReport
 from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.log_queries import of_person
+from openshelf.paths import written_path
 from openshelf.policy.log_export import export_csv, export_json
 from openshelf.reasons import Reason
 from openshelf.services import Services
@@ -135,7 +135,7 @@ def _export(arguments: argparse.Namespace, services: Services, output: Output) -
     """A .csv file as a table, everything else as JSON; each ends with the head of the log."""
     log = services.acceptances
     records, report = _chosen(arguments, services), log.verify()
-    path = Path(arguments.output).expanduser() if arguments.output else None
+    path = written_path(arguments.output) if arguments.output else None
     if path is not None and path.suffix.casefold() == ".csv":
         text = export_csv(records, report, now_utc())
     else:

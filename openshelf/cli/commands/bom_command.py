@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output, write_output
 from openshelf.library.bom import BomContext, BomEntry, bom_json
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.log_queries import revoked_in
+from openshelf.paths import written_path
 from openshelf.services import Services
 
 
@@ -36,7 +36,7 @@ def run(
     if not arguments.output:
         sys.stdout.write(text)
         return 0
-    path = Path(arguments.output).expanduser()
+    path = written_path(arguments.output)
     write_output(path, text.encode())
     output.result({"path": str(path), "models": len(entries)})
     output.line(f"{len(entries)} models written to {path} (CycloneDX 1.6).")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
+from openshelf.paths import written_path
 from openshelf.services import Services
 from openshelf.units import format_bytes
 
@@ -20,7 +20,7 @@ def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     found = {model.id: model for model in map(services.library.find, arguments.ids)}
-    folder = Path(arguments.folder).expanduser().absolute()
+    folder = written_path(arguments.folder).absolute()
     report = services.bundles.export(list(found.values()), folder, interrupts.token, output.report)
     output.result(report.as_json())
     output.note("")

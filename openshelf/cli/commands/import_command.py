@@ -23,6 +23,7 @@ from openshelf.library.bundles import is_bundle
 from openshelf.library.foreign import ForeignModel, find_models, usual_places
 from openshelf.library.install import COPY, LINK, REFERENCE
 from openshelf.library.installed import InstalledModel
+from openshelf.paths import written_path
 from openshelf.services import Services
 from openshelf.units import format_bytes
 
@@ -53,7 +54,7 @@ def run(
     if arguments.path is None:
         return _list_places(output)
     services = under_policy(arguments, services)
-    path = Path(arguments.path).expanduser()
+    path = written_path(arguments.path)
     if not path.exists():
         raise NotFound("path", str(path))
     if is_bundle(path):

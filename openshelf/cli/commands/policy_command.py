@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from openshelf import wording
+from openshelf.cli.deciding import decide, show
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
@@ -15,6 +15,7 @@ from openshelf.errors import PolicyBlocked, UsageError
 from openshelf.library.evidence import record_waiver
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Verdict
+from openshelf.paths import written_path
 from openshelf.policy.in_force import policy_in_force
 from openshelf.policy.waiving import WaiverRequest
 from openshelf.services import Services
@@ -47,7 +48,7 @@ def run(
     if arguments.act == "waive":
         return _waive(arguments, services, output, interrupts)
     if arguments.policy:
-        services = services.with_policy(Path(arguments.policy).expanduser(), True)
+        services = services.with_policy(written_path(arguments.policy), True)
     if arguments.target:
         return _check_target(arguments, services, output, interrupts)
     return _check_shelf(arguments, services, output)
@@ -150,10 +151,10 @@ def _show(services: Services, output: Output) -> int:
 def _check_target(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
-    decision = services.installer.prepare(arguments.target, interrupts.token, no_report).decision
-    output.result(decision.as_json(arguments.target))
-    print_decision(decision, output)
-    return PolicyBlocked.exit_code if arguments.enforce and decision.verdict in _STOPS else 0
+    answer = decide(arguments.target, services, interrupts.token)
+    show(answer, output)
+    stops = answer.decision.verdict in _STOPS
+    return PolicyBlocked.exit_code if arguments.enforce and stops else 0
 
 
 def _waive(

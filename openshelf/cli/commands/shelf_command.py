@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
@@ -13,6 +12,7 @@ from openshelf.cli.machines import chosen_machine
 from openshelf.cli.output import Output
 from openshelf.cli.questions import add_question_arguments, asked_question
 from openshelf.fit.verdict import FitVerdict
+from openshelf.paths import written_path
 from openshelf.services import Services
 from openshelf.shelf.rows import RankedVariant, Shelf, ShelfRow
 from openshelf.units import format_bytes, format_tokens
@@ -37,12 +37,14 @@ def run(
         asked_question(arguments), family=arguments.family, all_variants=arguments.all
     )
     if arguments.policy:
-        services = services.with_policy(Path(arguments.policy).expanduser(), True)
+        services = services.with_policy(written_path(arguments.policy), True)
     machine = chosen_machine(arguments.machine, services, interrupts.token)
     if arguments.refresh:
         services.refresh_catalog(interrupts.token, output.report)
     services.architectures.ask(services.catalog().architectures)
     shelf = services.shelf(machine, question)
+    if shelf.unknown_filters:
+        raise shelf.unknown_filters[0]
     output.result(shelf.as_json())
     _print(shelf, output, all_variants=arguments.all)
     return 0

@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from openshelf.catalog.entries import Catalog, CatalogModel
-from openshelf.catalog.packagers import load_packagers
 from openshelf.hardware.facts import Machine
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.license import License
 from openshelf.services import Services
 from openshelf.settings import Settings
+from openshelf.shelf.filter_values import FilterChoices
 from openshelf.shelf.rows import Shelf, ShelfQuestion
 from openshelf.tasks import CancelToken, Report
 
 FILTERS = ("use", "language", "license", "origin", "capability", "modality", "packager")
 """Fields of ShelfQuestion that a person filters by, besides what fits."""
 FITS = "fits"
-
-
-@dataclass(frozen=True)
-class FilterChoices:
-    """Values that occur in the catalog, sorted."""
-
-    licenses: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    capabilities: tuple[str, ...] = ()
-    modalities: tuple[str, ...] = ()
-    packagers: tuple[str, ...] = ()
-    """Accounts that we know and that have files of some model."""
-
-    @classmethod
-    def of(cls, catalog: Catalog) -> FilterChoices:
-        models = [model for family in catalog.families for model in family.models]
-        return cls(
-            tuple(sorted({model.license for model in models if model.license})),
-            tuple(sorted({family.origin for family in catalog.families if family.origin})),
-            tuple(sorted({code for model in models for code in model.languages.codes})),
-            tuple(sorted({name for model in models for name in model.capabilities})),
-            tuple(sorted({name for model in models for name in model.modalities})),
-            _known_packagers(models),
-        )
-
-
-def _known_packagers(models: Iterable[CatalogModel]) -> tuple[str, ...]:
-    packagers = load_packagers()
-    found = {packagers.of(repo) for model in models for repo in model.gguf_repos}
-    known = sorted((p for p in found if p.is_known), key=lambda packager: -packager.standing)
-    return tuple(packager.account for packager in known)
 
 
 def kept_filters(settings: Settings) -> dict[str, Any]:

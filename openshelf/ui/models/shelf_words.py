@@ -89,7 +89,11 @@ def quality_words(quality: QualityKept) -> str:
 
 def quality_details(quality: QualityKept) -> str:
     if quality.kept is None:
-        return _tr("Nobody measured this quantization yet.")
+        said = _tr("Nobody measured this quantization yet.")
+        if quality.assumed is None:
+            return said
+        assumed = _tr("It is ranked as if it kept {share} of the unquantized model.")
+        return f"{said} {assumed.format(share=f'{quality.assumed * 100:.0f} %')}"
     share = f"{quality.kept * 100:.1f} %"
     text = _tr("Keeps about {share} of the unquantized model ({basis}).")
     return text.format(share=share, basis=quality.basis)

@@ -212,7 +212,7 @@ class ShelfPage(Page):
 
     def _show_answer(self, answer: ShelfAnswer) -> None:
         self._answer = answer
-        self.notice.hide()
+        self._show_unknown_filters(answer.shelf)
         self._hide_skeletons()
         self.filters.set_choices(answer.choices)
         self.controls.set_subtitle(self._summary(answer.shelf))
@@ -222,6 +222,13 @@ class ShelfPage(Page):
             self.starter.show_starter(starters[0])
         self.starter.setVisible(bool(starters) and not answer.installed)
         self._show_rows()
+
+    def _show_unknown_filters(self, shelf: Shelf) -> None:
+        """Kept from a time when the catalog had more, or written into the settings by hand."""
+        self.notice.hide()
+        if shelf.unknown_filters:
+            said = " ".join(error_text(unknown) for unknown in shelf.unknown_filters)
+            self.notice.show_message(said, NoticeLevel.WARNING)
 
     def _summary(self, shelf: Shelf) -> str:
         first = self.tr("{fitting} of {all} families have a variant that runs here.").format(

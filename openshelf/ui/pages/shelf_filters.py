@@ -10,9 +10,10 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QWidget
 from typing_extensions import override
 
-from openshelf.shelf.filters import PUBLISHER
+from openshelf.shelf.filter_values import FilterChoices
+from openshelf.shelf.filters import COMMERCIAL, PUBLISHER
 from openshelf.shelf.rows import ShelfQuestion
-from openshelf.ui.models.shelf_question import FILTERS, FilterChoices
+from openshelf.ui.models.shelf_question import FILTERS
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (
     FilterChip,
@@ -142,7 +143,7 @@ class ShelfFilters(QWidget):
     def set_choices(self, choices: FilterChoices) -> None:
         """What is chosen stays to choose, even where nothing has it any more."""
         labelled: dict[str, list[tuple[str, str]]] = {
-            "use": [("commercial", self.tr("commercial"))],
+            "use": [(COMMERCIAL, self.tr("commercial"))],
             "language": sorted(((c, _language(c)) for c in choices.languages), key=_by_label),
             "license": [(name, name) for name in choices.licenses],
             "origin": [(code, _territory(code)) for code in choices.origins],
