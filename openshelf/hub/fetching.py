@@ -203,7 +203,7 @@ class _Child:
             tries=request.tries,
             stall_seconds=request.options.read_timeout_seconds,
         )
-        self.send(wire.job_message(job, request.options))
+        self.send(wire.job_message(job, request.options, is_paced=True))
 
     @property
     def pid(self) -> int:

@@ -36,10 +36,12 @@ def decode(line: bytes) -> Message:
     return message
 
 
-def job_message(job: DownloadJob, options: NetworkOptions) -> Message:
-    """Holds the token; goes through stdin and nowhere else."""
+def job_message(job: DownloadJob, options: NetworkOptions, *, is_paced: bool = False) -> Message:
+    """Holds the token; goes through stdin and nowhere else. With `is_paced` a pace follows, before
+    which nothing is asked of anybody."""
     return {
         "type": "job",
+        "is_paced": is_paced,
         "file": dataclasses.asdict(job.file),
         "models": str(job.models),
         "is_main": job.is_main,

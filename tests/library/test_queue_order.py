@@ -12,6 +12,7 @@ from openshelf.bandwidth import Bandwidth, Hours, minute_now
 from openshelf.errors import NotFound
 from openshelf.library.downloads import DownloadState
 from openshelf.library.queue_order import Move, Turn, moved
+from openshelf.licenses.acceptance import AcceptanceForm
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.library.conftest import OpenHome
 from tests.library.test_downloads import Events, publish, settled, start
@@ -142,6 +143,22 @@ def test_outside_of_the_hours_nothing_runs(hub: LoopbackHub, open_at: OpenHome) 
     home.downloads.set_bandwidth(Bandwidth())
     events.wait(download.id, DownloadState.DONE)
     assert (hub.bodies()[-1].range_start or 0) >= waiting.done_bytes
+
+
+def test_outside_of_the_hours_nothing_begins(hub: LoopbackHub, open_at: OpenHome) -> None:
+    (repo,) = publish(hub)
+    home = open_at(endpoint=hub.endpoint)
+    events = Events(home)
+    later = (minute_now() + 120) % 1440
+    home.downloads.set_bandwidth(Bandwidth(None, Hours(later, (later + 60) % 1440), pauses=True))
+    offer = home.prepare(repo)
+    asked = len(hub.requests)
+    clearance = home.installer.accept(offer, AcceptanceForm("Ada"))
+    download = home.downloads.start(offer, clearance)
+    events.wait(download.id, DownloadState.WAITING)
+    assert len(hub.requests) == asked, "not even where the file is"
+    home.downloads.set_bandwidth(Bandwidth())
+    events.wait(download.id, DownloadState.DONE)
 
 
 def test_offline_wins_over_the_hours(hub: LoopbackHub, open_at: OpenHome) -> None:
