@@ -109,7 +109,8 @@ class UnknownFilter(UsageError):
 
 @dataclass(eq=False)
 class BadPolicy(UsageError):
-    """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type or not_a_region.
+    """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type, not_a_region or
+    unknown_class.
 
     `key` is dotted; `line` counts from 1 and is 0 where it is not known.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.cli.terms import print_decision
+from openshelf.cli.terms import print_decision, print_terms_change
 from openshelf.errors import LicenseNotAccepted, UsageError
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -38,6 +38,10 @@ def under_policy(arguments: argparse.Namespace, services: Services) -> Services:
     return services.with_policy(written_path(arguments.policy), False)
 
 
+_MOST_DIFF_LINES = 400
+"""Of each text that changed: more is no help to somebody who is to say yes to it."""
+
+
 @dataclass(frozen=True)
 class Terminal:
     output: Output
@@ -49,6 +53,7 @@ def clearance_for(
 ) -> Clearance:
     """From an earlier acceptance, from `--accept`, or from a person at the terminal."""
     output = terminal.output
+    _tell_change(offer, output)
     try:
         clearance = services.installer.clear(offer)
     except LicenseNotAccepted:
@@ -75,3 +80,14 @@ def clearance_for(
         method=method,
     )
     return services.installer.accept(offer, form)
+
+
+def _tell_change(offer: InstallOffer, output: Output) -> None:
+    """Where other terms were accepted before, what changed comes before every question."""
+    change = offer.change
+    if change is None:
+        return
+    if output.as_json:
+        data = {"day": change.accepted_on}
+        output.note(wording.sentence(Reason("terms_changed_since", data)))
+    print_terms_change(change, output, most_lines=_MOST_DIFF_LINES)

@@ -8,15 +8,17 @@ from typing import Any
 from openshelf import wording
 from openshelf.catalog.entries import Catalog
 from openshelf.cli.output import Output
-from openshelf.cli.terms import print_decision
+from openshelf.cli.terms import print_decision, print_terms_change
 from openshelf.errors import NetworkFailure, Offline, UsageError
 from openshelf.hub.targets import TargetKind, parse_target
+from openshelf.licenses.changes import TermsChange
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.shelf.decisions import CatalogDecisions
 from openshelf.tasks import CancelToken, no_report
 
+_MOST_DIFF_LINES = 60
 HUB, THIS_MACHINE, CATALOG = "hub", "this_machine", "catalog"
 
 
@@ -30,6 +32,8 @@ class Answer:
     basis: str
     catalog_as_of: str | None = None
     notes: tuple[Reason, ...] = ()
+    change: TermsChange | None = None
+    """What is not as it was accepted before."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -37,6 +41,7 @@ class Answer:
             "basis": self.basis,
             "catalog_as_of": self.catalog_as_of,
             "notes": [note.as_json() for note in self.notes],
+            "change": None if self.change is None else self.change.as_json(),
         }
 
 
@@ -52,11 +57,14 @@ def decide(target: str, services: Services, cancel: CancelToken) -> Answer:
         if answer is None:
             raise
         return answer
-    return Answer(target, offer.decision, HUB if offer.page_url else THIS_MACHINE)
+    basis = HUB if offer.page_url else THIS_MACHINE
+    return Answer(target, offer.decision, basis, change=offer.change)
 
 
 def show(answer: Answer, output: Output) -> None:
     output.result(answer.as_json())
+    if answer.change is not None:
+        print_terms_change(answer.change, output, most_lines=_MOST_DIFF_LINES)
     print_decision(answer.decision, output)
     for note in answer.notes:
         output.line(wording.sentence(note))

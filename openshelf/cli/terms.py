@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from openshelf import wording
 from openshelf.cli.output import Output
+from openshelf.licenses.changes import TermsChange, TextChange
 from openshelf.policy.verdict import Decision
+from openshelf.reasons import Reason
 
 
 def print_decision(decision: Decision, output: Output) -> None:
@@ -36,3 +38,26 @@ def print_decision(decision: Decision, output: Output) -> None:
         if obligation.exact:
             output.line(f'      "{obligation.exact}"')
     output.line("Summary by Openshelf; the license text prevails; not legal advice.")
+
+
+def print_terms_change(change: TermsChange, output: Output, *, most_lines: int) -> None:
+    """What was accepted and what it is now; each text with at most so many lines of its diff."""
+    code = "terms_changed_since" if change.accepted_on else "terms_changed"
+    output.line(f"  {wording.sentence(Reason(code, {'day': change.accepted_on}))}")
+    output.line(f"  before: {change.before.expression or 'none'}")
+    output.line(f"  now:    {change.after.expression or 'none'}")
+    for text in change.changed_texts:
+        _print_text_change(text, output, most_lines)
+
+
+def _print_text_change(text: TextChange, output: Output, most_lines: int) -> None:
+    facts = {"license": text.license, "url": text.url}
+    output.line(f"  {wording.sentence(Reason(f'text_changed_{text.kind}', facts))}")
+    if not text.is_compared:
+        output.line(f"    {wording.template('text_not_compared')}")
+    elif not text.passages:
+        output.line(f"    {wording.template('text_same_words')}")
+    for line in text.diff[:most_lines]:
+        output.line(f"    {line}")
+    if len(text.diff) > most_lines:
+        output.line(f"    … {len(text.diff) - most_lines} more lines (update --json has all)")

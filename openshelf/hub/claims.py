@@ -10,10 +10,20 @@ from typing import Protocol
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UnsafeName
 from openshelf.hub.entries import Repo
 from openshelf.licenses.ancestry import Fetch, Overrides, walk
-from openshelf.licenses.claims import LICENSE_FILES, RepoClaims
+from openshelf.licenses.claims import (
+    LICENSE_FILES,
+    NOTICE_FILES,
+    NOTICE_TEXT,
+    POLICY_FILES,
+    USE_POLICY,
+    RepoClaims,
+    RepoText,
+)
 
 _MAX_LICENSE_BYTES = 1 << 20
 _SIDE_BY_SIDE = 8
+_LICENSE = "license"
+_NAMES = {_LICENSE: LICENSE_FILES, USE_POLICY: POLICY_FILES, NOTICE_TEXT: NOTICE_FILES}
 
 
 class ReadsHub(Protocol):
@@ -26,7 +36,7 @@ class ReadsHub(Protocol):
 @dataclass(frozen=True)
 class LineageReader:
     """Reads what a repository and all its ancestors say: a generation of cards at a time, side by
-    side, then every LICENSE file at once. At most two requests per repository.
+    side, then every LICENSE, use policy and NOTICE at once: one request for each that is there.
 
     `check` is called before each request and may raise. A `tolerant` reader takes a Hub that does
     not answer for a repository that cannot be read; else that goes through: a base that could not
@@ -65,7 +75,12 @@ class LineageReader:
                 return [None if repo is None else _card_of(repo) for repo in listed]
 
             walk(target, lambda _: None, self.overrides, fetch_all)
-            read = dict(zip(repos, pool.map(self._with_text, repos.values()), strict=True))
+            wanted = [(repo, *file) for repo in repos.values() for file in _text_files(repo)]
+            texts: dict[str, list[RepoText]] = {}
+            for (repo, _, _), text in zip(wanted, pool.map(self._text, wanted), strict=True):
+                if text is not None:
+                    texts.setdefault(repo.id, []).append(text)
+            read = {key: _with_texts(repo, texts.get(repo.id, [])) for key, repo in repos.items()}
         finally:
             pool.shutdown(cancel_futures=True)
         return read.get(target.id.casefold(), target), lambda id_: read.get(id_.casefold())
@@ -81,22 +96,28 @@ class LineageReader:
                 return None
             raise
 
-    def _with_text(self, repo: Repo) -> RepoClaims:
-        """With the LICENSE file where there is one that may be read."""
-        claims, path = _card_of(repo), _license_path(repo)
-        if path is None:
-            return claims
+    def _text(self, wanted: tuple[Repo, str, str]) -> RepoText | None:
+        """A file of a repository, None where it may not be read."""
+        repo, kind, path = wanted
         self.check()
         try:
             text = self.client.read_text(repo.id, repo.commit, path, _MAX_LICENSE_BYTES)
         except (NotFound, GatedModel, UnsafeName):
             # Files of a gated repository are closed without access; its card is not.
-            return claims
+            return None
         except (Offline, NetworkFailure):
             if self.tolerant:
-                return claims
+                return None
             raise
-        return replace(claims, license_text=text, license_path=path)
+        return RepoText(kind, path, text)
+
+
+def _with_texts(repo: Repo, texts: Sequence[RepoText]) -> RepoClaims:
+    claims = _card_of(repo)
+    license = next((text for text in texts if text.kind == _LICENSE), None)
+    if license is not None:
+        claims = replace(claims, license_text=license.text, license_path=license.path)
+    return replace(claims, other_texts=tuple(t for t in texts if t is not license and t.text))
 
 
 def _card_of(repo: Repo) -> RepoClaims:
@@ -110,11 +131,15 @@ def _card_of(repo: Repo) -> RepoClaims:
     )
 
 
-def _license_path(repo: Repo) -> str | None:
-    """The file in the root that holds the license, by the order of LICENSE_FILES."""
+def _text_files(repo: Repo) -> list[tuple[str, str]]:
+    """(kind, path) of the files in the root that hold terms, by the order of their names."""
     by_name = {
         file.path.casefold(): file.path
         for file in reversed(repo.files)
         if file.size_bytes <= _MAX_LICENSE_BYTES
     }
-    return next((by_name[name] for name in LICENSE_FILES if name in by_name), None)
+    return [
+        (kind, by_name[found[0]])
+        for kind, names in _NAMES.items()
+        if (found := [name for name in names if name in by_name])
+    ]

@@ -34,6 +34,7 @@ def record_context(offer: InstallOffer) -> RecordContext:
         os_user=os_user_name(),
         hub_gate={"gated": offer.gated, "accepted_on_hub": "unknown"},
         catalog={"version": __version__, "sha256": licenses_sha256()},
+        supersedes=offer.change.accepted_in if offer.change else None,
     )
 
 
@@ -72,4 +73,6 @@ def record_waiver(
     model = AcceptedModel(offer.repo, offer.commit, ())
     approver = replace(form, role="approver")
     record = build_record(model, today, approver, gate.policy, record_context(offer))
-    return acceptances.append({**record, "method": WAIVED, "waiver": part, "unreviewed": False})
+    return acceptances.append(
+        {**record, "method": WAIVED, "waiver": part, "unreviewed": False, "supersedes": None}
+    )

@@ -12,10 +12,13 @@ from openshelf.gguf.names import parse_name
 from openshelf.hub.entries import DownloadFile
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.changes import TermsChange
 from openshelf.licenses.clearance import Clearance, ClearedFile
 from openshelf.policy.verdict import Decision
 from openshelf.tasks import CancelToken, Report
 
+LOCAL = "local"
+"""In place of the repository, for a file of one's own."""
 BUNDLE = "bundle"
 """The origin of what came in a bundle."""
 REFERENCE, LINK, COPY = "reference", "link", "copy"
@@ -60,6 +63,8 @@ class InstallOffer:
     """The program that put them there, for source file (library/foreign.py)."""
     placing: str = REFERENCE
     """What becomes of them, for source file."""
+    change: TermsChange | None = None
+    """What is another one than was accepted for the repository, or the file, before."""
 
     @property
     def size_bytes(self) -> int:

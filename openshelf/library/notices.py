@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,15 @@ from openshelf.durable import replace_file
 from openshelf.hub.names import safe_join
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.ancestry import BASE
+from openshelf.licenses.claims import NOTICE_TEXT
 from openshelf.licenses.effective import LicenseText
 from openshelf.licenses.license import License
 from openshelf.policy.verdict import AppliedObligation, Decision
 from openshelf.reasons import Reason
 
 NOTICE = "NOTICE"
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST = 120
 _PASSING_ON = ("redistribute", "redistribute_commercial", "distribute_product")
 _LINES = ("notice_file", "attribution", "retain_notices", "include_license_copy")
 """Duties whose exact wording belongs into the file; that of others is shown somewhere."""
@@ -49,8 +53,11 @@ def notice_files(
                 f"{text.license}:{text.kind}" if text.kind != "license" else text.license
             )
             continue
-        name = _file_name(text, ids)
+        name = _free_name(_file_name(text, ids), files)
         files[name] = content
+        if text.kind == NOTICE_TEXT:
+            rows.append(_say("notice_of_publisher", repo=text.repo, file=name, sha256=text.sha256))
+            continue
         facts = {"license": _name_of(text.license, licenses), "file": name, "sha256": text.sha256}
         rows.append(_say("notice_text_at", **facts))
     files[NOTICE] = _notice(model, decision, licenses, rows)
@@ -68,9 +75,21 @@ def write_notices(folder: Path, notices: NoticeFiles) -> tuple[Path, ...]:
 
 
 def _file_name(text: LicenseText, ids: tuple[str, ...]) -> str:
+    """What a bundle from elsewhere calls a license or a repository is a stranger's word."""
+    of = _UNSAFE.sub("--", text.repo if text.kind == NOTICE_TEXT else text.license)[:_LONGEST]
+    if text.kind == NOTICE_TEXT:
+        return f"NOTICE-{of}.txt"
     if text.kind != "license":
-        return f"USE_POLICY-{text.license}.txt"
-    return "LICENSE" if len(ids) == 1 else f"LICENSE-{text.license}.txt"
+        return f"USE_POLICY-{of}.txt"
+    return "LICENSE" if len(ids) == 1 else f"LICENSE-{of}.txt"
+
+
+def _free_name(name: str, taken: Mapping[str, str]) -> str:
+    names = {known.casefold() for known in taken}
+    stem, number = name.removesuffix(".txt"), 2
+    while name.casefold() in names:
+        name, number = f"{stem}-{number}.txt", number + 1
+    return name
 
 
 def _missing_row(text: LicenseText) -> str:

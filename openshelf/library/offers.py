@@ -31,20 +31,20 @@ from openshelf.hub.names import check_path
 from openshelf.hub.targets import Target, TargetKind
 from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
 from openshelf.library.bundles import BundledModel
+from openshelf.library.earlier_terms import with_earlier_terms
 from openshelf.library.foreign import ForeignModel, Origin, describe
 from openshelf.library.hashing import sha256_of_file
-from openshelf.library.install import BUNDLE, COPY, InstallOffer
+from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer
 from openshelf.library.installed import InstalledModel, KnowsInstalled
 from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.ancestry import Overrides, header_parents, shipped_overrides
-from openshelf.licenses.lineage import EffectiveLicense, Fetch, RepoClaims, mark_changed, resolve
+from openshelf.licenses.lineage import EffectiveLicense, Fetch, RepoClaims, resolve
 from openshelf.paths import nearest_existing
 from openshelf.policy.gate import Gate
 from openshelf.tasks import CancelToken, Progress, Report
 
-LOCAL = "local"
 RESOLVING = "resolving"
 VERIFYING = "verifying"
 
@@ -91,13 +91,13 @@ class Offers:
         self._check_engine(self._architecture(repo))
         files = _download_files(repo, variant, client.options.host)
         license = self._resolve(*self._reader(cancel).read_repo(repo))
-        license = self._marked(license, repo.id)
+        license, change = with_earlier_terms(license, parts.acceptances, files)
         there = sum(part_bytes(parts.models, file) for file in files)
         offer = self._offer(
             target.text, license, repo=repo.id, commit=repo.commit, files=files,
             quant=variant.quant, source="hub", left_bytes=max(0, variant.size_bytes - there),
             resumed_from_bytes=there, gated=repo.gated, is_main=target.revision is None,
-            page_url=f"{client.options.endpoint}/{repo.id}",
+            page_url=f"{client.options.endpoint}/{repo.id}", change=change,
         )  # fmt: skip
         return self._with_installed(offer)
 
@@ -139,13 +139,14 @@ class Offers:
         claims = _claims_of(found, read_license_claims(header), files[0].sha256[:40])
         # The Hub where it answers, else "could not be read".
         license = self._resolve(*self._reader(cancel, tolerant=True).read_above(claims))
+        license, change = with_earlier_terms(license, self._parts.acceptances, files)
         name = str(header.metadata.get("general.name") or path.stem)
         offer = self._offer(
             target.text, license, repo=LOCAL, commit=files[0].sha256[:40], files=files,
             quant=parse_name(found.names[0]).quant, source="file", local_path=str(paths[0]),
             left_bytes=0, model_name=" ".join(name.split())[:120],
             source_paths=tuple(str(p) for p in paths),
-            origin="" if found.origin is Origin.FOLDER else found.origin.value,
+            origin="" if found.origin is Origin.FOLDER else found.origin.value, change=change,
         )  # fmt: skip
         return self._with_installed(offer)
 
@@ -258,15 +259,6 @@ class Offers:
             for repo in model.gguf_repos
         }
         return {**packaged, **known, **shipped_overrides()}
-
-    def _marked(self, license: EffectiveLicense, repo: str) -> EffectiveLicense:
-        """With a flag where other terms were accepted for the repository; those of a base model may
-        change under the same commit."""
-        for record in self._parts.acceptances.earlier(repo)[:1]:
-            texts = [t for t in record.get("texts", ()) if t.get("kind") == "license"]
-            ids = record.get("effective", {}).get("ids", ())
-            return mark_changed(license, ids, [str(t.get("sha256", "")) for t in texts])
-        return license
 
     def _hashed(
         self, found: ForeignModel, cancel: CancelToken, report: Report

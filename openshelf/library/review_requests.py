@@ -22,6 +22,7 @@ def subject_of(offer: InstallOffer, asked_by: str, note: str) -> ReviewSubject:
         asked_by=asked_by or os_user_name(),
         at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         note=note,
+        change=offer.change,
     )
 
 

@@ -48,7 +48,7 @@ def save_download(folder: Path, saved: SavedDownload) -> None:
     offer = {
         field.name: getattr(saved.offer, field.name)
         for field in dataclasses.fields(saved.offer)
-        if field.name not in ("decision", "files")
+        if field.name not in ("decision", "files", "change")
     }
     data = {
         "v": _VERSION,
@@ -110,7 +110,7 @@ def _read(data: dict[str, Any], gate: Gate) -> SavedDownload:
     plain: dict[str, Any] = {
         name: tuple(value) if name in _TUPLES else value
         for name, value in offer.items()
-        if name in known
+        if name in known and name != "change"
     }
     # Main may have moved on meanwhile; and today's policy decides, not the one of that day.
     decision = gate.decide(effective_from_json(data["license"]))

@@ -19,6 +19,25 @@ LICENSE_FILES = (
     "model_license",
     "copying",
 )
+USE_POLICY, NOTICE_TEXT = "use_policy", "notice"
+POLICY_FILES = tuple(
+    f"{name}{ending}"
+    for name in (
+        "use_policy", "use-policy", "usage_policy", "usage-policy", "acceptable_use_policy",
+        "acceptable-use-policy", "prohibited_use_policy", "prohibited-use-policy", "aup",
+    )
+    for ending in (".md", ".txt", "")
+)  # fmt: skip
+NOTICE_FILES = ("notice", "notice.txt", "notice.md")
+
+
+@dataclass(frozen=True)
+class RepoText:
+    """A file beside the license that says more; `kind` is USE_POLICY or NOTICE_TEXT."""
+
+    kind: str
+    path: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,8 @@ class RepoClaims:
     license_path: str = "LICENSE"
     multimodal: bool | None = None
     is_card_read: bool = True
+    other_texts: tuple[RepoText, ...] = ()
+    """The use policy and the NOTICE of the repository, where they were read."""
 
     @property
     def organization(self) -> str:

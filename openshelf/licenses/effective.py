@@ -25,7 +25,8 @@ class LineageNode:
 class LicenseText:
     """A text that was (or can be) shown. `sha256` is empty as long as it was not read.
 
-    `kind` is license or use_policy.
+    `kind` is license, use_policy or notice (what a publisher asks to be passed on); `repo` is
+    where it was read, "" where it was not in a repository.
     """
 
     license: str
@@ -35,6 +36,7 @@ class LicenseText:
     text: str | None = None
     commit: str | None = None
     kind: str = "license"
+    repo: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ tag > GGUF header > our own catalog. Every claim is kept; none is silently overr
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 
 from openshelf.licenses.claims import RepoClaims, printable, strings_of
@@ -14,6 +15,7 @@ from openshelf.licenses.homes import heads_at_home, leads_astray, settle, with_v
 from openshelf.licenses.index import LicenseIndex, normalized_name
 from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE
 
+_JOINED = re.compile(r"\s*,\s*|\s+AND\s+")
 _SAYS_NOTHING = ("other", "unknown", "none", "")
 _INHERITING = ("see-base-model", "inherits-base-model")
 _SOURCE_WORDS = {
@@ -198,7 +200,8 @@ def _card_claims(
     name = next(iter(strings_of(node.card.get("license_name"))), "")
     tags = [
         Claim("tag", tag, index.by_name(tag))
-        for tag in strings_of(node.card.get("license"))
+        for written in strings_of(node.card.get("license"))
+        for tag in _apart(written, index)
         if normalized_name(tag) not in _SAYS_NOTHING
     ]
     named = _named("name", name, index)
@@ -207,6 +210,13 @@ def _card_claims(
         # except where a licensor's own repository is known to carry one license.
         tags.append(Claim("tag", "other", index.by_repository(node.id)))
     return (Claim("link", link, places) if places else None), named, tags
+
+
+def _apart(written: str, index: LicenseIndex) -> list[str]:
+    """The licenses of one string that joins several; only where each of them is known."""
+    parts = _JOINED.split(written)
+    is_list = len(parts) > 1 and not index.by_name(written) and all(map(index.by_name, parts))
+    return parts if is_list else [written]
 
 
 def _says_other(node: RepoClaims) -> bool:

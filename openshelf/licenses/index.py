@@ -16,9 +16,21 @@ from openshelf.licenses.whole_text import is_whole
 _TITLE_ZONE = 2000
 """Characters at the start of a text in which its title has to stand."""
 _LONGEST_TEXT = 400_000
+_HEAD_ZONE = 600
+_ALTERING = (
+    "commercial", "commons clause", "research", "academic", "modified", "additional term",
+    "additional condition", "additional restriction", "addendum", "rider", "evaluation",
+    "acceptable use", "monthly active users", "annual revenue",
+)  # fmt: skip
+"""Words that the beginning of no permissive license has, and that of an altered one may."""
 _POINTER_WORDS = 120
 """A LICENSE file up to this long may only say where the license is to be found."""
 _RIDER_WORDS = ("commercial", "except", "modified", "research", "additional", "provided that")
+_TERM_WORDS = (
+    "commercial", "noncommercial", "commons clause", "research", "academic", "modified", "except",
+    "only", "additional", "restrict", "rider", "addendum", "custom", "not for", "evaluation",
+)  # fmt: skip
+"""What makes another license of a well-known one where it stands beside its name or title."""
 _FILE_VIEW = re.compile(r"/(raw|resolve)/")
 """The Hub and GitHub show one file at several addresses; facts name the one with /blob/."""
 _SPECIAL = (UNKNOWN_LICENSE, NO_LICENSE)
@@ -50,7 +62,9 @@ class LicenseIndex:
 
     def by_name(self, name: str) -> tuple[str, ...]:
         """Ids that go by this name; several where the name is ambiguous, none where unknown."""
-        for written in (name, name.split("(")[0]):
+        bare, bracket, remark = name.partition("(")
+        has_terms = any(word in normalized_text(remark) for word in _TERM_WORDS)
+        for written in (name, *((bare,) if bracket and not has_terms else ())):
             key = normalized_name(written)
             if key in self.licenses:
                 return (key,)
@@ -182,7 +196,8 @@ def _text_matches(entry: License, plain: str, *, is_head: bool) -> bool:
     if _only_points_to(entry, plain):
         return True
     if is_head:
-        return any(plain.startswith(title) for title in ids.title_phrases)
+        titles = [title for title in ids.title_phrases if plain.startswith(title)]
+        return bool(titles) and not (ids.pieces and _is_altered(plain, max(titles, key=len)))
     if ids.max_words is not None and plain.count(" ") >= ids.max_words:
         return False
     if any(phrase in plain for phrase in ids.forbidden_phrases):
@@ -193,6 +208,12 @@ def _text_matches(entry: License, plain: str, *, is_head: bool) -> bool:
     return any(title in head for title in ids.title_phrases) and all(
         phrase in plain for phrase in ids.required_phrases
     )
+
+
+def _is_altered(head: str, title: str) -> bool:
+    """Whether the beginning of a text says that it is not the license of its title as it stands."""
+    after = head.removeprefix(title)[:_HEAD_ZONE]
+    return any(phrase in after for phrase in _ALTERING)
 
 
 def _only_points_to(entry: License, plain: str) -> bool:

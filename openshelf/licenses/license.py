@@ -204,6 +204,11 @@ class License:
         return any(entry in ("all", name) for entry in self.unsure_fields)
 
 
+CLASSES = (
+    "permissive", "public-domain", "share-alike", "copyleft", "community", "rail",
+    "revenue-capped", "revenue-gated", "non-commercial", "research-only", "overlay", "unknown",
+)  # fmt: skip
+"""Every class of the schema."""
 UNKNOWN_LICENSE = "unknown"
 """Id of the license that nobody could identify; always needs a review."""
 NO_LICENSE = "none"

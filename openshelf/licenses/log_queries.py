@@ -16,6 +16,8 @@ Record = dict[str, Any]
 REVOKED = "revoked"
 WAIVED = "waiver"
 ERASED = "names_erased"
+_TERMS = ("license", "use_policy")
+"""Kinds of texts that are accepted; a NOTICE is passed on."""
 NO_ACCEPTANCE = (REVOKED, WAIVED, ERASED)
 """`method` of records that nobody accepted anything with."""
 
@@ -55,30 +57,32 @@ def same_terms(
 ) -> bool:
     """Whether an acceptance of another commit was for files of these names under the same terms.
 
-    All texts must have been read both times: what was not read cannot be the same.
+    The licenses' texts must have been read both times: what was not read cannot be the same. So
+    with a use policy, unless it is only linked both times.
     """
     model, effective = table_of(record, "model"), table_of(record, "effective")
     if model.get("repo") != repo or model.get("commit") == commit or not paths:
         return False
-    accepted = {(t.get("license"), t.get("sha256")) for t in _texts_of(record)}
-    now = {(t.license, t.sha256) for t in license.texts if t.kind == "license"}
+    accepted = _texts_of(record)
+    now = {(t.license, t.kind, t.sha256) for t in license.texts if t.kind in _TERMS}
     return (
         paths <= {str(file.get("path")) for file in files_of(record)}
-        and now == accepted
-        and all(sha256 for _, sha256 in now)
+        and {text for text in now if text[2]} == {text for text in accepted if text[2]}
+        and all(sha256 for _, kind, sha256 in now if kind == "license")
         and set(license.effective) == _strings(effective.get("ids"))
         and set(license.disputed) == _strings(effective.get("disputed"))
         and set(license.flags) <= flags_of(record)
     )
 
 
-def _texts_of(record: Record) -> list[Record]:
+def _texts_of(record: Record) -> set[tuple[str, str, str]]:
+    """(license, kind, sha256) of the texts that were accepted; a hash is "" where none was read."""
     texts = record.get("texts")
-    return [
-        text
+    return {
+        (str(text.get("license")), str(text.get("kind")), str(text.get("sha256") or ""))
         for text in (texts if isinstance(texts, list) else [])
-        if isinstance(text, dict) and text.get("kind") == "license"
-    ]
+        if isinstance(text, dict) and text.get("kind") in _TERMS
+    }
 
 
 def _strings(value: object) -> set[str]:

@@ -17,15 +17,15 @@ _MOST_WORDS_BESIDE = 120
 """Titles and copyright lines; a longer rest is something else."""
 _TERMS = frozenset(
     {
-        "addendum", "additional", "additionally", "agree", "agreement", "allowed",
-        "although", "annex", "but", "cannot", "commercial", "commercially", "companies",
-        "company", "condition", "conditions", "except", "excluding", "exclusively",
+        "academic", "addendum", "additional", "additionally", "agree", "agreement", "allowed",
+        "although", "annex", "but", "cannot", "commercial", "commercially", "commons", "companies",
+        "company", "condition", "conditions", "evaluation", "except", "excluding", "exclusively",
         "forbidden", "granted", "however", "if", "limited", "may", "military",
         "modification", "modified", "must", "no", "non", "noncommercial", "not", "only",
         "otherwise", "parties", "permission", "permitted", "policy", "prohibited",
         "prohibition", "provided", "purpose", "purposes", "require", "required", "research",
         "restrict", "restricted", "restriction", "restrictions", "revenue", "rider",
-        "shall", "solely", "subject", "terms", "unless", "usage", "use", "used", "users",
+        "sell", "shall", "solely", "subject", "terms", "unless", "usage", "use", "used", "users",
         "without",
     }
 )  # fmt: skip

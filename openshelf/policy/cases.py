@@ -112,11 +112,11 @@ def _claims(entry: Mapping[str, Any], case: str) -> RepoClaims:
     files = entry.get("files") or []
     return RepoClaims(
         id=entry["id"],
-        commit=entry.get("sha"),
+        commit=_text(entry.get("sha"), f"case {case}: sha"),
         card=card,
         files=tuple(str(file) for file in files) if isinstance(files, list) else (),
         gated=bool(entry.get("gated")),
-        region=entry.get("region"),
+        region=_text(entry.get("region"), f"case {case}: region"),
     )
 
 
@@ -155,6 +155,12 @@ def _list(value: object, what: str) -> list[Any]:
     if not isinstance(value, list | None):
         raise UsageError(f"{what} must be a list")
     return value or []
+
+
+def _text(value: object, what: str) -> str | None:
+    if not isinstance(value, str | None):
+        raise UsageError(f"{what} must be a string")
+    return value
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

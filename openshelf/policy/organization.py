@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from openshelf.errors import BadPolicy
+from openshelf.licenses.license import CLASSES
 from openshelf.paths import Paths, written_path
 from openshelf.policy.toml_lines import line_of_key, place_of_error
 from openshelf.policy.waiver import Waiver, waivers_from_table
@@ -127,15 +128,19 @@ def find_policies(
     own: Policy | None = None
     if named is not None:
         own = load_policy(named)
-    elif paths.policy_file.is_file():
+    elif os.path.lexists(paths.policy_file):
         own = load_policy(paths.policy_file)
     return FoundPolicies(load_managed(machine_wide), own)
 
 
 def load_managed(path: Path) -> Policy | None:
     """The machine-wide policy, None where there is none. Raises BadPolicy naming the key."""
-    if not path.is_file():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:  # it may be there, and somebody does not want it to be read
+        raise BadPolicy(path=str(path), why="unreadable", detail=error.strerror or "") from error
     return replace(load_policy(path), managed=_is_write_protected(path))
 
 
@@ -198,9 +203,12 @@ def _origins_of_both(managed: Policy, other: Policy) -> dict[str, tuple[str, ...
 def load_policy(path: Path) -> Policy:
     """Read one policy file. Raises BadPolicy naming the key that is wrong, and its line."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise BadPolicy(path=str(path), why="unreadable", detail=error.strerror or "") from error
+    if len(raw) > _MOST_BYTES:
+        raise BadPolicy(path=str(path), why="unreadable", detail="it is larger than 1 MB")
     return policy_from_bytes(raw, str(path))
 
 
@@ -246,6 +254,9 @@ def policy_from_table(table: Mapping[str, Any], source: str = "") -> Policy:
     return Policy(organization=organization, rules=rules, **values)
 
 
+_MOST_BYTES = 1_000_000
+_LONGEST_TEXT, _MOST_ENTRIES, _MOST = 500, 2000, 10**15
+"""Of a text in characters, of a list, of a figure: beyond that it is a mistake or a joke."""
 _LISTS_AT_TOP = ("allow_remote_hosts", "keep_chats_days")
 _REGION_KEYS = ("domicile", "use_regions", "deny_vendor_regions")
 
@@ -279,11 +290,7 @@ class _Reader:
     def _value(self, key: str, value: Any, expected: str) -> Any:
         name = key.rsplit(".", 1)[-1]
         if expected.startswith("tuple"):
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                self.fail(key, "wrong_type", "a list of strings")
-            return tuple(
-                self._region(key, item) if name in _REGION_KEYS else item for item in value
-            )
+            return tuple(self._entry(key, item) for item in self._list(key, value))
         if expected.startswith("bool"):
             if not isinstance(value, bool):
                 self.fail(key, "wrong_type", "true or false")
@@ -291,10 +298,25 @@ class _Reader:
         if expected.startswith("int"):
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 self.fail(key, "wrong_type", "a whole number, 0 or more")
+            if value > _MOST:
+                self.fail(key, "wrong_type", "a whole number of at most 10^15")
             return value
-        if not isinstance(value, str):
-            self.fail(key, "wrong_type", "a string")
-        return self._region(key, value) if name in _REGION_KEYS else value
+        if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+            self.fail(key, "wrong_type", f"a string of at most {_LONGEST_TEXT} characters")
+        return self._region(key, value) if name in _REGION_KEYS else " ".join(value.split())
+
+    def _list(self, key: str, value: Any) -> list[str]:
+        is_list = isinstance(value, list) and len(value) <= _MOST_ENTRIES
+        if not is_list or not all(isinstance(e, str) and len(e) <= _LONGEST_TEXT for e in value):
+            self.fail(key, "wrong_type", "a list of strings")
+        return list(value)
+
+    def _entry(self, key: str, entry: str) -> str:
+        """One entry of a list. A class that does not exist would silently deny nothing."""
+        name = key.rsplit(".", 1)[-1]
+        if name == "deny_classes" and entry not in CLASSES:
+            self.fail(key, "unknown_class", entry)
+        return self._region(key, entry) if name in _REGION_KEYS else entry
 
     def _region(self, key: str, value: str) -> str:
         code = value.strip().upper()
@@ -318,7 +340,8 @@ def _both(first: tuple[str, ...] | None, second: tuple[str, ...] | None) -> tupl
     """What both lists allow; None allows everything."""
     if first is None or second is None:
         return second if first is None else first
-    return tuple(entry for entry in first if entry in second)
+    allowed = {entry.strip().casefold() for entry in second}
+    return tuple(entry for entry in first if entry.strip().casefold() in allowed)
 
 
 def _shorter(first: int | None, second: int | None) -> int | None:

@@ -140,6 +140,7 @@ def _texts(license: EffectiveLicense, form: AcceptanceForm) -> list[dict[str, An
         {
             "license": text.license,
             "kind": text.kind,
+            "repo": text.repo,
             "url": text.url,
             "commit": text.commit,
             "sha256": text.sha256,

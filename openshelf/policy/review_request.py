@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from openshelf import wording
+from openshelf.licenses.changes import TermsChange
 from openshelf.licenses.clearance import ClearedFile, Verdict
 from openshelf.licenses.license import License
 from openshelf.policy.checks import Check, checks_of
@@ -19,6 +20,8 @@ from openshelf.policy.records import stated_facts
 from openshelf.policy.verdict import AppliedObligation, Decision, PolicyReason
 from openshelf.reasons import Reason
 from openshelf.units import format_bytes
+
+_MOST_DIFF_LINES = 400
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class ReviewSubject:
     asked_by: str
     at: str
     note: str = ""
+    change: TermsChange | None = None
+    """What is not as it was accepted before."""
 
 
 def review_request(
@@ -44,6 +49,7 @@ def review_request(
         _section("review_verdict", [_words(f"verdict_short_{decision.verdict.value}")]),
         _section("review_why", [line for c in checks_of(decision, policy, licenses)
                                 for line in _check_lines(c, names)]),
+        _section("review_changed", _change_lines(subject.change)),
         _section("review_licenses", _license_lines(decision, licenses)),
         _section("review_lineage", _lineage_lines(decision)),
         _section("review_duties", _duty_lines(decision.obligations, names)),
@@ -83,6 +89,25 @@ def _check_lines(check: Check, names: Mapping[str, str]) -> list[str]:
     return lines + [
         f"  {wording.sentence(reason_with_name(reason, names))}" for reason in check.reasons
     ]
+
+
+def _change_lines(change: TermsChange | None) -> list[str]:
+    """Old and new, so far as a person can be asked to read them here."""
+    if change is None:
+        return []
+    lines = [
+        _words("terms_changed_since", day=change.accepted_on),
+        _words("review_before", expression=change.before.expression),
+        _words("review_now", expression=change.after.expression),
+    ]
+    for text in change.changed_texts:
+        lines.append(_words(f"text_changed_{text.kind}", license=text.license, url=text.url))
+        if not text.is_compared:
+            lines.append(f"  {_words('text_not_compared')}")
+        lines += [f"  {_plain(line)}" for line in text.diff[:_MOST_DIFF_LINES]]
+        left = len(text.diff) - _MOST_DIFF_LINES
+        lines += [f"  … {left}"] if left > 0 else []
+    return lines
 
 
 def _license_lines(decision: Decision, licenses: Mapping[str, License]) -> list[str]:

@@ -151,10 +151,20 @@ class PolicyStore:
             found = find_policies(self._paths, self._environment, self._managed_file)
         except BadPolicy as problem:
             return PolicyState(
-                closed_policy(problem.path), None, self._readable_managed(), own_path,
+                self._closed(problem), None, self._readable_managed(), own_path,
                 editable=named is None and problem.path == str(own_path), problem=problem,
             )  # fmt: skip
         return PolicyState(found.in_force, found.own, found.managed, own_path, named is None)
+
+    def _closed(self, problem: BadPolicy) -> Policy:
+        """Nothing is allowed, and beside a machine-wide policy nothing of that can be waived: who
+        breaks a file of his own does not get rid of it."""
+        closed = closed_policy(problem.path)
+        try:
+            managed = load_managed(self._managed_file)
+        except BadPolicy:
+            return replace(closed, managed=True)
+        return closed if managed is None else tighten(managed, closed)
 
     def _readable_managed(self) -> Policy | None:
         """The machine-wide policy where only the person's own file is broken."""

@@ -130,6 +130,7 @@ class Decision:
             "texts": [
                 {
                     "license": text.license,
+                    "kind": text.kind,
                     "url": text.url,
                     "sha256": text.sha256,
                     "bytes": text.bytes,

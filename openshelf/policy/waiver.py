@@ -66,6 +66,7 @@ class Waiver:
         }
 
 
+_LONGEST = 2000
 _KEYS = ("repo", "until", "name", "note", "license", "rules")
 
 
@@ -88,7 +89,8 @@ def _waiver(key: str, entry: Any, source: str) -> Waiver:
         raise BadPolicy("", source, f"{key}.{unknown[0]}", "unknown_key")
     texts = {name: entry.get(name, "") for name in ("repo", "name", "note", "license")}
     for name, text in texts.items():
-        if not isinstance(text, str) or (name in ("repo", "name") and not text.strip()):
+        is_text = isinstance(text, str) and len(text) <= _LONGEST
+        if not is_text or (name in ("repo", "name") and not text.strip()):
             raise BadPolicy("a string", source, f"{key}.{name}", "wrong_type")
     rules = entry.get("rules", [])
     if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):

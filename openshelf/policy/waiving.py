@@ -70,7 +70,8 @@ def waiver_from_record(record: Mapping[str, Any]) -> Waiver | None:
 
 @dataclass(frozen=True)
 class WaiverRequest:
-    """What is to be waived: of which license, by which rule (a reason's code), for which duty.
+    """What is to be waived: of which license, by which rule (a reason's code), for which duty; or
+    just these reasons (`only`).
 
     None stands for everything that stops the model now.
     """
@@ -79,6 +80,7 @@ class WaiverRequest:
     license: str | None = None
     rule: str | None = None
     obligation: str | None = None
+    only: tuple[PolicyReason, ...] | None = None
 
     def chosen(self, decision: Decision) -> tuple[PolicyReason, ...]:
         """The reasons that stop the model and are meant; others are left as they are."""
@@ -87,6 +89,8 @@ class WaiverRequest:
         )
 
     def _means(self, reason: PolicyReason, decision: Decision) -> bool:
+        if self.only is not None and _scope_of(reason) not in map(_scope_of, self.only):
+            return False
         if self.license is not None and reason.license != self.license:
             return False
         if self.rule is not None and self.rule not in (reason.code, reason.ref):
@@ -94,6 +98,10 @@ class WaiverRequest:
         return self.obligation is None or any(
             _is_about(reason, duty) for duty in decision.obligations if duty.id == self.obligation
         )
+
+
+def _scope_of(reason: PolicyReason) -> tuple[str, str, str]:
+    return reason.code, reason.license, reason.ref
 
 
 def _is_about(reason: PolicyReason, duty: AppliedObligation) -> bool:

@@ -29,6 +29,7 @@ TEMPLATES: dict[str, str] = {
     "BadPolicy.not_toml": "The policy file {path} is not valid TOML{line:line}: {detail}.",
     "BadPolicy.unknown_key": "The policy file {path} has a key that means nothing{line:line}: {key}.",
     "BadPolicy.wrong_type": "In the policy file {path}, {key}{line:line} must be {detail}.",
+    "BadPolicy.unknown_class": "In the policy file {path}, {key}{line:line} names a class of licenses that does not exist: {detail!r}.",
     "BadPolicy.not_a_region": "In the policy file {path}, {key}{line:line} must hold two-letter regions such as DE, US or EU, not {detail!r}.",
     "PolicyBlocked": "Your policy or the license does not allow {target}.",
     "NeedsReview": "Your policy asks for a review of {target} before it may be used.",

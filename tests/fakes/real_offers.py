@@ -7,7 +7,7 @@ from typing import Any
 
 from openshelf.hub.entries import DownloadFile
 from openshelf.library.install import InstallOffer
-from openshelf.licenses.claims import RepoClaims
+from openshelf.licenses.claims import RepoClaims, RepoText
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.lineage import resolve
 from openshelf.policy.gate import Gate
@@ -55,6 +55,10 @@ LLAMA_4 = (
         "meta-llama/Llama-4-Scout-17B-16E-Instruct",
         {"license": "other", "license_name": "llama4", "pipeline_tag": "image-text-to-text"},
         gated=True, region="US", multimodal=True,
+        other_texts=(
+            RepoText("use_policy", "USE_POLICY.md", "Llama 4 Acceptable Use Policy\n" * 20),
+            RepoText("notice", "NOTICE", "Portions of this model © somebody else\n"),
+        ),
     ),
 )  # fmt: skip
 QWEN_3B = (

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +16,15 @@ from openshelf.errors import LicenseNotAccepted, NeedsReview, NotFound
 from openshelf.library.installed import InstalledModel
 from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceForm
-from openshelf.licenses.changes import compare_terms
+from openshelf.licenses.changes import Passage, compare_terms
 from openshelf.licenses.effective import EffectiveLicense, LicenseText
 from openshelf.policy.organization import Policy
 from openshelf.tasks import CancelToken, no_report
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.fakes.hub.repositories import FakeFile
+from tests.gguf.builder import STRING, U32, Build, model_keys
 from tests.library.conftest import Home, OpenHome
+from tests.library.foreign import put
 
 REPO, BASE = "ada/Small-GGUF", "meta-llama/Small"
 TERMS = (
@@ -89,6 +93,129 @@ def test_asked_again_even_for_the_same_files(hub: LoopbackHub, open_at: OpenHome
     offer = home.prepare(REPO)
     assert "license_changed" not in offer.decision.license.flags
     assert home.installer.clear(offer).record_id == again.record_id
+
+
+def test_what_changed_is_shown_where_it_is_asked_again(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, model = installed(hub, open_at)
+    assert home.prepare(REPO).change is None
+    publish(hub, TERMS.replace("The end.", "Not for companies."), b"GGUF 2")
+    offer = home.prepare(f"hf:{REPO}")
+    change = offer.change
+    assert change is not None
+    (text,) = change.changed_texts
+    assert text.is_compared
+    assert text.passages == (Passage(("2. The end.",), ("2. Not for companies.",), 4),)
+    assert (change.accepted_in, len(change.accepted_on)) == (model.record_id, 10)
+    home.installer.accept(offer, AcceptanceForm("Ada"))
+    first, second = home.parts.acceptances.records()
+    assert (first["supersedes"], second["supersedes"]) == (None, model.record_id)
+    assert "license_changed" in second["effective"]["flags"]
+    assert home.prepare(f"hf:{REPO}").change is None
+
+
+def test_each_file_is_asked_for_again(hub: LoopbackHub, open_at: OpenHome) -> None:
+    """That somebody accepted the new text with another file of the repository is no answer."""
+    home, _ = installed(hub, open_at)
+    packaged = hub.repos[REPO.casefold()]
+    packaged.commit([FakeFile(NAME, b"GGUF 1"), FakeFile("Small-Q8_0.gguf", b"GGUF 8")])
+    home.install(f"hf:{REPO}:Q4_K_M")
+    hub.repos[BASE.casefold()].commit([FakeFile("LICENSE", TERMS.replace("end", "gate").encode())])
+    eight = home.prepare(f"{REPO}:Q8_0")
+    assert eight.change is not None, "the newest acceptance of the repository"
+    home.installer.accept(eight, AcceptanceForm("Ada"))
+    four = home.prepare(f"hf:{REPO}:Q4_K_M")
+    assert four.change is not None
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(four)
+    home.installer.accept(four, AcceptanceForm("Ada"))
+    assert home.prepare(f"hf:{REPO}:Q4_K_M").change is None
+    assert home.prepare(f"hf:{REPO}:Q8_0").change is None
+
+
+def add_files(hub: LoopbackHub, **files: str) -> None:
+    base = hub.repos[BASE.casefold()]
+    names = {"policy": "USE_POLICY.md", "notice": "NOTICE"}
+    base.commit(
+        [FakeFile("LICENSE", TERMS.encode())]
+        + [FakeFile(names[key], text.encode()) for key, text in files.items()]
+    )
+
+
+def test_a_use_policy_that_changed_is_asked_again_and_a_notice_is_not(
+    hub: LoopbackHub, open_at: OpenHome
+) -> None:
+    publish(hub)
+    add_files(hub, policy="Do no harm.\n", notice="© A\n")
+    home = open_at(endpoint=hub.endpoint)
+    model = home.install(REPO)
+    (record,) = home.parts.acceptances.records()
+    kinds = {text["kind"]: text for text in record["texts"]}
+    assert set(kinds) == {"license", "use_policy", "notice"}
+    assert all(len(text["sha256"]) == 64 for text in kinds.values())
+    add_files(hub, policy="Do no harm.\n", notice="© A and B\n")
+    offer = home.prepare(f"hf:{REPO}")
+    assert offer.change is None
+    assert home.installer.clear(offer).record_id == model.record_id
+    add_files(hub, policy="Do no harm, and no chess.\n", notice="© A and B\n")
+    offer = home.prepare(f"hf:{REPO}")
+    assert offer.change is not None
+    assert "license_changed" in offer.decision.license.flags
+    found = {text.kind: text.passages for text in offer.change.changed_texts}
+    assert found["use_policy"] == (Passage(("Do no harm.",), ("Do no harm, and no chess.",), 1),)
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(offer)
+    packaged = hub.repos[REPO.casefold()]
+    packaged.commit([FakeFile(NAME, b"GGUF 2")])
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(home.prepare(f"hf:{REPO}"))
+
+
+def test_a_use_policy_too_large_for_one_is_not_read(hub: LoopbackHub, open_at: OpenHome) -> None:
+    publish(hub)
+    add_files(hub, policy="x" * ((1 << 20) + 1))
+    home = open_at(endpoint=hub.endpoint)
+    texts = home.prepare(REPO).decision.license.texts
+    (policy,) = [text for text in texts if text.kind == "use_policy"]
+    assert (policy.sha256, policy.text) == ("", None)
+    assert policy.url.startswith("https://"), "the address of the policy is still told"
+
+
+def test_the_terms_above_a_file_on_disk_may_change_too(
+    hub: LoopbackHub, open_at: OpenHome, tmp_path: Path
+) -> None:
+    publish(hub)
+    home = open_at(endpoint=hub.endpoint)
+    url = f"https://huggingface.co/{BASE}"
+    above: dict[str, Any] = {
+        "general.base_model.count": (U32, 1),
+        "general.base_model.0.repo_url": (STRING, url),
+    }
+    path, other = (
+        put(
+            tmp_path / f"{name}.gguf",
+            Build({**model_keys(general__name=(STRING, name)), **above}).bytes(),
+        )
+        for name in ("own", "other")
+    )
+    home.install(str(path))
+    publish(hub, TERMS.replace("The end.", "Not for companies."))
+    change = home.prepare(str(path)).change
+    assert change is not None
+    assert [text.license for text in change.changed_texts] == ["llama3.2"]
+    assert home.prepare(str(other)).change is None, "it was never accepted"
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear(home.prepare(str(path)))
+    hub.repos.clear()
+    assert home.prepare(str(path)).change is None, "what cannot be read is not compared"
+
+
+def test_records_written_by_hand_do_no_harm(hub: LoopbackHub, open_at: OpenHome) -> None:
+    home, _ = installed(hub, open_at)
+    log = home.parts.acceptances
+    for odd in ({"texts": 7}, {"texts": [7, {"sha256": ["x"]}], "effective": []}, {"effective": 3}):
+        model = {"repo": REPO, "files": [7, {"path": ["x"]}, {"path": NAME}]}
+        log.append({"model": model, "method": "x", "accepted_by": {}, **odd})
+        assert home.prepare(f"hf:{REPO}").change is not None
 
 
 def test_another_license(hub: LoopbackHub, open_at: OpenHome) -> None:
@@ -172,10 +299,23 @@ def test_the_command_says_the_license_first(
     assert run_command(["update", "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)["updates"]
     assert (answer["state"], answer["license"]["changed"]) == ("newer", True)
+    assert run_command(["install", f"hf:{REPO}"]) == 3, "asked again"
+    text = capsys.readouterr().out
+    assert "+2. Not for companies." in text
+    assert text.index("not the ones that were accepted on") < text.index("verdict:")
+    assert run_command(["license", f"hf:{REPO}", "--json"]) == 0
+    change = json.loads(capsys.readouterr().out)["change"]
+    assert change["texts"][0]["diff"][-1] == "+2. Not for companies."
+    assert run_command(["install", f"hf:{REPO}", "--accept", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["acceptance"]
+    assert "not the ones that were accepted on" in said.err
+    assert run_command(["license", f"hf:{REPO}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["change"] is None
     hub.repos.clear()
     assert run_command(["update", "--json"]) == 0
-    (answer,) = json.loads(capsys.readouterr().out)["updates"]
-    assert (answer["state"], answer["error"]["code"]) == ("unknown", "not_found")
+    answers = json.loads(capsys.readouterr().out)["updates"]
+    assert [(a["state"], a["error"]["code"]) for a in answers] == [("unknown", "not_found")] * 2
     assert run_command(["update", "Small", "--json"]) == 4
 
 
@@ -205,7 +345,23 @@ def test_texts_side_by_side() -> None:
     assert (other.added, other.removed, other.is_changed) == (("y",), (), True)
 
 
+def test_a_paragraph_is_compared_by_its_sentences() -> None:
+    start = "The licensee may use the model. " * 20
+    old, new = text_of(f"{start}It is free."), text_of(f"{start}It costs.")
+    (text,) = compare_terms(terms(old), terms(new), lambda _: None).texts
+    assert text.passages == (Passage(("It is free.",), ("It costs.",), 21),)
+    end = "x" * 5000
+    (text,) = compare_terms(terms(text_of(f"{end}a")), terms(text_of(f"{end}b")), str).texts
+    assert [(p.before[0][-1], p.after[0][-1]) for p in text.passages] == [("a", "b")]
+
+
+def test_other_line_ends_are_no_other_words() -> None:
+    (text,) = compare_terms(terms(text_of("a\nb\n")), terms(text_of("a\r\nb  \r\n\r\n")), str).texts
+    assert (text.is_changed, text.is_compared, text.passages) == (True, True, ())
+
+
 def test_an_endless_text_is_compared_by_its_hash() -> None:
     old, new = text_of("a\n" * 5000), text_of("b\n" * 5000)
     found = compare_terms(terms(old), terms(new), lambda _: None)
     assert (found.is_changed, found.texts[0].diff) == (True, ())
+    assert not found.texts[0].is_compared

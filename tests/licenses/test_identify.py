@@ -339,3 +339,31 @@ def test_repository_ids(text: str, expected: str | None) -> None:
 
 def test_printable_is_one_line() -> None:
     assert printable("a\nb\t c\x00") == "a b c"
+
+
+@pytest.mark.parametrize(
+    "rider",
+    ["Commons Clause", "For academic evaluation", "You will not sell it", "Academic License"],
+)
+def test_a_title_above_a_well_known_text_makes_another_license_of_it(rider: str) -> None:
+    text = apache_license_text().read_text("utf-8")
+    found = identify(
+        RepoClaims("o/m", card={"license": "apache-2.0"}, license_text=f"{rider}\n\n{text}"),
+        shipped_index(),
+    )
+    assert "unknown" in found.licenses
+    assert "custom_text_mismatch" in found.flags
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("MIT (non-commercial use)", ()),
+        ("Apache 2.0 (research only)", ()),
+        ("Apache-2.0 (modified)", ()),
+        ("Apache License 2.0 (Apache-2.0)", ("apache-2.0",)),
+        ("MIT (see LICENSE)", ("mit",)),
+    ],
+)
+def test_a_remark_in_brackets_may_be_terms(name: str, ids: tuple[str, ...]) -> None:
+    assert shipped_index().by_name(name) == ids

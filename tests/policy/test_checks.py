@@ -13,6 +13,7 @@ from openshelf.policy.organization import Organization, Policy, Rules
 from openshelf.policy.review_request import ReviewSubject, is_possible, review_request
 from openshelf.policy.rules import decide
 from openshelf.policy.verdict import Decision
+from tests.fakes.example_updates import NEW, example_change, license_of
 
 LICENSES = load_licenses()
 EU = Organization(name="Example GmbH", domicile="DE", use_regions=("DE",), commercial=True)
@@ -126,3 +127,13 @@ def test_a_review_helps_only_under_a_policy_and_never_against_a_block() -> None:
     assert not is_possible(decided("llama3.1", Policy()), Policy())
     policy = Policy(EU, sha256="x")
     assert not is_possible(decided("qwen-research", policy), policy)
+
+
+def test_a_request_shows_what_changed() -> None:
+    decision = decide(license_of(NEW), LICENSES, Policy())
+    subject = replace(SUBJECT, change=example_change())
+    text = review_request(subject, decision, Policy(), LICENSES)
+    assert "not the ones that were accepted on 2026-10-12" in text
+    assert "  -1.2 Whoever takes the guardrails out has no rights any more." in text
+    assert "  +2.1 The notice goes with every copy, on a page that a user can find." in text
+    assert "What changed" not in review_request(SUBJECT, decision, Policy(), LICENSES)

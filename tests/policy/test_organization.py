@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from openshelf import wording
 from openshelf.errors import BadPolicy
+from openshelf.licenses.facts import licenses_folder
+from openshelf.licenses.license import CLASSES
 from openshelf.paths import Paths, find_paths
 from openshelf.policy import organization as module
 from openshelf.policy.organization import (
@@ -167,6 +170,17 @@ def test_the_managed_place_is_machine_wide() -> None:
         ('sha256 = "x"', "sha256", "unknown_key"),
         ("name = 3", "name", "wrong_type"),
         ("[[", "", "not_toml"),
+        ('[rules]\ndeny_classes = ["noncommercial"]', "rules.deny_classes", "unknown_class"),
+        (f"[organization]\nmau = {10**16}", "organization.mau", "wrong_type"),
+        (f'name = "{"x" * 600}"', "name", "wrong_type"),
+        (f'[rules]\nallow_only = ["{"x" * 600}"]', "rules.allow_only", "wrong_type"),
+        (f"[rules]\nallow_only = {['mit'] * 3000}", "rules.allow_only", "wrong_type"),
+        (
+            '[[rules.waivers]]\nrepo = "a/b"\nuntil = 2026-12-31\nname = "A"\nnote = '
+            f'"{"x" * 3000}"',
+            "rules.waivers[1].note",
+            "wrong_type",
+        ),
     ],
 )
 def test_a_bad_file_names_its_key(tmp_path: Path, text: str, key: str, why: str) -> None:
@@ -179,6 +193,58 @@ def test_a_bad_file_names_its_key(tmp_path: Path, text: str, key: str, why: str)
     assert str(path) in sentence
     assert key in sentence
     assert "?" not in sentence
+
+
+def test_an_endless_file_is_not_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "policy.toml", "# " + "x" * 1_000_001)
+    with pytest.raises(BadPolicy) as caught:
+        load_policy(path)
+    assert caught.value.why == "unreadable"
+    if Path("/dev/zero").exists():
+        with pytest.raises(BadPolicy):
+            load_policy(Path("/dev/zero"))
+
+
+def test_names_are_one_line(tmp_path: Path) -> None:
+    policy = load_policy(written(tmp_path / "p.toml", 'name = "a\\nmanaged by an administrator"'))
+    assert policy.name == "a managed by an administrator"
+
+
+def test_every_class_can_be_denied_and_no_other() -> None:
+    from openshelf.licenses.facts import load_licenses
+
+    assert {entry.license_class for entry in load_licenses().values()} <= set(CLASSES)
+    schema = licenses_folder() / "schema" / "license.json"
+    stated = json.loads(schema.read_text("utf-8"))["properties"]["class"]["enum"]
+    assert set(stated) == set(CLASSES)
+
+
+def test_two_lists_meet_whatever_their_letters() -> None:
+    one, other = (Policy(rules=Rules(allow_only=names)) for names in (("MIT",), (" mit ", "x")))
+    assert tighten(one, other).rules.allow_only == ("MIT",)
+
+
+def test_what_is_there_and_is_no_file_is_no_missing_policy(paths: Paths, nowhere: Path) -> None:
+    paths.policy_file.mkdir(parents=True)
+    with pytest.raises(BadPolicy) as caught:
+        find_policy(paths, {}, nowhere)
+    assert caught.value.why == "unreadable"
+    paths.policy_file.rmdir()
+    paths.policy_file.symlink_to(nowhere)
+    with pytest.raises(BadPolicy):
+        find_policy(paths, {}, nowhere)
+
+
+def test_a_machine_wide_file_that_may_not_be_looked_at(
+    paths: Paths, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(nowhere), "stat", refuse)
+    with pytest.raises(BadPolicy) as caught:
+        find_policy(paths, {}, nowhere)
+    assert (caught.value.why, caught.value.path) == ("unreadable", str(nowhere))
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:

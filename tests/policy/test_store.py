@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openshelf import wording
 from openshelf.errors import BadPolicy
+from openshelf.licenses.clearance import Verdict
+from openshelf.licenses.facts import load_licenses
+from openshelf.licenses.lineage import RepoClaims, resolve
 from openshelf.paths import Paths, find_paths
+from openshelf.policy.gate import Gate
 from openshelf.policy.organization import (
     Organization,
     Policy,
@@ -198,3 +204,49 @@ def test_the_managed_policy_is_known_where_only_the_own_one_is_broken(paths: Pat
     assert state.managed is not None
     assert state.managed.rules.require_osi
     assert state.problem is not None
+
+
+@pytest.mark.parametrize(
+    ("managed", "own"),
+    [("[rules]\nrequire_osi = true", "[["), ("[[", ""), ("[[", "[[")],
+    ids=["own", "managed", "both"],
+)
+def test_whoever_breaks_a_file_cannot_waive_what_the_machine_demands(
+    paths: Paths, managed: str, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is allowed then, and the log's waivers do not count: that would loosen it."""
+    monkeypatch.setattr("openshelf.policy.organization._is_write_protected", lambda path: True)
+    if own:
+        paths.policy_file.write_text(own, encoding="utf-8")
+    policy = make_store(paths, managed).current.policy
+    assert policy.managed
+    assert policy.rules.allow_only == ()
+    assert policy.rules.require_osi == (managed != "[[")
+    gate = Gate(load_licenses(), policy, WaiveEverything())
+    found = gate.decide(resolve(RepoClaims("o/m", card={"license": "mit"}), lambda _: None))
+    assert found.verdict is Verdict.BLOCKED
+    assert gate.waivers() == ()
+
+
+class WaiveEverything:
+    """A log whose only record waives what stops o/m."""
+
+    def find_acceptance(self, *_: object) -> str | None:
+        return None
+
+    def same_terms(self, *_: object) -> tuple[Mapping[str, Any], ...]:
+        return ()
+
+    def waivers(self) -> tuple[Mapping[str, Any], ...]:
+        reasons = [{"code": "policy.allow_only", "license": "mit", "ref": "policy.allow_only"}]
+        waiver = {"repo": "o/m", "until": "2999-12-31", "reasons": reasons}
+        return ({"record_id": "r1", "model": {"repo": "o/m"}, "waiver": waiver},)
+
+
+def test_without_a_machine_wide_file_the_persons_own_can_be_waived(paths: Paths) -> None:
+    paths.policy_file.write_text("[[", encoding="utf-8")
+    policy = make_store(paths).current.policy
+    assert not policy.managed
+    gate = Gate(load_licenses(), policy, WaiveEverything())
+    found = gate.decide(resolve(RepoClaims("o/m", card={"license": "mit"}), lambda _: None))
+    assert found.verdict is not Verdict.BLOCKED

@@ -14,7 +14,9 @@ from openshelf.policy.organization import Policy
 from openshelf.services import Services
 from openshelf.settings import Settings
 from openshelf.ui.main_window import MainWindow
-from tests.fakes.example_data import example_machine
+from tests.fakes.downloads import FakeInstaller
+from tests.fakes.example_data import example_machine, example_offer
+from tests.fakes.example_updates import example_change
 from tests.fakes.real_offers import (
     HUB,
     KIMI,
@@ -67,12 +69,18 @@ def _refused(services: Services) -> Services:
     return services
 
 
+def _changed(services: Services) -> Services:
+    offer = replace(example_offer(), change=example_change())
+    return replace(services, installer=FakeInstaller(offer))
+
+
 _EU = company_policy(SMALL_COMPANY)
 _STRICT = company_policy(
     SMALL_COMPANY, allow_only=("apache-2.0", "mit"), deny_vendor_regions=("CN",), strict_labels=True
 )
 INSTALL_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("install-llama4-eu", _open, _offered(LLAMA_4, _EU, quant="Q2_K_XL")),
+    ("install-llama4-texts", _open_and_scroll, _offered(LLAMA_4, _EU, quant="Q2_K_XL")),
     ("install-qwen-company", _open, _offered(QWEN_3B, _EU)),
     ("install-kimi-large", _open, _offered(KIMI, company_policy(LARGE_COMPANY))),
     ("install-no-license", _open, _offered(UNLABELLED, Policy())),
@@ -80,5 +88,6 @@ INSTALL_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("install-rules", _open_and_scroll, _offered(KIMI, _STRICT)),
     ("install-gated", _open, _offered(LLAMA_4, Policy(), gated=True)),
     ("install-gated-refused", _open, _refused),
+    ("install-terms-changed", _open, _changed),
     ("install-question", _open, _not_asked_yet),
 )

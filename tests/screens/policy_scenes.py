@@ -12,8 +12,11 @@ from openshelf.policy.writing import policy_text
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.policy import PolicyPage, PolicyTab
+from openshelf.ui.pages.policy_records import EraseSheet
+from openshelf.ui.pages.policy_waiver import WaiverSheet
 from openshelf.ui.places import Place
 from tests.fakes.example_data import example_machine
+from tests.fakes.real_offers import KIMI, LARGE_COMPANY, company_policy, real_offer, with_offer
 from tests.fakes.services import FakePolicies
 
 Act = Callable[[MainWindow, Services], None]
@@ -90,6 +93,45 @@ def _import_bad(window: MainWindow, services: Services) -> None:
 
 def _open_log(window: MainWindow, services: Services) -> None:
     _page(window).show_tab(PolicyTab.LOG)
+
+
+def _erase(window: MainWindow, services: Services) -> None:
+    _open_log(window, services)
+    _settle()
+    log = _page(window).log
+    log.erase_button.click()
+    sheet = window.findChild(EraseSheet)
+    assert sheet is not None
+    sheet.choose("Ada Lovelace")
+    sheet.tick.setChecked(True)
+
+
+def _take_back(window: MainWindow, services: Services) -> None:
+    _open_log(window, services)
+    _settle()
+    log = _page(window).log
+    log.view.selectRow(1)
+    log.details.take_back.click()
+
+
+def _waive(window: MainWindow, services: Services) -> None:
+    _open_log(window, services)
+    _settle()
+    _page(window).log.waive_button.click()
+    sheet = window.findChild(WaiverSheet)
+    assert sheet is not None
+    sheet.target_field.setText("unsloth/Kimi-K2-Instruct-GGUF")
+    sheet.look_up()
+    _settle()
+    sheet.until_field.setText("next year")
+    sheet.action.click()
+
+
+def _with_stopped(services: Services) -> Services:
+    policy = company_policy(
+        LARGE_COMPANY, allow_only=("apache-2.0", "mit"), deny_vendor_regions=("CN",)
+    )
+    return with_offer(with_log(services), real_offer(KIMI, policy), policy)
 
 
 def _with_company(services: Services) -> Services:
@@ -177,5 +219,8 @@ POLICY_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("policy-managed", _open, _with_managed),
     ("policy-log", _open_log, with_log),
     ("policy-log-empty", _open_log, _same),
+    ("policy-erase", _erase, with_log),
+    ("policy-take-back", _take_back, with_log),
+    ("policy-waive", _waive, _with_stopped),
     ("policy-log-tampered", _open_log, _with_tampered_log),
 )

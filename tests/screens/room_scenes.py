@@ -14,13 +14,16 @@ from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.overrides import with_overrides
 from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.installed import InstalledModel
 from openshelf.library.measurements import ComponentMemory
+from openshelf.library.updates import UpdateReport
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
 from tests.fakes.downloads import installed_model
 from tests.fakes.example_data import example_machine, plain_machine
+from tests.fakes.example_updates import example_update
 
 ANSWER = """Either side can end the agreement with **30 days’ written notice**. Within those days \
 you owe:
@@ -243,6 +246,21 @@ def _open_plain_hardware(window: MainWindow, services: Services) -> None:
     window.open_place(Place.HARDWARE)
 
 
+def _with_update(services: Services) -> Services:
+    def check(model: InstalledModel, *_: object) -> UpdateReport:
+        return example_update(model)
+
+    return replace(with_library(services), check_update=check)
+
+
+def _look_for_update(window: MainWindow, services: Services) -> None:
+    _open(Place.LIBRARY)(window, services)
+    for _ in range(30):
+        QApplication.processEvents()
+    page = window.page(Place.LIBRARY)
+    page.installed_rows.rows[0]._update.trigger()  # type: ignore[attr-defined]
+
+
 def _same(services: Services) -> Services:
     return services
 
@@ -263,6 +281,7 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ),
     ("library-full", _open(Place.LIBRARY), with_library),
     ("library-remove", _remove_one, with_library),
+    ("library-update", _look_for_update, _with_update),
     ("library-empty", _open(Place.LIBRARY), _same),
     ("hardware-full", _open(Place.HARDWARE), _same),
     ("hardware-plain", _open_plain_hardware, _same),

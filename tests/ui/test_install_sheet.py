@@ -30,6 +30,7 @@ from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
 from openshelf.ui.widgets import Chip, LinkButton, TextLabel
 from tests.fakes.downloads import FakeDownloads, FakeInstaller
 from tests.fakes.example_data import COMMIT, LICENSES, SHA256, example_offer
+from tests.fakes.example_updates import example_change
 from tests.fakes.services import FakeRecords, fake_services
 
 LEFT = Qt.MouseButton.LeftButton
@@ -375,3 +376,28 @@ def test_tab_goes_as_the_eye_goes(
     assert passed == [side.name_field, side.note_field, side.cancel, side.accept]
     qtbot.keyClick(side.accept, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: sheet.state is SheetState.FETCHING)
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(sha256="1" * 64)])
+def test_terms_that_changed_are_shown_old_beside_new(
+    make_window: MakeWindow, services: Services, qtbot: QtBot, policy: Policy
+) -> None:
+    offer = replace(example_offer(), change=example_change())
+    gate = Gate(LICENSES, policy, FakeRecords())
+    changed = replace(services, installer=FakeInstaller(offer), gate=gate)
+    sheet = _open(make_window(changed), qtbot)
+    text = _texts(sheet)
+    for words in (
+        "The terms are not the ones that were accepted on 2026-10-12.",
+        "The text of the Llama 3.2 Community License",
+        "As accepted",
+        "The notice names Meta and the license.",
+        "As it is now",
+        "The notice names Meta, the license and the date.",
+    ):
+        assert words in text
+    assert text.index("not the ones") < text.index("YOU MUST")
+
+
+def test_without_an_earlier_acceptance_nothing_changed(window: MainWindow, qtbot: QtBot) -> None:
+    assert "As accepted" not in _texts(_open(window, qtbot))

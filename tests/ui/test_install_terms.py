@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from openshelf.errors import GatedModel
@@ -21,6 +21,7 @@ from openshelf.settings import Settings
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.decision_part import CheckRow
 from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
+from openshelf.ui.pages.install_terms import OtherText
 from openshelf.ui.pages.policy import PolicyPage
 from openshelf.ui.places import Place
 from openshelf.ui.widgets import Chip, TextLabel
@@ -82,11 +83,34 @@ def test_llama_4_to_an_organization_in_the_eu(open_sheet: OpenSheet) -> None:
     assert "Llama 4 Community License Agreement gives no rights where you are" in text
     assert "Acceptable Use Policy, closing paragraph" in text
     assert "Only an approver’s waiver" in text
-    assert "Its use policy, which is part of it: https://" in text
+    assert "Its use policy" not in text, "it was read, so that it can be opened"
     assert "does not apply by the facts that your policy states" in text
     assert not sheet.side.accept.isVisible()
     assert not sheet.side.ask.isVisible()
     assert sheet.side.cancel.text() == "Close"
+
+
+def test_use_policy_and_notice_are_opened_like_the_license(open_sheet: OpenSheet) -> None:
+    sheet = open_sheet(real_offer(LLAMA_4, Policy()), Policy())
+    names = {text.opener.text(): text for text in sheet.terms.findChildren(OtherText)}
+    assert list(names) == ["Read the use policy (600 B)", "Read the publisher’s NOTICE (40 B)"]
+    policy, notice = names.values()
+    spoken = "Read the use policy of Llama 4 Community License Agreement"
+    assert policy.opener.accessibleName() == spoken
+    assert sheet.terms.texts_shown == ()
+    for part in (policy, notice):
+        part.opener.click()
+    assert sheet.terms.texts_shown == (policy.sha256, notice.sha256)
+    shown = [view.toPlainText() for view in sheet.terms.findChildren(QPlainTextEdit)]
+    assert shown[0].startswith("Llama 4 Acceptable Use Policy")
+    assert shown[1] == "Portions of this model © somebody else\n"
+
+
+def test_a_use_policy_that_was_not_read_is_linked(open_sheet: OpenSheet) -> None:
+    unread = (LLAMA_4[0], replace(LLAMA_4[1], other_texts=()))
+    sheet = open_sheet(real_offer(unread, Policy()), Policy())
+    assert "Its use policy, which is part of it: https://" in text_of(sheet)
+    assert sheet.terms.findChildren(OtherText) == []
 
 
 def test_qwen_3b_to_a_company_counts_both_licenses(open_sheet: OpenSheet) -> None:

@@ -13,9 +13,10 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from openshelf.errors import NotFound
+from openshelf.errors import NotFound, Offline
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.installed import Damage, InstalledModel
+from openshelf.library.updates import UpdateReport
 from openshelf.library.verifying import FileState
 from openshelf.reasons import Reason
 from openshelf.services import Services
@@ -24,7 +25,10 @@ from openshelf.ui.pages.library import LibraryPage
 from openshelf.ui.pages.library_installed import InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
+from openshelf.ui.widgets import TextLabel
+from openshelf.ui.widgets.terms_change import ChangedText
 from tests.fakes.downloads import FakeDownloads, installed_model
+from tests.fakes.example_updates import OLD, example_update
 from tests.fakes.library import FakeLibrary
 from tests.fakes.services import fake_services
 from tests.library.foreign import gguf, put
@@ -377,3 +381,103 @@ def test_importing_is_possible_where_nothing_is_installed(
     qtbot.waitUntil(lambda: "Ollama" in setting.page.imports.words.text())
     setting.page.imports.close_button.click()
     assert setting.page.empty.isVisible()
+
+
+def _texts(part: QWidget) -> str:
+    labels = part.findChildren(TextLabel)
+    return "\n".join(label.text() for label in labels if label.isVisible())
+
+
+def test_an_update_shows_old_and_new_terms_before_anything_is_fetched(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    setting = make(LLAMA, check_update=lambda model, *_: example_update(model))
+    card = setting.page.updates
+    assert card.isHidden()
+    setting.row(LLAMA)._update.trigger()
+    qtbot.waitUntil(lambda: card.install_button.isVisible())
+    text = _texts(card)
+    for words in (
+        "Update of Llama-3.2-3B Q8_0",
+        "Nothing was fetched yet.",
+        "As accepted",
+        "1.2 Whoever takes the guardrails out has no rights any more.",
+        "(not in this text)",
+        "2.1 The notice goes with every copy",
+        "Its terms have to be accepted first.",
+    ):
+        assert words in text
+    assert "1.1 You may use" not in text, "only what changed"
+    assert setting.downloads.snapshots() == ()
+    with qtbot.waitSignal(setting.page.install_requested) as asked:
+        card.install_button.click()
+    assert asked.args == [f"hf:{LLAMA.repo}/{LLAMA.first_file.path}"]
+    card.close_button.click()
+    assert card.isHidden()
+
+
+def test_nothing_new_needs_no_button(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    def same(model: InstalledModel, *_: object) -> UpdateReport:
+        return example_update(model, OLD, OLD, has_other_files=False)
+
+    setting = make(LLAMA, check_update=same)
+    setting.row(LLAMA)._update.trigger()
+    card = setting.page.updates
+    qtbot.waitUntil(lambda: "Nothing new" in _texts(card))
+    assert card.install_button.isHidden()
+    assert "As accepted" not in _texts(card)
+
+
+def test_an_update_that_cannot_be_looked_for_can_be_tried_again(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    answers: list[Exception] = [Offline("huggingface.co")]
+
+    def check(model: InstalledModel, *_: object) -> UpdateReport:
+        if answers:
+            raise answers.pop()
+        return example_update(model, has_other_files=False)
+
+    setting = make(LLAMA, check_update=check)
+    setting.row(LLAMA)._update.trigger()
+    card = setting.page.updates
+    qtbot.waitUntil(lambda: card.notice.button.text() == "Try again")
+    card.notice.button.click()
+    qtbot.waitUntil(lambda: card.install_button.text() == "Read the new terms…")
+    assert "The files are the same, but their terms are other ones now." in _texts(card)
+
+
+def test_other_terms_that_were_accepted_already_ask_nothing(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    def check(model: InstalledModel, *_: object) -> UpdateReport:
+        return replace(example_update(model, has_other_files=False), gate="accepted")
+
+    setting = make(LLAMA, check_update=check)
+    setting.row(LLAMA)._update.trigger()
+    card = setting.page.updates
+    qtbot.waitUntil(lambda: "What was accepted covers it." in _texts(card))
+    assert card.install_button.isHidden()
+
+
+def test_a_file_of_ones_own_has_nowhere_to_ask(make: Callable[..., Setting]) -> None:
+    own = installed_model("Own", repo="local", source="import")
+    assert not make(own).row(own)._update.isEnabled()
+
+
+def test_a_hostile_license_text_is_shown_as_what_it_is(
+    qtbot: QtBot, make: Callable[..., Setting]
+) -> None:
+    old = "".join(f"<b>{number}</b>\nsame {number}\n" for number in range(300))
+    new = "".join(f"\u202e{number}\x1b[31m\nsame {number}\n" for number in range(300))
+    setting = make(LLAMA, check_update=lambda model, *_: example_update(model, old, new))
+    setting.row(LLAMA)._update.trigger()
+    card = setting.page.updates
+    qtbot.waitUntil(lambda: card.install_button.isVisible())
+    text = _texts(card)
+    assert "<b>0</b>" in text
+    assert not {"\u202e", "\x1b"} & set(text)
+    part = card.findChildren(ChangedText)[0]
+    assert part.more.text() == "Show 280 more passages"
+    part.more.click()
+    assert part.more.text() == "Show 260 more passages"

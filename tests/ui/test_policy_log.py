@@ -50,6 +50,7 @@ def test_an_empty_log_says_what_belongs_there(window: MainWindow, qtbot: QtBot) 
     panel = log_of(window, qtbot)
     assert panel.empty.isVisible()
     assert not panel.export_button.isEnabled()
+    assert not panel.erase_button.isEnabled()
     assert not panel.state.isVisible()
 
 

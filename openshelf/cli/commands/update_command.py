@@ -8,8 +8,9 @@ from typing import Any
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
+from openshelf.cli.terms import print_terms_change
 from openshelf.errors import CancelledByUser, OpenshelfError
-from openshelf.library.offers import LOCAL
+from openshelf.library.install import LOCAL
 from openshelf.library.updates import UpdateReport
 from openshelf.services import Services
 from openshelf.units import format_bytes
@@ -59,18 +60,7 @@ def _print(found: UpdateReport, output: Output) -> None:
     output.line(f"{found.model.id}: {wording.template(f'update_{found.state}')}")
     terms = found.terms
     if terms.is_changed:
-        output.line("  THE LICENSE IS ANOTHER ONE than was accepted:")
-        output.line(f"  before: {terms.before.expression or 'none'}")
-        output.line(f"  now:    {terms.after.expression or 'none'}")
-    for text in terms.texts:
-        if text.is_changed:
-            output.line(f"  the text of {text.license} changed ({text.url})")
-            for line in text.diff[:_MOST_DIFF_LINES]:
-                output.line(f"    {line}")
-            if len(text.diff) > _MOST_DIFF_LINES:
-                output.line(
-                    f"    … {len(text.diff) - _MOST_DIFF_LINES} more lines (--json has all)"
-                )
+        print_terms_change(terms, output, most_lines=_MOST_DIFF_LINES)
     for flag in terms.flags_added:
         output.line(f"  {wording.template(flag)}")
     if found.state == "current":

@@ -11,6 +11,7 @@ from PySide6.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, Q
 from typing_extensions import override
 
 from openshelf.licenses.chain import VerifyReport
+from openshelf.licenses.log_queries import Person, in_force, people_in
 from openshelf.policy.log_export import matches, record_row, records_of
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
@@ -28,15 +29,22 @@ def _tr(text: str) -> str:
 
 @dataclass(frozen=True)
 class LogFacts:
-    """All records, oldest first, and whether the chain is whole."""
+    """All records, oldest first, and whether the chain is whole; `held` are the ids of those that
+    can be taken back, `people` everyone whose name is kept."""
 
     records: tuple[Record, ...]
     report: VerifyReport
+    held: frozenset[str] = frozenset()
+    people: tuple[Person, ...] = ()
 
 
 def read_log(services: Services) -> Callable[[CancelToken, Report], LogFacts]:
     def work(cancel: CancelToken, report: Report) -> LogFacts:
-        return LogFacts(services.acceptances.records(), services.acceptances.verify())
+        log = services.acceptances
+        records = log.records()
+        standing = (*in_force(records), *in_force(records, waivers=True))
+        held = frozenset(str(record.get("record_id")) for record in standing)
+        return LogFacts(records, log.verify(), held, people_in(records))
 
     return work
 

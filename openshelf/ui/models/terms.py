@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from openshelf.licenses.claims import USE_POLICY
 from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE, License
 from openshelf.licenses.lineage import LicenseText
 from openshelf.licenses.obligations import WHEN, SheetTerms, TermRow, sheet_terms
@@ -51,7 +52,9 @@ class LicenseHead:
     text: LicenseText | None
     reviewed: str
     use_policies: tuple[str, ...] = ()
-    """Addresses of the use policies that are part of it."""
+    """Addresses of the use policies that are part of it, where only those are known."""
+    others: tuple[LicenseText, ...] = ()
+    """Use policies and NOTICEs that were read."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,10 @@ def _head_of(key: str, decision: Decision, known: License | None) -> LicenseHead
         is_known=is_known,
         text=texts[0] if texts else None,
         reviewed=known.reviewed if known is not None else "",
-        use_policies=tuple(text.url for text in own if text.kind == "use_policy" and text.url),
+        use_policies=tuple(
+            text.url for text in own if text.kind == USE_POLICY and text.url and not text.sha256
+        ),
+        others=tuple(text for text in own if text.kind != "license" and text.sha256),
     )
 
 

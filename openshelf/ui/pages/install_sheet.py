@@ -23,6 +23,7 @@ from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Progress, Report, Succeeded, Task
 from openshelf.ui.models.install_words import phase_words, verdict_words
 from openshelf.ui.models.terms import ShownTerms, build_terms
+from openshelf.ui.models.terms_change import ShownTermsChange, build_change
 from openshelf.ui.pages.install_progress import DownloadPanel
 from openshelf.ui.pages.install_question import ORGANIZATION, UseQuestion
 from openshelf.ui.pages.install_side import ConsentPanel
@@ -61,6 +62,7 @@ class SheetState(enum.Enum):
 class _Prepared:
     offer: InstallOffer
     terms: ShownTerms
+    change: ShownTermsChange | None
 
 
 class InstallSheet(Overlay):
@@ -159,7 +161,9 @@ class InstallSheet(Overlay):
 
         def work(cancel: CancelToken, report: Report) -> _Prepared:
             offer = services.installer.prepare(target, cancel, report)
-            return _Prepared(offer, build_terms(offer.decision, load_licenses()))
+            licenses = load_licenses()
+            change = build_change(offer.change, licenses) if offer.change else None
+            return _Prepared(offer, build_terms(offer.decision, licenses), change)
 
         self._task = self._bridge.submit(
             "prepare install",
@@ -225,6 +229,8 @@ class InstallSheet(Overlay):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self.terms = TermsPanel()
+        if prepared.change is not None:
+            self.terms.show_change(prepared.change)
         self.terms.show_terms(prepared.terms)
         self.terms.grown.connect(self.fit_panel)
         self.side = ConsentPanel(prepared.offer, self._services.gate.policy)

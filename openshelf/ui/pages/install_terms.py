@@ -5,9 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from typing_extensions import override
 
+from openshelf.licenses.claims import NOTICE_TEXT
 from openshelf.licenses.license import NO_LICENSE
+from openshelf.licenses.lineage import LicenseText
+from openshelf.ui.models.plain_text import readable
 from openshelf.ui.models.terms import LicenseHead, RowGroup, ShownRow, ShownTerms
+from openshelf.ui.models.terms_change import ShownTermsChange
 from openshelf.ui.sentences import words
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets import (
@@ -19,6 +24,7 @@ from openshelf.ui.widgets import (
     SectionLabel,
     TextLabel,
 )
+from openshelf.ui.widgets.terms_change import TermsChangePart
 from openshelf.units import format_bytes
 
 
@@ -38,6 +44,12 @@ class TermsPanel(ScrollPage):
         """SHA-256 of each text that was on the screen."""
         return tuple(text.sha256 for text in self._texts if text.was_opened and text.sha256)
 
+    def show_change(self, change: ShownTermsChange) -> None:
+        """What is not as it was accepted before; comes before everything else."""
+        self.change = TermsChangePart(change)
+        self.change.grown.connect(self.grown)
+        self.body.addWidget(self.change)
+
     def show_terms(self, terms: ShownTerms) -> None:
         for head in terms.heads:
             self.body.addWidget(_head_line(head))
@@ -49,12 +61,10 @@ class TermsPanel(ScrollPage):
         for group in terms.groups:
             self._add_group(group, max(tags, default=0))
         for head in terms.heads:
-            if head.id == NO_LICENSE:
-                continue
-            text = FullText(head)
-            text.grown.connect(self.grown)
-            self._texts.append(text)
-            self.body.addWidget(text)
+            if head.id != NO_LICENSE:
+                self._add_text(FullText(head.name, head.text))
+            for other in head.others:
+                self._add_text(OtherText(head.name, other))
             for url in head.use_policies:
                 line = words("use_policy_at", url=url)
                 label = TextLabel(line, TextRole.SMALL, "muted", wrap=True, selectable=True)
@@ -66,6 +76,11 @@ class TermsPanel(ScrollPage):
             note = f"{words('unsure_note')} {note}"
         self.body.addWidget(TextLabel(note, TextRole.TINY, "faint", wrap=True))
         self.body.addStretch(1)
+
+    def _add_text(self, text: FullText) -> None:
+        text.grown.connect(self.grown)
+        self._texts.append(text)
+        self.body.addWidget(text)
 
     def _add_group(self, group: RowGroup, tag_width: int) -> None:
         if group.title:
@@ -125,25 +140,24 @@ class FullText(QWidget):
 
     grown = Signal()
 
-    def __init__(self, head: LicenseHead) -> None:
+    def __init__(self, name: str, text: LicenseText | None) -> None:
         super().__init__()
-        self._text = head.text
+        self._text = text
         self.was_opened = False
         self._view: QPlainTextEdit | None = None
-        self._name = head.name
+        self._name = name
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(6)
-        text = head.text
         if text is None or text.text is None:
             self._add_absent(text.url if text is not None else "")
             return
         line = QWidget()
         row = FlowLayout(line, spacing=12)
         size = format_bytes(text.bytes)
-        self.opener = LinkButton(self.tr("Read the full text ({size})").format(size=size))
-        name = self.tr("Read the full text of {license}").format(license=head.name)
-        self.opener.setAccessibleName(name)
+        short, spoken = self.opener_words
+        self.opener = LinkButton(short.format(size=size))
+        self.opener.setAccessibleName(spoken.format(license=name))
         self.opener.clicked.connect(self._on_opened)
         row.addWidget(self.opener)
         if text.sha256:
@@ -153,6 +167,11 @@ class FullText(QWidget):
             label.setToolTip(text.sha256)
             row.addWidget(label)
         self._column.addWidget(line)
+
+    @property
+    def opener_words(self) -> tuple[str, str]:
+        """What its button says, and what a screen reader says instead."""
+        return self.tr("Read the full text ({size})"), self.tr("Read the full text of {license}")
 
     @property
     def sha256(self) -> str:
@@ -173,7 +192,7 @@ class FullText(QWidget):
             self._view.setProperty("kind", "text")
             self._view.setReadOnly(True)
             self._view.setFont(font(TextRole.CODE))
-            self._view.setPlainText(self._text.text or "")
+            self._view.setPlainText(readable(self._text.text or ""))
             self._view.setMinimumHeight(220)
             self._view.setTabChangesFocus(True)
             name = self.tr("Full text of {license}").format(license=self._name)
@@ -184,6 +203,23 @@ class FullText(QWidget):
             self._view.setVisible(self._view.isHidden())
             self.was_opened = True
             self.grown.emit()
+
+
+class OtherText(FullText):
+    """A use policy, or the NOTICE that a publisher asks to be passed on."""
+
+    def __init__(self, name: str, text: LicenseText) -> None:
+        self._is_notice = text.kind == NOTICE_TEXT
+        super().__init__(name, text)
+
+    @property
+    @override
+    def opener_words(self) -> tuple[str, str]:
+        if self._is_notice:
+            return self.tr("Read the publisher’s NOTICE ({size})"), self.tr(
+                "Read the NOTICE beside {license}"
+            )
+        return self.tr("Read the use policy ({size})"), self.tr("Read the use policy of {license}")
 
 
 def _head_line(head: LicenseHead) -> QWidget:

@@ -28,6 +28,7 @@ from openshelf.ui.pages.library_downloads import DownloadsCard
 from openshelf.ui.pages.library_export import ExportCard
 from openshelf.ui.pages.library_imports import ImportCard
 from openshelf.ui.pages.library_installed import InstalledHeader, InstalledRow
+from openshelf.ui.pages.library_updates import UpdateCard
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -77,6 +78,7 @@ class LibraryPage(Page):
         self.notice = InlineNotice()
         self.checks = LibraryChecks(self._services, self._bridge)
         self.imports = ImportCard(self._services, self._bridge)
+        self.updates = UpdateCard(self._services, self._bridge)
         self.bundle = BundleCard(self._services, self._bridge)
         self.export = ExportCard(self._services, self._bridge)
         self.drops = PathDrops(self)
@@ -88,7 +90,7 @@ class LibraryPage(Page):
         self.installed_card.body.addWidget(self.installed_rows)
         self.disk_card = DiskCard()
         for part in (
-            self.notice, self.checks, self.imports, self.bundle, self.export,
+            self.notice, self.checks, self.updates, self.imports, self.bundle, self.export,
             self.downloads_card, self.installed_card, self.disk_card,
         ):  # fmt: skip
             self._scroll.body.addWidget(part)
@@ -104,6 +106,7 @@ class LibraryPage(Page):
         self.notice.acted.connect(self.refresh)
         self.import_button.clicked.connect(self._on_import)
         self.imports.import_pressed.connect(self.install_requested)
+        self.updates.install_pressed.connect(self.install_requested)
         self.imports.close_button.clicked.connect(self._show_all)
         self.imports.bundle_found.connect(self._on_bundle_found)
         self.bundle.import_pressed.connect(self.install_requested)
@@ -242,6 +245,7 @@ class LibraryPage(Page):
         row.remove_confirmed.connect(self._on_remove)
         row.verify_pressed.connect(self._on_verify)
         row.again_pressed.connect(self.install_requested)
+        row.update_pressed.connect(self._on_update)
         return row
 
     # --- what was pressed -------------------------------------------------------------------------
@@ -309,6 +313,13 @@ class LibraryPage(Page):
             self._show_all()
         else:
             self.install_requested.emit(path)
+
+    def _on_update(self, model_id: str) -> None:
+        models = self._facts.installed if self._facts else ()
+        model = next((model for model in models if model.id == model_id), None)
+        if model is not None:
+            self.updates.look(model)
+            self._scroll.ensureWidgetVisible(self.updates)
 
     def _on_verify_all(self) -> None:
         self._verify(self._facts.installed if self._facts else ())

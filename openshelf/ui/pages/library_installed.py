@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
-from openshelf.library.install import BUNDLE
+from openshelf.library.install import BUNDLE, LOCAL
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.chat_facts import short_day
 from openshelf.ui.models.import_facts import program_name
@@ -88,6 +88,7 @@ class InstalledRow(QWidget):
     verify_pressed = Signal(str)
     again_pressed = Signal(str)
     """Its files are gone or damaged, and can be had again."""
+    update_pressed = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,6 +117,7 @@ class InstalledRow(QWidget):
         self._folder = menu.addAction(self.tr("Show in folder"))
         self._copy = menu.addAction(self.tr("Copy id"))
         self._verify = menu.addAction(self.tr("Verify"))
+        self._update = menu.addAction(self.tr("Check for an update"))
         menu.addSeparator()
         self._remove = menu.addAction(self.tr("Remove…"))
         self.more_button.setMenu(menu)
@@ -152,6 +154,7 @@ class InstalledRow(QWidget):
         self._folder.triggered.connect(self._on_folder)
         self._copy.triggered.connect(self._on_copy)
         self._verify.triggered.connect(self._on_verify)
+        self._update.triggered.connect(self._on_update)
         self._remove.triggered.connect(self.ask_to_remove)
         self.remove_button.clicked.connect(self._on_remove)
         self.delete_button.clicked.connect(self._on_delete)
@@ -170,6 +173,8 @@ class InstalledRow(QWidget):
         self.note.show_as(self.tr("in memory"), ChipKind.ACCENT)
         self.note.setVisible(model.id == facts.loaded_id)
         self._show_action(model, name)
+        # What came from this disk has no repository to ask.
+        self._update.setEnabled(model.repo != LOCAL)
         self.more_button.setAccessibleName(self.tr("More about {name}").format(name=name))
 
     def _show_action(self, model: InstalledModel, name: str) -> None:
@@ -238,6 +243,10 @@ class InstalledRow(QWidget):
     def _on_verify(self) -> None:
         if self._model is not None:
             self.verify_pressed.emit(self._model.id)
+
+    def _on_update(self) -> None:
+        if self._model is not None:
+            self.update_pressed.emit(self._model.id)
 
     def _on_folder(self) -> None:
         if self._model is not None:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from openshelf.durable import replace_file
 from openshelf.errors import UsageError
+from openshelf.hub.names import is_repo_id
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.chain import VerifyReport
 from openshelf.policy.log_export import export_csv, export_json, persons
@@ -33,6 +34,8 @@ from openshelf.ui.models.log_table import (
     record_details,
 )
 from openshelf.ui.models.model_words import breakable
+from openshelf.ui.pages.policy_records import EraseSheet, TakeBackSheet
+from openshelf.ui.pages.policy_waiver import WaiverSheet
 from openshelf.ui.sentences import error_details, error_text, words
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
@@ -73,6 +76,7 @@ class LogPanel(QWidget):
         self.view = LogView(self._model)
         self.view.record_chosen.connect(self._on_record_chosen)
         self.details = RecordPanel()
+        self.details.take_back.clicked.connect(self._on_take_back)
         table = Card(margin=1, spacing=0)
         table.body.addWidget(self.view)
         row = QHBoxLayout()
@@ -112,7 +116,12 @@ class LogPanel(QWidget):
         row.setSpacing(10)
         row.addWidget(self.search, 1)
         row.addWidget(self.person)
-        row.addWidget(self.export_button)
+        self.waive_button = Button(self.tr("Waiver…"), self.tr("Grant a waiver"))
+        self.waive_button.clicked.connect(self._on_waive)
+        self.erase_button = Button(self.tr("Erase…"), self.tr("Erase a name"))
+        self.erase_button.clicked.connect(self._on_erase)
+        for button in (self.waive_button, self.erase_button, self.export_button):
+            row.addWidget(button)
         return row
 
     @property
@@ -133,6 +142,10 @@ class LogPanel(QWidget):
         self.person.set_choices([("", self.tr("all")), *everyone])
         self._show_state(facts.report)
         self._show_rows()
+        self.erase_button.setEnabled(bool(facts.people))
+        managed = self._services.gate.policy.managed
+        self.waive_button.setEnabled(not managed)
+        self.waive_button.setToolTip(words("waiver_managed") if managed else "")
 
     def _show_state(self, report: VerifyReport) -> None:
         data = {"records": report.records, "head_sha256": report.head_sha256, "line": report.line}
@@ -164,7 +177,42 @@ class LogPanel(QWidget):
         self._show_rows()
 
     def _on_record_chosen(self, record: object) -> None:
-        self.details.show_record(record if isinstance(record, dict) else None)
+        shown = record if isinstance(record, dict) else None
+        held = self._facts.held if self._facts is not None else frozenset()
+        can_be_taken_back = shown is not None and str(shown.get("record_id")) in held
+        self.details.show_record(shown, can_be_taken_back=can_be_taken_back)
+
+    # --- what is written --------------------------------------------------------------------------
+
+    def _on_waive(self) -> None:
+        record = self.details.record or {}
+        model = record.get("model")
+        repo = model.get("repo") if isinstance(model, dict) else None
+        target = repo if isinstance(repo, str) and is_repo_id(repo) else ""
+        sheet = WaiverSheet(self._services, self._bridge, target, self.window())
+        sheet.done.connect(self._on_written)
+        sheet.start_at(sheet.target_field)
+
+    def _on_take_back(self) -> None:
+        record = self.details.record
+        if record is not None:
+            sheet = TakeBackSheet(self._services, self._bridge, record, self.window())
+            sheet.done.connect(self._on_written)
+            sheet.start_at(sheet.name_field)
+
+    def _on_erase(self) -> None:
+        people = self._facts.people if self._facts is not None else ()
+        sheet = EraseSheet(self._services, self._bridge, people, self.window())
+        if self.person.value:
+            sheet.choose(self.person.value)
+        sheet.done.connect(self._on_written)
+        sheet.start_at(sheet.person)
+
+    def _on_written(self, text: str) -> None:
+        self.notice.show_message(text, NoticeLevel.GOOD)
+        self.refresh()
+
+    # --- export -----------------------------------------------------------------------------------
 
     def _on_export(self) -> None:
         title = self.tr("Export the acceptance log")
@@ -198,7 +246,7 @@ class LogPanel(QWidget):
 
 
 class RecordPanel(Card):
-    """Everything that one record says."""
+    """Everything that one record says, and a button to take it back where it holds."""
 
     def __init__(self) -> None:
         super().__init__(margin=1, spacing=0)
@@ -206,9 +254,19 @@ class RecordPanel(Card):
         self._scroll.setAccessibleName(self.tr("The record"))
         self._scroll.body.addStretch(1)
         self._holder: QWidget | None = None
+        self.record: Record | None = None
         self.body.addWidget(self._scroll)
+        self.take_back = Button(self.tr("Take back…"), self.tr("Take back this record"))
+        self.take_back.hide()
+        foot = QHBoxLayout()
+        foot.setContentsMargins(16, 0, 16, 12)
+        foot.addWidget(self.take_back)
+        foot.addStretch(1)
+        self.body.addLayout(foot)
 
-    def show_record(self, record: Record | None) -> None:
+    def show_record(self, record: Record | None, *, can_be_taken_back: bool = False) -> None:
+        self.record = record
+        self.take_back.setVisible(can_be_taken_back)
         if self._holder is not None:
             self._holder.hide()
             self._holder.deleteLater()
