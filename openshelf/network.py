@@ -287,16 +287,21 @@ class Pool:
     def _new_manager(self, proxy: str | None) -> urllib3.PoolManager:
         import urllib3
 
+        from openshelf.network_connections import POOLS
+
         # Certificates are read only where something needs them: loading takes 20 ms.
         trust: Any = trusted_certificates(self._options)
         if proxy is None:
-            return urllib3.PoolManager(num_pools=4, ssl_context=trust)
-        return urllib3.ProxyManager(
-            _without_login(proxy),
-            num_pools=4,
-            ssl_context=trust,
-            proxy_headers=_proxy_headers(proxy),
-        )
+            manager = urllib3.PoolManager(num_pools=4, ssl_context=trust)
+        else:
+            manager = urllib3.ProxyManager(
+                _without_login(proxy),
+                num_pools=4,
+                ssl_context=trust,
+                proxy_headers=_proxy_headers(proxy),
+            )
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 def _without_login(proxy: str) -> str:

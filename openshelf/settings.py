@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from openshelf.bandwidth import FASTEST, SLOWEST, Bandwidth, parse_hours
 from openshelf.durable import replace_file
 from openshelf.errors import CorruptSettings, NotEnoughDisk, UsageError
 from openshelf.network import is_loopback
@@ -44,6 +45,10 @@ class Settings:
     catalog_address: str = ""
     """Where a catalog beside the shipped one is fetched from (catalog/refresh.py)."""
     download_limit: int | None = None
+    download_hours: str = ""
+    """Hours of the day at full speed, as `22:00-07:00`; "" for none."""
+    download_pauses: bool = False
+    """Outside of these hours nothing is fetched at all."""
     context_length: int = 8192
     prefer: str = "balance"
     kv_type: str = "f16"
@@ -63,6 +68,12 @@ class Settings:
     """Servers to chat with, by name: address, context_length, models; never a key
     (engine/servers.py reads them)."""
     unknown: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bandwidth(self) -> Bandwidth:
+        return Bandwidth(
+            self.download_limit, parse_hours(self.download_hours), self.download_pauses
+        )
 
 
 def _one_of(*words: str) -> Callable[[Any], bool]:
@@ -114,7 +125,9 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "hub_endpoint": _endpoint,
     "ca_file": _text,
     "catalog_address": _catalog_address,
-    "download_limit": _count(1024, 1 << 50),
+    "download_limit": _count(SLOWEST, FASTEST),
+    "download_hours": lambda value: _text(value) and (not value or parse_hours(value) is not None),
+    "download_pauses": lambda value: isinstance(value, bool),
     "context_length": _count(256, 1 << 24),
     "prefer": _one_of("speed", "balance", "quality"),
     "kv_type": _one_of("f16", "q8_0", "q4_0"),

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openshelf.errors import ChecksumMismatch, NotEnoughDisk
-from openshelf.gguf.header import Header
 from openshelf.hub.cache_layout import place_of
+from openshelf.hub.download import FetchedFile
 from openshelf.hub.entries import DownloadFile
-from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
+from openshelf.hub.fetching import FetchPlace, FetchRequest
 from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
-from openshelf.library.bundles import BundledModel
+from openshelf.library.bundle_offers import offer_bundled
+from openshelf.library.bundles import BundledModel, bundle_around, read_bundled
 from openshelf.library.evidence import keep_texts, record_context
+from openshelf.library.file_fetching import FilesJob, fetch_files
 from openshelf.library.folders import not_here
 from openshelf.library.install import LINK, REFERENCE, InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
@@ -24,9 +26,8 @@ from openshelf.library.store import now_utc
 from openshelf.library.updates import UpdateReport, report_update
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile
-from openshelf.licenses.effective import EffectiveLicense
 from openshelf.policy.records import AcceptedModel, build_record
-from openshelf.tasks import CancelToken, Progress, Report
+from openshelf.tasks import CancelToken, Report
 from openshelf.units import GIB
 
 SPACE_MARGIN_BYTES = GIB
@@ -39,10 +40,14 @@ IMPORTED = "openshelf/imported"
 
 @dataclass(frozen=True)
 class InstallRun:
-    """How an install is run: `tries` without a new byte (None: as long as it takes)."""
+    """How an install is run: `tries` without a new byte (None: as long as it takes).
+
+    `download_id` is by what a limit of its own is known.
+    """
 
     tries: int | None = 8
     place: FetchPlace | None = None
+    download_id: str = ""
 
 
 class Installer:
@@ -55,10 +60,15 @@ class Installer:
     def prepare(self, target: str, cancel: CancelToken, report: Report) -> InstallOffer:
         """Look everything up; what lies on this machine already needs no network.
 
-        Raises UsageError, NotFound, CorruptModel, GatedModel, Offline, NetworkFailure.
+        Raises UsageError, NotFound, CorruptModel, GatedModel, Offline, NetworkFailure, and of a
+        file in a bundle what `read_bundled` does.
         """
         wanted = parse_target(target, endpoint_host=self._parts.client().options.host)
         if wanted.kind is TargetKind.PATH:
+            path = (wanted.path or Path(target)).absolute()
+            if (bundle := bundle_around(path)) is not None:
+                # What a bundle says of it counts, and all of that is verified.
+                return self.offer_bundled(read_bundled(bundle, path, cancel, report))
             return self._offers.of_file(wanted, cancel, report)
         installed = find_installed(self._parts.library, wanted)
         if installed is not None:
@@ -79,11 +89,9 @@ class Installer:
         license = self._parts.library.effective_license(model.id)
         return report_update(model, license, offer, self._parts.acceptances.texts.read, self.clear)
 
-    def offer_bundled(
-        self, model: BundledModel, license: EffectiveLicense, header: Header
-    ) -> InstallOffer:
-        """A model of a verified bundle. Raises UnsupportedArchitecture."""
-        return self._offers.of_bundle(model, license, header)
+    def offer_bundled(self, model: BundledModel) -> InstallOffer:
+        """A model of a verified bundle. Raises CorruptModel, UnsupportedArchitecture."""
+        return offer_bundled(self._offers, model)
 
     def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
         """Write the acceptance and hand out the clearance.
@@ -194,30 +202,31 @@ class Installer:
         report: Report,
         run: InstallRun,
     ) -> tuple[list[InstalledFile], set[str]]:
-        library, models = self._parts.library, self._models(offer)
-        files, ours = [], set()
-        done = 0
-        for file in offer.files:
+        library = self._parts.library
 
-            def report_all(progress: Progress, before: int = done) -> None:
-                report(replace(progress, done=before + progress.done, total=offer.size_bytes))
-
-            request = FetchRequest(
-                file=file,
-                models=models,
-                options=self._parts.client().options,
-                policy_sha256=self._parts.gate.policy.sha256,
-                is_main=offer.is_main,
-                tries=run.tries,
-            )
-            fetched = fetch(request, clearance, cancel, report_all, run.place)
+        def on_fetched(fetched: FetchedFile) -> None:
             if not fetched.was_there:
                 library.note_placed(fetched.path)
-            if library.was_placed(fetched.path):
-                ours.add(str(fetched.path))
-            files.append(_installed_file(file, fetched.path))
-            done += file.size_bytes
-        return files, ours
+
+        requests = tuple(self._request(offer, file, run) for file in offer.files)
+        job = FilesJob(requests, clearance, on_fetched, run.place)
+        fetched = fetch_files(job, cancel, report)
+        ours = {str(each.path) for each in fetched if library.was_placed(each.path)}
+        return [
+            _installed_file(file, each.path)
+            for file, each in zip(offer.files, fetched, strict=True)
+        ], ours
+
+    def _request(self, offer: InstallOffer, file: DownloadFile, run: InstallRun) -> FetchRequest:
+        return FetchRequest(
+            file=file,
+            models=self._models(offer),
+            options=self._parts.client().options,
+            policy_sha256=self._parts.gate.policy.sha256,
+            is_main=offer.is_main,
+            tries=run.tries,
+            download_id=run.download_id,
+        )
 
     def _place_starter(
         self, offer: InstallOffer, cancel: CancelToken, report: Report

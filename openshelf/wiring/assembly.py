@@ -127,7 +127,7 @@ class _Wiring:
             self.engine_builds.identity,
         )
         self.engine_builds.announcer.subscribe(lambda _: self.architectures.forget())
-        self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
+        self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.bandwidth))
         self.catalog = FreshCatalog(
             paths.cache / "catalog", lambda: self.settings.current, self.network.egress
         )

@@ -38,7 +38,7 @@ class HubDoor:
         with self._client_lock:
             if options.offline and self._client is not None:
                 self._client.shut()
-        services.downloads.set_limit(options.bytes_per_second)
+        services.downloads.set_bandwidth(self._settings.current.bandwidth)
         services.downloads.set_offline(options.host if options.offline else None)
 
     def _options_under(

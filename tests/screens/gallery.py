@@ -36,6 +36,7 @@ from tests.screens.model_tab_scenes import MODEL_TAB_SCENES
 from tests.screens.policy_scenes import POLICY_SCENES
 from tests.screens.room_scenes import ROOM_SCENES
 from tests.screens.server_scenes import SERVER_SCENES
+from tests.screens.transfer_scenes import TRANSFER_SCENES
 
 FULL = QSize(1360, 860)
 SMALL = QSize(1024, 640)
@@ -200,6 +201,7 @@ SCENES = (
     *(Scene(*parts) for parts in ROOM_SCENES),
     *(Scene(*parts) for parts in SERVER_SCENES),
     *(Scene(*parts) for parts in ASKING),
+    *(Scene(*parts) for parts in TRANSFER_SCENES),
     *(Scene(*parts) for parts in MODEL_SCENES),
     *(Scene(*parts) for parts in POLICY_SCENES),
     *(Scene(*parts) for parts in MODEL_TAB_SCENES),

@@ -344,9 +344,14 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
     assert not card.rows.rows[0].button.isEnabled()
     put(tmp_path / "usb" / "openshelf-bundle.json", "{}")
     put(tmp_path / "usb" / "models" / "1" / "files" / "x.gguf", gguf("x"))
-    card.look(str(tmp_path / "usb"))
-    qtbot.waitUntil(lambda: "is a bundle" in card.words.text())
+    with qtbot.waitSignal(card.bundle_found) as found:
+        card.look(str(tmp_path / "usb"))
+    assert found.args == [str(tmp_path / "usb")]
     assert card.rows.rows == ()
+    assert card.isHidden()
+    assert setting.page.bundle.isVisible()
+    setting.page.bundle.close_button.click()
+    card.open_card()
     card.look(str(tmp_path / "nothing"))
     qtbot.waitUntil(lambda: "No model file" in card.words.text())
     card.close_button.click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
@@ -13,14 +14,18 @@ from typing_extensions import override
 
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.installed import InstalledModel
+from openshelf.library.queue_order import Move
 from openshelf.library.removal import Removed
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.chat_facts import read_acceptances
 from openshelf.ui.models.library_facts import LibraryFacts, read_library
+from openshelf.ui.pages.library_bundle import BundleCard
 from openshelf.ui.pages.library_checks import LibraryChecks
 from openshelf.ui.pages.library_disk import DiskCard
 from openshelf.ui.pages.library_download import DownloadRow
+from openshelf.ui.pages.library_downloads import DownloadsCard
+from openshelf.ui.pages.library_export import ExportCard
 from openshelf.ui.pages.library_folders import FoldersNotice
 from openshelf.ui.pages.library_imports import ImportCard
 from openshelf.ui.pages.library_installed import InstalledCard
@@ -29,13 +34,11 @@ from openshelf.ui.pages.library_upkeep import UpkeepNotice
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.buttons import Button
-from openshelf.ui.widgets.containers import Card, EmptyState, PageHeader, ScrollPage
-from openshelf.ui.widgets.keyed_rows import KeyedRows
+from openshelf.ui.widgets.containers import EmptyState, PageHeader, ScrollPage
+from openshelf.ui.widgets.drops import PathDrops
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.page import Page
-from openshelf.ui.widgets.text import TextLabel
 from openshelf.units import format_bytes
 
 
@@ -67,7 +70,9 @@ class LibraryPage(Page):
         )
         self.verify_button = Button(self.tr("Verify all"))
         self.import_button = Button(self.tr("Import…"))
+        self.export_button = Button(self.tr("Export to USB…"))
         self.header.add_control(self.import_button)
+        self.header.add_control(self.export_button)
         self.header.add_control(self.verify_button)
         self._scroll = ScrollPage(spacing=14)
         self.notice = InlineNotice()
@@ -76,14 +81,16 @@ class LibraryPage(Page):
         self.upkeep = UpkeepNotice(self._services, self._bridge)
         self.imports = ImportCard(self._services, self._bridge)
         self.updates = UpdateCard(self._services, self._bridge)
-        self.downloads_card = Card(margin=18, spacing=4)
-        self.downloads_card.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
-        self.download_rows: KeyedRows[DownloadRow] = KeyedRows()
-        self.downloads_card.body.addWidget(self.download_rows)
+        self.bundle = BundleCard(self._services, self._bridge)
+        self.export = ExportCard(self._services, self._bridge)
+        self.drops = PathDrops(self)
+        self.downloads_card = DownloadsCard(self._services, self._bridge)
+        self.download_rows = self.downloads_card.rows
         self.installed_card = InstalledCard()
         self.disk_card = DiskCard()
         for part in (
             self.notice, self.folders, self.checks, self.upkeep, self.updates, self.imports,
+            self.bundle, self.export,
             self.downloads_card, self.installed_card, self.disk_card,
         ):  # fmt: skip
             self._scroll.body.addWidget(part)
@@ -101,6 +108,14 @@ class LibraryPage(Page):
         self.imports.import_pressed.connect(self.install_requested)
         self.updates.install_pressed.connect(self.install_requested)
         self.imports.close_button.clicked.connect(self._show_all)
+        self.imports.bundle_found.connect(self._on_bundle_found)
+        self.bundle.import_pressed.connect(self.install_requested)
+        self.bundle.ended.connect(self._show_all)
+        self.export_button.clicked.connect(self._on_export)
+        self.export.ended.connect(self._show_all)
+        self.drops.dropped.connect(self._on_dropped)
+        self.downloads_card.failed.connect(self._show_error)
+        self.downloads_card.settings_pressed.connect(self._on_settings_pressed)
         self.verify_button.clicked.connect(self._on_verify_all)
         self.checks.ended.connect(self._show_all)
         self.folders.import_pressed.connect(self._on_import)
@@ -206,13 +221,7 @@ class LibraryPage(Page):
     # --- showing ----------------------------------------------------------------------------------
 
     def _show_downloads(self) -> None:
-        shown = [d for d in self._downloads.values() if d.state is not DownloadState.CANCELLED]
-        self.download_rows.set_keys([download.id for download in shown], self._make_download_row)
-        for download in shown:
-            row = self.download_rows.row(download.id)
-            if row is not None:
-                row.show_download(download)
-        self.downloads_card.setVisible(bool(shown))
+        self.downloads_card.show_downloads(self._downloads.values(), self._make_download_row)
 
     def _show_installed(self, facts: LibraryFacts) -> None:
         self.installed_card.show_facts(facts)
@@ -229,6 +238,8 @@ class LibraryPage(Page):
             return
         is_empty = not facts.installed and not self.download_rows.rows
         is_empty = is_empty and self.notice.isHidden() and self.imports.isHidden()
+        is_empty = is_empty and self.bundle.isHidden() and self.export.isHidden()
+        self.export_button.setEnabled(bool(facts.installed))
         self._stack.setCurrentWidget(self.empty if is_empty else self._scroll)
         words = []
         if facts.installed:
@@ -247,6 +258,8 @@ class LibraryPage(Page):
         row.cancel_pressed.connect(self._on_cancel)
         row.dismiss_pressed.connect(self._on_dismiss)
         row.chat_pressed.connect(self._on_chat)
+        row.move_pressed.connect(self._on_move)
+        row.limit_pressed.connect(self._on_limit)
         return row
 
     # --- what was pressed -------------------------------------------------------------------------
@@ -262,6 +275,15 @@ class LibraryPage(Page):
 
     def _on_dismiss(self, download_id: str) -> None:
         self._do(self._services.downloads.dismiss, download_id)
+
+    def _on_move(self, download_id: str, move: Move) -> None:
+        self._do(partial(self._services.downloads.move, move=move), download_id)
+
+    def _on_limit(self, download_id: str, rate: int | None) -> None:
+        self._do(partial(self._services.downloads.limit, bytes_per_second=rate), download_id)
+
+    def _on_settings_pressed(self) -> None:
+        self.place_requested.emit(Place.SETTINGS)
 
     def _do(self, act: Callable[[str], None], download_id: str) -> None:
         """Stopping a child may take a moment, so not even a cancel runs in the window's thread."""
@@ -289,6 +311,22 @@ class LibraryPage(Page):
     def _on_import(self) -> None:
         self.imports.open_card()
         self._show_all()
+
+    def _on_bundle_found(self, folder: str) -> None:
+        self.bundle.open_bundle(folder)
+        self._show_all()
+
+    def _on_export(self) -> None:
+        self.export.open_card()
+        self._show_all()
+
+    def _on_dropped(self, path: str) -> None:
+        """A file goes to the sheet; a folder is looked through, a bundle verified."""
+        if Path(path).is_dir():
+            self.imports.open_card(path)
+            self._show_all()
+        else:
+            self.install_requested.emit(path)
 
     def _on_update(self, model_id: str) -> None:
         models = self._facts.installed if self._facts else ()

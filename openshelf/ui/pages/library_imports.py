@@ -54,6 +54,8 @@ class ImportCard(Card):
     """Hidden until `open_card`; `import_pressed` carries a path for the install sheet."""
 
     import_pressed = Signal(str)
+    bundle_found = Signal(str)
+    """The folder that was chosen is a bundle, which comes as a whole."""
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__(margin=18, spacing=6)
@@ -78,11 +80,11 @@ class ImportCard(Card):
         self.close_button.clicked.connect(self.hide)
         self.hide()
 
-    def open_card(self) -> None:
-        """Show it with what other programs have on this disk."""
+    def open_card(self, folder: str | None = None) -> None:
+        """Show it with what lies in `folder`, else with what other programs have on this disk."""
         self.show()
         self.file_button.setFocus()
-        self.look(self._folder)
+        self.look(self._folder if folder is None else folder)
 
     def look(self, folder: str) -> None:
         """Look through a folder, "" for the usual places; the latest question counts."""
@@ -111,11 +113,11 @@ class ImportCard(Card):
         self._models = {(model.path, model.is_here): model for model in shown}
         self.rows.set_keys(list(self._models), self._make_row)
         if facts.is_bundle:
-            text = self.tr(
-                "{folder} is a bundle, which is verified as a whole. Bring it in by the command "
-                "line: openshelf import DIR"
-            ).format(folder=facts.folder)
-        elif facts.models:
+            self._folder = ""
+            self.hide()
+            self.bundle_found.emit(facts.folder)
+            return
+        if facts.models:
             text = self.tr(
                 "Nothing is copied: a model stays where it is, and its license is asked for like "
                 "any other's."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtGui import QGuiApplication
@@ -12,6 +13,7 @@ from openshelf import __version__
 from openshelf.errors import OpenshelfError
 from openshelf.services import Services
 from openshelf.settings import Settings
+from openshelf.ui.pages.settings_downloads import DownloadsCard
 from openshelf.ui.pages.settings_egress import EgressCard
 from openshelf.ui.pages.settings_folders import FoldersCard
 from openshelf.ui.pages.settings_servers import ServersCard
@@ -56,6 +58,9 @@ class SettingsPage(Page):
         scroll.body.addWidget(self.folders)
         self.servers = ServersCard(services, bridge)
         scroll.body.addWidget(self.servers)
+        self.downloads = DownloadsCard(services.settings.current)
+        self.downloads.changed.connect(self._on_changed)
+        scroll.body.addWidget(self.downloads)
         self.egress = EgressCard(services.egress)
         scroll.body.addWidget(self.egress)
         scroll.body.addWidget(self._make_places())
@@ -175,12 +180,18 @@ class SettingsPage(Page):
         if typed != current.catalog_address:
             self._save(replace(current, catalog_address=typed))
 
+    def _on_changed(self, change: Callable[[Settings], Settings]) -> None:
+        current = self._services.settings.current
+        if (changed := change(current)) != current:
+            self._save(changed)
+
     def _on_settings_changed(self, settings: Settings) -> None:
         self.catalog.setText(settings.catalog_address)
         self.theme.choose(settings.theme)
         self.folders.show_settings(settings)
         self.used_for.choose(settings.used_for)
         self.offline.setChecked(settings.offline)
+        self.downloads.show_settings(settings)
 
 
 class PathLine(QWidget):
