@@ -1,4 +1,4 @@
-"""How this program starts itself again: engine, downloads, driver probes, formulas.
+"""How this program starts itself again: engine, downloads, driver probes, attached files, formulas.
 
 A child is the same code as its parent, without tokens, proxies or the folder it was started in.
 """
@@ -19,6 +19,7 @@ class Door(enum.StrEnum):
     DOWNLOAD_WORKER = "--openshelf-download-worker"
     PROBE = "--openshelf-probe"
     FORMULA_WORKER = "--openshelf-formula-worker"
+    ATTACHMENT = "--openshelf-attachment"
 
 
 def is_frozen() -> bool:

@@ -1,4 +1,4 @@
-"""Six doors: window, command line, and workers for the engine, downloads, probes and formulas.
+"""The doors: window, command line; workers for engine, downloads, probes, files and formulas.
 
 Decides which one before anything heavy is imported; a frozen app re-runs itself through here.
 """
@@ -44,6 +44,10 @@ def _open_door(words: list[str]) -> int:
         from openshelf.chat.formula_worker import run_worker as run_formula_worker
 
         return run_formula_worker()
+    if words and words[0] == Door.ATTACHMENT:
+        from openshelf.chat.attachment_child import run_attachment
+
+        return run_attachment(words[1:])
     if not words or words[0] in ("--smoke", "--screenshot"):
         return _run_window(words)
     return _run_command_line(words)

@@ -6,7 +6,8 @@ OpenshelfError
 │   ├── NoTrash                nothing can be taken back there
 │   ├── BadOverride            a value by hand that this machine cannot have
 │   ├── BadPolicy              a policy file with a wrong key
-│   └── BadChatFile            no conversation can be read from a file, or written to it
+│   ├── BadChatFile            no conversation can be read from a file, or written to it
+│   └── BadAttachment          a file that cannot go along with a question
 ├── PolicyBlocked              a rule or a license stops it
 ├── NeedsReview                a policy asks for a review first
 ├── LicenseNotAccepted         nobody acknowledged the terms yet
@@ -15,6 +16,7 @@ OpenshelfError
 ├── NotFound                   no such model, file, conversation or id
 ├── Offline                    the offline switch is on
 ├── NetworkFailure             no answer, or none that could be used
+│   ├── ServerFailed           a server that a person chats with
 │   └── RateLimited
 ├── DoesNotFit                 the plan no longer leaves the reserve
 ├── CorruptModel               a model file that breaks the rules of GGUF
@@ -131,6 +133,15 @@ class BadChatFile(UsageError):
 
 
 @dataclass(eq=False)
+class BadAttachment(UsageError):
+    """A file for a question; `why` is missing, unreadable, too_large, not_text, empty, no_text,
+    encrypted, broken, too_slow, too_much_memory, too_many_pixels, too_many or not_seen."""
+
+    path: str = ""
+    why: str = ""
+
+
+@dataclass(eq=False)
 class PolicyBlocked(OpenshelfError):
     """`reasons` are dicts of code, license, ref, fact (docs/cli.md)."""
 
@@ -158,7 +169,8 @@ class LicenseNotAccepted(OpenshelfError):
 
 @dataclass(eq=False)
 class ClearanceRefused(OpenshelfError):
-    """A clearance for something else: `why` is wrong_model, wrong_file, stale_policy, blocked."""
+    """A clearance for something else: `why` is wrong_model, wrong_file, wrong_server,
+    stale_policy or blocked."""
 
     code: ClassVar[str] = "license_not_accepted"
     exit_code: ClassVar[int] = 3
@@ -176,7 +188,8 @@ class GatedModel(OpenshelfError):
 
 @dataclass(eq=False)
 class NotFound(OpenshelfError):
-    """`what` is model, file, variant, id, machine, conversation, record, person or path."""
+    """`what` is model, file, variant, id, machine, conversation, record, person, engine_build or
+    path."""
 
     code: ClassVar[str] = "not_found"
     exit_code: ClassVar[int] = 4
@@ -201,6 +214,15 @@ class NetworkFailure(OpenshelfError):
     host: str = ""
     why: str = ""
     detail: str = ""
+
+
+@dataclass(eq=False)
+class ServerFailed(NetworkFailure):
+    """The server called `server`: `why` is timeout, refused, tls, reset, early_end, silent,
+    bad_key, no_model, not_a_server, not_a_stream, bad_answer, too_large, server_error, refused_ask,
+    redirected or http_STATUS; `detail` is what it says, cut and without the key."""
+
+    server: str = ""
 
 
 @dataclass(eq=False)
@@ -280,7 +302,10 @@ class UnsupportedArchitecture(OpenshelfError):
 
 @dataclass(eq=False)
 class EngineDied(OpenshelfError):
-    """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr."""
+    """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr.
+
+    `why` is hung (we ended it), wrong_cpu, out_of_memory, driver, or empty where nothing tells.
+    """
 
     code: ClassVar[str] = "engine_died"
     exit_code: ClassVar[int] = 8
@@ -288,6 +313,7 @@ class EngineDied(OpenshelfError):
     signal: str = ""
     during: str = ""
     tail: str = ""
+    why: str = ""
 
 
 @dataclass(eq=False)

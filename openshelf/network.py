@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import collections
+import dataclasses
 import ipaddress
 import ssl
 import threading
@@ -90,6 +91,15 @@ def options_from(
     )
 
 
+def options_for_server(
+    environment: Mapping[str, str], wishes: NetworkWishes, address: str
+) -> NetworkOptions:
+    """Options for a server of the person's own: the same switch, proxy and CA as for the Hub, and
+    never the Hub's address or token."""
+    own = {name: v for name, v in environment.items() if name not in ("HF_ENDPOINT", "HF_TOKEN")}
+    return options_from(own, dataclasses.replace(wishes, endpoint=address, token_for=None))
+
+
 def _either(environment: Mapping[str, str], name: str) -> str | None:
     return environment.get(name) or environment.get(name.upper()) or None
 
@@ -116,6 +126,12 @@ def origin_of(url: str) -> tuple[str, str, int]:
     """(scheme, host, port); a token never leaves the origin that it belongs to."""
     parts = _split(url)
     return parts.scheme, (parts.hostname or "").lower(), _port(parts)
+
+
+def address_origin(url: str) -> str:
+    """`scheme://host:port`, the port always written: what a key and a clearance belong to."""
+    scheme, host, port = origin_of(url)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def host_of(url: str) -> str:
@@ -271,16 +287,21 @@ class Pool:
     def _new_manager(self, proxy: str | None) -> urllib3.PoolManager:
         import urllib3
 
+        from openshelf.network_connections import POOLS
+
         # Certificates are read only where something needs them: loading takes 20 ms.
         trust: Any = trusted_certificates(self._options)
         if proxy is None:
-            return urllib3.PoolManager(num_pools=4, ssl_context=trust)
-        return urllib3.ProxyManager(
-            _without_login(proxy),
-            num_pools=4,
-            ssl_context=trust,
-            proxy_headers=_proxy_headers(proxy),
-        )
+            manager = urllib3.PoolManager(num_pools=4, ssl_context=trust)
+        else:
+            manager = urllib3.ProxyManager(
+                _without_login(proxy),
+                num_pools=4,
+                ssl_context=trust,
+                proxy_headers=_proxy_headers(proxy),
+            )
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 def _without_login(proxy: str) -> str:

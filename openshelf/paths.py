@@ -45,6 +45,11 @@ class Paths:
         return self.config / "tokens.json"
 
     @property
+    def server_keys_file(self) -> Path:
+        """The same for the keys of servers to chat with."""
+        return self.config / "server_keys.json"
+
+    @property
     def library_database(self) -> Path:
         return self.data / "library.sqlite3"
 

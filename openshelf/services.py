@@ -9,9 +9,12 @@ from typing import Protocol
 
 from openshelf.catalog.entries import Catalog
 from openshelf.catalog.refresh import Freshness
+from openshelf.chat.aids import ChatAids
 from openshelf.chat.benching import BenchQuestion, BenchReport
+from openshelf.chat.servers import ServersLike
 from openshelf.chat.session import ChatsLike
 from openshelf.engine.architectures import EngineKnowledge
+from openshelf.engine.builds import Build, Builds
 from openshelf.hardware.facts import Machine
 from openshelf.hub.cards import ModelCard
 from openshelf.hub.tokens import TokenStore
@@ -20,10 +23,14 @@ from openshelf.library.bundling import BundleOffer
 from openshelf.library.downloads import DownloadsLike, KeptDownloadsLike
 from openshelf.library.exporting import ExportReport
 from openshelf.library.fitting import TargetFit, TargetQuestion
+from openshelf.library.folders import ModelFolder
 from openshelf.library.install import InstallerLike
 from openshelf.library.installed import InstalledModel
 from openshelf.library.removal import Removed
+from openshelf.library.scanning import Doubt, ScanReport
+from openshelf.library.settling import Settled
 from openshelf.library.updates import UpdateReport
+from openshelf.library.upkeep import UpkeepState
 from openshelf.library.verifying import ModelCheck
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.effective import EffectiveLicense
@@ -67,6 +74,45 @@ class LibraryLike(Protocol):
         ...
 
 
+class FoldersLike(Protocol):
+    """What the window and the command line use of `library.folder_list.FolderList`."""
+
+    def all(self) -> tuple[ModelFolder, ...]:
+        """Every model folder as it is now; may take 2 s for each that does not answer."""
+        ...
+
+    def add(self, path: str) -> None:
+        """Raises UsageError, NotEnoughDisk; so do the next two."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Leave a folder: its files and models stay."""
+        ...
+
+    def choose(self, path: str) -> None:
+        """New downloads go there."""
+        ...
+
+    def scan(self, cancel: CancelToken, report: Report) -> ScanReport:
+        """Look through all folders. Raises UsageError, CancelledByUser."""
+        ...
+
+    def settle(self, doubts: Sequence[Doubt], cancel: CancelToken, report: Report) -> Settled:
+        """Read whole what a look left in doubt. Raises UsageError, CancelledByUser."""
+        ...
+
+
+class UpkeepLike(Protocol):
+    """What the window uses of `library.upkeep.Upkeep`."""
+
+    announcer: Announcer[UpkeepState]
+
+    def start(self) -> None: ...
+    def stop(self) -> None:
+        """End what runs now, and leave it for a day."""
+        ...
+
+
 class BundlesLike(Protocol):
     """What the window and the command line use of `library.bundling.Bundles`."""
 
@@ -90,6 +136,22 @@ class ArchitecturesLike(Protocol):
 
     def current(self) -> EngineKnowledge: ...
     def ask(self, names: Iterable[str | None]) -> EngineKnowledge: ...
+
+
+class EngineBuildsLike(Protocol):
+    """What the window and the command line use of `engine.builds.EngineBuilds`."""
+
+    announcer: Announcer[Builds]
+
+    def current(self) -> Builds: ...
+    def use(self, path: Path | None, cancel: CancelToken | None = None) -> Build:
+        """Check and choose a build (None: the installed one); blocks for seconds. Raises NotFound,
+        EngineFailed."""
+        ...
+
+    def forget(self, folder: str) -> None:
+        """Raises NotFound."""
+        ...
 
 
 class SettingsStoreLike(Protocol):
@@ -124,9 +186,17 @@ class Services:
     kept_downloads: KeptDownloadsLike
     """The same list, as the command line sees and steers it beside a window."""
     library: LibraryLike
+    folders: FoldersLike
+    """The model folders, and the look through them."""
+    upkeep: UpkeepLike
+    """Verifies installed files by the schedule of the settings, once it was started."""
     bundles: BundlesLike
     """Models to and from machines without a network."""
     chats: ChatsLike
+    servers: ServersLike
+    """Servers to chat with, their models and keys; chat/servers.py."""
+    chat_aids: ChatAids
+    """Recommended settings, presets and prompts, files that go along with a question."""
     bench: Callable[[str, BenchQuestion, CancelToken, Report], BenchReport]
     """The speed of an installed model, kept for the estimates; chat/benching.py."""
     close: Callable[[], None]
@@ -143,6 +213,8 @@ class Services:
     """Models by words, in the catalog and on the Hub; blocks."""
     architectures: ArchitecturesLike
     """Which architectures the engine can load; to ask it takes a moment."""
+    engine_builds: EngineBuildsLike
+    """Builds of llama.cpp, and which one loads models."""
     refresh_catalog: Callable[[CancelToken, Report], Freshness]
     """Ask the Hub for what is new, at most once a day; `catalog` and `shelf` know it then."""
     with_policy: Callable[[Path, bool], Services]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from openshelf.bandwidth import FASTEST, SLOWEST, Bandwidth, parse_hours
 from openshelf.durable import replace_file
 from openshelf.errors import CorruptSettings, NotEnoughDisk, UsageError
 from openshelf.network import is_loopback
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 SETTINGS_VERSION = 1
 USED_FOR = ("myself", "organization")
 THEMES = ("system", "light", "dark", "high_contrast")
+VERIFY_SCHEDULES = ("off", "weekly", "monthly")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Settings:
     catalog_address: str = ""
     """Where a catalog beside the shipped one is fetched from (catalog/refresh.py)."""
     download_limit: int | None = None
+    download_hours: str = ""
+    """Hours of the day at full speed, as `22:00-07:00`; "" for none."""
+    download_pauses: bool = False
+    """Outside of these hours nothing is fetched at all."""
     context_length: int = 8192
     prefer: str = "balance"
     kv_type: str = "f16"
@@ -52,7 +58,22 @@ class Settings:
     """Values of the hardware set by hand: part, field, value (hardware/overrides.py)."""
     filters: dict[str, Any] = field(default_factory=dict)
     """Filters of the Shelf that are set: names of ShelfQuestion's fields, with their values."""
+    model_folders: list[str] = field(default_factory=list)
+    """Folders with models beside the standard one (library/folders.py)."""
+    download_folder: str = ""
+    """The one of them where new downloads go, "" for the standard one."""
+    verify_schedule: str = "off"
+    """How often installed files are verified in the background, one of VERIFY_SCHEDULES."""
+    servers: dict[str, Any] = field(default_factory=dict)
+    """Servers to chat with, by name: address, context_length, models; never a key
+    (engine/servers.py reads them)."""
     unknown: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bandwidth(self) -> Bandwidth:
+        return Bandwidth(
+            self.download_limit, parse_hours(self.download_hours), self.download_pauses
+        )
 
 
 def _one_of(*words: str) -> Callable[[Any], bool]:
@@ -83,6 +104,10 @@ def _catalog_address(value: Any) -> bool:
     return bool(host) and (parts.scheme == "https" or is_here)
 
 
+def _folders(value: Any) -> bool:
+    return isinstance(value, list) and all(_text(path) and path != "" for path in value)
+
+
 def _overrides(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(part, dict) for part in value.values())
 
@@ -100,13 +125,19 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "hub_endpoint": _endpoint,
     "ca_file": _text,
     "catalog_address": _catalog_address,
-    "download_limit": _count(1024, 1 << 50),
+    "download_limit": _count(SLOWEST, FASTEST),
+    "download_hours": lambda value: _text(value) and (not value or parse_hours(value) is not None),
+    "download_pauses": lambda value: isinstance(value, bool),
     "context_length": _count(256, 1 << 24),
     "prefer": _one_of("speed", "balance", "quality"),
     "kv_type": _one_of("f16", "q8_0", "q4_0"),
     "used_for": _one_of("", *USED_FOR),
     "hardware": _overrides,
     "filters": _filters,
+    "model_folders": _folders,
+    "download_folder": _text,
+    "verify_schedule": _one_of(*VERIFY_SCHEDULES),
+    "servers": lambda value: isinstance(value, dict),
 }
 
 
@@ -141,7 +172,7 @@ def write_settings(settings: Settings) -> str:
     values = {
         name: value
         for name in _RULES
-        if (value := getattr(settings, name)) not in (None, {}) and name not in settings.unknown
+        if (value := getattr(settings, name)) not in (None, {}, []) and name not in settings.unknown
     }
     return tomli_w.dumps({**values, **settings.unknown})
 

@@ -8,16 +8,29 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from openshelf.chat.context import Sent, choose_messages
+from openshelf.chat.context import Sent, budget_tokens, choose_messages
 from openshelf.chat.conversation import AnswerFigures, Message, MessageState
-from openshelf.chat.endings import STATES, death_detail, failure_detail, figures_of
+from openshelf.chat.endings import (
+    STATES,
+    death_detail,
+    detail_of,
+    failure_detail,
+    figures_of,
+)
 from openshelf.chat.holding import ModelHolder
 from openshelf.chat.interface import AskWith
 from openshelf.chat.live import AnswerInProgress, LivePhase
 from openshelf.chat.stores import Stores
-from openshelf.engine.interface import EngineLike
+from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Done, Sampling
-from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, NotEnoughDisk
+from openshelf.errors import (
+    CancelledByUser,
+    EngineDied,
+    EngineFailed,
+    NetworkFailure,
+    NotEnoughDisk,
+    Offline,
+)
 from openshelf.tasks import Progress, Report
 
 log = logging.getLogger(__name__)
@@ -43,7 +56,7 @@ class AnswerWriter:
     def __init__(
         self,
         stores: Stores,
-        engine: EngineLike,
+        engine: EngineLike[Order],
         holder: ModelHolder,
         clock: Callable[[], float],
     ) -> None:
@@ -57,7 +70,9 @@ class AnswerWriter:
         answer, current = writing.answer, writing.current
         current.begin(answer)
         try:
-            self._stores.of(answer.id).set_model(answer.conversation_id, writing.ask.model_id)
+            self._stores.of(answer.id).set_asked(
+                answer.conversation_id, writing.ask.model_id, writing.ask.sampling
+            )
             self._holder.have(writing.ask.model_id, current, writing.report)
         except CancelledByUser:
             return self._keep(answer, answer.content, MessageState.STOPPED)
@@ -81,19 +96,18 @@ class AnswerWriter:
         except EngineDied as death:
             detail = death_detail(death, loading=False)
             return self._keep(answer, current.text, MessageState.ENGINE_DIED, detail=detail)
-        except EngineFailed as failure:
+        except (EngineFailed, NetworkFailure, Offline) as failure:
             detail = failure_detail(failure)
             return self._keep(answer, current.text, MessageState.FAILED, detail=detail)
         except BaseException:
             self._keep(answer, current.text, MessageState.FAILED)
             raise
-        dropped = {"code": "turns_dropped", "messages": sent.dropped} if sent.dropped else None
         kept = self._keep(
             answer,
             current.text,
             STATES.get(done.finish_reason, MessageState.COMPLETE),
             figures=figures_of(done),
-            detail=dropped,
+            detail=detail_of(sent, done, sampling, current.text),
         )
         self._holder.keep_speed(done)
         return kept
@@ -118,11 +132,10 @@ class AnswerWriter:
             current.move_to(LivePhase.PROMPT, progress.fraction)
             report(progress)
 
-        context_length = self._holder.context_length
-        room = min(max(sampling.max_tokens, 1), context_length // 4)
+        budget = budget_tokens(self._holder.context_length, sampling)
         before: Sent | None = None
         for share in _RETRY_SHARES:
-            sent = choose_messages(branch, round((context_length - room) * share))
+            sent = choose_messages(branch, round(budget * share))
             if before is not None and sent == before:
                 continue
             try:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from openshelf.chat.attachment_rows import insert_attachments
 from openshelf.chat.conversation import Conversation, Message
 from openshelf.chat.folders import folder_named
 from openshelf.chat.rows import row_id
@@ -82,7 +83,8 @@ def insert_archive(connection: sqlite3.Connection, archive: Archive, now: str) -
                 message.model_id, None if figures is None else json.dumps(figures),
             ),
         )  # fmt: skip
-        numbers[message.id] = row_id(cursor)
+        numbers[message.id] = number = row_id(cursor)
+        insert_attachments(connection, number, message.attachments)
     connection.execute(
         "UPDATE conversations SET leaf_id = ? WHERE id = ?",
         (numbers[archive.leaf_id], conversation_id),

@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from openshelf.chat.answer_parts import as_history
+from openshelf.chat.attachments import document_text, images_in_base64, tokens_of
 from openshelf.chat.conversation import Message, Role
-from openshelf.engine.protocol import ChatMessage
+from openshelf.engine.asking import ChatMessage, Sampling
 
 _TOKENS_PER_MESSAGE = 8
 _CHARACTERS_PER_TOKEN = 3.5
@@ -22,6 +24,32 @@ class Sent:
 
     messages: tuple[ChatMessage, ...]
     dropped: int
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What sending would do: so many messages are left out; without `fits` not even the question
+    has room."""
+
+    dropped: int
+    fits: bool
+    context_length: int
+
+
+def foresee(
+    messages: Sequence[Message], question: Message, context_length: int, sampling: Sampling
+) -> Foreseen:
+    """As `choose_messages` will decide, by the same guess of lengths."""
+    budget = budget_tokens(context_length, sampling)
+    sent = choose_messages([*messages, question], budget)
+    kept = [m for m in messages if m.role is Role.SYSTEM]
+    needed = sum(_length(m) for m in kept) + _length(question)
+    return Foreseen(sent.dropped, needed <= budget, context_length)
+
+
+def budget_tokens(context_length: int, sampling: Sampling) -> int:
+    """Tokens for what is read, so that an answer has room."""
+    return context_length - min(max(sampling.max_tokens, 1), context_length // 4)
 
 
 def approximate_tokens(text: str) -> int:
@@ -50,7 +78,7 @@ def choose_messages(branch: Sequence[Message], budget_tokens: int) -> Sent:
             dropped += 1
     kept = [*system, *(m for turn in turns[dropped:] for m in turn)]
     return Sent(
-        tuple(ChatMessage(m.role.value, m.content) for m in kept),
+        tuple(_as_sent(m) for m in kept),
         sum(len(turn) for turn in turns[:dropped]),
     )
 
@@ -66,5 +94,16 @@ def _turns(messages: Sequence[Message]) -> list[list[Message]]:
     return [turn for turn in turns[:-1] if len(turn) > 1] + turns[-1:]
 
 
+def _as_sent(message: Message) -> ChatMessage:
+    content = message.content
+    return ChatMessage(
+        message.role.value,
+        as_history(content) if message.role is Role.ASSISTANT else content,
+        document_text(message.attachments),
+        images_in_base64(message.attachments),
+    )
+
+
 def _length(message: Message) -> int:
-    return approximate_tokens(message.content) + _TOKENS_PER_MESSAGE
+    attached = tokens_of(message.attachments)
+    return approximate_tokens(message.content) + attached + _TOKENS_PER_MESSAGE

@@ -5,6 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from openshelf.chat.attachments import Attachment
+from openshelf.engine.asking import Sampling
+
 
 class Role(enum.StrEnum):
     SYSTEM = "system"
@@ -37,7 +40,8 @@ class AnswerFigures:
 
 @dataclass(frozen=True)
 class Message:
-    """`created_at` is ISO UTC; `detail` is a code with data for states that need saying."""
+    """`created_at` is ISO UTC; `detail` is a code with data for states that need saying.
+    `attachments` are without their content unless it was asked for."""
 
     id: int
     conversation_id: int
@@ -49,12 +53,13 @@ class Message:
     model_id: str | None = None
     figures: AnswerFigures | None = None
     detail: dict[str, object] | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Times are ISO UTC; `system_prompt` is what it was begun with, or empty. One that is not
-    saved is gone with the app."""
+    """Times are ISO UTC; `system_prompt` is what it was begun with, or empty; `sampling` is what
+    it was last asked with. One that is not saved is gone with the app."""
 
     id: int
     title: str
@@ -65,6 +70,7 @@ class Conversation:
     is_pinned: bool = False
     folder_id: int | None = None
     is_saved: bool = True
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)

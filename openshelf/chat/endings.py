@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from openshelf import wording
+from openshelf.chat.context import Sent
 from openshelf.chat.conversation import AnswerFigures, MessageState
-from openshelf.engine.protocol import Done
-from openshelf.errors import EngineDied, EngineFailed
+from openshelf.engine.protocol import Done, Sampling
+from openshelf.errors import EngineDied, EngineFailed, NetworkFailure, Offline
 from openshelf.logs import redact
 
 STATES = {
@@ -15,10 +17,16 @@ STATES = {
     "length": MessageState.LENGTH,
     "cancelled": MessageState.STOPPED,
 }
+_CAUSES = {
+    "wrong_cpu": "engine_wrong_cpu",
+    "out_of_memory": "engine_out_of_memory",
+    "driver": "engine_driver_failed",
+    "hung": "engine_hung",
+}
 _DEATHS = {
-    "SIGKILL": "engine_killed",
     "SIGILL": "engine_wrong_cpu",
     "ILLEGAL_INSTRUCTION": "engine_wrong_cpu",
+    "SIGKILL": "engine_killed",
     "SIGSEGV": "engine_crashed",
     "SIGABRT": "engine_crashed",
     "SIGBUS": "engine_crashed",
@@ -28,7 +36,10 @@ _DEATHS = {
 }
 
 
-def figures_of(done: Done) -> AnswerFigures:
+def figures_of(done: Done) -> AnswerFigures | None:
+    """None where a server did not count the tokens."""
+    if not done.prompt_tokens and not done.completion_tokens:
+        return None
     return AnswerFigures(
         prompt_tokens=done.prompt_tokens,
         completion_tokens=done.completion_tokens,
@@ -39,16 +50,33 @@ def figures_of(done: Done) -> AnswerFigures:
     )
 
 
+def detail_of(sent: Sent, done: Done, sampling: Sampling, text: str) -> dict[str, Any] | None:
+    """What is to be said below an answer that was written to its end."""
+    if sampling.form.json_schema and done.finish_reason != "cancelled" and not is_json(text):
+        code = "json_cut_off" if done.finish_reason == "length" else "answer_no_json"
+        return {"code": code, "messages": sent.dropped}
+    return {"code": "turns_dropped", "messages": sent.dropped} if sent.dropped else None
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def death_detail(death: EngineDied, *, loading: bool) -> dict[str, Any]:
     """For wording.sentence and the folded details."""
-    code = _DEATHS.get(death.signal, "engine_died")
-    if loading and code != "engine_wrong_cpu":
+    code = _CAUSES.get(death.why) or _DEATHS.get(death.signal, "engine_died")
+    if loading and code not in _CAUSES.values():
         code = "engine_died_loading"
     return {"code": code, **death.data(), "tail": redact(death.tail)}
 
 
-def failure_detail(failure: EngineFailed) -> dict[str, Any]:
+def failure_detail(failure: EngineFailed | NetworkFailure | Offline) -> dict[str, Any]:
     """The same for a refusal, under the code by which wording/errors.py has the sentence."""
-    code = f"{failure.kind}.{failure.why}"
+    data = failure.data()
+    code = f"{failure.kind}.{data.get('why', '')}"
     code = code if code in wording.TEMPLATES else failure.kind
-    return {"code": code, **failure.data(), "tail": redact(failure.tail)}
+    return {"code": code, **data, "tail": redact(str(data.get("tail", "")))}

@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 
 from openshelf import wording
+from openshelf.chat import exporting_attachments as files
+from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.archive import Archive, ExportForm
 from openshelf.chat.conversation import Message, Role
 from openshelf.durable import replace_file
@@ -30,6 +32,7 @@ h2 { font-size: .8rem; opacity: .7; margin: 1.6rem 0 .3rem; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; }
 .user { background: color-mix(in srgb, CanvasText 7%, Canvas); border-radius: 10px;
         padding: .6rem .9rem; }
+img { max-width: 100%; }
 pre { border: 1px solid color-mix(in srgb, CanvasText 25%, Canvas); border-radius: 8px;
       padding: .7rem; overflow-x: auto; }
 footer, details { font-size: .85rem; opacity: .75; }
@@ -77,6 +80,7 @@ def _as_data(message: Message) -> dict[str, object]:
         "created_at": message.created_at,
         "model_id": message.model_id,
         "figures": None if message.figures is None else dataclasses.asdict(message.figures),
+        "attachments": [files.as_data(one) for one in message.attachments],
     }
 
 
@@ -85,7 +89,8 @@ def as_markdown(archive: Archive) -> str:
     that looks like one gets a backslash."""
     parts = [f"# {archive.conversation.title or _words('chat_export.untitled')}\n"]
     for message in archive.branch():
-        content = _LIKE_A_MARK.sub(r"\\\1", message.content)
+        whole = message.content + files.as_markdown(message.attachments)
+        content = _LIKE_A_MARK.sub(r"\\\1", whole)
         parts.append(f"{MARK}{message.role.value} -->\n**{_who(message)}**\n\n{content}\n")
     return "\n".join(parts)
 
@@ -99,7 +104,7 @@ def as_html(archive: Archive) -> str:
         "<!DOCTYPE html>\n"
         '<html><head><meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style></head>\n"
         f"<body><h1>{title}</h1>\n{body}\n<footer><p>{note}</p></footer></body></html>\n"
@@ -117,16 +122,16 @@ def _message_html(message: Message) -> str:
         )
     return (
         f'<h2>{html.escape(_who(message))}</h2>\n{folded}<div class="{message.role.value}">'
-        f"{_blocks(answer)}</div>"
+        f"{_blocks(answer)}</div>{files.as_html(message.attachments)}"
     )
 
 
 def _parted(message: Message) -> tuple[str, str]:
-    text = message.content
-    if message.role is Role.ASSISTANT and text.lstrip().startswith("<think>"):
-        thoughts, _, answer = text.lstrip().removeprefix("<think>").partition("</think>")
-        return thoughts.strip(), answer.strip()
-    return "", text.strip()
+    if message.role is not Role.ASSISTANT:
+        return "", message.content.strip()
+    parts = split_answer(message.content)
+    calls = [f"```json\n{call.name} {call.arguments}\n```" for call in parts.calls]
+    return parts.reasoning.strip(), "\n\n".join([parts.answer.strip(), *calls]).strip()
 
 
 def _blocks(text: str) -> str:

@@ -6,10 +6,22 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from openshelf.chat.interface import KeepsMeasurements, LoadTicket, ModelInMemory, OpenModel
+from openshelf.chat.interface import (
+    KeepsMeasurements,
+    LoadTicket,
+    ModelInMemory,
+    OpenAny,
+    ServerTicket,
+    Ticket,
+)
 from openshelf.chat.live import AnswerInProgress, LivePhase
-from openshelf.chat.measuring import load_measurement, measured_run, model_in_memory
-from openshelf.engine.interface import EngineLike
+from openshelf.chat.measuring import (
+    load_measurement,
+    measured_run,
+    model_in_memory,
+    model_on_server,
+)
+from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Done, Loaded
 from openshelf.errors import OpenshelfError
 from openshelf.fit.speed import LEAST_ANSWER_TOKENS
@@ -22,12 +34,12 @@ class ModelHolder:
     """Loads through the engine, and keeps what a load and an answer measured."""
 
     def __init__(
-        self, engine: EngineLike, open_model: OpenModel, measurements: KeepsMeasurements | None
+        self, engine: EngineLike[Order], open_model: OpenAny, measurements: KeepsMeasurements | None
     ) -> None:
         self._engine = engine
         self.open_model = open_model
         self._measurements = measurements
-        self._ticket: LoadTicket | None = None
+        self._ticket: Ticket | None = None
         self._in_memory: tuple[Loaded, ModelInMemory] | None = None
 
     @property
@@ -64,6 +76,9 @@ class ModelHolder:
         ticket = self.open_model(model_id, current.cancel)
         loaded = self._engine.load(ticket.clearance, ticket.order, current.cancel, on_progress)
         self._ticket = ticket
+        if isinstance(ticket, ServerTicket):
+            self._in_memory = (loaded, model_on_server(ticket, loaded))
+            return
         in_memory = model_in_memory(ticket, loaded)
         self._in_memory = (loaded, in_memory)
         measured = load_measurement(ticket, loaded, in_memory)
@@ -72,8 +87,12 @@ class ModelHolder:
                 self._measurements.keep_load(measured)
 
     def keep_speed(self, done: Done) -> None:
-        if self._measurements is None or self._ticket is None:
+        """What an answer on this machine reached; a server's speed says nothing of it."""
+        if self._measurements is None or not isinstance(self._ticket, LoadTicket):
             return
+        planned = self._ticket.order.plan.n_threads
+        if planned and done.n_threads not in (0, planned):
+            return  # others kept the machine busy: that says nothing of its speed
         if done.completion_tokens >= LEAST_ANSWER_TOKENS:
             with _kept_if_possible():
                 self._measurements.keep_run(measured_run(self._ticket, done))

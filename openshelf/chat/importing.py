@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from openshelf.chat.archive import Archive
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
 from openshelf.chat.exporting import FORMAT, MARK, VERSION
+from openshelf.chat.importing_attachments import attachments_from
 from openshelf.chat.titles import given_title, storable, title_from
 from openshelf.errors import BadChatFile
 
@@ -102,7 +104,18 @@ def _message(number: int, data: object, before: list[Message]) -> Message:
         number, 0, parent, role, storable(_string(data, "content", most=MOST_BYTES)),
         MessageState.STOPPED if state is MessageState.STREAMING else state,
         _moment(data, "created_at"), _name(data, "model_id"), _figures(data.get("figures"), number),
+        attachments=_attachments(data, role, number),
     )  # fmt: skip
+
+
+def _attachments(data: Mapping[str, Any], role: Role, number: int) -> tuple[Attachment, ...]:
+    try:
+        found = attachments_from(data.get("attachments"))
+    except (ValueError, RecursionError):
+        raise _Wrong("wrong_field", f"messages[{number}].attachments") from None
+    if found and role is not Role.USER:
+        raise _Wrong("wrong_field", f"messages[{number}].attachments")
+    return found
 
 
 def _may_follow(role: Role, above: Role | None) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from openshelf.chat.archive import ExportForm
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Conversation, Folder, FoundConversation, Message
 from openshelf.chat.live import LiveAnswer
-from openshelf.engine.interface import LoadOrder
+from openshelf.engine.interface import LoadOrder, ServerOrder
 from openshelf.engine.protocol import Sampling
 from openshelf.fit.memory import DeviceMemory
 from openshelf.fit.workload import Workload
@@ -18,6 +19,18 @@ from openshelf.hardware.facts import Machine
 from openshelf.library.measurements import ComponentMemory, LoadMeasurement, MeasuredRun
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Report
+
+
+@dataclass(frozen=True)
+class ServerInUse:
+    """The server that answers. Where it `is_here`, it is another program on this machine; without
+    `tells_context` the context's length is an assumption of ours."""
+
+    name: str
+    host: str
+    model: str
+    is_here: bool
+    tells_context: bool
 
 
 @dataclass(frozen=True)
@@ -29,12 +42,16 @@ class ModelInMemory:
     n_gpu_layers: int
     n_layers: int
     placement: str
-    """A FitVerdict value: fits_gpu, fits_split or fits_cpu."""
+    """A FitVerdict value: fits_gpu, fits_split or fits_cpu; empty for a server's."""
     predicted_bytes: dict[str, int]
     measured_bytes: dict[str, int]
     load_seconds: float
     components: tuple[ComponentMemory, ...] = ()
     """The same per device and component, where the engine tells it."""
+    server: ServerInUse | None = None
+    """Where the model is on a server: nothing is known of its memory then."""
+    left_gpu: bool = False
+    """It was to run on a GPU, and the engine put all of it on the CPU."""
 
 
 def _always() -> bool:
@@ -72,7 +89,21 @@ class LoadTicket:
     """None where nothing is to be compared."""
 
 
+@dataclass(frozen=True)
+class ServerTicket:
+    """The same for a model on a server. It is another one for each order, even of the same model,
+    once the server's address changed."""
+
+    model_id: str
+    clearance: Clearance
+    order: ServerOrder
+    still_allowed: Callable[[], bool] = _always
+
+
+Ticket = LoadTicket | ServerTicket
 OpenModel = Callable[[str, CancelToken], LoadTicket]
+OpenAny = Callable[[str, CancelToken], Ticket]
+"""Of this machine or of a server, by the id."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +199,8 @@ class ChatsLike(Protocol):
         sampling: Sampling,
         cancel: CancelToken,
         report: Report,
+        *,
+        attached: Sequence[Attachment] = (),
     ) -> Message:
         """Store the question, load the model if needed, answer, store the answer.
 
@@ -179,7 +212,8 @@ class ChatsLike(Protocol):
     def edit(
         self, question_id: int, text: str, ask: AskWith, cancel: CancelToken, report: Report
     ) -> Message:
-        """Ask it in other words: another version of the question, and an answer; as `send`."""
+        """Ask it in other words: another version of the question, with the same attachments, and
+        an answer; as `send`."""
         ...
 
     def regenerate(

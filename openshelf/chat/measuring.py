@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from openshelf.chat.interface import LoadTicket, ModelInMemory
-from openshelf.engine.protocol import Done, Loaded
+from openshelf.chat.interface import LoadTicket, ModelInMemory, ServerInUse, ServerTicket
+from openshelf.engine.protocol import HOST_DEVICE, Done, Loaded, Plan
 from openshelf.fit.speed import Run, rate_reached
+from openshelf.fit.verdict import FitVerdict
 from openshelf.library.measurements import (
     ComponentMemory,
     LoadMeasurement,
@@ -27,16 +28,51 @@ def model_in_memory(ticket: LoadTicket, loaded: Loaded) -> ModelInMemory:
         for whole in totals(components):
             pool = pools.get(whole.device, whole.device)
             measured[pool] = measured.get(pool, 0) + (whole.measured_bytes or 0)
+    left_gpu = has_left_gpu(ticket.order.plan, loaded)
     return ModelInMemory(
         model_id=ticket.model_id,
         context_length=loaded.context_length,
-        n_gpu_layers=loaded.n_gpu_layers,
+        n_gpu_layers=0 if left_gpu else loaded.n_gpu_layers,
         n_layers=ticket.n_layers,
-        placement=ticket.placement,
+        placement=FitVerdict.FITS_CPU.value if left_gpu else ticket.placement,
         predicted_bytes=dict(ticket.predicted_bytes),
         measured_bytes=measured,
         load_seconds=loaded.seconds,
         components=components,
+        left_gpu=left_gpu,
+    )
+
+
+def has_left_gpu(plan: Plan, loaded: Loaded) -> bool:
+    """Whether layers that were to go to a GPU are all in the host's memory."""
+    if not plan.n_gpu_layers or not loaded.devices:
+        return False
+    return not any(
+        device.weights_bytes != 0 or device.kv_cache_bytes  # None: not told
+        for device in loaded.devices
+        if device.device != HOST_DEVICE
+    )
+
+
+def model_on_server(ticket: ServerTicket, loaded: Loaded) -> ModelInMemory:
+    """What is talked to now; nobody here knows what it takes there."""
+    server = ticket.order.server
+    return ModelInMemory(
+        model_id=ticket.model_id,
+        context_length=loaded.context_length,
+        n_gpu_layers=0,
+        n_layers=0,
+        placement="",
+        predicted_bytes={},
+        measured_bytes={},
+        load_seconds=loaded.seconds,
+        server=ServerInUse(
+            name=server.name,
+            host=server.host,
+            model=ticket.order.model,
+            is_here=server.is_here,
+            tells_context=loaded.source == "told",
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from openshelf.fit.verdict import Fit
 from openshelf.fit.workload import Workload
 from openshelf.hardware.facts import Machine
 from openshelf.library.fitting import fit_installed, shape_of_file
-from openshelf.library.installed import InstalledModel
+from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken
 
@@ -55,19 +55,10 @@ class ModelOpener:
             model_id=model.id,
             clearance=clearance,
             order=LoadOrder(
-                files=tuple(
-                    ModelFile(
-                        repo=model.repo,
-                        commit=model.commit,
-                        path=file.path,
-                        location=file.location,
-                        size_bytes=file.size_bytes,
-                        sha256=file.sha256,
-                    )
-                    for file in model.files
-                ),
+                files=tuple(_model_file(model, file) for file in model.weight_files),
                 plan=plan,
                 policy_sha256=policy_sha256,
+                projector=_model_file(model, eyes) if (eyes := model.projector) else None,
             ),
             placement=fit.verdict.value,
             n_layers=fit.n_layers,
@@ -82,16 +73,28 @@ class ModelOpener:
         )
 
 
+def _model_file(model: InstalledModel, file: InstalledFile) -> ModelFile:
+    return ModelFile(
+        repo=model.repo,
+        commit=model.commit,
+        path=file.path,
+        location=file.location,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+    )
+
+
 def _workload(model: InstalledModel, fit: Fit, plan: Plan) -> Workload:
     shape = shape_of_file(Path(model.first_file.location))
     return Workload(shape, fit.devices, plan)
 
 
 def _allocations(fit: Fit) -> dict[str, int]:
-    """Bytes per pool without what the process and the driver take beside llama.cpp's buffers."""
+    """Bytes per pool without what the process and the driver take beside llama.cpp's buffers, and
+    without the projector, which it does not count among them."""
     predicted: dict[str, int] = {}
     for device in fit.devices:
-        own = device.total_bytes - device.overhead_bytes
+        own = device.total_bytes - device.overhead_bytes - device.projector_bytes
         predicted[device.pool] = predicted.get(device.pool, 0) + own
     return predicted
 

@@ -51,6 +51,29 @@ CHATS = Schema(
         DELETE FROM message_words WHERE rowid = old.id;
     END;
     """,
+        # What a conversation is asked with; named settings and prompts; what publishers recommend;
+        # files that came with a question: their text, or the picture itself.
+        """
+    ALTER TABLE conversations ADD COLUMN sampling TEXT;
+    CREATE TABLE presets (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (kind, name)
+    );
+    CREATE TABLE recommendations (model_id TEXT PRIMARY KEY, body TEXT NOT NULL);
+    CREATE TABLE attachments (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        message_id INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        facts TEXT NOT NULL,
+        text TEXT NOT NULL,
+        data BLOB NOT NULL
+    );
+    CREATE INDEX attachments_by_message ON attachments(message_id);
+    """,
         # A folder that goes leaves its chats where they are.
         """
     CREATE TABLE folders (

@@ -10,11 +10,12 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from openshelf.chat.answering import AnswerWriter, Writing
 from openshelf.chat.archive import ExportForm
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Conversation, FoundConversation, Message, MessageState, Role
 from openshelf.chat.exporting import write_export
 from openshelf.chat.holding import ModelHolder
@@ -25,6 +26,7 @@ from openshelf.chat.interface import FoldersLike
 from openshelf.chat.interface import KeepsMeasurements as KeepsMeasurements
 from openshelf.chat.interface import LoadTicket as LoadTicket
 from openshelf.chat.interface import ModelInMemory as ModelInMemory
+from openshelf.chat.interface import OpenAny as OpenAny
 from openshelf.chat.interface import OpenModel as OpenModel
 from openshelf.chat.live import AnswerInProgress
 from openshelf.chat.live import LiveAnswer as LiveAnswer
@@ -32,12 +34,13 @@ from openshelf.chat.live import LivePhase as LivePhase
 from openshelf.chat.store import ConversationStore
 from openshelf.chat.stores import Stores
 from openshelf.chat.titles import storable
-from openshelf.engine.interface import EngineLike
+from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import EngineFailed, NotFound, UsageError
 from openshelf.tasks import CancelToken, Report
 
 _END_SECONDS = 10.0
+_CUT_OFF = {MessageState.ENGINE_DIED, MessageState.FAILED}
 
 
 def _words(text: str) -> str:
@@ -54,8 +57,8 @@ class Chats:
     def __init__(
         self,
         store: ConversationStore,
-        engine: EngineLike,
-        open_model: OpenModel,
+        engine: EngineLike[Order],
+        open_model: OpenAny,
         measurements: KeepsMeasurements | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -122,6 +125,11 @@ class Chats:
         current = self._answer_in(conversation_id)
         return None if current is None else current.snapshot()
 
+    @property
+    def is_answering(self) -> bool:
+        with self._lock:
+            return self._current is not None
+
     def loaded(self) -> ModelInMemory | None:
         return self._holder.loaded()
 
@@ -160,11 +168,13 @@ class Chats:
         sampling: Sampling,
         cancel: CancelToken,
         report: Report,
+        *,
+        attached: Sequence[Attachment] = (),
     ) -> Message:
         """See ChatsLike. Raises EngineFailed (busy) where another answer is being written."""
         text, ask = _words(text), AskWith(model_id, sampling)
         with self._one_answer(conversation_id, cancel) as current:
-            question = self._ask(conversation_id, text)
+            question = self._ask(conversation_id, text, attached)
             answer = self._stores.of(question.id).add_answer(question, model_id)
             return self._writer.write(Writing(answer, ask, current, report), self._discard)
 
@@ -176,8 +186,12 @@ class Chats:
         with self._one_answer(question.conversation_id, cancel) as current:
             version = question
             if text != question.content:
-                version = self._stores.of(question.id).add_question(
-                    question.conversation_id, question.parent_id, text
+                store = self._stores.of(question.id)
+                version = store.add_question(
+                    question.conversation_id,
+                    question.parent_id,
+                    text,
+                    store.path_to(question.id)[-1].attachments,
                 )
             answer = self._stores.of(version.id).add_answer(version, ask.model_id)
             return self._writer.write(Writing(answer, ask, current, report), self._discard)
@@ -254,13 +268,20 @@ class Chats:
                 self._current = None
             current.ended.set()
 
-    def _ask(self, conversation_id: int, text: str) -> Message:
-        """Store the question. One that never got an answer is asked again, not doubled."""
+    def _ask(self, conversation_id: int, text: str, attached: Sequence[Attachment]) -> Message:
+        """Store the question. One that never got an answer is asked again, not doubled.
+
+        What was attached to it goes along again, also where its answer was cut off.
+        """
         store = self._stores.of(conversation_id)
         branch = store.branch(conversation_id)
         parent = branch[-1] if branch else None
+        before = next((m for m in reversed(branch) if m.role is Role.USER), None)
+        is_again = before is not None and before.content == text and not attached
         if parent is not None and parent.role is Role.USER:
-            if parent.content == text:
+            if is_again:
                 return parent
-            return store.add_question(conversation_id, parent.parent_id, text)
-        return store.add_question(conversation_id, parent.id if parent else None, text)
+            return store.add_question(conversation_id, parent.parent_id, text, attached)
+        if before is not None and is_again and parent is not None and parent.state in _CUT_OFF:
+            attached = store.path_to(before.id)[-1].attachments
+        return store.add_question(conversation_id, parent.id if parent else None, text, attached)

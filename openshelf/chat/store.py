@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from openshelf.chat.archive import Archive, archive_of, insert_archive
+from openshelf.chat.attachment_rows import insert_attachments, with_attachments
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import (
     Conversation,
     FoundConversation,
@@ -19,11 +21,13 @@ from openshelf.chat.conversation import (
     Role,
 )
 from openshelf.chat.folders import Folders
+from openshelf.chat.presets import PresetStore, sampling_as_json, sampling_from_json
 from openshelf.chat.rows import message_from, row_id
 from openshelf.chat.schema import CHATS
 from openshelf.chat.searching import search
 from openshelf.chat.titles import given_title, storable, title_from
 from openshelf.database import Database
+from openshelf.engine.asking import Sampling
 from openshelf.errors import NotFound
 from openshelf.reasons import Reason
 
@@ -37,7 +41,7 @@ _CONVERSATIONS = """
         SELECT content FROM messages
         WHERE conversation_id = conversations.id AND parent_id IS NULL AND role = 'system'
         ORDER BY id LIMIT 1
-    ), ''), is_pinned, folder_id FROM conversations
+    ), ''), is_pinned, folder_id, sampling FROM conversations
 """
 
 # From a message up to the root.
@@ -97,7 +101,8 @@ class ConversationStore:
         """Without a path nothing is written anywhere; ids begin with `first_id`."""
         self._clock = clock
         self._is_saved = path is not None
-        self._database = Database(path, CHATS)
+        self._database = self.database = Database(path, CHATS)
+        self.presets = PresetStore(self._database)
         self.folders = Folders(self._database)
         self._end_interrupted()
         if first_id > 1:
@@ -141,9 +146,14 @@ class ConversationStore:
         return self._conversation(rows[0])
 
     def _conversation(self, row: tuple[Any, ...]) -> Conversation:
-        found = Conversation(*row)
-        pinned = bool(found.is_pinned)
-        return dataclasses.replace(found, is_pinned=pinned, is_saved=self._is_saved)
+        *plain, sampling = row
+        found = Conversation(*plain)
+        return dataclasses.replace(
+            found,
+            is_pinned=bool(found.is_pinned),
+            is_saved=self._is_saved,
+            sampling=sampling_from_json(sampling),
+        )
 
     def search(self, text: str) -> tuple[FoundConversation, ...]:
         """See searching.search."""
@@ -215,21 +225,26 @@ class ConversationStore:
             found = connection.execute("DELETE FROM conversations WHERE updated_at < ?", (limit,))
             return found.rowcount
 
-    def set_model(self, conversation_id: int, model_id: str) -> None:
+    def set_asked(self, conversation_id: int, model_id: str, sampling: Sampling) -> None:
+        """What it was asked with now, for the next time."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE conversations SET model_id = ? WHERE id = ?", (model_id, conversation_id)
+                "UPDATE conversations SET model_id = ?, sampling = ? WHERE id = ?",
+                (model_id, sampling_as_json(sampling), conversation_id),
             )
 
     # --- messages -------------------------------------------------------------------------------
 
     def branch(self, conversation_id: int) -> tuple[Message, ...]:
         """The branch shown, from its root (a system prompt, if there is one) to its leaf."""
-        return tuple(message_from(row) for row in self._database.read(_BRANCH, conversation_id))
+        rows = self._database.read(_BRANCH, conversation_id)
+        return with_attachments(self._database, tuple(message_from(row) for row in rows))
 
     def path_to(self, message_id: int) -> tuple[Message, ...]:
-        """From the root to this message, whichever branch is shown."""
-        return tuple(message_from(row) for row in self._database.read(_PATH, message_id))
+        """From the root to this message, whichever branch is shown; with all that was attached."""
+        rows = self._database.read(_PATH, message_id)
+        messages = tuple(message_from(row) for row in rows)
+        return with_attachments(self._database, messages, whole=True)
 
     def message(self, message_id: int) -> Message:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", message_id)  # noqa: S608
@@ -276,7 +291,9 @@ class ConversationStore:
         shown = self._database.read(
             "SELECT leaf_id FROM conversations WHERE id = ?", conversation_id
         )
-        archive = archive_of(conversation, [message_from(row) for row in rows], shown[0][0])
+        messages = tuple(message_from(row) for row in rows)
+        messages = with_attachments(self._database, messages, whole=True)
+        archive = archive_of(conversation, messages, shown[0][0])
         names = {folder.id: folder.name for folder in self.folders.all()}
         return dataclasses.replace(archive, folder=names.get(conversation.folder_id or 0, ""))
 
@@ -286,15 +303,22 @@ class ConversationStore:
             conversation_id = insert_archive(connection, archive, self._now())
         return self.conversation(conversation_id)
 
-    def add_question(self, conversation_id: int, parent_id: int | None, text: str) -> Message:
+    def add_question(
+        self,
+        conversation_id: int,
+        parent_id: int | None,
+        text: str,
+        attached: Sequence[Attachment] = (),
+    ) -> Message:
         """A question below `parent_id`; the first one of a conversation gives it its title."""
         with self._database.writing() as connection:
             message = self._insert(connection, conversation_id, parent_id, Role.USER, text)
+            insert_attachments(connection, message.id, attached)
             connection.execute(
                 "UPDATE conversations SET title = ? WHERE id = ? AND title = ''",
                 (title_from(text), conversation_id),
             )
-        return message
+        return dataclasses.replace(message, attachments=tuple(attached))
 
     def add_answer(self, question: Message, model_id: str) -> Message:
         """An empty answer that is being written from now on."""

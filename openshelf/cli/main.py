@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from typing_extensions import override
 
@@ -14,10 +15,13 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.errors import OpenshelfError, UsageError
 
+if TYPE_CHECKING:
+    from openshelf.engine.builds import Builds
+
 # One module each in openshelf/cli/commands; none imports anything heavy before it runs.
 COMMANDS = {
     "hardware": "what was found, what the engine can use, and why not",
-    "engine": "the engine build, its devices, and which architectures it can load",
+    "engine": "the engine builds, their devices, which architectures they load; choose one",
     "shelf": "the best variant of each family for a machine",
     "search": "models by words, in the catalog and on the Hub",
     "fit": "memory and speed of one model on a machine",
@@ -26,6 +30,7 @@ COMMANDS = {
     "install": "gate, space, download, verify, register",
     "downloads": "what is unfinished: list, pause, resume, cancel",
     "list": "what is installed",
+    "roots": "the folders with models: list, add, remove, default, scan",
     "verify": "SHA-256 of installed files against the manifest: one model, or all",
     "update": "what a newer commit would bring: its license first, then its files",
     "import": "models that lie on this disk, of other programs too, without copying them",
@@ -34,7 +39,9 @@ COMMANDS = {
     "login": "keep an access token for a Hub, read from stdin",
     "logout": "forget the access token of a Hub",
     "chat": "one answer with --prompt, a conversation without",
+    "servers": "servers to chat with: list, add, test, remove",
     "bench": "prompt and generation speed of an installed model",
+    "recipe": "how to start a model that does not fit here on a larger machine",
     "policy": "the rules in force, what they say of a model, and exceptions from them",
     "bom": "everything that is installed as a CycloneDX document",
     "acceptances": "what was accepted: list, verify, export, revoke, names",
@@ -116,6 +123,7 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
         is_strict=True,
         context_length=arguments.context if arguments.command in _CONTEXT_COMMANDS else None,
     )
+    services.engine_builds.announcer.subscribe(partial(_note_other_build, output))
     try:
         for problem in services.problems():
             output.note(wording.sentence(problem))
@@ -124,6 +132,14 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
     finally:
         services.close()
         interrupts.close()
+
+
+def _note_other_build(output: Output, builds: Builds) -> None:
+    if builds.replaced is not None and builds.problem is not None:
+        words = f"{wording.sentence(builds.replaced)} {wording.error_sentence(builds.problem)}"
+        output.note(f"openshelf: {words}")
+    if builds.without_gpu is not None:
+        output.note(f"openshelf: {wording.sentence(builds.without_gpu)}")
 
 
 def _module_name(command: str) -> str:

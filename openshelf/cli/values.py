@@ -56,6 +56,17 @@ def shares(text: str) -> tuple[float, ...]:
     return values
 
 
+def share(text: str) -> float:
+    """0 to 1."""
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
 def temperature(text: str) -> float:
     """0 (always the likeliest token) to 5."""
     try:

@@ -85,6 +85,13 @@ class KnownArchitectures:
             known = self._known = self._read()
         return known
 
+    def forget(self) -> None:
+        """Another build may be in use: what is known of that one is read anew.
+
+        Takes no lock: to ask a build may be what puts another one in use.
+        """
+        self._known = self._failed_at = None
+
     def ask(self, names: Iterable[str | None]) -> EngineKnowledge:
         """Have the engine asked for those of `names` that it was not asked for; waits for it.
 
@@ -106,12 +113,15 @@ class KnownArchitectures:
         return at is not None and self._clock() - at < _AGAIN_SECONDS
 
     def _asked(self, before: EngineKnowledge, wanted: Sequence[str]) -> EngineKnowledge:
+        identity = self._identity()
         try:
             answer = self._ask(wanted)
         except OpenshelfError as error:
             log.info("the engine did not say which architectures it knows: %s", error)
             self._failed_at = self._clock()
             return replace(before, failure=error)
+        if self._identity() != identity:
+            before = self._read()  # the one that was asked is not the one that answered
         now = EngineKnowledge(
             engine_version=answer.engine_version,
             known=before.known | frozenset(answer.known),

@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import IO
 
 import openshelf
+from openshelf.children import child_environment
 from openshelf.engine.protocol import (
-    MAX_LINE_BYTES,
+    ENGINE_FOLDER,
+    MAX_EVENT_BYTES,
     PROTOCOL_VERSION,
     Event,
     Hello,
@@ -33,6 +35,7 @@ from openshelf.engine.protocol import (
     decode,
     encode,
 )
+from openshelf.engine.refusals import cause_of_death
 from openshelf.errors import EngineDied, EngineFailed
 
 TAIL_BYTES = 8 * 1024
@@ -54,6 +57,11 @@ _WINDOWS_STATUS = {
 }
 
 
+def worker_environment() -> dict[str, str]:
+    """Scrubbed, and without the debugger that ggml would start over its own body."""
+    return child_environment({"GGML_NO_BACKTRACE": "1"})
+
+
 @dataclass(eq=False)
 class Call:
     """One request under way. Its events come in order; EngineDied is the last one of all calls."""
@@ -69,6 +77,7 @@ class Connection:
         """Start the process and wait for its hello. Raises EngineFailed or EngineDied."""
         self._command = list(command)
         self._environment = dict(environment)
+        self.engine_folder = self._environment.get(ENGINE_FOLDER, "")
         self._process: subprocess.Popen[bytes] | None = None
         self._ids = itertools.count(1)
         self._calls: dict[int, Call] = {}
@@ -79,6 +88,7 @@ class Connection:
         self._death: EngineDied | None = None
         self._ended = threading.Event()
         self._last_heard = time.monotonic()
+        self._is_hung = False
         self.during = "start"
         # The thread that starts the process reads from it as well: Linux sends the parent-death
         # signal when the *thread* that forked ends, not the process.
@@ -110,8 +120,11 @@ class Connection:
             PROTOCOL_VERSION,
             openshelf.__version__,
             str(Path(openshelf.__file__).resolve().parent),
+            self.engine_folder,
         )
-        theirs = (hello.protocol, hello.package_version, hello.package_path)
+        theirs = (
+            hello.protocol, hello.package_version, hello.package_path, hello.engine_folder,
+        )  # fmt: skip
         if theirs != own:
             self.end()
             raise EngineFailed("wrong_worker", f"{theirs} instead of {own}")
@@ -152,6 +165,7 @@ class Connection:
         lives, and ends one that hangs."""
         silent = time.monotonic() - max(self._last_heard, since)
         if silent > HUNG_AFTER_SECONDS:
+            self._is_hung = True
             self._kill()
         elif silent > PING_AFTER_SECONDS:
             self._write(Ping(0))
@@ -210,8 +224,10 @@ class Connection:
     def _read_events(self, stream: IO[bytes]) -> str:
         """Until the end; returns what was wrong with the last line, if anything."""
         try:
-            while line := stream.readline(MAX_LINE_BYTES + 1):
+            while line := stream.readline(MAX_EVENT_BYTES + 1):
                 self._last_heard = time.monotonic()
+                if len(line) > MAX_EVENT_BYTES:
+                    raise ProtocolError(f"a line of more than {MAX_EVENT_BYTES} bytes")
                 self._deliver(decode(line))
         except ProtocolError as error:
             return f"The engine sent something that is no message: {error}"
@@ -239,9 +255,9 @@ class Connection:
         errors.join(1.0)
         if fault:
             self._tail += f"\n{fault}".encode()
-        death = EngineDied(
-            exit_status=status, signal=signal_name(status), during=self.during, tail=self.tail()
-        )
+        name, tail = signal_name(status), self.tail()
+        why = "hung" if self._is_hung else cause_of_death(name, tail)
+        death = EngineDied(exit_status=status, signal=name, during=self.during, tail=tail, why=why)
         if status:
             log.info("the engine ended: %s", death)
         with self._lock:
@@ -290,6 +306,12 @@ class Connection:
                 process.stdin.close()
         finally:
             self._writing.release()
+
+    def kill(self) -> None:
+        """At once: it takes what it may not have. Returns when it is gone."""
+        self._kill()
+        self._ended.wait()
+        self._reader.join()
 
     def _terminate(self) -> None:
         if self._process is not None:

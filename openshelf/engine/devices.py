@@ -51,6 +51,7 @@ def join_devices(machine: Machine, devices: Devices) -> Machine:
                 for d in devices.devices
             ),
             has_extra_buffers=devices.has_extra_buffers,
+            network_fault=devices.network_fault,
         ),
     )
 

@@ -5,17 +5,17 @@ Thread-safe, one job at a time. A worker that died is replaced by the next call.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from openshelf.children import Door, child_command, child_environment
-from openshelf.engine.connection import Call, Connection
-from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
+from openshelf.children import Door, child_command
+from openshelf.engine.connection import Connection, worker_environment
+from openshelf.engine.interface import LoadOrder, OnTokens, Probed
+from openshelf.engine.jobs import WAIT_SECONDS, Jobs, Starter
+from openshelf.engine.load_watch import LoadWatch
+from openshelf.engine.probing import check_file, probe_file
 from openshelf.engine.protocol import (
     Architectures,
     Bench,
@@ -23,6 +23,8 @@ from openshelf.engine.protocol import (
     BenchProgress,
     Chat,
     ChatMessage,
+    Counted,
+    CountTokens,
     Devices,
     Done,
     DryRun,
@@ -39,34 +41,39 @@ from openshelf.engine.protocol import (
     ProjectorDryRun,
     ProjectorLaidOut,
     PromptProgress,
-    Refused,
-    Request,
     Sampling,
     Tokens,
     Unload,
     Unloaded,
 )
-from openshelf.engine.refusals import error_of
-from openshelf.engine.waiting import Waiting
+from openshelf.engine.waiting import Limits
 from openshelf.errors import (
-    CancelledByUser,
-    CorruptModel,
     EngineDied,
     EngineFailed,
-    NotFound,
 )
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Progress, Report, no_report
 
-E = TypeVar("E", bound=Event)
 log = logging.getLogger(__name__)
 
 _PING_SECONDS = 5.0
-_DEVICES_SECONDS = 60.0
+TEMPLATE_SECONDS = 7.5
+"""The worker gives up sooner, unless it is caught in a single step that it cannot end."""
 _UNLOAD_SECONDS = 10.0
-_CLOSE_SECONDS = 2.0
 DRY_RUN_SECONDS = 10.0
-_SHORT_JOBS = ("devices", "unload", "dry_run", "architectures")
+
+
+class PlainStarter:
+    """Workers of the build that is installed, or of any program that a test names."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._command, self._environment = list(command), dict(environment)
+
+    def start(self) -> Connection:
+        return Connection(self._command, self._environment)
+
+    def is_current(self, connection: Connection) -> bool:
+        return True
 
 
 class Engine:
@@ -76,42 +83,43 @@ class Engine:
         self,
         command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
+        starter: Starter | None = None,
     ) -> None:
-        self._command = list(command or child_command(Door.ENGINE_WORKER))
-        self._environment = (
-            child_environment({"GGML_NO_BACKTRACE": "1"}) if environment is None else environment
+        """Without `starter` (builds.py has one), all workers are the same command."""
+        self._jobs = Jobs(
+            starter
+            or PlainStarter(
+                command or child_command(Door.ENGINE_WORKER),
+                worker_environment() if environment is None else environment,
+            )
         )
-        self._turn = threading.Lock()
-        self._connecting = threading.Lock()
-        self._connection: Connection | None = None
         self._loaded: tuple[Connection, Loaded] | None = None
         self._devices: Devices | None = None
-        self._current: Call | None = None
-        self._doing = ""
-        self._closed = False
+        self._file: tuple[str, int] = ("", 0)
+        self._hung_templates: set[tuple[str, int]] = set()
+        """Files by location and time of change (nanoseconds since 1970)."""
 
     @property
     def is_running(self) -> bool:
-        connection = self._connection
-        return connection is not None and connection.is_alive
+        return self._jobs.connection is not None
 
     @property
     def pid(self) -> int:
         """Of the worker, 0 where there is none."""
-        connection = self._connection
-        return connection.pid if connection is not None and connection.is_alive else 0
+        connection = self._jobs.connection
+        return connection.pid if connection is not None else 0
 
     @property
     def loaded(self) -> Loaded | None:
         """What is in memory now; None after a death as well."""
         loaded = self._loaded
-        if loaded is None or loaded[0] is not self._connection or not loaded[0].is_alive:
+        if loaded is None or loaded[0] is not self._jobs.connection:
             return None
         return loaded[1]
 
     def start(self) -> None:
         """Have a worker running. Raises EngineFailed or EngineDied."""
-        self._connected()
+        self._jobs.connected()
 
     def load(
         self,
@@ -125,24 +133,28 @@ class Engine:
         Raises ClearanceRefused, NotFound, CorruptModel, UnsupportedArchitecture, OutOfMemory,
         EngineFailed, EngineDied, CancelledByUser.
         """
-        for file in order.files:
-            _check_file(file, clearance, order.policy_sha256)
+        projector = (order.projector,) if order.projector is not None else ()
+        changed_at = 0
+        for file in (*order.files, *projector):
+            changed_at = max(changed_at, check_file(file, clearance, order.policy_sha256))
         location = str(Path(order.files[0].location).absolute())
+        sees_by = str(Path(projector[0].location).absolute()) if projector else ""
 
         def on_event(event: Event) -> None:
             if isinstance(event, LoadProgress):
                 report(Progress(round(event.fraction * 1000), 1000, "loading"))
 
-        with self._job("load", location) as connection:
+        with self._jobs.job("load", location, renew=True) as connection:
             self._loaded = None
-            loaded = self._run(
+            loaded = self._jobs.run(
                 connection,
-                lambda number: Load(number, location, order.plan),
+                lambda number: Load(number, location, order.plan, sees_by),
                 Loaded,
                 cancel=cancel,
                 on_event=on_event,
+                limits=Limits(look=LoadWatch(connection.pid, order).look),
             )
-            self._loaded = (connection, loaded)
+            self._loaded, self._file = (connection, loaded), (location, changed_at)
             return loaded
 
     def chat(
@@ -166,14 +178,42 @@ class Engine:
             elif isinstance(event, PromptProgress):
                 report(Progress(event.done_tokens, event.total_tokens, "prompt"))
 
-        with self._job("chat") as connection:
-            return self._run(
+        file = self._file
+        own = file not in self._hung_templates
+        limits = Limits(first_seconds=TEMPLATE_SECONDS, first_why="template_hung")
+        try:
+            with self._jobs.job("chat") as connection:
+                return self._jobs.run(
+                    connection,
+                    lambda number: Chat(number, tuple(messages), sampling, own),
+                    Done,
+                    cancel=cancel,
+                    on_event=on_event,
+                    limits=limits,
+                )
+        except EngineFailed as failure:
+            if failure.why == "template_hung":
+                # Its worker is gone, and with it the memory of that.
+                self._hung_templates.add(file)
+            raise
+
+    def probe(self, order: LoadOrder, cancel: CancelToken) -> Probed:
+        """What the header of the first file tells. Raises NotFound, CorruptModel."""
+        cancel.raise_if_cancelled()
+        return probe_file(order.files[0])
+
+    def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
+        """Of the prompt that these messages make. Raises EngineFailed (no_model, busy,
+        template_failed), EngineDied, CancelledByUser."""
+        with self._jobs.job("count") as connection:
+            counted = self._jobs.run(
                 connection,
-                lambda number: Chat(number, tuple(messages), sampling),
-                Done,
+                lambda number: CountTokens(number, tuple(messages)),
+                Counted,
                 cancel=cancel,
-                on_event=on_event,
+                limits=Limits(seconds=WAIT_SECONDS),
             )
+            return counted.tokens
 
     def bench(
         self,
@@ -191,8 +231,8 @@ class Engine:
             if isinstance(event, BenchProgress):
                 report(Progress(event.done, event.total, "bench"))
 
-        with self._job("bench") as connection:
-            return self._run(
+        with self._jobs.job("bench") as connection:
+            return self._jobs.run(
                 connection,
                 lambda number: Bench(number, prompt_tokens, answer_tokens, repetitions),
                 Benched,
@@ -202,10 +242,11 @@ class Engine:
 
     def devices(self) -> Devices:
         """What the engine build can use. While it is busy, what it said before."""
-        if self._turn.locked() and self._devices is not None:
+        if self._jobs.is_busy and self._devices is not None:
             return self._devices
-        with self._job("devices", wait=True) as connection:
-            self._devices = self._run(connection, ListDevices, Devices, seconds=_DEVICES_SECONDS)
+        with self._jobs.job("devices", wait=True, renew=self.loaded is None) as connection:
+            limits = Limits(WAIT_SECONDS)
+            self._devices = self._jobs.run(connection, ListDevices, Devices, limits=limits)
             return self._devices
 
     def architectures(self, names: Sequence[str]) -> Architectures:
@@ -214,14 +255,14 @@ class Engine:
         Never beside a loaded model. Raises EngineFailed (busy, not_told where this build does
         not tell), EngineDied.
         """
-        with self._job("architectures") as connection:
+        with self._jobs.job("architectures", renew=self.loaded is None) as connection:
             if self.loaded is not None:
                 raise EngineFailed("busy")
-            return self._run(
+            return self._jobs.run(
                 connection,
                 lambda number: ListArchitectures(number, tuple(names)),
                 Architectures,
-                seconds=_DEVICES_SECONDS,
+                limits=Limits(WAIT_SECONDS),
             )
 
     def dry_run(
@@ -239,15 +280,15 @@ class Engine:
         DRY_RUN_SECONDS), EngineDied, CancelledByUser.
         """
         location = str(path.absolute())
-        with self._job("dry_run", location) as connection:
+        with self._jobs.job("dry_run", location, renew=self.loaded is None) as connection:
             if self.loaded is not None:
                 raise EngineFailed("busy")
-            return self._run(
+            return self._jobs.run(
                 connection,
                 lambda number: DryRun(number, location, plan, from_log),
                 DryRunResult,
                 cancel=cancel,
-                seconds=DRY_RUN_SECONDS,
+                limits=Limits(DRY_RUN_SECONDS),
             )
 
     def projector_dry_run(
@@ -259,21 +300,21 @@ class Engine:
         where this engine build does not tell.
         """
         location = str(path.absolute())
-        with self._job("dry_run", location) as connection:
+        with self._jobs.job("dry_run", location, renew=self.loaded is None) as connection:
             if self.loaded is not None:
                 raise EngineFailed("busy")
-            return self._run(
+            return self._jobs.run(
                 connection,
                 lambda number: ProjectorDryRun(number, location, use_gpu),
                 ProjectorLaidOut,
                 cancel=cancel,
-                seconds=DRY_RUN_SECONDS,
+                limits=Limits(DRY_RUN_SECONDS),
             )
 
     def ping(self) -> float:
         """Seconds to an answer, also while it works. Raises EngineDied, EngineFailed (hung)."""
         started = time.monotonic()
-        self._run(self._connected(), Ping, Pong, seconds=_PING_SECONDS)
+        self._jobs.run(self._jobs.connected(), Ping, Pong, limits=Limits(_PING_SECONDS))
         return time.monotonic() - started
 
     def unload(self) -> None:
@@ -285,9 +326,9 @@ class Engine:
         if self.loaded is None:
             return
         try:
-            with self._job("unload") as connection:
+            with self._jobs.job("unload") as connection:
                 self._loaded = None
-                self._run(connection, Unload, Unloaded, seconds=_UNLOAD_SECONDS)
+                self._jobs.run(connection, Unload, Unloaded, limits=Limits(_UNLOAD_SECONDS))
         except EngineDied as death:
             log.info("the engine died while it unloaded: %s", death)
         except EngineFailed as failure:
@@ -297,98 +338,5 @@ class Engine:
 
     def close(self) -> None:
         """End the worker, down the stop ladder; nothing can be started afterwards."""
-        self._closed = True
-        # A worker that is being started at this moment dies with our end of its stdin.
-        if self._connecting.acquire(timeout=_CLOSE_SECONDS):
-            self._connecting.release()
-        if self._connection is not None:
-            self._connection.end(self._current)
+        self._jobs.close()
         self._loaded = None
-
-    # --- one job --------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _job(self, during: str, name: str = "", *, wait: bool = False) -> Iterator[Connection]:
-        """The only job at a time; a refusal knows which file it was about."""
-        # These are over in a moment; a load or an answer is not.
-        wait = wait or self._doing in _SHORT_JOBS
-        if not self._turn.acquire(timeout=_DEVICES_SECONDS if wait else 0):
-            raise EngineFailed("busy")
-        self._doing = during
-        try:
-            connection = self._connected()
-            connection.during = during
-            try:
-                yield connection
-            finally:
-                connection.during = ""
-        except _RefusedByWorker as refused:
-            raise error_of(refused.event, name) from None
-        except EngineDied as death:
-            if self._closed:
-                raise CancelledByUser from death
-            raise
-        finally:
-            self._current = None
-            self._doing = ""
-            self._turn.release()
-
-    def _connected(self) -> Connection:
-        with self._connecting:
-            if self._closed:
-                raise EngineFailed("closed")
-            if self._connection is None or not self._connection.is_alive:
-                if self._connection is not None:
-                    self._connection.end()
-                self._connection = Connection(self._command, self._environment)
-            return self._connection
-
-    def _run(
-        self,
-        connection: Connection,
-        make: Callable[[int], Request],
-        end: type[E],
-        *,
-        cancel: CancelToken | None = None,
-        on_event: Callable[[Event], None] | None = None,
-        seconds: float | None = None,
-    ) -> E:
-        """Send, pass events on, return the last one."""
-        call = connection.request(make)
-        waiting = Waiting(connection, call, cancel, seconds)
-        if cancel is not None:
-            self._current = call
-        try:
-            while True:
-                event = waiting.next()
-                if isinstance(event, end):
-                    return event
-                if isinstance(event, Refused):
-                    raise _RefusedByWorker(event)
-                if on_event is not None:
-                    on_event(event)
-        finally:
-            connection.finish(call)
-
-
-class _RefusedByWorker(Exception):
-    def __init__(self, event: Refused) -> None:
-        super().__init__(event.why)
-        self.event = event
-
-
-def _check_file(file: ModelFile, clearance: Clearance, policy_sha256: str) -> None:
-    clearance.require(
-        repo=file.repo,
-        commit=file.commit,
-        path=file.path,
-        size_bytes=file.size_bytes,
-        sha256=file.sha256,
-        policy_sha256=policy_sha256,
-    )
-    try:
-        size = Path(file.location).stat().st_size
-    except OSError as error:
-        raise NotFound("file", file.location) from error
-    if size != file.size_bytes:
-        raise CorruptModel(file.location, "size_changed", f"{size} ≠ {file.size_bytes}")

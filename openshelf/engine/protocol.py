@@ -7,73 +7,67 @@ carries the protocol's version. The worker gets paths and numbers, never tokens 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from openshelf.engine.asking import AnswerForm as AnswerForm
+from openshelf.engine.asking import ChatMessage as ChatMessage
+from openshelf.engine.asking import Sampling as Sampling
+from openshelf.engine.build_messages import (
+    HOST_DEVICE,
+    Architectures,
+    Bench,
+    Benched,
+    BenchProgress,
+    BuildChecked,
+    CheckBuild,
+    Device,
+    DeviceBytes,
+    Devices,
+    DryRun,
+    DryRunResult,
+    Event,
+    ListArchitectures,
+    ListDevices,
+    Plan,
+    ProjectorDryRun,
+    ProjectorLaidOut,
+    Request,
+)
 from openshelf.engine.wire import ProtocolError, plain_fields, read_dataclass
 
-__all__ = ["ProtocolError"]
+__all__ = [
+    "HOST_DEVICE",
+    "Architectures",
+    "Bench",
+    "BenchProgress",
+    "Benched",
+    "BuildChecked",
+    "CheckBuild",
+    "Device",
+    "DeviceBytes",
+    "Devices",
+    "DryRun",
+    "DryRunResult",
+    "Event",
+    "ListArchitectures",
+    "ListDevices",
+    "Plan",
+    "ProjectorDryRun",
+    "ProjectorLaidOut",
+    "ProtocolError",
+    "Request",
+]
 
 PROTOCOL_VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Exactly what a load does; produced by the fit verdict, executed to the letter.
-
-    `context_length`, `batch` and `ubatch` are in tokens; `n_gpu_layers` counts the output layer as
-    llama.cpp does (0 = all on the CPU); `devices` are the engine's names of the GPUs that they go
-    to, empty for all it has; `tensor_split` has a share for each, empty for llama.cpp's own.
-    Without `use_extra_buffers` the CPU's weights stay as they are in the file.
-    `needed_bytes` per pool (gpu id or "ram") is what the verdict reckoned with.
-    """
-
-    context_length: int
-    n_gpu_layers: int = 0
-    kv_type_k: str = "f16"
-    kv_type_v: str = "f16"
-    flash_attention: str = "auto"
-    batch: int = 2048
-    ubatch: int = 512
-    n_outputs_max: int = 1
-    tensor_split: tuple[float, ...] = ()
-    devices: tuple[str, ...] = ()
-    experts_on_cpu: int = 0
-    n_threads: int | None = None
-    use_mmap: bool = True
-    use_extra_buffers: bool = True
-    needed_bytes: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is drawn; None leaves it to the model's or the engine's default."""
-
-    temperature: float = 0.7
-    top_p: float = 0.95
-    top_k: int = 40
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    max_tokens: int = 1024
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ChatMessage:
-    """`role` is system, user or assistant; an assistant's at the end is gone on with."""
-
-    role: str
-    content: str
+MAX_EVENT_BYTES = 1024 * 1024
+"""A worker has less to say than a conversation that goes to it."""
+ENGINE_FOLDER = "LLAMA_CPP_LIB_PATH"
+"""The variable by which a worker, and its binding, knows that it uses another engine build."""
 
 
 # --- requests -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Request:
-    id: int
 
 
 @dataclass(frozen=True)
@@ -82,20 +76,21 @@ class Ping(Request):
 
 
 @dataclass(frozen=True)
-class ListDevices(Request):
-    pass
-
-
-@dataclass(frozen=True)
 class Load(Request):
+    """`projector` is the mmproj of a model that is to see, or empty."""
+
     path: str
     plan: Plan
+    projector: str = ""
 
 
 @dataclass(frozen=True)
 class Chat(Request):
+    """Without `own_template` the messages are laid out by llama.cpp's for that family."""
+
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    own_template: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,57 +106,27 @@ class Unload(Request):
 
 
 @dataclass(frozen=True)
-class DryRun(Request):
-    """Lay the model at `path` out as `plan` says, without its weights.
+class CountTokens(Request):
+    """How many tokens the prompt of these messages has, by the loaded model."""
 
-    `from_log` takes the figures from llama.cpp's log even where they can be had exactly.
-    """
-
-    path: str
-    plan: Plan
-    from_log: bool = False
-
-
-@dataclass(frozen=True)
-class ProjectorDryRun(Request):
-    """Lay the projector at `path` out, on the first GPU where `use_gpu`, else on the CPU."""
-
-    path: str
-    use_gpu: bool = False
-
-
-@dataclass(frozen=True)
-class ListArchitectures(Request):
-    """Which of these values of `general.architecture` the engine build can load."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Bench(Request):
-    """Time the loaded model: so many tokens at once, and so many one by one."""
-
-    prompt_tokens: int
-    answer_tokens: int
-    repetitions: int
+    messages: tuple[ChatMessage, ...]
 
 
 # --- answers ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Event:
-    id: int
-
-
-@dataclass(frozen=True)
 class Hello(Event):
-    """First line of every worker (id 0): a version or folder that differs is refused."""
+    """First line of every worker (id 0): a version or folder that differs is refused.
+
+    `engine_folder` is where its llama.cpp comes from, empty for the one that is installed.
+    """
 
     protocol: int
     package_version: str
     package_path: str
     pid: int
+    engine_folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,46 +135,8 @@ class Pong(Event):
 
 
 @dataclass(frozen=True)
-class Device:
-    name: str
-    description: str
-    type: str
-    total_bytes: int
-    free_bytes: int
-
-
-@dataclass(frozen=True)
-class Devices(Event):
-    """`has_extra_buffers` is False where the CPU's rearranged weights do not work here."""
-
-    engine_version: str
-    devices: tuple[Device, ...]
-    has_extra_buffers: bool = True
-
-
-@dataclass(frozen=True)
-class Architectures(Event):
-    """Every name asked for is in one of the two."""
-
-    engine_version: str
-    known: tuple[str, ...]
-    unknown: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class LoadProgress(Event):
     fraction: float
-
-
-@dataclass(frozen=True)
-class DeviceBytes:
-    """Bytes on one device, `CPU` for everything in the host's memory. None where the engine did
-    not say it per device."""
-
-    device: str
-    weights_bytes: int | None
-    kv_cache_bytes: int | None
-    compute_buffer_bytes: int
 
 
 @dataclass(frozen=True)
@@ -228,26 +155,12 @@ class Loaded(Event):
     devices: tuple[DeviceBytes, ...] = ()
     source: str = ""
     engine_version: str = ""
+    can_see: bool = False
 
 
 @dataclass(frozen=True)
-class DryRunResult(Event):
-    """What a load would set aside. `source` is `breakdown` (exact) or `log` (to 0.01 MiB, without
-    weights, and with the caches of all devices only as the sum `kv_cache_bytes`)."""
-
-    devices: tuple[DeviceBytes, ...]
-    kv_cache_bytes: int
-    source: str
-    context_length: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class ProjectorLaidOut(Event):
-    """What a projector takes as soon as it is loaded, without caches of its own."""
-
-    devices: tuple[DeviceBytes, ...]
-    seconds: float
+class PromptLaidOut(Event):
+    """The template has been run; what takes long from now on is the engine."""
 
 
 @dataclass(frozen=True)
@@ -268,8 +181,9 @@ class Tokens(Event):
 class Done(Event):
     """The end of an answer: `finish_reason` is stop, length, or cancelled. Times in seconds.
 
-    `template` tells what laid the messages out: `model` (its own), `merged_system` (its own, with
-    the system prompt inside the first question), `builtin` (llama.cpp's for that family), `chatml`.
+    `n_threads` is how many wrote its end. `template` tells what laid the messages out: `model` (its
+    own), `merged_system` (its own, with the system prompt inside the first question), `builtin`
+    (llama.cpp's for that family), `chatml`.
     """
 
     finish_reason: str
@@ -280,22 +194,12 @@ class Done(Event):
     prefill_tokens_per_second: float
     decode_tokens_per_second: float
     template: str = "model"
+    n_threads: int = 0
 
 
 @dataclass(frozen=True)
-class BenchProgress(Event):
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Benched(Event):
-    """Seconds of each repetition; the tokens are fewer than asked for in a short context."""
-
-    prompt_tokens: int
-    answer_tokens: int
-    prompt_seconds: tuple[float, ...]
-    answer_seconds: tuple[float, ...]
+class Counted(Event):
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -320,7 +224,8 @@ _MESSAGES: dict[str, type[Any]] = {
         Ping, ListDevices, Load, Chat, Stop, Unload, DryRun,
         Hello, Pong, Devices, LoadProgress, Loaded, PromptProgress, Tokens, Done, Unloaded, Refused,
         DryRunResult, ProjectorDryRun, ProjectorLaidOut, ListArchitectures, Architectures,
-        Bench, BenchProgress, Benched,
+        CountTokens, Counted, Bench, BenchProgress, Benched, CheckBuild, BuildChecked,
+        PromptLaidOut,
     )
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openshelf.engine.protocol import Refused
+from openshelf.engine.worker_failures import classify
 from openshelf.errors import (
     CancelledByUser,
     CorruptModel,
@@ -11,6 +12,16 @@ from openshelf.errors import (
     OutOfMemory,
     UnsupportedArchitecture,
 )
+
+_WRONG_CPU = ("SIGILL", "ILLEGAL_INSTRUCTION")
+
+
+def cause_of_death(signal: str, tail: str) -> str:
+    """`why` of EngineDied: what the last lines of a worker say, where it died of itself."""
+    if signal in _WRONG_CPU:
+        return "wrong_cpu"
+    why, _ = classify(tail.splitlines()) if signal != "SIGKILL" else ("", "")
+    return why if why in ("out_of_memory", "driver") else ""
 
 
 def error_of(refused: Refused, path: str) -> OpenshelfError:

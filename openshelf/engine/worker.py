@@ -18,12 +18,16 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import openshelf
 from openshelf.engine.protocol import (
+    ENGINE_FOLDER,
     MAX_LINE_BYTES,
     PROTOCOL_VERSION,
     Architectures,
     Bench,
     Benched,
+    BuildChecked,
     Chat,
+    CheckBuild,
+    CountTokens,
     Devices,
     DryRun,
     DryRunResult,
@@ -48,15 +52,19 @@ from openshelf.engine.protocol import (
     encode,
 )
 from openshelf.engine.worker_failures import Refusal
-from openshelf.engine.worker_isolation import harden, take_wire
+from openshelf.engine.worker_isolation import harden, limited_load, network_fault, take_wire
 
 if TYPE_CHECKING:
     from openshelf.engine.worker_generation import Generator
     from openshelf.engine.worker_llama import Devices as LlamaDevices
     from openshelf.engine.worker_llama import Log, Model
+    from openshelf.engine.worker_vision import Vision
 
 _GRACE_SECONDS = 0.5
-_JOBS = (ListDevices, ListArchitectures, Load, Chat, Bench, Unload, DryRun, ProjectorDryRun)
+_JOBS = (
+    ListDevices, ListArchitectures, CheckBuild, Load, Chat, CountTokens, Bench, Unload, DryRun,
+    ProjectorDryRun,
+)  # fmt: skip
 
 
 @dataclass
@@ -78,6 +86,7 @@ class Worker:
         self._engine: tuple[LlamaDevices, Log] | None = None
         self._model: Model | None = None
         self._generator: Generator | None = None
+        self._vision: Vision | None = None
 
     def send(self, event: Event) -> None:
         line = encode(event)
@@ -98,6 +107,7 @@ class Worker:
                 package_version=openshelf.__version__,
                 package_path=str(Path(openshelf.__file__).resolve().parent),
                 pid=os.getpid(),
+                engine_folder=os.environ.get(ENGINE_FOLDER, ""),
             )
         )
         threading.Thread(target=self._read, name="requests", daemon=True).start()
@@ -163,9 +173,17 @@ class Worker:
                 devices, _ = self._llama()
                 from openshelf.engine.worker_selftest import extra_buffers_work
 
-                return Devices(request.id, devices.version(), devices.list(), extra_buffers_work())
+                return Devices(
+                    request.id,
+                    devices.version(),
+                    devices.list(),
+                    extra_buffers_work(),
+                    network_fault(),
+                )
             case ListArchitectures():
                 return self._architectures(request)
+            case CheckBuild():
+                return self._check_build(request)
             case Load():
                 return self._load(request, stop)
             case DryRun():
@@ -176,6 +194,10 @@ class Worker:
                 if self._generator is None:
                     raise Refusal("no_model")
                 return self._generator.answer(request, stop)
+            case CountTokens():
+                if self._generator is None:
+                    raise Refusal("no_model")
+                return self._generator.count(request)
             case Bench():
                 return self._bench(request, stop)
             case _:
@@ -186,13 +208,17 @@ class Worker:
         if self._engine is None:
             try:
                 from openshelf.engine import worker_llama
+            except AttributeError as error:
+                # The binding looks every function up while it is imported.
+                raise Refusal("engine_lacks", str(error)[:300]) from error
             except (ImportError, OSError, RuntimeError) as error:
                 raise Refusal("engine_missing", str(error)[:300]) from error
             self._engine = worker_llama.start(sys.stderr.write)
         return self._engine
 
     def _load(self, request: Load, stop: threading.Event) -> Loaded:
-        _check_header(request.path)
+        for path in (request.path, *((request.projector,) if request.projector else ())):
+            _check_header(path)
         devices, log = self._llama()
         from openshelf.engine.worker_generation import Generator
         from openshelf.engine.worker_llama import Model
@@ -206,8 +232,14 @@ class Worker:
                 told = fraction
                 self.send(LoadProgress(request.id, fraction))
 
-        model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
-        self._model, self._generator = model, Generator(model, self.send)
+        with limited_load(request.plan):
+            model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
+            self._model = model
+            if request.projector:
+                from openshelf.engine.worker_vision import Vision
+
+                self._vision = Vision(model, request.projector, request.plan, log)
+        self._generator = Generator(model, self.send, self._vision)
         return Loaded(
             request.id,
             seconds=model.seconds,
@@ -220,6 +252,7 @@ class Worker:
             devices=model.devices,
             source=model.memory_source,
             engine_version=devices.version(),
+            can_see=self._vision is not None,
         )
 
     def _bench(self, request: Bench, stop: threading.Event) -> Benched:
@@ -229,8 +262,14 @@ class Worker:
         from openshelf.engine.worker_generation import Generator
 
         # The context is emptied, so what the generator knows of it is no longer true.
-        self._generator = Generator(self._model, self.send)
+        self._generator = Generator(self._model, self.send, self._vision)
         return bench(request, self._model, stop, self.send)
+
+    def _check_build(self, request: CheckBuild) -> BuildChecked:
+        devices, log = self._llama()
+        from openshelf.engine.worker_build import check_build
+
+        return check_build(request, devices, log)
 
     def _architectures(self, request: ListArchitectures) -> Architectures:
         devices, log = self._llama()
@@ -254,6 +293,9 @@ class Worker:
 
     def _unload(self) -> None:
         model, self._model, self._generator = self._model, None, None
+        vision, self._vision = self._vision, None
+        if vision is not None:
+            vision.close()
         if model is not None:
             model.close()
             _give_back_memory()

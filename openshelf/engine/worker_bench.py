@@ -29,6 +29,7 @@ def bench(
     dice = random.Random(_SEED)  # noqa: S311 (which tokens are read matters to nobody)
     n_vocab = lib.llama_vocab_n_tokens(model.vocabulary)
     tokens = [dice.randrange(n_vocab) for _ in range(max(n_prompt, n_answer))]
+    model.set_threads(model.n_threads)  # an answer may have lowered them
     abort = lib.ggml_abort_callback(lambda _: stop.is_set())
     prompts: list[float] = []
     answers: list[float] = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from openshelf.engine.protocol import DeviceBytes
+from openshelf.engine.protocol import HOST_DEVICE, DeviceBytes
 
-HOST = "CPU"
+HOST = HOST_DEVICE
 """The device that all of the host's memory counts for."""
 
 
@@ -25,35 +25,51 @@ _ARCHITECTURE = re.compile(r"(?:unknown|unsupported) model architecture: '([^']*
 """Unsupported: llama.cpp has the name and no code for it (gptj)."""
 
 # The first that matches any line wins, so the narrow ones come first.
-_CAUSES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (
-        "out_of_memory",
-        re.compile(
+_CAUSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (why, re.compile(pattern, re.IGNORECASE))
+    for why, pattern in (
+        (
+            "out_of_memory",
             r"insufficient memory|failed to allocate|unable to allocate|out of memory|bad_alloc"
-            r"|OutOfDeviceMemory|cudaMalloc failed|hipMalloc failed|cannot allocate memory",
-            re.IGNORECASE,
+            r"|OutOf(Device|Host|Pool)Memory|(cuda|hip)Malloc\w* .*failed|cannot allocate memory"
+            r"|attempted to allocate|not enough space in the buffer|could not reserve space"
+            r"|failed to reserve|(calloc|posix_memalign|vm_allocate) failed|alloc for .* failed"
+            r"|failed to create ggml context|preallocation size is too large",
         ),
-    ),
-    (
-        "driver",
-        re.compile(
-            r"driver version is insufficient|no kernel image|no CUDA-capable|CUDA error"
-            r"|vk::|Vulkan.*fail|ROCm error|failed to initialize (CUDA|Vulkan|Metal)",
-            re.IGNORECASE,
+        ("no_backend", r"no backends are loaded|no CPU backend found"),
+        (
+            "driver",
+            r"driver version is insufficient|no kernel image|no CUDA-capable"
+            r"|(CUDA|HIP|ROCm|MUSA|SYCL) error|hipError|vk::|Vulkan.*fail|DeviceLost"
+            r"|IncompatibleDriver|failed to initialize (?!the context|tensor|memory)"
+            r"|incompatible API version|failed to create (Metal|command queue|library|pipeline)"
+            r"|command buffer .* failed|failed to compile pipeline|error compiling source"
+            r"|backend is in error state|not found in its backend reg|no suitable buffer type",
         ),
-    ),
-    ("bad_plan", re.compile(r"quantized V cache|V cache quantization|requires? flash_?attn", re.I)),
-    ("unreadable", re.compile(r"failed to open (GGUF )?file|failed to open .*gguf", re.I)),
-    (
-        "corrupt",
-        re.compile(
+        (
+            "bad_plan",
+            r"quantized V cache|V cache quantization|requires? flash_?attn|[KV] cache type"
+            r"|different K .* V .* cache types|value for main_gpu|needs >= 1 devices"
+            r"|support split buffers|n_ubatch cannot both|n_ctx_seq == 0",
+        ),
+        ("not_a_chat_model", r"CLIP cannot be used as main model"),
+        (
+            "unreadable",
+            r"failed to open (GGUF )?file|failed to open .*gguf|(read|seek|ftell) error"
+            r"|(mmap|MapViewOfFile|CreateFileMapping\w*) failed",
+        ),
+        (
+            "corrupt",
             r"invalid magic|not within the file bounds|corrupted|incomplete|gguf_init"
             r"|failed to read|missing tensor|wrong shape|wrong number of tensors|key not found"
-            r"|invalid (gguf|vocab|tensor|model)|unexpected(ly)? (end|reached)"
-            r"|cannot find tokenizer|unknown (pre-)?tokenizer|wrong type|duplicate",
-            re.IGNORECASE,
+            r"|invalid (gguf|vocab|tensor|model|split|data|n_rot)|unexpected(ly)? (end|reached)"
+            r"|cannot find tokenizer|unknown (pre-)?tokenizer|wrong type|duplicate"
+            r"|model (hyperparameters|vocabulary)|wrong array|array length|expected scalar"
+            r"|N_MAX|GGUF split|split file|too many tensors|tensor '.*' not found|length mismatch"
+            r"|charsmap|XCDA|Byte token for|Index out of array bounds|is not a \S+ array"
+            r"|must be a bool array|cannot mmap|no expert layers are used|has invalid data",
         ),
-    ),
+    )
 )
 
 

@@ -5,19 +5,33 @@ Its own loop instead of the binding's saves a third of a millisecond a token.
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
+import functools
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import llama_cpp.llama_cpp as lib
 
-from openshelf.engine.protocol import Chat, Done, Event, PromptProgress, Sampling, Tokens
+from openshelf.engine.protocol import (
+    Chat,
+    Counted,
+    CountTokens,
+    Done,
+    Event,
+    PromptLaidOut,
+    PromptProgress,
+    Sampling,
+    Tokens,
+)
+from openshelf.engine.worker_context import HeldContext, Prompt
 from openshelf.engine.worker_failures import Refusal
+from openshelf.engine.worker_grammar import Grammar
 from openshelf.engine.worker_llama import Model
+from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_stream import AnswerStream
 from openshelf.engine.worker_template import (
     ChatTemplate,
@@ -25,11 +39,13 @@ from openshelf.engine.worker_template import (
     TemplateFailed,
     render_prompt,
 )
+from openshelf.engine.worker_threads import ThreadPacer
+
+if TYPE_CHECKING:
+    from openshelf.engine.worker_vision import Vision
 
 _PENALTY_WINDOW = 64
 _SLOW_TOKEN_SECONDS = 0.1
-_ABORTED = 2
-_NO_ROOM = 1
 
 
 @dataclass
@@ -43,6 +59,7 @@ class _Turn:
     first_token: float = 0.0
     last_token: float = 0.0
     completion_tokens: int = 0
+    n_threads: int = 0
 
     def as_done(self, request_id: int, finish_reason: str, template: str) -> Done:
         prefill = self.prompt_done - self.started
@@ -58,156 +75,103 @@ class _Turn:
             prefill_tokens_per_second=evaluated / prefill if prefill > 0 else 0.0,
             decode_tokens_per_second=(self.completion_tokens - 1) / decode if decode > 0 else 0.0,
             template=template,
+            n_threads=self.n_threads,
         )
 
 
 class Generator:
     """Answers with one model, and knows what its context holds."""
 
-    def __init__(self, model: Model, send: Callable[[Event], None]) -> None:
+    def __init__(
+        self, model: Model, send: Callable[[Event], None], vision: Vision | None = None
+    ) -> None:
         self._model = model
         self._send = send
-        self._memory = lib.llama_get_memory(model.context)
-        self._held: list[int] = []
-        self._held_text = b""
-        self._drawn: list[int] = []
-        """The last token of an answer that was cut off: shown, and not yet in the context."""
-        self._marks: list[tuple[int, int]] = []
-        """Tokens and bytes of the prompt up to where an answer begins or ends in it."""
-        self._pieces: dict[int, tuple[bytes, bytes]] = {}
+        self._vision = vision
+        self._held = HeldContext(model, vision)
         source = model.template()
         self._template = (
             None
             if source is None
             else ChatTemplate(source, model.special_text("bos"), model.special_text("eos"))
         )
-        self._stop = threading.Event()
-        self._abort = lib.ggml_abort_callback(lambda _: self._stop.is_set())
-        self._no_abort = lib.ggml_abort_callback()
-        self._watching = False
+        self._composer = Composer(
+            model.special_texts, None if vision is None else f"{vision.marker}\n"
+        )
+        self._pacer = ThreadPacer(model.n_threads, model.set_threads)
 
     def answer(self, request: Chat, stop: threading.Event) -> Done:
         """Stream one answer. Raises Refusal where nothing could be begun."""
         turn = _Turn(time.monotonic())
-        self._stop = stop
+        self._held.stop = stop
+        rendered = self._rendered(request)
+        self._send(PromptLaidOut(request.id))
+        images = tuple(image for message in request.messages for image in message.images)
+        prompt = self._held.prompt(rendered.text.encode("utf-8", "replace"), images)
         try:
-            rendered = render_prompt(self._template, request.messages, self._model.builtin_template)
+            return self._answer(request, rendered, prompt, turn)
+        finally:
+            prompt.close()
+
+    def _rendered(self, request: Chat) -> Rendered:
+        check_tools(request.sampling.form)
+        try:
+            return render_prompt(
+                self._template if request.own_template else None,
+                self._composer.compose(request.messages),
+                self._model.builtin_template,
+                settled(request.sampling.form),
+            )
         except TemplateFailed as error:
             raise Refusal("template_failed", str(error)) from error
-        prompt_text = rendered.text.encode("utf-8", "replace")
-        prompt = self._tokens_of(prompt_text)
-        turn.prompt_tokens = len(prompt)
-        if not prompt:
+
+    def _answer(self, request: Chat, rendered: Rendered, prompt: Prompt, turn: _Turn) -> Done:
+        turn.prompt_tokens = len(prompt.ids)
+        if not prompt.ids:
             raise Refusal("template_failed", "an empty prompt")
-        if len(prompt) >= self._model.n_context:
+        if prompt.cells >= self._model.n_context:
             raise Refusal(
-                "context_too_long", f"{len(prompt)} tokens, {self._model.n_context} in the context"
+                "context_too_long", f"{prompt.cells} tokens, {self._model.n_context} in the context"
             )
-        turn.cached_tokens = self._reuse(prompt)
+        turn.cached_tokens = self._held.reuse(prompt)
         finish_reason = "cancelled"
-        if self._read_prompt(request.id, prompt, turn):
-            self._held_text = prompt_text
-            finish_reason = self._generate(request, rendered, prompt, turn)
+
+        def report(done: int) -> None:
+            self._send(PromptProgress(request.id, done, len(prompt.ids)))
+
+        with self._grammar_for(request.sampling) as grammar:
+            is_read = self._held.read(prompt, report)
+            turn.prompt_done = time.monotonic()
+            if is_read:
+                finish_reason = self._generate(request, rendered, turn, grammar)
+        turn.n_threads = self._pacer.threads
         return turn.as_done(request.id, finish_reason, rendered.source)
 
-    # --- the prompt -----------------------------------------------------------------------------
+    def count(self, request: CountTokens) -> Counted:
+        """Of the whole prompt, whatever the context holds already. Raises Refusal."""
+        rendered = self._rendered(Chat(request.id, request.messages, Sampling()))
+        images = tuple(image for message in request.messages for image in message.images)
+        prompt = self._held.whole(rendered.text.encode("utf-8", "replace"), images)
+        try:
+            return Counted(request.id, prompt.cells)
+        finally:
+            prompt.close()
 
-    def _tokens_of(self, text: bytes) -> list[int]:
-        """Tokens of the prompt; what the context holds already is continued, not cut anew.
-
-        A model may have written its answers in other tokens than a tokenizer cuts from the same
-        text; cutting them again would throw the context away from there on. After an edit or for
-        another answer, what is the same ends where an answer began or ended.
-        """
-        known, marks = self._held + self._drawn, self._marks
-        known_text = self._held_text + b"".join(self._piece(token)[1] for token in self._drawn)
-        if self._held_text:
-            marks = [*marks, (len(known), len(known_text))]
-            for place in range(len(marks), 0, -1):
-                count, size = marks[place - 1]
-                if not text.startswith(known_text[:size]):
-                    continue
-                tail = self._model.tokenize(text[size:], add_special=False) if text[size:] else []
-                if len(text) == size or (tail and self._model.is_control(tail[0])):
-                    tokens = known[:count] + tail
-                    self._marks = [*marks[:place], (len(tokens), len(text))]
-                    return tokens
-        bos = self._model.special_text("bos").encode()
-        tokens = self._model.tokenize(text, add_special=not (bos and text.startswith(bos)))
-        self._marks = [(len(tokens), len(text))]
-        return tokens
-
-    def _reuse(self, prompt: Sequence[int]) -> int:
-        """Keep the longest common beginning; returns its length in tokens."""
-        # The last token is read anyway: without it there are no logits to draw from.
-        limit = min(len(self._held), len(prompt) - 1)
-        common = 0
-        while common < limit and self._held[common] == prompt[common]:
-            common += 1
-        if common < len(self._held) and not self._go_back(common):
-            common = 0
-        if common == 0:
-            lib.llama_memory_clear(self._memory, True)
-        self._held = self._held[:common]
-        self._held_text = b""
-        self._drawn = []
-        return common
-
-    def _go_back(self, length: int) -> bool:
-        """Forget all but the first `length` tokens; False where that is not possible.
-
-        A sliding window holds no more than its last tokens, so going back further finds holes; a
-        recurrent state cannot go back at all.
-        """
-        window = lib.llama_model_n_swa(self._model.model)
-        first = lib.llama_memory_seq_pos_min(self._memory, 0)
-        if window and first > max(0, length - window):
-            return False
-        return bool(lib.llama_memory_seq_rm(self._memory, 0, length, -1))
-
-    def _read_prompt(self, request_id: int, prompt: Sequence[int], turn: _Turn) -> bool:
-        """Evaluate what is new; False where stopped."""
-        new = prompt[turn.cached_tokens :]
-        array = (lib.llama_token * len(new))(*new)
-        self._watch(on=True)
-        for start in range(0, len(new), self._model.n_batch):
-            count = min(self._model.n_batch, len(new) - start)
-            place = ctypes.byref(array, start * ctypes.sizeof(lib.llama_token))
-            batch = lib.llama_batch_get_one(ctypes.cast(place, lib.llama_token_p), count)
-            if not self._stop.is_set() and self._decode(batch):
-                self._held.extend(new[start : start + count])
-                self._send(PromptProgress(request_id, len(self._held), len(prompt)))
-            if self._stop.is_set():
-                turn.prompt_done = time.monotonic()
-                return False
-        turn.prompt_done = time.monotonic()
-        return True
-
-    def _decode(self, batch: Any) -> bool:
-        """False where aborted by `stop`. Raises Refusal where the engine failed."""
-        result = lib.llama_decode(self._model.context, batch)
-        if result == 0:
-            return True
-        # What was read of this batch is unknown, so the context goes back to what is known.
-        if not lib.llama_memory_seq_rm(self._memory, 0, len(self._held), -1):
-            lib.llama_memory_clear(self._memory, True)
-            self._held = []
-        self._held_text = b""
-        if result == _ABORTED or self._stop.is_set():
-            return False
-        raise Refusal("context_too_long" if result == _NO_ROOM else "decode_failed", f"{result}")
-
-    def _watch(self, *, on: bool) -> None:
-        """Look at `stop` inside of a decode: it costs a millisecond a token, so not always."""
-        if on != self._watching:
-            callback = self._abort if on else self._no_abort
-            lib.llama_set_abort_callback(self._model.context, callback, None)
-            self._watching = on
+    @contextlib.contextmanager
+    def _grammar_for(self, sampling: Sampling) -> Iterator[Grammar | None]:
+        """Made before the prompt is read: a schema that cannot be used is refused at once."""
+        schema = sampling.form.json_schema
+        grammar = Grammar(self._model.vocabulary, schema) if schema else None
+        try:
+            yield grammar
+        finally:
+            if grammar is not None:
+                grammar.close()
 
     # --- the answer -----------------------------------------------------------------------------
 
     def _generate(
-        self, request: Chat, rendered: Rendered, prompt: Sequence[int], turn: _Turn
+        self, request: Chat, rendered: Rendered, turn: _Turn, grammar: Grammar | None
     ) -> str:
         """Draw tokens until something ends the answer; returns the finish reason."""
         sampling = request.sampling
@@ -217,61 +181,62 @@ class Generator:
         )
         chain = _sampler(sampling, lib.llama_vocab_n_tokens(self._model.vocabulary))
         if sampling.repeat_penalty != 1.0:
-            for token in prompt[-_PENALTY_WINDOW:]:
-                lib.llama_sampler_accept(chain, token)
+            for token in self._held.tokens[-_PENALTY_WINDOW:]:
+                if token >= 0:
+                    lib.llama_sampler_accept(chain, token)
         try:
-            return self._draw(chain, stream, sampling.max_tokens, turn)
+            return self._draw(_next_token(chain, grammar), stream, sampling.max_tokens, turn)
         finally:
             lib.llama_sampler_free(chain)
             stream.finish()
 
-    def _draw(self, chain: Any, stream: AnswerStream, max_tokens: int, turn: _Turn) -> str:
-        context, vocabulary = self._model.context, self._model.vocabulary
-        one = (lib.llama_token * 1)()
-        batch = lib.llama_batch_get_one(one, 1)
-        text = bytearray(self._held_text)
+    def _draw(
+        self, draw: Callable[[Any], int], stream: AnswerStream, max_tokens: int, turn: _Turn
+    ) -> str:
+        held, context, vocabulary = self._held, self._model.context, self._model.vocabulary
+        text = bytearray(held.text)
         turn.first_token = turn.last_token = turn.prompt_done
+        self._pacer.begin(turn.prompt_done)
         finish_reason = "cancelled"
-        while not self._stop.is_set():
-            token = lib.llama_sampler_sample(chain, context, -1)
+        while not held.stop.is_set():
+            try:
+                token = draw(context)
+            except Refusal:
+                held.text = bytes(text)
+                raise
             now = time.monotonic()
             slow = now - turn.last_token > _SLOW_TOKEN_SECONDS
             turn.last_token = now
+            self._pacer.token(now)
             if turn.completion_tokens == 0:
                 turn.first_token = now
             if lib.llama_vocab_is_eog(vocabulary, token):
                 finish_reason = "stop"
                 break
             turn.completion_tokens += 1
-            shown, whole = self._piece(token)
+            shown, whole = held.piece(token)
             if stream.add(shown):
                 finish_reason = "stop"
                 break
-            full = len(self._held) + 1 >= self._model.n_context
+            full = len(held.tokens) + 1 >= self._model.n_context
             if full or turn.completion_tokens >= max_tokens > 0:
                 finish_reason = "length"
-                self._drawn = [token]
+                held.drawn = [token]
                 break
-            one[0] = token
-            self._watch(on=slow)
-            if not self._decode(batch):
-                self._drawn = [token]
+            if not held.add(token, watched=slow):
+                held.drawn = [token]
                 break
-            self._held.append(token)
             text += whole
-        if self._held:
-            self._held_text = bytes(text)
+        if held.tokens:
+            held.text = bytes(text)
         return finish_reason
 
-    def _piece(self, token: int) -> tuple[bytes, bytes]:
-        """A token's bytes as shown, and as the template would write them."""
-        pieces = self._pieces.get(token)
-        if pieces is None:
-            pieces = self._pieces[token] = (
-                self._model.piece(token, special=False),
-                self._model.piece(token, special=True),
-            )
-        return pieces
+
+def _next_token(chain: Any, grammar: Grammar | None) -> Callable[[Any], int]:
+    """How a token is drawn from a context."""
+    if grammar is not None:
+        return functools.partial(grammar.draw, chain)
+    return lambda context: lib.llama_sampler_sample(chain, context, -1)
 
 
 def _sampler(sampling: Sampling, n_vocab: int) -> Any:

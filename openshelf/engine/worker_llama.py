@@ -46,8 +46,8 @@ class Log:
         self._write = write
         self.is_quiet = False
         """Nothing goes to stderr: failures are expected now."""
-        self._callback = lib.llama_log_callback(self._take)
-        lib.llama_log_set(self._callback, None)
+        self.callback = lib.llama_log_callback(self._take)
+        lib.llama_log_set(self.callback, None)
 
     def _take(self, level: int, text: bytes, user_data: object) -> None:
         if level in (_DEBUG, _CONTINUED):
@@ -85,6 +85,12 @@ class Devices:
         self._base.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
         self._base.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p] * 3
         self._base.ggml_backend_dev_memory.restype = None
+
+    def load_backends(self) -> None:
+        """A build may keep its backends in libraries of their own, which nobody loads for us."""
+        load = getattr(self._registry, "ggml_backend_load_all_from_path", None)
+        if load is not None and not self._registry.ggml_backend_dev_count():
+            load(str(lib._base_path).encode())
 
     def list(self) -> tuple[Device, ...]:
         found = []
@@ -232,6 +238,7 @@ class Model:
             self.close()
             raise
         self.vocabulary = lib.llama_model_get_vocab(self._model)
+        self.n_threads = int(context_params.n_threads)
         self.n_context = int(lib.llama_n_ctx(self._context))
         self.n_gpu_layers = plan.n_gpu_layers
         self.devices: tuple[DeviceBytes, ...] = ()
@@ -269,6 +276,10 @@ class Model:
         if self._model is not None:
             lib.llama_model_free(self._model)
         self._model = self._context = None
+
+    def set_threads(self, count: int) -> None:
+        """For what is written and for prompts, from the next step on."""
+        lib.llama_set_n_threads(self._context, count, count)
 
     def metadata(self, key: str) -> str:
         """A value of the header as text, empty where there is none."""
@@ -313,6 +324,18 @@ class Model:
             length = lib.llama_token_to_piece(self.vocabulary, token, buffer, -length, 0, special)
         return buffer.raw[: max(0, length)]
 
+    def special_texts(self) -> list[str]:
+        """Of all tokens that mean something to the model beside what they say."""
+        found = []
+        for token in range(lib.llama_vocab_n_tokens(self.vocabulary)):
+            attributes = lib.llama_vocab_get_attr(self.vocabulary, token)
+            text = ""
+            if attributes & (lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED):
+                text = _text(lib.llama_vocab_get_text(self.vocabulary, token))
+            if attributes & lib.LLAMA_TOKEN_ATTR_CONTROL or text.startswith("<|"):
+                found.append(text)
+        return found
+
     def is_control(self, token: int) -> bool:
         return bool(
             lib.llama_vocab_is_control(self.vocabulary, token)
@@ -350,4 +373,6 @@ def start(write: Callable[[str], object]) -> tuple[Devices, Log]:
     """Set llama.cpp up once; its log comes here from then on."""
     log = Log(write)
     lib.llama_backend_init()
-    return Devices(), log
+    devices = Devices()
+    devices.load_backends()
+    return devices, log

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -25,7 +24,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from typing_extensions import override
 
-from openshelf.engine.protocol import ChatMessage
+from openshelf.engine.asking import AnswerForm, ChatMessage
+from openshelf.engine.worker_isolation import limited_memory
 
 RENDER_SECONDS = 5.0
 RENDER_BYTES = 256 << 20
@@ -39,6 +39,9 @@ _FAILURES = (
     jinja2.TemplateError, ArithmeticError, AssertionError, AttributeError, LookupError,
     MemoryError, RuntimeError, SyntaxError, TypeError, ValueError,
 )  # fmt: skip
+
+
+PLAIN = AnswerForm()
 
 
 class TemplateFailed(Exception):
@@ -120,7 +123,7 @@ class ChatTemplate:
         self._given_up = ""
         """Why it is not tried again: each message would wait for the same limit."""
 
-    def render(self, messages: Sequence[ChatMessage]) -> str:
+    def render(self, messages: Sequence[ChatMessage], form: AnswerForm = PLAIN) -> str:
         """The prompt up to where the answer begins. Raises TemplateFailed."""
         if len(self.source) > MAX_TEMPLATE_CHARACTERS:
             raise TemplateFailed(f"the template has {len(self.source)} characters")
@@ -128,8 +131,8 @@ class ChatTemplate:
             raise TemplateFailed(self._given_up)
         plain = [{"role": m.role, "content": m.content} for m in messages]
         try:
-            with _limited_time(), _limited_memory():
-                return self._render(plain)
+            with limited(RENDER_SECONDS):
+                return self._render(plain, form)
         except TemplateFailed as error:
             if isinstance(error, _LimitReached):
                 self._given_up = str(error)
@@ -139,14 +142,14 @@ class ChatTemplate:
                 self._given_up = "it takes too much memory"
             raise TemplateFailed(f"{type(error).__name__}: {error}"[:300]) from None
 
-    def _render(self, messages: list[dict[str, str]]) -> str:
+    def _render(self, messages: list[dict[str, str]], form: AnswerForm) -> str:
         if self._compiled is None:
             self._compiled = _environment().from_string(self.source)
         deadline = time.monotonic() + RENDER_SECONDS
         parts: list[str] = []
         length = 0
         for part in self._compiled.generate(
-            messages=messages, add_generation_prompt=True, tools=None, **self._tokens
+            messages=messages, add_generation_prompt=True, **template_options(form), **self._tokens
         ):
             parts.append(part)
             length += len(part)
@@ -155,6 +158,23 @@ class ChatTemplate:
             if time.monotonic() > deadline:
                 raise _LimitReached(f"no end after {RENDER_SECONDS:.0f} s")
         return "".join(parts)
+
+
+def template_options(form: AnswerForm) -> dict[str, Any]:
+    """The names by which the families' templates know them; what is not asked for is left out, so
+    that a template's own default holds. Raises TemplateFailed for tools that are no JSON."""
+    options: dict[str, Any] = {"tools": None}
+    if form.thinking is not None:
+        # Qwen3, GLM and SmolLM3 say enable_thinking, DeepSeek, Granite and Kimi say thinking.
+        options |= {"enable_thinking": form.thinking, "thinking": form.thinking}
+    if form.effort:
+        options["reasoning_effort"] = form.effort
+    if form.tools:
+        try:
+            options["tools"] = json.loads(form.tools)
+        except (ValueError, RecursionError) as error:
+            raise TemplateFailed(f"the tools are no JSON: {error}"[:300]) from None
+    return options
 
 
 def _environment() -> _Sandbox:
@@ -173,7 +193,15 @@ def _environment() -> _Sandbox:
 
 
 @contextlib.contextmanager
-def _limited_time() -> Iterator[None]:
+def limited(seconds: float) -> Iterator[None]:
+    """For work on strangers' input: raises TemplateFailed after so long, MemoryError above
+    RENDER_BYTES, where the system can tell."""
+    with _limited_time(seconds), limited_memory(RENDER_BYTES):
+        yield
+
+
+@contextlib.contextmanager
+def _limited_time(seconds: float) -> Iterator[None]:
     """Interrupts pure Python loops, where the system has timers (the render loop looks as well)."""
     main = threading.current_thread() is threading.main_thread()
     if sys.platform == "win32" or not main:
@@ -181,10 +209,10 @@ def _limited_time() -> Iterator[None]:
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise _LimitReached(f"no end after {RENDER_SECONDS:.0f} s")
+        raise _LimitReached(f"no end after {seconds:.0f} s")
 
     earlier = signal.signal(signal.SIGALRM, interrupt)
-    remaining, _ = signal.setitimer(signal.ITIMER_REAL, RENDER_SECONDS)
+    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
@@ -192,36 +220,11 @@ def _limited_time() -> Iterator[None]:
         signal.signal(signal.SIGALRM, earlier)
 
 
-@contextlib.contextmanager
-def _limited_memory() -> Iterator[None]:
-    """A soft limit above what is in use now, for as long as the template runs (Linux)."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = _data_bytes() + RENDER_BYTES
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-def _data_bytes() -> int:
-    for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
 def render_prompt(
     template: ChatTemplate | None,
     messages: Sequence[ChatMessage],
     builtin: Callable[[Sequence[ChatMessage]], str | None],
+    form: AnswerForm = PLAIN,
 ) -> Rendered:
     """The model's own template, or the nearest thing to it that works.
 
@@ -232,15 +235,15 @@ def render_prompt(
     if not messages:
         raise TemplateFailed("no messages")
     if messages[-1].role == "assistant":
-        begun = render_prompt(template, messages[:-1], builtin)
+        begun = render_prompt(template, messages[:-1], builtin, form)
         return dataclasses.replace(begun, text=begun.text + messages[-1].content)
     if template is not None:
         with contextlib.suppress(TemplateFailed):
-            return Rendered(template.render(messages), "model")
+            return Rendered(template.render(messages, form), "model")
         merged = merge_system(messages)
         if merged != tuple(messages):
             with contextlib.suppress(TemplateFailed):
-                return Rendered(template.render(merged), "merged_system")
+                return Rendered(template.render(merged, form), "merged_system")
     if (text := builtin(messages)) is not None:
         return Rendered(text, "builtin")
     return Rendered(_chatml(messages), "chatml", ("<|im_end|>",))

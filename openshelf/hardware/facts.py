@@ -90,11 +90,13 @@ class EngineDevice:
 
 @dataclass(frozen=True)
 class EngineBuild:
-    """`has_extra_buffers` is False where the CPU cannot use weights that are rearranged for it."""
+    """`has_extra_buffers` is False where the CPU cannot use weights that are rearranged for it;
+    `network_fault` is why its process could reach the network, empty where that is forbidden."""
 
     version: str
     devices: tuple[EngineDevice, ...] = ()
     has_extra_buffers: bool = True
+    network_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,8 @@ class Machine:
             else {
                 "version": self.engine.version,
                 "extra_buffers": self.engine.has_extra_buffers,
+                "network_forbidden": not self.engine.network_fault,
+                "network_fault": self.engine.network_fault,
                 "devices": [
                     {
                         "name": device.name,

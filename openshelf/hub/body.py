@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import time
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from openshelf.errors import ChecksumMismatch, NetworkFailure, RateLimited
+from openshelf.errors import ChecksumMismatch, NetworkFailure, RateLimited, UsageError
 from openshelf.hub.entries import DownloadFile
 from openshelf.network import LONGEST_ASKED_SECONDS, NetworkOptions, Pool, host_of, origin_of
 
 if TYPE_CHECKING:
+    import ssl
+
     from urllib3 import BaseHTTPResponse
 
 _MAX_REDIRECTS = 5
@@ -22,6 +25,11 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _ASSUMED_WAIT_SECONDS = 30
+_GARBLED = (
+    "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_RECORD_TYPE", "RECORD_LAYER_FAILURE",
+    "SSLV3_ALERT_BAD_RECORD_MAC", "UNEXPECTED_EOF_WHILE_READING", "TLSV1_ALERT_INTERNAL_ERROR",
+)  # fmt: skip
+"""OpenSSL's reasons for bytes that were lost or changed on the way."""
 
 
 @dataclass
@@ -32,6 +40,10 @@ class Body:
     host: str
     start: int
 
+    def __post_init__(self) -> None:
+        self._plain = _plain_stream(self.response)
+        self._left = self.response.length_remaining
+
     def read(self, count: int) -> bytes:
         """What has arrived, at most `count` bytes; empty at the end. Raises NetworkFailure."""
         from urllib3.exceptions import HTTPError
@@ -40,6 +52,27 @@ class Body:
             return self.response.read1(count) or b""
         except (HTTPError, OSError, ValueError) as error:
             raise connection_failure(error, self.host) from error
+
+    def read_into(self, room: memoryview) -> int:
+        """Put what has arrived into `room`; how many bytes, 0 at the end. Raises NetworkFailure.
+
+        One call of the system where the body is plain bytes: urllib3 would copy them twice.
+        """
+        from urllib3.exceptions import HTTPError
+
+        try:
+            if self._plain is None:
+                data = self.response.read1(len(room)) or b""
+                room[: len(data)] = data
+                return len(data)
+            if self._left is not None:
+                room = room[: self._left]
+            count = (self._plain.readinto1(room) or 0) if room else 0
+        except (HTTPError, OSError, ValueError) as error:
+            raise connection_failure(error, self.host) from error
+        if self._left is not None:
+            self._left -= count
+        return count
 
     def interrupt(self) -> None:
         """Wake up a read in another thread; nothing more is taken from the wire."""
@@ -78,6 +111,7 @@ def open_body(pool: Pool, request: BodyRequest) -> Body:
     """
     url = request.url
     for _ in range(_MAX_REDIRECTS):
+        _check_address(url, request)
         response = _get(pool, url, request)
         if response.status not in _REDIRECTS or "location" not in response.headers:
             try:
@@ -85,9 +119,24 @@ def open_body(pool: Pool, request: BodyRequest) -> Body:
             except BaseException:
                 response.close()
                 raise
-        url = urljoin(url, response.headers["location"])
         response.close()
+        try:
+            url = urljoin(url, response.headers["location"])
+        except ValueError as error:
+            raise NetworkFailure(host_of(url), "not_a_hub", "address") from error
     raise NetworkFailure(host_of(url), "not_a_hub", "redirects")
+
+
+def _check_address(url: str, request: BodyRequest) -> None:
+    """Where the Hub is asked by https nobody leads away from it; and nowhere else than the web."""
+    host = request.options.host
+    try:
+        scheme, name, _ = origin_of(url)
+    except UsageError as error:
+        raise NetworkFailure(host, "not_a_hub", "address") from error
+    is_open = scheme == "http" and origin_of(request.options.endpoint)[0] == "https"
+    if scheme not in ("http", "https") or not name or is_open:
+        raise NetworkFailure(host, "not_a_hub", "address")
 
 
 def _get(pool: Pool, url: str, request: BodyRequest) -> BaseHTTPResponse:
@@ -101,6 +150,15 @@ def _get(pool: Pool, url: str, request: BodyRequest) -> BaseHTTPResponse:
         return pool.get(url, headers)
     except (HTTPError, OSError) as error:
         raise connection_failure(error, host_of(url)) from error
+
+
+def _plain_stream(response: BaseHTTPResponse) -> io.BufferedReader | None:
+    """The connection under an answer whose body comes as it is; None for one in chunks."""
+    raw = getattr(response, "_fp", None)
+    stream = getattr(raw, "fp", None)
+    if getattr(raw, "chunked", True) or not isinstance(stream, io.BufferedReader):
+        return None
+    return stream
 
 
 class LinkExpired(NetworkFailure):
@@ -173,8 +231,7 @@ def connection_failure(error: BaseException, host: str) -> NetworkFailure:
             case exceptions.TimeoutError() | TimeoutError():
                 return NetworkFailure(host, "timeout")
             case ssl.SSLError():
-                detail = getattr(cause, "verify_message", "") or cause.reason or "TLS"
-                return NetworkFailure(host, "tls", str(detail))
+                return tls_failure(cause, host)
             case exceptions.ProxyError():
                 return NetworkFailure(host, "refused", "proxy")
             case exceptions.IncompleteRead():
@@ -182,6 +239,21 @@ def connection_failure(error: BaseException, host: str) -> NetworkFailure:
             case exceptions.LocationValueError():
                 return NetworkFailure(host, "not_a_hub", "address")
     return NetworkFailure(host, "reset")
+
+
+def tls_failure(error: ssl.SSLError, host: str) -> NetworkFailure:
+    """Only what the next attempt meets again is `tls`: a certificate, a version, a cipher.
+
+    A connection that ends or is garbled inside of TLS broke off like any other.
+    """
+    import ssl
+
+    reason = error.reason or ""
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError) or (
+        reason in _GARBLED
+    ):
+        return NetworkFailure(host, "reset")
+    return NetworkFailure(host, "tls", str(getattr(error, "verify_message", "") or reason or "TLS"))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from openshelf.bandwidth import clock_words
 from openshelf.errors import (
     ChecksumMismatch,
     GatedModel,
@@ -43,6 +44,7 @@ VERIFYING = "verifying"
 _FIRST_WAIT_SECONDS = 0.4
 _LONGEST_WAIT_SECONDS = 8.0
 _LOCK_LOOK_SECONDS = 0.25
+_HOURS_LOOK_SECONDS = 0.5
 _HOPELESS = ("tls", "bad_token", "disabled")
 """Failures that the same request will meet again, whenever it is sent."""
 
@@ -196,9 +198,11 @@ class _Download:
         """Connection after connection until all bytes are here."""
         tries, furthest = 0, part.length
         while part.missing_bytes:
-            self._cancel.raise_if_cancelled()
+            self._wait_for_hours(part)
             try:
                 self._receive(part)
+                if self._line.limit.rate() == 0:
+                    continue
                 failure = NetworkFailure(self._line.hub.options.host, "early_end")
             except NetworkFailure as error:
                 failure = error
@@ -212,6 +216,19 @@ class _Download:
             if is_last or failure.why in _HOPELESS:
                 raise failure
             self._wait(part, failure, tries)
+
+    def _wait_for_hours(self, part: PartFile) -> None:
+        """No connection is held while nothing may run; what has arrived stays."""
+        self._cancel.raise_if_cancelled()
+        limit = self._line.limit
+        if limit.rate() != 0:
+            return
+        start = limit.pace.hours.start if limit.pace.hours else 0
+        self._tell(part.length, WAITING, Reason("waiting_hours", {"start": clock_words(start)}))
+        while limit.rate() == 0:
+            self._cancel.wait(_HOURS_LOOK_SECONDS)
+            self._cancel.raise_if_cancelled()
+        self._meter.restart()
 
     def _wait(self, part: PartFile, failure: NetworkFailure, tries: int) -> None:
         seconds = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 10))
@@ -260,19 +277,19 @@ class _Download:
         self._line.egress.record(error.host, "download", 0)
 
     def _copy(self, body: Body, part: PartFile) -> None:
-        stall = StallWatch(self._job.stall_seconds)
+        stall, limit = StallWatch(self._job.stall_seconds), self._line.limit
         self._tell(part.length, DOWNLOADING)
-        while part.missing_bytes:
+        while part.missing_bytes and limit.rate() != 0:
             self._cancel.raise_if_cancelled()
-            data = body.read(min(self._line.limit.read_size(), part.missing_bytes))
-            if not data:
+            count = body.read_into(part.room(limit.read_size()))
+            if not count:
                 raise NetworkFailure(body.host, "early_end")
-            part.append(data)
-            if self._meter.add(len(data)):
+            part.append(count)
+            if self._meter.add(count):
                 self._tell(part.length, DOWNLOADING)
-            if stall.add(len(data)) and not self._line.limit.is_limited:
+            if stall.add(count) and limit.rate() is None:
                 raise NetworkFailure(body.host, "timeout", "stalled")
-            if wait := self._line.limit.take(len(data)):
+            if wait := limit.take(count):
                 self._cancel.wait(wait)
 
     def _locate(self) -> FileLocation:

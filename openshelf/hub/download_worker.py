@@ -10,11 +10,12 @@ import contextlib
 import os
 import sys
 import threading
-from typing import IO, Any
+from typing import IO
 
 from typing_extensions import override
 
 from openshelf import __version__
+from openshelf.bandwidth import Pace
 from openshelf.children import package_root
 from openshelf.errors import CancelledByUser, OpenshelfError
 from openshelf.hub import wire
@@ -59,11 +60,14 @@ def run_worker() -> int:
     commands = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
     lines.send({"type": "hello", "version": __version__, "path": str(package_root())})
     try:
-        job, options = wire.job_from(wire.decode(commands.readline(wire.MAX_LINE_BYTES)))
+        message = wire.decode(commands.readline(wire.MAX_LINE_BYTES))
+        job, options = wire.job_from(message)
     except (ValueError, KeyError, TypeError):
         return 2
     cancel = CancelToken()
-    limit = RateLimit(options.bytes_per_second)
+    limit = RateLimit(Pace(options.bytes_per_second, options.bytes_per_second))
+    if message.get("is_paced") and not _follow(commands.readline(wire.MAX_LINE_BYTES), limit):
+        cancel.cancel()
     # A daemon: it sits in a read that only the parent can end.
     threading.Thread(
         target=_obey, args=(commands, cancel, limit), name="commands", daemon=True
@@ -94,17 +98,22 @@ def _fetch(
 
 def _obey(commands: IO[bytes], cancel: CancelToken, limit: RateLimit) -> None:
     """Follow the parent's commands until its end, which stops the download."""
-    while line := commands.readline(wire.MAX_LINE_BYTES):
-        try:
-            message: dict[str, Any] = wire.decode(line)
-        except ValueError:
-            continue
-        if message["type"] == "stop":
-            break
-        rate = message.get("bytes_per_second")
-        if message["type"] == "limit" and (rate is None or (isinstance(rate, int) and rate > 0)):
-            limit.set_rate(rate)
+    while _follow(commands.readline(wire.MAX_LINE_BYTES), limit):
+        pass
     cancel.cancel()
+
+
+def _follow(line: bytes, limit: RateLimit) -> bool:
+    """Do what one line says; False where it is the end."""
+    if not line:
+        return False
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        message = wire.decode(line)
+        if message["type"] == "stop":
+            return False
+        if message["type"] == "pace":
+            limit.set_pace(wire.pace_from(message))
+    return True
 
 
 def _private_stdout() -> IO[bytes]:

@@ -6,11 +6,12 @@ import contextlib
 import subprocess
 import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from openshelf import __version__
+from openshelf.bandwidth import SLOWEST, Bandwidth, shares
 from openshelf.children import Door, child_command, child_environment, package_root
 from openshelf.errors import CancelledByUser, NetworkFailure, OpenshelfError
 from openshelf.hub import wire
@@ -36,43 +37,103 @@ class FetchRequest:
     is_main: bool = False
     tries: int | None = 8
     """How often to try without a new byte; None for as long as it takes."""
+    download_id: str = ""
+    """By which a limit of its own is known."""
 
 
 class RateShare:
-    """One limit for all running downloads: each gets an equal part, told when that changes."""
+    """One limit for all running downloads: each gets its part, told when that changes.
 
-    def __init__(self, bytes_per_second: int | None = None) -> None:
-        self._limit = bytes_per_second
-        self._children: set[_Child] = set()
+    A download may have a limit of its own, by its id.
+    """
+
+    def __init__(self, bandwidth: Bandwidth | None = None) -> None:
+        self._bandwidth = bandwidth or Bandwidth()
+        self._own: dict[str, int] = {}
+        self._children: dict[_Child, str] = {}
         self._lock = threading.Lock()
 
-    def set_limit(self, bytes_per_second: int | None) -> None:
+    @property
+    def bandwidth(self) -> Bandwidth:
+        return self._bandwidth
+
+    def set_bandwidth(self, bandwidth: Bandwidth) -> None:
         with self._lock:
-            self._limit = bytes_per_second
+            self._bandwidth = bandwidth
             self._tell()
 
-    def join(self, child: _Child) -> None:
+    def set_own_limit(self, download_id: str, bytes_per_second: int | None) -> None:
         with self._lock:
-            self._children.add(child)
+            self._own.pop(download_id, None)
+            if bytes_per_second is not None:
+                self._own[download_id] = bytes_per_second
+            self._tell()
+
+    def join(self, child: _Child, download_id: str = "") -> None:
+        with self._lock:
+            self._children[child] = download_id
             self._tell()
 
     def leave(self, child: _Child) -> None:
         with self._lock:
-            self._children.discard(child)
+            self._children.pop(child, None)
             self._tell()
 
     def _tell(self) -> None:
-        for child in self._children:
-            part = None if self._limit is None else max(1024, self._limit // len(self._children))
-            child.send({"type": "limit", "bytes_per_second": part})
+        owners = list(self._children.values())
+        # Two files of one download at once share its own limit.
+        limits = [
+            None if name not in self._own else max(SLOWEST, self._own[name] // owners.count(name))
+            for name in owners
+        ]
+        for child, pace in zip(self._children, shares(self._bandwidth, limits), strict=True):
+            child.send(wire.pace_message(pace))
+
+
+class FileSlots:
+    """Two files at a time: each download has one for sure, and a second one while nobody else
+    needs it; it is taken away again (the `.part` stays) when another download begins."""
+
+    def __init__(self, most: int = 2) -> None:
+        self._most = most
+        self._downloads = 0
+        self._extras: list[CancelToken] = []
+        self._lock = threading.Lock()
+
+    def enter(self) -> None:
+        """A download begins."""
+        with self._lock:
+            self._downloads += 1
+            is_full = self._downloads + len(self._extras) > self._most
+            extra = self._extras.pop() if is_full and self._extras else None
+        if extra is not None:
+            extra.cancel()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._downloads -= 1
+
+    def try_extra(self, token: CancelToken) -> bool:
+        """Take a place for one more file; `token` is cancelled when it is needed."""
+        with self._lock:
+            if self._downloads + len(self._extras) >= self._most:
+                return False
+            self._extras.append(token)
+            return True
+
+    def end_extra(self, token: CancelToken) -> None:
+        with self._lock:
+            if token in self._extras:
+                self._extras.remove(token)
 
 
 @dataclass(frozen=True)
 class FetchPlace:
-    """What fetches share: the log of connections and the limit."""
+    """What fetches share: the log of connections, the limit, and the places."""
 
     egress: EgressLog
     share: RateShare
+    slots: FileSlots = field(default_factory=FileSlots)
 
 
 def fetch(
@@ -98,10 +159,11 @@ def fetch(
     )
     require_online(request.options, request.options.host)
     cancel.raise_if_cancelled()
-    place = place or FetchPlace(EgressLog(), RateShare(request.options.bytes_per_second))
+    limit = Bandwidth(request.options.bytes_per_second)
+    place = place or FetchPlace(EgressLog(), RateShare(limit))
     with tempfile.TemporaryFile() as stderr:
         child = _Child(request, stderr)
-        place.share.join(child)
+        place.share.join(child, request.download_id)
         cancel.on_cancel(child.stop)
         try:
             outcome = child.follow(report, place.egress)
@@ -141,7 +203,7 @@ class _Child:
             tries=request.tries,
             stall_seconds=request.options.read_timeout_seconds,
         )
-        self.send(wire.job_message(job, request.options))
+        self.send(wire.job_message(job, request.options, is_paced=True))
 
     @property
     def pid(self) -> int:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from typing_extensions import override
 
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, OpenshelfError, RateLimited
+from openshelf.hub.body import tls_failure
 from openshelf.network import (
     LONGEST_ASKED_SECONDS,
     EgressLog,
@@ -200,15 +201,21 @@ def _send(request: httpx2.Request) -> httpx2.Response:
     url = str(request.url)
     call.route.require_open(host_of(url))
     received = 0
+    watch = _Watch(call)
     try:
         raw = call.route.transport(url).handle_request(request)
         try:
             body, received = _read_answer(raw, call)
         finally:
             raw.close()
-    except httpx2.TransportError as error:
+    except (httpx2.TransportError, RuntimeError, *_MISREAD) as error:
+        if watch.is_over:
+            raise NetworkFailure(host_of(url), "timeout") from error
+        if not isinstance(error, httpx2.TransportError):
+            raise
         raise failure_of(error, host_of(url)) from error
     finally:
+        watch.stop()
         if call.route.egress is not None:
             call.route.egress.record(host_of(url), call.purpose, received)
     if raw.status_code == 429:
@@ -221,6 +228,24 @@ def _send(request: httpx2.Request) -> httpx2.Response:
         stream=httpx2.ByteStream(body),
         extensions=raw.extensions,
     )
+
+
+class _Watch:
+    """Ends a call at its deadline, also while a header comes byte by byte."""
+
+    def __init__(self, call: _Call) -> None:
+        self.is_over = False
+        self._route = call.route
+        self._timer = threading.Timer(max(0.0, call.deadline - time.monotonic()), self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.is_over = True
+        self._route.close()
 
 
 def _read_answer(raw: httpx2.Response, call: _Call) -> tuple[bytes, int]:
@@ -256,8 +281,7 @@ def failure_of(error: BaseException, host: str) -> NetworkFailure:
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
-            detail = getattr(cause, "verify_message", "") or cause.reason or "TLS"
-            return NetworkFailure(host, "tls", str(detail))
+            return tls_failure(cause, host)
     if any(isinstance(cause, httpx2.TimeoutException | TimeoutError) for cause in causes):
         return NetworkFailure(host, "timeout")
     if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):

@@ -21,6 +21,7 @@ from openshelf.hub.cache_layout import (
     write_sidecar,
 )
 from openshelf.hub.entries import DownloadFile
+from openshelf.hub.running_hash import RunningHash
 
 _HASHED_AT_ONCE = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -57,7 +58,10 @@ def _hash_rest(file: IO[bytes], on_hashed: OnHashed) -> hashlib._Hash:
 
 
 class PartFile:
-    """Open for appending; `length` bytes are on disk and in the running hash."""
+    """Open for appending; `length` bytes are on disk and in the running hash.
+
+    Bytes are read straight into `room()` and then appended: what is hashed is what was written.
+    """
 
     def __init__(self, place: Place, file: DownloadFile, on_hashed: OnHashed) -> None:
         """Go on with what is there, if it was begun for the same content; else begin.
@@ -78,7 +82,7 @@ class PartFile:
             self._handle = place.part.open("ab+", buffering=0)
         try:
             self._handle.seek(0)
-            self._digest = _hash_rest(self._handle, on_hashed)
+            self._hash = RunningHash(_hash_rest(self._handle, on_hashed))
             self.length = self._handle.tell()
         except BaseException:
             self._handle.close()
@@ -95,22 +99,30 @@ class PartFile:
     def missing_bytes(self) -> int:
         return self._file.size_bytes - self.length
 
-    def append(self, data: bytes) -> None:
-        """Write, then hash what was written. Raises NotEnoughDisk; what is there stays."""
-        rest = memoryview(data)
+    def room(self, most: int) -> memoryview:
+        """Where the next bytes are read into: at most `most`, never beyond the end of the file."""
+        return self._hash.room()[: min(most, self.missing_bytes)]
+
+    def append(self, count: int) -> None:
+        """Write, then hash, `count` bytes of the room.
+
+        Raises NotEnoughDisk; what was written stays.
+        """
+        rest = self._hash.room()[:count]
         while rest:
             with self._disk_errors(self.missing_bytes):
-                count = self._handle.write(rest) or 0
-            self._digest.update(rest[:count])
-            self.length += count
-            rest = rest[count:]
+                written = self._handle.write(rest) or 0
+            self._hash.add(written)
+            self.length += written
+            rest = rest[written:]
 
     def start_over(self) -> None:
         """The other side cannot go on in the middle."""
         with self._disk_errors(self._file.size_bytes):
             self._handle.truncate(0)
         self._handle.seek(0)
-        self._digest = hashlib.sha256()
+        self._hash.close()
+        self._hash = RunningHash(hashlib.sha256())
         self.length = 0
         self.resumed_from_bytes = 0
 
@@ -119,7 +131,7 @@ class PartFile:
 
         Else it is put aside as `.bad` and ChecksumMismatch raised.
         """
-        actual = self._digest.hexdigest()
+        actual = self._hash.hexdigest()
         with self._disk_errors(0):
             os.fsync(self._handle.fileno())
             self._handle.close()
@@ -132,6 +144,7 @@ class PartFile:
             raise ChecksumMismatch(self._file.path, self._file.sha256, actual)
 
     def close(self) -> None:
+        self._hash.close()
         if not self._handle.closed:
             with contextlib.suppress(OSError):
                 os.fsync(self._handle.fileno())

@@ -7,38 +7,61 @@ import threading
 import time
 from collections.abc import Callable
 
-_LARGEST_READ = 256 << 10
+from openshelf.bandwidth import Minute, Pace, minute_now
+
+_LARGEST_READ = 1 << 20
 _SMALLEST_READ = 2 << 10
 _BURST_SECONDS = 0.25
 _SMOOTHING_SECONDS = 4.0
+_LOOK_SECONDS = 0.5
+"""How often the time of the day is looked at."""
 
 
 class RateLimit:
-    """A token bucket in bytes; no limit with None."""
+    """A token bucket in bytes, at the rate that the pace has at this minute of the day."""
 
     def __init__(
-        self, bytes_per_second: int | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        pace: Pace | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        minute: Minute = minute_now,
     ) -> None:
         self._clock = clock
+        self._minute = minute
         self._lock = threading.Lock()
-        self._rate = bytes_per_second
+        self._pace = pace or Pace()
+        self._rate = self._pace.rate_at(minute())
         self._tokens = 0.0
-        self._at = clock()
+        self._at = self._looked_at = clock()
 
-    def set_rate(self, bytes_per_second: int | None) -> None:
+    def set_pace(self, pace: Pace) -> None:
         with self._lock:
+            self._pace = pace
+            self._set_rate(pace.rate_at(self._minute()))
+
+    def _set_rate(self, rate: int | None) -> None:
+        if rate != self._rate:
             # What was owed at the old rate is forgiven: at a low one it would be a long silence.
-            self._rate = bytes_per_second
+            self._rate = rate
             self._tokens = 0.0
             self._at = self._clock()
 
+    def rate(self) -> int | None:
+        """Bytes per second at this time of the day; None for no limit, 0 for nothing at all."""
+        with self._lock:
+            now = self._clock()
+            if now - self._looked_at >= _LOOK_SECONDS:
+                self._looked_at = now
+                self._set_rate(self._pace.rate_at(self._minute()))
+            return self._rate
+
     @property
-    def is_limited(self) -> bool:
-        return self._rate is not None
+    def pace(self) -> Pace:
+        return self._pace
 
     def read_size(self) -> int:
         """How much to read at once, so that a low limit is not passed in jumps."""
-        rate = self._rate
+        rate = self.rate()
         if rate is None:
             return _LARGEST_READ
         return max(_SMALLEST_READ, min(_LARGEST_READ, rate // 10))
@@ -47,7 +70,7 @@ class RateLimit:
         """Note that `count` bytes came; returns the seconds to wait before the next ones."""
         with self._lock:
             now = self._clock()
-            if self._rate is None:
+            if not self._rate:
                 self._at = now
                 return 0.0
             burst = self._rate * _BURST_SECONDS

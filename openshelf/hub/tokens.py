@@ -17,6 +17,7 @@ from openshelf.errors import UsageError
 from openshelf.keychain import KeychainLike
 from openshelf.network import NetworkOptions, check_endpoint, host_of, is_loopback, origin_of
 
+ACCESS_TOKEN, SERVER_KEY = "access token", "server key"
 KEYCHAIN = "keychain"
 FILE = "file"
 _LONGEST = 1000
@@ -33,10 +34,14 @@ class StoredToken:
 
 
 class TokenStore:
-    """Thread-safe. Other processes may change the file; each is read once per change."""
+    """Thread-safe. Other processes may change the file; each is read once per change.
 
-    def __init__(self, path: Path, keychain: KeychainLike) -> None:
+    `kind` tells secrets of the same origin apart in the keychain.
+    """
+
+    def __init__(self, path: Path, keychain: KeychainLike, kind: str = ACCESS_TOKEN) -> None:
         self._path = path
+        self._kind = kind
         self._keychain = keychain
         self._lock = threading.Lock()
         self._known: dict[str, str | None] = {}
@@ -57,10 +62,10 @@ class TokenStore:
     def store(self, endpoint: str, token: str) -> StoredToken:
         """Keep a token for one Hub. Raises UsageError: no address, no token, or no place for it."""
         key = _key(endpoint)
-        token = _checked(token)
+        token = _checked(token, self._kind)
         with self._lock:
             table = self._read()
-            if self._keychain.put(_name(key), token):
+            if self._keychain.put(self._name(key), token):
                 table[key] = {"in": KEYCHAIN}
             else:
                 table[key] = {"in": FILE, "token": token}
@@ -74,7 +79,7 @@ class TokenStore:
         with self._lock:
             table = self._read()
             entry = table.pop(key, None)
-            in_keychain = self._keychain.forget(_name(key)) if entry else False
+            in_keychain = self._keychain.forget(self._name(key)) if entry else False
             if entry is not None:
                 self._write(table)
             self._known[key] = None
@@ -86,6 +91,19 @@ class TokenStore:
             table = self._read()
         return tuple(self._described(key, entry["in"]) for key, entry in sorted(table.items()))
 
+    def place_of(self, endpoint: str) -> tuple[str, str] | None:
+        """Where the token of this origin lies (KEYCHAIN, or FILE with its path), None without one;
+        reads the file alone. Raises UsageError."""
+        key = _key(endpoint)
+        with self._lock:
+            entry = self._read().get(key)
+        if entry is None:
+            return None
+        return entry["in"], str(self._path) if entry["in"] == FILE else ""
+
+    def _name(self, key: str) -> str:
+        return f"{self._kind} for {key}"
+
     def _described(self, key: str, place: str) -> StoredToken:
         scheme, host, _ = origin_of(key)
         path = str(self._path) if place == FILE else ""
@@ -95,7 +113,9 @@ class TokenStore:
         entry = self._read().get(key)
         if entry is None:
             return None
-        return self._keychain.get(_name(key)) if entry["in"] == KEYCHAIN else entry.get("token")
+        return (
+            self._keychain.get(self._name(key)) if entry["in"] == KEYCHAIN else entry.get("token")
+        )
 
     def _forget_if_changed(self) -> None:
         try:
@@ -138,14 +158,10 @@ def _key(endpoint: str) -> str:
     return f"{origin_of(endpoint)[0]}://{host_of(endpoint).lower()}"
 
 
-def _name(key: str) -> str:
-    return f"access token for {key}"
-
-
-def _checked(token: str) -> str:
+def _checked(token: str, kind: str) -> str:
     token = token.strip()
     if not token or len(token) > _LONGEST or not token.isascii() or not token.isprintable():
-        raise UsageError("That is no access token: one line of letters and digits is expected")
+        raise UsageError(f"That is no {kind}: one line of letters and digits is expected")
     if " " in token:
-        raise UsageError("That is no access token: it holds spaces")
+        raise UsageError(f"That is no {kind}: it holds spaces")
     return token

@@ -1,6 +1,6 @@
 """Messages between the download worker and its parent: one JSON object per line.
 
-Parent to child: `job` (first line), then `stop`, `limit`. Child to parent: `hello`, `progress`,
+Parent to child: `job` (first line), then `stop`, `pace`. Child to parent: `hello`, `progress`,
 `connection`, and one of `done`, `stopped`, `failed` at the end.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from openshelf import errors
+from openshelf.bandwidth import Pace, parse_hours
 from openshelf.errors import NetworkFailure, OpenshelfError
 from openshelf.hub.download import DownloadJob, FetchedFile
 from openshelf.hub.entries import DownloadFile
@@ -35,10 +36,12 @@ def decode(line: bytes) -> Message:
     return message
 
 
-def job_message(job: DownloadJob, options: NetworkOptions) -> Message:
-    """Holds the token; goes through stdin and nowhere else."""
+def job_message(job: DownloadJob, options: NetworkOptions, *, is_paced: bool = False) -> Message:
+    """Holds the token; goes through stdin and nowhere else. With `is_paced` a pace follows, before
+    which nothing is asked of anybody."""
     return {
         "type": "job",
+        "is_paced": is_paced,
         "file": dataclasses.asdict(job.file),
         "models": str(job.models),
         "is_main": job.is_main,
@@ -59,6 +62,24 @@ def job_from(message: Message) -> tuple[DownloadJob, NetworkOptions]:
         stall_seconds=float(message["stall_seconds"]),
     )
     return job, NetworkOptions(**{**options, "no_proxy": tuple(options["no_proxy"])})
+
+
+def pace_message(pace: Pace) -> Message:
+    return {
+        "type": "pace",
+        "inside": pace.inside,
+        "outside": pace.outside,
+        "hours": str(pace.hours) if pace.hours else None,
+    }
+
+
+def pace_from(message: Message) -> Pace:
+    """Raises KeyError, TypeError, ValueError."""
+    rates = (message["inside"], message["outside"])
+    if any(rate is not None and (type(rate) is not int or rate < 0) for rate in rates):
+        raise ValueError("not a rate")
+    hours = None if message["hours"] is None else parse_hours(message["hours"])
+    return Pace(*rates, hours)
 
 
 def progress_message(progress: Progress) -> Message:

@@ -66,6 +66,27 @@ def is_bundle(folder: Path) -> bool:
     return (folder / MANIFEST).exists()
 
 
+def bundle_around(path: Path) -> Path | None:
+    """The bundle that `path` is a model's file of; None for a file of its own."""
+    for folder in path.parents:
+        if is_bundle(folder):
+            inside = path.relative_to(folder).parts
+            return folder if len(inside) > 3 and inside[2] == FILES else None
+    return None
+
+
+def read_bundled(folder: Path, path: Path, cancel: CancelToken, report: Report) -> BundledModel:
+    """The one model of a bundle that `path` is a file of, verified with its licenses.
+
+    Raises what `read_bundle` does; CorruptBundle also where the list does not know the file.
+    """
+    bundle = _Reader(folder.absolute(), cancel, report).read(only=path)
+    for model in bundle.models:
+        if path in model.paths:
+            return model
+    raise CorruptBundle(path.name, "missing")
+
+
 def read_bundle(folder: Path, cancel: CancelToken, report: Report) -> Bundle:
     """Read a bundle and verify all of it.
 
@@ -83,13 +104,16 @@ class _Reader:
         self._total = 0
         self._done = 0
 
-    def read(self) -> Bundle:
+    def read(self, only: Path | None = None) -> Bundle:
+        """All of it, or only the model that has this file."""
         self._check_sums()
         table = self._manifest()
         try:
             entries = list(table["models"])[: _MAX_MODELS + 1]
             if len(entries) > _MAX_MODELS:
                 raise CorruptBundle(MANIFEST, "not_a_bundle", "too many models")
+            if only is not None:
+                entries = [entry for entry in entries if self._has(entry, only)]
             self._total = sum(int(f["size_bytes"]) for e in entries for f in e["files"])
             models = tuple(self._model(entry) for entry in entries)
             settings = table.get("settings")
@@ -99,6 +123,10 @@ class _Reader:
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError, CorruptSettings) as error:
             raise CorruptBundle(MANIFEST, "not_a_bundle", str(error)[:200]) from error
+
+    def _has(self, entry: dict[str, Any], path: Path) -> bool:
+        files = self._folder / str(entry["folder"]) / FILES
+        return any(files / str(file["path"]) == path for file in entry["files"])
 
     def _check_sums(self) -> None:
         """The manifest is the one that was written: its hash stands in SHA256SUMS."""

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openshelf.errors import NotFound
-from openshelf.gguf.claims import read_license_claims
-from openshelf.gguf.header import Header
-from openshelf.gguf.split import read_model
 from openshelf.library.bundles import Bundle, BundledModel, read_bundle
 from openshelf.library.exporting import Exported, ExportFacts, ExportReport, write_bundle
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import Installer
 from openshelf.library.offers import OfferParts
-from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.facts import load_licenses
-from openshelf.licenses.index import shipped_index
-from openshelf.licenses.license import NO_LICENSE, UNKNOWN_LICENSE
-from openshelf.licenses.lineage import RepoClaims, resolve
 from openshelf.tasks import CancelToken, Report
 
 
@@ -50,7 +43,7 @@ class Bundles:
         records = {str(record.get("record_id")): record for record in log.records()}
         entries = []
         for model in models:
-            if model.missing:
+            if model.missing and not model.away:
                 raise NotFound("file", model.first_file.location)
             clearance = self.installer.clear_installed(model)
             license = library.effective_license(model.id)
@@ -67,22 +60,6 @@ class Bundles:
         Raises what `read_bundle` does, CorruptModel, UnsupportedArchitecture.
         """
         bundle = read_bundle(folder, cancel, report)
-        return bundle, tuple(self._offer(model) for model in bundle.models)
-
-    def _offer(self, model: BundledModel) -> BundleOffer:
-        header = read_model(model.paths[0])
-        license = _known_here(model.license, header, model.files[0].path)
-        return BundleOffer(self.installer.offer_bundled(model, license, header), model)
-
-
-def _known_here(license: EffectiveLicense, header: Header, name: str) -> EffectiveLicense:
-    """The license that a bundle states, never less than what the file says of itself.
-
-    An id that this version does not know is an unknown license.
-    """
-    known = load_licenses()
-    own = resolve(RepoClaims(name, gguf=read_license_claims(header)), lambda _: None)
-    said = [id_ for id_ in own.effective if id_ not in (NO_LICENSE, UNKNOWN_LICENSE)]
-    stated = [id_ if id_ in known else UNKNOWN_LICENSE for id_ in license.effective]
-    ids = tuple(dict.fromkeys([*stated, *said])) or (UNKNOWN_LICENSE,)
-    return replace(license, effective=ids, expression=shipped_index().spdx_expression(ids))
+        return bundle, tuple(
+            BundleOffer(self.installer.offer_bundled(model), model) for model in bundle.models
+        )

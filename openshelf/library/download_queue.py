@@ -7,23 +7,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from openshelf import wording
-from openshelf.errors import NetworkFailure, NotEnoughDisk, NotFound, Offline
+from openshelf.bandwidth import Bandwidth
+from openshelf.errors import NotFound, Offline
 from openshelf.hub.fetching import FetchPlace
+from openshelf.library.download_entry import ENDED, RESTS, STATES, Entry
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import Installer, InstallRun
+from openshelf.library.queue_order import Move, moved
 from openshelf.library.running_mark import Wish, running_mark
 from openshelf.library.saved_downloads import (
     SavedDownload,
+    as_wished,
     forget_download,
+    new_download,
     read_downloads,
     save_download,
 )
@@ -47,20 +51,13 @@ from openshelf.tasks import (
 log = logging.getLogger(__name__)
 MAX_RUNNING = 2
 _ANNOUNCE_SECONDS = 0.2
-_STATES = {
-    "waiting": DownloadState.WAITING,
-    "verifying": DownloadState.VERIFYING,
-}
-_RESTS = (NotEnoughDisk, Offline, NetworkFailure)
-"""Failures after which it simply goes on once the cause is gone: paused, not failed."""
 
 
 @dataclass(frozen=True)
 class DownloadsParts:
-    """`folder` holds the list; `models` the cache with the `.part` files."""
+    """`folder` holds the list."""
 
     folder: Path
-    models: Path
     runner: TaskRunner
     installer: Installer
     gate: Gate
@@ -68,19 +65,9 @@ class DownloadsParts:
     place: FetchPlace
     tries: int | None = None
 
-
-@dataclass
-class _Entry:
-    saved: SavedDownload
-    shown: Download
-    clearance: Clearance | None = None
-    task: Task | None = None
-    is_running: bool = False
-    after: DownloadState | None = None
-    """What a stop is for: PAUSED, CANCELLED, or QUEUED (resumed while it was stopping)."""
-    is_offline: bool = False
-    """It rests only because the switch is on."""
-    announced_at: float = field(default=0.0)
+    def models_of(self, saved: SavedDownload) -> Path:
+        """The model folder with its `.part` files."""
+        return self.library.folders.place_for(saved.offer.folder)
 
 
 class Downloads:
@@ -92,9 +79,9 @@ class Downloads:
         self._lock = threading.RLock()
         self._is_closed = False
         self._is_offline = False
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         for saved in read_downloads(parts.folder, parts.gate):
-            self._entries[saved.id] = _Entry(saved, self._resting(saved))
+            self._entries[saved.id] = Entry(saved, self._resting(saved))
 
     def start(self, offer: InstallOffer, clearance: Clearance) -> Download:
         """Queue an install; one of the same files that rests is resumed instead."""
@@ -104,10 +91,10 @@ class Downloads:
                 known.clearance = clearance
                 self.resume(known.shown.id)
             return known.shown
-        saved = SavedDownload(uuid.uuid4().hex[:12], time.time(), offer)
+        saved = new_download(offer)
         shown = replace(self._resting(saved), state=DownloadState.QUEUED)
         with self._lock:
-            self._entries[saved.id] = _Entry(saved, shown, clearance)
+            self._entries[saved.id] = Entry(saved, shown, clearance)
         self._save(saved)
         self.announcer.announce(shown)
         self._start_waiting()
@@ -148,12 +135,46 @@ class Downloads:
         forget_download(self._parts.folder, download_id)
 
     def snapshots(self) -> tuple[Download, ...]:
+        """In the order of their turns."""
         with self._lock:
-            return tuple(entry.shown for entry in self._entries.values())
+            shown = [entry.shown for entry in self._entries.values()]
+        return tuple(sorted(shown, key=lambda download: (download.order, download.id)))
 
-    def set_limit(self, bytes_per_second: int | None) -> None:
-        """One limit for all of them together."""
-        self._parts.place.share.set_limit(bytes_per_second)
+    @property
+    def is_active(self) -> bool:
+        """Whether any runs or waits."""
+        with self._lock:
+            return any(entry.shown.state.is_active for entry in self._entries.values())
+
+    def move(self, download_id: str, move: Move) -> None:
+        """Earlier or later in the list; what runs already goes on. Raises NotFound."""
+        self._entry(download_id)
+        with self._lock:
+            entries = list(self._entries.values())
+        turns = [entry.turn for entry in entries if entry.shown.state not in ENDED]
+        for name, order in moved(turns, download_id, move).items():
+            entry = self._entry(name)
+            self._adopt(entry, replace(entry.saved, order=order))
+
+    def limit(self, download_id: str, bytes_per_second: int | None) -> None:
+        """A limit of its own, also while it runs. Raises NotFound."""
+        entry = self._entry(download_id)
+        self._adopt(entry, replace(entry.saved, limit=bytes_per_second))
+
+    def _adopt(self, entry: Entry, saved: SavedDownload, *, save: bool = True) -> None:
+        """Another place in the list, another limit."""
+        if saved == entry.saved:
+            return
+        entry.saved = saved
+        if save and entry.shown.state not in ENDED:
+            self._save(saved)
+        if entry.is_running:
+            self._parts.place.share.set_own_limit(saved.id, saved.limit)
+        self._change(entry, order=saved.order, limit=saved.limit)
+
+    def set_bandwidth(self, bandwidth: Bandwidth) -> None:
+        """One limit for all of them together, and the hours in which it does not hold."""
+        self._parts.place.share.set_bandwidth(bandwidth)
 
     def set_offline(self, host: str | None) -> None:
         """With the Hub that may not be asked, all that run or wait rest; with None they go on."""
@@ -180,23 +201,22 @@ class Downloads:
         for entry in active:
             self._stop(entry, DownloadState.PAUSED)
 
-    def _entry(self, download_id: str) -> _Entry:
+    def _entry(self, download_id: str) -> Entry:
         with self._lock:
             entry = self._entries.get(download_id)
         if entry is None:
             raise NotFound("download", download_id)
         return entry
 
-    def _unfinished(self, model_id: str) -> _Entry | None:
-        ended = (DownloadState.DONE, DownloadState.CANCELLED)
+    def _unfinished(self, model_id: str) -> Entry | None:
         with self._lock:
             for entry in self._entries.values():
-                if entry.saved.offer.model_id == model_id and entry.shown.state not in ended:
+                if entry.saved.offer.model_id == model_id and entry.shown.state not in ENDED:
                     return entry
         return None
 
     def _resting(self, saved: SavedDownload) -> Download:
-        return resting(saved, self._parts.models)
+        return resting(saved, self._parts.models_of(saved))
 
     def _save(self, saved: SavedDownload) -> None:
         try:
@@ -205,7 +225,7 @@ class Downloads:
             # It runs all the same; only a restart will not know of it.
             log.warning("downloads: the list cannot be written: %s", error.strerror)
 
-    def _change(self, entry: _Entry, **values: Any) -> None:
+    def _change(self, entry: Entry, **values: Any) -> None:
         with self._lock:
             if values.get("state") not in (DownloadState.RUNNING, None):
                 values = {"rate_per_second": None, "seconds_left": None, **values}
@@ -216,6 +236,10 @@ class Downloads:
 
     def _start_waiting(self) -> None:
         """Start what is queued, as far as there is room."""
+        with self._lock:
+            waiting = [e for e in self._entries.values() if e.shown.state is DownloadState.QUEUED]
+        for entry in waiting:
+            self._look(entry)
         while True:
             with self._lock:
                 if self._is_closed:
@@ -228,13 +252,13 @@ class Downloads:
                 ]
                 if running >= MAX_RUNNING or not queued:
                     return
-                entry = queued[0]
+                entry = min(queued, key=lambda entry: (entry.shown.order, entry.saved.created))
                 entry.is_running = True
                 entry.after = None
                 entry.task = None
             self._submit(entry)
 
-    def _submit(self, entry: _Entry) -> None:
+    def _submit(self, entry: Entry) -> None:
         def on_progress(task: Task, progress: Progress) -> None:
             self._on_progress(entry, progress)
 
@@ -254,15 +278,16 @@ class Downloads:
         if must_stop:
             task.cancel()
 
-    def _work(self, entry: _Entry) -> Callable[[CancelToken, Report], InstalledModel]:
+    def _work(self, entry: Entry) -> Callable[[CancelToken, Report], InstalledModel]:
         def work(cancel: CancelToken, report: Report) -> InstalledModel:
             parts = self._parts
             with self._lock:
                 clearance, entry.clearance = entry.clearance, None
             if clearance is None:
                 clearance = parts.installer.clear(entry.saved.offer)
-            offer = with_space_left(entry.saved.offer, parts.models)
-            run = InstallRun(tries=parts.tries, place=parts.place)
+            offer = with_space_left(entry.saved.offer, parts.models_of(entry.saved))
+            run = InstallRun(parts.tries, parts.place, entry.saved.id)
+            parts.place.share.set_own_limit(entry.saved.id, entry.saved.limit)
             with running_mark(parts.folder, entry.saved.id, self._on_wish(entry.saved.id)):
                 return parts.installer.run(offer, clearance, cancel, report, run)
 
@@ -272,12 +297,19 @@ class Downloads:
         """Another process asks for it, as `openshelf downloads pause` does."""
 
         def on_wish(wish: Wish) -> None:
-            (self.pause if wish is Wish.PAUSE else self.cancel)(download_id)
+            if wish is Wish.LOOK:
+                self._look(self._entry(download_id))
+            else:
+                (self.pause if wish is Wish.PAUSE else self.cancel)(download_id)
 
         return on_wish
 
-    def _on_progress(self, entry: _Entry, progress: Progress) -> None:
-        state = _STATES.get(progress.phase, DownloadState.RUNNING)
+    def _look(self, entry: Entry) -> None:
+        """Another process may have moved it, or given it a limit."""
+        self._adopt(entry, as_wished(self._parts.folder, entry.saved), save=False)
+
+    def _on_progress(self, entry: Entry, progress: Progress) -> None:
+        state = STATES.get(progress.phase, DownloadState.RUNNING)
         with self._lock:
             if entry.after is not None:
                 return
@@ -293,7 +325,8 @@ class Downloads:
             reason=progress.reason,
         )
 
-    def _on_outcome(self, entry: _Entry, outcome: Outcome[Any]) -> None:
+    def _on_outcome(self, entry: Entry, outcome: Outcome[Any]) -> None:
+        self._parts.place.share.set_own_limit(entry.saved.id, None)
         with self._lock:
             after, entry.after = entry.after, None
         self._settle(entry, outcome, after)
@@ -306,7 +339,7 @@ class Downloads:
             self._stopped(entry, late)
         self._start_waiting()
 
-    def _settle(self, entry: _Entry, outcome: Outcome[Any], after: DownloadState | None) -> None:
+    def _settle(self, entry: Entry, outcome: Outcome[Any], after: DownloadState | None) -> None:
         match outcome:
             case Succeeded(model):
                 self._done(entry, model)
@@ -316,13 +349,13 @@ class Downloads:
                 log.info("downloads: cancelled while it failed: %s", error)
                 self._stopped(entry, after)
             case Failed(error):
-                rests = isinstance(error, _RESTS)
+                rests = isinstance(error, RESTS)
                 state = DownloadState.PAUSED if rests else DownloadState.FAILED
                 done = self._resting(entry.saved).done_bytes
                 reason = wording.reason_of(error)
                 self._change(entry, state=state, done_bytes=done, reason=reason)
 
-    def _done(self, entry: _Entry, model: InstalledModel) -> None:
+    def _done(self, entry: Entry, model: InstalledModel) -> None:
         forget_download(self._parts.folder, entry.shown.id)
         self._change(
             entry,
@@ -332,7 +365,7 @@ class Downloads:
             reason=None,
         )
 
-    def _stop(self, entry: _Entry, state: DownloadState) -> None:
+    def _stop(self, entry: Entry, state: DownloadState) -> None:
         """Stop for `state`; what waits in the queue changes at once."""
         with self._lock:
             task, is_running = entry.task, entry.is_running
@@ -345,10 +378,11 @@ class Downloads:
         if task is not None:
             task.cancel()
 
-    def _stopped(self, entry: _Entry, state: DownloadState) -> None:
+    def _stopped(self, entry: Entry, state: DownloadState) -> None:
         """Nothing is on the wire any more."""
         if state is DownloadState.CANCELLED:
-            discard(entry.saved.offer, self._parts.models, self._parts.library)
+            models = self._parts.models_of(entry.saved)
+            discard(entry.saved.offer, models, self._parts.library)
             forget_download(self._parts.folder, entry.shown.id)
             self._change(entry, state=state, done_bytes=0, reason=None)
         elif state is DownloadState.QUEUED:

@@ -6,8 +6,10 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from openshelf.bandwidth import Bandwidth
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
+from openshelf.library.queue_order import Move
 from openshelf.licenses.clearance import Clearance
 from openshelf.reasons import Reason
 from openshelf.tasks import Announcer, CancelToken, Report
@@ -44,6 +46,10 @@ class Download:
     seconds_left: float | None = None
     reason: Reason | None = None
     installed_id: str | None = None
+    order: float = 0.0
+    """Its place among the others; the smallest comes first."""
+    limit: int | None = None
+    """Its own limit in bytes per second."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -58,6 +64,7 @@ class Download:
             "seconds_left": self.seconds_left,
             "reason": self.reason.as_json() if self.reason else None,
             "installed": self.installed_id,
+            "limit_bytes_per_second": self.limit,
         }
 
 
@@ -72,7 +79,15 @@ class DownloadsLike(Protocol):
     def cancel(self, download_id: str) -> None: ...
     def dismiss(self, download_id: str) -> None: ...
     def snapshots(self) -> tuple[Download, ...]: ...
-    def set_limit(self, bytes_per_second: int | None) -> None: ...
+    def move(self, download_id: str, move: Move) -> None:
+        """Earlier or later in the list. Raises NotFound."""
+        ...
+
+    def limit(self, download_id: str, bytes_per_second: int | None) -> None:
+        """Its own limit, also while it runs. Raises NotFound."""
+        ...
+
+    def set_bandwidth(self, bandwidth: Bandwidth) -> None: ...
     def set_offline(self, host: str | None) -> None: ...
     def close(self) -> None: ...
 
@@ -91,3 +106,5 @@ class KeptDownloadsLike(Protocol):
     def resume(self, download_id: str, cancel: CancelToken, report: Report) -> InstalledModel: ...
     def pause(self, download_id: str, cancel: CancelToken) -> Download: ...
     def cancel(self, download_id: str, cancel: CancelToken) -> Download: ...
+    def move(self, download_id: str, move: Move) -> tuple[Download, ...]: ...
+    def limit(self, download_id: str, bytes_per_second: int | None) -> Download: ...

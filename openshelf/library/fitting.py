@@ -17,6 +17,7 @@ from openshelf.fit.memory import FitRequest
 from openshelf.fit.projector_dryrun import LaysProjectorsOut, measured_projector
 from openshelf.fit.shapes import ModelShape, shape_from_header
 from openshelf.fit.verdict import Fit, Question, best_placement, fit_on
+from openshelf.gguf.header import read_header
 from openshelf.gguf.shadow import shadow_file
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import Target, parse_target
@@ -204,13 +205,22 @@ def shape_of_file(path: Path, file_bytes: int | None = None) -> ModelShape:
     return shape_from_header(header_of_file(path, file_bytes))
 
 
-def fit_installed(model: InstalledModel, machine: Machine, request: FitRequest) -> Fit:
-    """The fit of something installed for a chat, which loads no projector.
+def shape_of_installed(model: InstalledModel) -> ModelShape:
+    """Raises NotFound, CorruptModel."""
+    header = header_of_file(location_of(model))
+    eyes = model.projector
+    if eyes is None:
+        return shape_from_header(header)
+    return ModelHeaders(header, read_header(Path(eyes.location)), eyes.size_bytes).shape
 
-    From its own header. Raises NotFound, CorruptModel.
+
+def fit_installed(model: InstalledModel, machine: Machine, request: FitRequest) -> Fit:
+    """The fit of something installed for a chat, with the projector that it came with.
+
+    From their own headers. Raises NotFound, CorruptModel.
     """
     return fit_on(
-        shape_of_file(location_of(model)),
+        shape_of_installed(model),
         machine,
         request,
         measured_decode_per_second=model.decode_tokens_per_second,

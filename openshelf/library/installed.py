@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from openshelf.gguf.names import MMPROJ, parse_name
+
 
 @dataclass(frozen=True)
 class InstalledFile:
@@ -14,6 +16,10 @@ class InstalledFile:
     location: str
     size_bytes: int
     sha256: str
+    verified_at: str | None = None
+    """When its bytes were last found to be the ones installed; None where that is to be done."""
+    folder: str = ""
+    """The model folder that it lies in, "" where it lies in none."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,14 @@ class InstalledModel:
     last_used_at: str | None = None
     decode_tokens_per_second: float | None = None
     missing: bool = False
-    """True where the file is not where it was put."""
+    """True where a file is not where it was put."""
     origin: str = ""
     """The program whose file it is (library/foreign.py), bundle, "" for ours and one's own."""
     damaged: Damage | None = None
     """Set from the moment when a verification found it until one finds all files intact."""
+
+    away: str = ""
+    """The model folder that is not here now, with its files; then `missing` is set as well."""
 
     @property
     def is_usable(self) -> bool:
@@ -57,6 +66,16 @@ class InstalledModel:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def weight_files(self) -> tuple[InstalledFile, ...]:
+        """The model itself: all its shards in order."""
+        return tuple(file for file in self.files if parse_name(file.path).kind != MMPROJ)
+
+    @property
+    def projector(self) -> InstalledFile | None:
+        """By which it sees; None for a model that came without."""
+        return next((file for file in self.files if parse_name(file.path).kind == MMPROJ), None)
 
     @property
     def first_file(self) -> InstalledFile:
@@ -76,6 +95,8 @@ class InstalledModel:
                     "location": file.location,
                     "size_bytes": file.size_bytes,
                     "sha256": file.sha256,
+                    "verified_at": file.verified_at,
+                    "folder": file.folder or None,
                 }
                 for file in self.files
             ],
@@ -87,6 +108,8 @@ class InstalledModel:
             "last_used_at": self.last_used_at,
             "decode_tokens_per_second": self.decode_tokens_per_second,
             "missing": self.missing,
+            "folder": self.first_file.folder or None,
+            "folder_missing": bool(self.away),
             "origin": self.origin,
             "damaged": asdict(self.damaged) if self.damaged else None,
         }

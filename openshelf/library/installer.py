@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openshelf.errors import ChecksumMismatch, NotEnoughDisk
-from openshelf.gguf.header import Header
 from openshelf.hub.cache_layout import place_of
+from openshelf.hub.download import FetchedFile
 from openshelf.hub.entries import DownloadFile
-from openshelf.hub.fetching import FetchPlace, FetchRequest, fetch
+from openshelf.hub.fetching import FetchPlace, FetchRequest
 from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
-from openshelf.library.bundles import BundledModel
+from openshelf.library.bundle_offers import offer_bundled
+from openshelf.library.bundles import BundledModel, bundle_around, read_bundled
 from openshelf.library.evidence import keep_texts, record_context
+from openshelf.library.file_fetching import FilesJob, fetch_files
+from openshelf.library.folders import not_here
 from openshelf.library.install import LINK, REFERENCE, InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
@@ -23,9 +26,8 @@ from openshelf.library.store import now_utc
 from openshelf.library.updates import UpdateReport, report_update
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile
-from openshelf.licenses.effective import EffectiveLicense
 from openshelf.policy.records import AcceptedModel, build_record
-from openshelf.tasks import CancelToken, Progress, Report
+from openshelf.tasks import CancelToken, Report
 from openshelf.units import GIB
 
 SPACE_MARGIN_BYTES = GIB
@@ -38,10 +40,14 @@ IMPORTED = "openshelf/imported"
 
 @dataclass(frozen=True)
 class InstallRun:
-    """How an install is run: `tries` without a new byte (None: as long as it takes)."""
+    """How an install is run: `tries` without a new byte (None: as long as it takes).
+
+    `download_id` is by what a limit of its own is known.
+    """
 
     tries: int | None = 8
     place: FetchPlace | None = None
+    download_id: str = ""
 
 
 class Installer:
@@ -54,10 +60,15 @@ class Installer:
     def prepare(self, target: str, cancel: CancelToken, report: Report) -> InstallOffer:
         """Look everything up; what lies on this machine already needs no network.
 
-        Raises UsageError, NotFound, CorruptModel, GatedModel, Offline, NetworkFailure.
+        Raises UsageError, NotFound, CorruptModel, GatedModel, Offline, NetworkFailure, and of a
+        file in a bundle what `read_bundled` does.
         """
         wanted = parse_target(target, endpoint_host=self._parts.client().options.host)
         if wanted.kind is TargetKind.PATH:
+            path = (wanted.path or Path(target)).absolute()
+            if (bundle := bundle_around(path)) is not None:
+                # What a bundle says of it counts, and all of that is verified.
+                return self.offer_bundled(read_bundled(bundle, path, cancel, report))
             return self._offers.of_file(wanted, cancel, report)
         installed = find_installed(self._parts.library, wanted)
         if installed is not None:
@@ -78,11 +89,9 @@ class Installer:
         license = self._parts.library.effective_license(model.id)
         return report_update(model, license, offer, self._parts.acceptances.texts.read, self.clear)
 
-    def offer_bundled(
-        self, model: BundledModel, license: EffectiveLicense, header: Header
-    ) -> InstallOffer:
-        """A model of a verified bundle. Raises UnsupportedArchitecture."""
-        return self._offers.of_bundle(model, license, header)
+    def offer_bundled(self, model: BundledModel) -> InstallOffer:
+        """A model of a verified bundle. Raises CorruptModel, UnsupportedArchitecture."""
+        return offer_bundled(self._offers, model)
 
     def accept(self, offer: InstallOffer, form: AcceptanceForm) -> Clearance:
         """Write the acceptance and hand out the clearance.
@@ -110,7 +119,7 @@ class Installer:
         """The clearance to load something installed, under today's policy.
 
         Raises ChecksumMismatch (a verification found it damaged), LicenseNotAccepted,
-        PolicyBlocked, NeedsReview, NotFound.
+        PolicyBlocked, NeedsReview, NotFound (also where its model folder is not here).
         """
         _require_intact(model)
         gate = self._parts.gate
@@ -172,11 +181,18 @@ class Installer:
         return None
 
     def _check_space(self, offer: InstallOffer) -> None:
+        models = self._models(offer)
+        if offer.source != "file" or offer.placing != REFERENCE:
+            self._parts.library.folders.require_here(models)
         if not offer.left_bytes:
             return
-        needed, free = offer.left_bytes + SPACE_MARGIN_BYTES, free_bytes(self._parts.models)
+        needed, free = offer.left_bytes + SPACE_MARGIN_BYTES, free_bytes(models)
         if free < needed:
-            raise NotEnoughDisk(str(self._parts.models), needed, free)
+            raise NotEnoughDisk(str(models), needed, free)
+
+    def _models(self, offer: InstallOffer) -> Path:
+        """The model folder that it goes into."""
+        return self._parts.library.folders.place_for(offer.folder)
 
     def _fetch_all(
         self,
@@ -186,39 +202,41 @@ class Installer:
         report: Report,
         run: InstallRun,
     ) -> tuple[list[InstalledFile], set[str]]:
-        library, models = self._parts.library, self._parts.models
-        files, ours = [], set()
-        done = 0
-        for file in offer.files:
+        library = self._parts.library
 
-            def report_all(progress: Progress, before: int = done) -> None:
-                report(replace(progress, done=before + progress.done, total=offer.size_bytes))
-
-            request = FetchRequest(
-                file=file,
-                models=models,
-                options=self._parts.client().options,
-                policy_sha256=self._parts.gate.policy.sha256,
-                is_main=offer.is_main,
-                tries=run.tries,
-            )
-            fetched = fetch(request, clearance, cancel, report_all, run.place)
+        def on_fetched(fetched: FetchedFile) -> None:
             if not fetched.was_there:
                 library.note_placed(fetched.path)
-            if library.was_placed(fetched.path):
-                ours.add(str(fetched.path))
-            files.append(_installed_file(file, fetched.path))
-            done += file.size_bytes
-        return files, ours
+
+        requests = tuple(self._request(offer, file, run) for file in offer.files)
+        job = FilesJob(requests, clearance, on_fetched, run.place)
+        fetched = fetch_files(job, cancel, report)
+        ours = {str(each.path) for each in fetched if library.was_placed(each.path)}
+        return [
+            _installed_file(file, each.path)
+            for file, each in zip(offer.files, fetched, strict=True)
+        ], ours
+
+    def _request(self, offer: InstallOffer, file: DownloadFile, run: InstallRun) -> FetchRequest:
+        return FetchRequest(
+            file=file,
+            models=self._models(offer),
+            options=self._parts.client().options,
+            policy_sha256=self._parts.gate.policy.sha256,
+            is_main=offer.is_main,
+            tries=run.tries,
+            download_id=run.download_id,
+        )
 
     def _place_starter(
         self, offer: InstallOffer, cancel: CancelToken, report: Report
     ) -> tuple[list[InstalledFile], set[str]]:
         file = offer.files[0]
-        place = place_of(self._parts.models, file)
+        models = self._models(offer)
+        place = place_of(models, file)
         was_there = place.snapshot.exists() and not self._parts.library.was_placed(place.snapshot)
         source = Path(offer.local_path or "")
-        location = place_copy(source, file, self._parts.models, cancel, report)
+        location = place_copy(source, file, models, cancel, report)
         return [_installed_file(file, location)], set() if was_there else {str(location)}
 
     def _refer_to_files(
@@ -243,7 +261,7 @@ class Installer:
         report: Report,
     ) -> Path | None:
         """Where it lies in the model folder now; None where it stays in its own place."""
-        models = self._parts.models
+        models = self._models(offer)
         if offer.placing == REFERENCE or models in source.parents:
             return None
         own = file if is_repo_id(file.repo) else replace(file, repo=IMPORTED)
@@ -279,6 +297,8 @@ class Installer:
 
 
 def _require_intact(model: InstalledModel) -> None:
+    if model.away:
+        raise not_here(model.away)
     if model.damaged is None:
         return
     for file in model.files:

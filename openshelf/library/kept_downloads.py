@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +12,13 @@ from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import InstallRun
+from openshelf.library.queue_order import Move, Turn, moved
 from openshelf.library.running_mark import Wish, ask_for, is_running, running_mark
 from openshelf.library.saved_downloads import (
     SavedDownload,
+    as_wished,
     forget_download,
+    new_download,
     read_downloads,
     save_download,
 )
@@ -52,7 +54,7 @@ class KeptDownloads:
         if offer.source != "hub" or offer.installed_id:
             return self._parts.installer.install(offer, clearance, cancel, report)
         known = [saved for saved in self._saved() if saved.offer.model_id == offer.model_id]
-        saved = known[0] if known else SavedDownload(uuid.uuid4().hex[:12], time.time(), offer)
+        saved = known[0] if known else new_download(offer)
         if not known:
             self._save(saved)
         return self._run(replace(saved, offer=offer), clearance, cancel, report)
@@ -74,15 +76,40 @@ class KeptDownloads:
         saved = self._find(download_id)
         self._stop(saved, Wish.CANCEL, cancel)
         self._discard(saved)
-        return replace(resting(saved, self._models), state=DownloadState.CANCELLED)
+        return replace(resting(saved, self._parts.models_of(saved)), state=DownloadState.CANCELLED)
+
+    def move(self, download_id: str, move: Move) -> tuple[Download, ...]:
+        """Earlier or later in the list; an open window goes by it when the next turn comes.
+
+        Raises NotFound, UsageError (a list that cannot be written).
+        """
+        saved = self._find(download_id)
+        everyone = {each.id: each for each in self._saved()}
+        turns = [
+            Turn(each.id, each.order, is_running(self._folder, each.id))
+            for each in everyone.values()
+        ]
+        for name, order in moved(turns, saved.id, move).items():
+            self._rewrite(replace(everyone[name], order=order))
+        return self.listed()
+
+    def limit(self, download_id: str, bytes_per_second: int | None) -> Download:
+        """A limit of its own, heard by whoever runs it. Raises NotFound, UsageError."""
+        saved = replace(self._find(download_id), limit=bytes_per_second)
+        self._rewrite(saved)
+        return self._shown(saved)
+
+    def _rewrite(self, saved: SavedDownload) -> None:
+        try:
+            save_download(self._folder, saved)
+            if is_running(self._folder, saved.id):
+                ask_for(self._folder, saved.id, Wish.LOOK)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     @property
     def _folder(self) -> Path:
         return self._parts.folder
-
-    @property
-    def _models(self) -> Path:
-        return self._parts.models
 
     def _saved(self) -> list[SavedDownload]:
         return read_downloads(self._folder, self._parts.gate)
@@ -94,7 +121,7 @@ class KeptDownloads:
             return  # it runs all the same, and its `.part` is found by the next install
 
     def _shown(self, saved: SavedDownload) -> Download:
-        shown = resting(saved, self._models)
+        shown = resting(saved, self._parts.models_of(saved))
         if is_running(self._folder, saved.id):
             return replace(shown, state=DownloadState.RUNNING)
         return shown
@@ -111,15 +138,20 @@ class KeptDownloads:
         self, saved: SavedDownload, clearance: Clearance, cancel: CancelToken, report: Report
     ) -> InstalledModel:
         wishes: list[Wish] = []
+        share = self._parts.place.share
 
         def on_wish(wish: Wish) -> None:
+            if wish is Wish.LOOK:
+                share.set_own_limit(saved.id, as_wished(self._folder, saved).limit)
+                return
             wishes.append(wish)
             cancel.cancel()
 
-        run = InstallRun(place=self._parts.place)
+        run = InstallRun(place=self._parts.place, download_id=saved.id)
+        share.set_own_limit(saved.id, saved.limit)
         with running_mark(self._folder, saved.id, on_wish):
             try:
-                offer = with_space_left(saved.offer, self._models)
+                offer = with_space_left(saved.offer, self._parts.models_of(saved))
                 model = self._parts.installer.run(offer, clearance, cancel, report, run)
             except OpenshelfError:
                 if Wish.CANCEL in wishes:
@@ -129,7 +161,7 @@ class KeptDownloads:
         return model
 
     def _discard(self, saved: SavedDownload) -> None:
-        discard(saved.offer, self._models, self._parts.library)
+        discard(saved.offer, self._parts.models_of(saved), self._parts.library)
         forget_download(self._folder, saved.id)
 
     def _stop(self, saved: SavedDownload, wish: Wish, cancel: CancelToken) -> None:
@@ -141,7 +173,10 @@ class KeptDownloads:
             try:
                 ask_for(self._folder, saved.id, wish)
             except OSError as error:
-                reason = error.strerror or type(error).__name__
-                raise UsageError(f"{self._folder} cannot be written: {reason}") from error
+                raise self._unwritable(error) from error
             cancel.raise_if_cancelled()
             cancel.wait(_LOOK_SECONDS)
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        reason = error.strerror or type(error).__name__
+        return UsageError(f"{self._folder} cannot be written: {reason}")

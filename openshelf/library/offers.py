@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import shutil
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,16 @@ from openshelf.hub.client import HubClient
 from openshelf.hub.entries import DownloadFile, Repo
 from openshelf.hub.names import check_path
 from openshelf.hub.targets import Target, TargetKind
-from openshelf.hub.variants import ChooseVariant, RepoVariant, choose_default, find_variant
+from openshelf.hub.variants import (
+    ChooseVariant,
+    RepoVariant,
+    choose_default,
+    find_projector,
+    find_variant,
+)
 from openshelf.library.bundles import BundledModel
 from openshelf.library.earlier_terms import with_earlier_terms
+from openshelf.library.folder_look import FolderCondition
 from openshelf.library.foreign import ForeignModel, Origin, describe
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer
@@ -53,7 +60,6 @@ VERIFYING = "verifying"
 class OfferParts:
     """What offers are made of; `client` gives the client of the network options in force."""
 
-    models: Path
     client: Callable[[], HubClient]
     catalog: Callable[[], Catalog]
     gate: Gate
@@ -92,12 +98,12 @@ class Offers:
         files = _download_files(repo, variant, client.options.host)
         license = self._resolve(*self._reader(cancel).read_repo(repo))
         license, change = with_earlier_terms(license, parts.acceptances, files)
-        there = sum(part_bytes(parts.models, file) for file in files)
+        folder, there = self._place(files)
         offer = self._offer(
             target.text, license, repo=repo.id, commit=repo.commit, files=files,
             quant=variant.quant, source="hub", left_bytes=max(0, variant.size_bytes - there),
             resumed_from_bytes=there, gated=repo.gated, is_main=target.revision is None,
-            page_url=f"{client.options.endpoint}/{repo.id}", change=change,
+            folder=folder, page_url=f"{client.options.endpoint}/{repo.id}", change=change,
         )  # fmt: skip
         return self._with_installed(offer)
 
@@ -117,12 +123,12 @@ class Offers:
         """The starter model; asks nobody."""
         file = starter.file
         license = self._resolve(starter_claims(), fetch_starter_claims)
-        there = part_bytes(self._parts.models, file) == file.size_bytes
-        is_near = there or _same_volume(starter.path, self._parts.models)
+        folder, there = self._place((file,))
+        is_near = there == file.size_bytes or _same_volume(starter.path, folder)
         offer = self._offer(
             target.text, license, repo=file.repo, commit=file.commit, files=(file,),
             quant=starter.quant, source="starter", local_path=str(starter.path),
-            left_bytes=0 if is_near else file.size_bytes,
+            left_bytes=0 if is_near else file.size_bytes, folder=folder,
         )  # fmt: skip
         return self._with_installed(offer)
 
@@ -185,7 +191,15 @@ class Offers:
             left_bytes=model.size_bytes if source == "hub" and not model.is_usable else 0,
             model_name=model.name, installed_id=model.id if model.is_usable else None,
             source_paths=paths if source == "file" else (), origin=model.origin,
+            folder=self._own_folder(model),
         )  # fmt: skip
+
+    def _own_folder(self, model: InstalledModel) -> Path | None:
+        """Where its files lie, so that it is mended there; None where nothing can be written."""
+        folder = model.first_file.folder
+        if not folder or not self._parts.library.folders.look(folder).is_writable:
+            return None
+        return Path(folder)
 
     def _offer(
         self,
@@ -197,6 +211,7 @@ class Offers:
         **facts: Any,
     ) -> InstallOffer:
         found = self._parts.catalog().find_model(repo)
+        folder: Path = facts.pop("folder", None) or self._parts.library.folders.for_downloads()
         bases = [node.repo for node in license.lineage if node.relation != "quantized"]
         publisher = bases[0].split("/")[0] if bases and "/" in bases[0] else ""
         name = facts.pop("model_name", None) or repo.rpartition("/")[2].removesuffix("-GGUF")
@@ -209,10 +224,28 @@ class Offers:
             repo=repo,
             files=files,
             decision=self._parts.gate.decide(license),
-            free_bytes=free_bytes(self._parts.models),
-            folder=str(self._parts.models),
+            free_bytes=self._free_bytes(folder),
+            folder=str(folder),
             **{"local_path": None, "resumed_from_bytes": 0, **facts},
         )
+
+    def _place(self, files: Sequence[DownloadFile]) -> tuple[Path, int]:
+        """The model folder that has most of these files already, else where downloads go; and the
+        bytes that are there."""
+        folders = self._parts.library.folders
+        best, most = folders.for_downloads(), 0
+        for folder in sorted(folders.all(), key=lambda folder: not folder.takes_downloads):
+            if folder.is_here and folder.look.is_writable:
+                there = sum(part_bytes(Path(folder.path), file) for file in files)
+                if there > most:
+                    best, most = Path(folder.path), there
+        return best, most
+
+    def _free_bytes(self, folder: Path) -> int:
+        """Of a folder that is here; one that does not answer is not asked again."""
+        look = self._parts.library.folders.look(str(folder))
+        is_unmade = look.condition is FolderCondition.MISSING
+        return free_bytes(folder) if is_unmade else look.free_bytes
 
     def _architecture(self, repo: Repo) -> object:
         """As the Hub read it in the file, else as the catalog has it."""
@@ -317,14 +350,17 @@ def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | 
 
 
 def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[DownloadFile, ...]:
-    """Raises NetworkFailure where a hash is missing, UnsafeName for names that cannot be files.
+    """The variant's, and last the projector by which it sees, where the repository has one.
+
+    Raises NetworkFailure where a hash is missing, UnsafeName for names that cannot be files.
 
     Of two names that differ in case or composition only, some systems make one file: the second
     would take the place of the first, under its name.
     """
     names = collections.Counter(_folded(file.path) for file in repo.files)
     files = []
-    for file in variant.files:
+    projector = find_projector(repo, variant)
+    for file in (*variant.files, *((projector,) if projector is not None else ())):
         check_path(file.path)
         if names[_folded(file.path)] > 1:
             raise UnsafeName(file.path)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from openshelf.errors import UsageError
 from openshelf.hub.cache_layout import relink, remove_empty_folders
 
 Discard = Callable[[Path], None]
@@ -16,11 +17,12 @@ Discard = Callable[[Path], None]
 @dataclass(frozen=True)
 class ManifestFile:
     """`blob` is where the bytes lie (the same as `location` without links); `is_ours` is False for
-    what was there before us."""
+    what was there before us; `folder` is the model folder that it lies in, "" for none."""
 
     location: Path
     blob: Path
     is_ours: bool
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,25 @@ class Removed:
 
 
 def remove_files(
-    entries: Sequence[ManifestFile],
-    models: Path,
-    kept: frozenset[Path],
-    trash: Discard | None = None,
+    entries: Sequence[ManifestFile], kept: frozenset[Path], trash: Discard | None = None
 ) -> Removed:
-    """Take `entries` below `models` away: into `trash`, or for good without one.
+    """Take `entries` below their model folders away: into `trash`, or for good without one.
 
     A blob stays while one of `kept` (the blobs of other models) or another snapshot needs it. A
     file with a second name elsewhere (the starter's package) frees nothing and needs no trash.
-    Raises what `trash` raises; that file then lies where it lay.
+    Raises what `trash` raises; that file then lies where it lay. Raises UsageError where a folder
+    cannot be written.
     """
-    removal = _Removal(models, kept, trash)
-    return sum((removal.of(entry) for entry in entries if entry.is_ours), Removed())
+    removed = Removed()
+    for entry in entries:
+        if not entry.is_ours or not entry.folder:
+            continue
+        try:
+            removed += _Removal(Path(entry.folder), kept, trash).of(entry)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UsageError(f"{entry.location} cannot be removed: {reason}") from error
+    return removed
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ class _Removal:
     def of(self, entry: ManifestFile) -> Removed:
         folder = _repo_folder(entry.location, self.models)
         if folder is None:
-            return Removed()
+            return self._of_plain_file(entry)
         removed = Removed()
         if entry.location.is_symlink():
             removed = self._unlink(entry, folder)
@@ -70,6 +78,13 @@ class _Removal:
             removed = self._discard(entry.location)
         self._tidy(entry, folder)
         return removed
+
+    def _of_plain_file(self, entry: ManifestFile) -> Removed:
+        """One that somebody moved out of the cache's layout; a link there is none of ours."""
+        is_inside = self.models in entry.location.parents and ".." not in entry.location.parts
+        if not is_inside or entry.location.is_symlink() or not entry.location.is_file():
+            return Removed()
+        return self._discard(entry.location)
 
     def _unlink(self, entry: ManifestFile, folder: Path) -> Removed:
         is_needed = entry.blob in self.kept or _is_linked(entry.blob, folder, entry.location)

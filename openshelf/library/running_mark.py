@@ -22,6 +22,8 @@ class Wish(enum.StrEnum):
 
     PAUSE = "pause"
     CANCEL = "cancel"
+    LOOK = "look"
+    """Its entry was changed: look at it again."""
 
 
 @contextlib.contextmanager

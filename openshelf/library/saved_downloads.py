@@ -6,10 +6,13 @@ import contextlib
 import dataclasses
 import json
 import logging
-from dataclasses import dataclass
+import time
+import uuid
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from openshelf.bandwidth import FASTEST, SLOWEST
 from openshelf.durable import replace_file
 from openshelf.errors import CorruptSettings
 from openshelf.hub.entries import DownloadFile
@@ -24,11 +27,20 @@ _TUPLES = ("source_paths",)
 
 @dataclass(frozen=True)
 class SavedDownload:
-    """`created` orders the list; seconds since 1970."""
+    """`created` in seconds since 1970; `order` is its place in the list (the same, until a person
+    moves it); `limit` is its own, in bytes per second."""
 
     id: str
     created: float
     offer: InstallOffer
+    order: float
+    limit: int | None = None
+
+
+def new_download(offer: InstallOffer) -> SavedDownload:
+    """The last one in the list."""
+    now = time.time()
+    return SavedDownload(uuid.uuid4().hex[:12], now, offer, order=now)
 
 
 def save_download(folder: Path, saved: SavedDownload) -> None:
@@ -42,6 +54,8 @@ def save_download(folder: Path, saved: SavedDownload) -> None:
         "v": _VERSION,
         "id": saved.id,
         "created": saved.created,
+        "order": saved.order,
+        "limit": saved.limit,
         "offer": {**offer, "files": [dataclasses.asdict(file) for file in saved.offer.files]},
         "license": saved.offer.decision.license.as_json(),
     }
@@ -66,7 +80,25 @@ def read_downloads(folder: Path, gate: Gate) -> list[SavedDownload]:
             continue
         if path == _file(folder, saved.id):
             found.append(saved)
-    return sorted(found, key=lambda saved: saved.created)
+    return sorted(found, key=lambda saved: (saved.order, saved.id))
+
+
+def as_wished(folder: Path, saved: SavedDownload) -> SavedDownload:
+    """With the order and the limit that another process may have written meanwhile."""
+    try:
+        data = json.loads(_file(folder, saved.id).read_bytes())
+        return replace(saved, order=_order(data), limit=_limit(data))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return saved
+
+
+def _order(data: dict[str, Any]) -> float:
+    return float(data.get("order", data["created"]))
+
+
+def _limit(data: dict[str, Any]) -> int | None:
+    limit = data.get("limit")
+    return limit if type(limit) is int and SLOWEST <= limit <= FASTEST else None
 
 
 def _read(data: dict[str, Any], gate: Gate) -> SavedDownload:
@@ -84,7 +116,8 @@ def _read(data: dict[str, Any], gate: Gate) -> SavedDownload:
     decision = gate.decide(effective_from_json(data["license"]))
     plain.update(files=files, decision=decision, is_main=False)
     restored = InstallOffer(**plain)
-    return SavedDownload(str(data["id"]), float(data["created"]), restored)
+    created = float(data["created"])
+    return SavedDownload(str(data["id"]), created, restored, _order(data), _limit(data))
 
 
 def _file(folder: Path, download_id: str) -> Path:

@@ -47,5 +47,22 @@ LIBRARY = Schema(
     ALTER TABLE models ADD COLUMN damaged_sha256 TEXT;
     ALTER TABLE models ADD COLUMN origin TEXT NOT NULL DEFAULT '';
     """,
+        # Files below a model folder are kept relative to it (`location`), others where they are;
+        # `blob` is not read any more.
+        """
+    CREATE TABLE folders (
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
+        is_standard INTEGER NOT NULL DEFAULT 0, mount TEXT NOT NULL DEFAULT ''
+    );
+    ALTER TABLE files ADD COLUMN folder_id INTEGER REFERENCES folders (id);
+    ALTER TABLE files ADD COLUMN modified_ns INTEGER;
+    ALTER TABLE files ADD COLUMN inode INTEGER;
+    ALTER TABLE files ADD COLUMN edges_sha256 TEXT;
+    ALTER TABLE files ADD COLUMN verified_at TEXT;
+    UPDATE files SET verified_at =
+        (SELECT models.verified_at FROM models WHERE models.id = files.model_id);
+    CREATE INDEX files_by_place ON files (folder_id, location);
+    CREATE INDEX files_by_size ON files (size_bytes);
+    """,
     ),
 )

@@ -9,16 +9,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from openshelf.database import Database
-from openshelf.errors import NotFound, UsageError
+from openshelf.errors import NotFound, OpenshelfError, UsageError
 from openshelf.hardware.facts import LearnedRate
-from openshelf.library.installed import Damage, InstalledFile, InstalledModel
+from openshelf.library.file_looks import FileLook, FileRow, keep_check, keep_looks, read_file_rows
+from openshelf.library.file_rows import blobs_of_sizes, files_of, insert_files, sync_folders
+from openshelf.library.folders import (
+    FolderCondition,
+    ModelFolder,
+    ModelFolders,
+    not_here,
+    split_place,
+)
+from openshelf.library.installed import InstalledModel
+from openshelf.library.listing import MODEL_COLUMNS, read_models
 from openshelf.library.measurements import (
     LoadMeasurement,
     MeasuredRun,
@@ -31,15 +41,12 @@ from openshelf.library.measurements import (
 from openshelf.library.removal import Discard, ManifestFile, Removed, remove_files
 from openshelf.library.schema import LIBRARY
 from openshelf.library.trash import send_to_trash
-from openshelf.library.verifying import FileState, ModelCheck, check_files
+from openshelf.library.verifying import ModelCheck, check_files
 from openshelf.licenses.effective import EffectiveLicense, effective_from_json
 from openshelf.reasons import Reason
 from openshelf.tasks import Announcer, CancelToken, Report
 
-_COLUMNS = (
-    "id, repo, commit_id, name, quant, license_expression, license_ids, record_id, source,"
-    " installed_at, verified_at, last_used_at, decode_tokens_per_second, origin"
-)
+log = logging.getLogger(__name__)
 
 
 def now_utc() -> str:
@@ -51,12 +58,34 @@ class Library:
     """Thread-safe; other processes may use the same file. Methods that write raise NotEnoughDisk
     or UsageError where the file cannot be written."""
 
-    def __init__(self, database: Path, models: Path, trash: Discard = send_to_trash) -> None:
+    def __init__(
+        self, database: Path, models: Path | ModelFolders, trash: Discard = send_to_trash
+    ) -> None:
         self.announcer: Announcer[tuple[InstalledModel, ...]] = Announcer()
+        self.folders = models if isinstance(models, ModelFolders) else ModelFolders(models)
         self._path = database
-        self._models = models
         self._trash = trash
         self._database = Database(database, LIBRARY)
+        self._enter_folders()
+        self._recall_mounts()
+
+    def follow_folders(self) -> None:
+        """The list of model folders may have changed: keep the files in those that hold them."""
+        if self._enter_folders():
+            self._announce()
+
+    def _enter_folders(self) -> bool:
+        """Never raises: without this the files are kept under the folders of before."""
+        wanted = self.folders.paths()
+        try:
+            if sorted(self._folder_paths()) == sorted(wanted):
+                # Without a transaction: a start waits for no other process that writes.
+                return False
+            with self._transaction() as connection:
+                return sync_folders(connection, wanted, self._is_gone)
+        except OpenshelfError as error:
+            log.warning("library: the model folders could not be entered: %s", error)
+            return False
 
     @property
     def problem(self) -> Reason | None:
@@ -72,20 +101,34 @@ class Library:
     def close(self) -> None:
         self._database.close()
 
+    def note_mounts(self, folders: Iterable[ModelFolder]) -> None:
+        """Remember on which volume each lies, so that the empty folder in which a drive is to be
+        mounted is not taken for the drive. Never raises."""
+        changes = [
+            (folder.look.mount, folder.path)
+            for folder in folders
+            if folder.is_here and folder.look.mount != self.folders.mounts.get(folder.path)
+        ]
+        if not changes:
+            return
+        try:
+            with self._transaction() as connection:
+                connection.executemany("UPDATE folders SET mount = ? WHERE path = ?", changes)
+        except OpenshelfError as error:
+            log.info("library: the volumes of the model folders could not be kept: %s", error)
+        self._recall_mounts()
+
+    def _recall_mounts(self) -> None:
+        with contextlib.suppress(OpenshelfError), self._failures():
+            self.folders.mounts = dict(self._database.read("SELECT path, mount FROM folders"))
+
+    def _is_gone(self, folder: str) -> bool:
+        return self.folders.look(folder).condition is FolderCondition.MISSING
+
     def installed(self) -> tuple[InstalledModel, ...]:
         """Everything installed, the newest first."""
         with self._failures():
-            rows = self._database.read(
-                f"SELECT {_COLUMNS}, damaged_path, damaged_sha256 FROM models"  # noqa: S608
-                " ORDER BY installed_at DESC, id"
-            )
-            files: dict[str, list[InstalledFile]] = {}
-            for model_id, path, location, size, sha256 in self._database.read(
-                "SELECT model_id, path, location, size_bytes, sha256 FROM files"
-                " ORDER BY model_id, position"
-            ):
-                files.setdefault(model_id, []).append(InstalledFile(path, location, size, sha256))
-        return tuple(_model(row, tuple(files.get(row[0], ()))) for row in rows if row[0] in files)
+            return read_models(self._database, self.folders.look)
 
     def find(self, model_id: str) -> InstalledModel:
         """By id, by OWNER/REPO:QUANT, or by any unambiguous part of the id, ignoring case.
@@ -116,7 +159,7 @@ class Library:
         with self._transaction() as connection:
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
             connection.execute(
-                f"INSERT INTO models ({_COLUMNS}, license_json)"  # noqa: S608
+                f"INSERT INTO models ({MODEL_COLUMNS}, license_json)"  # noqa: S608
                 " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     model.id, model.repo, model.commit, model.name, model.quant,
@@ -125,22 +168,13 @@ class Library:
                     model.decode_tokens_per_second, model.origin, license_json,
                 ),
             )  # fmt: skip
-            connection.executemany(
-                "INSERT INTO files VALUES (?,?,?,?,?,?,?,?)",
-                [
-                    (
-                        model.id, position, file.path, file.location,
-                        str(Path(file.location).resolve()), file.size_bytes, file.sha256,
-                        file.location in ours,
-                    )
-                    for position, file in enumerate(model.files)
-                ],
-            )  # fmt: skip
+            insert_files(connection, model.id, model.files, ours, model.verified_at)
             connection.executemany(
                 "DELETE FROM placed WHERE location = ?", [(file.location,) for file in model.files]
             )
+        self.note_mounts(self.folders.all())
         self._announce()
-        return model
+        return self.find(model.id)
 
     def effective_license(self, model_id: str) -> EffectiveLicense:
         """The license as it was when the model was installed. Raises NotFound, CorruptSettings."""
@@ -154,28 +188,35 @@ class Library:
         """Take away exactly the files in the manifest, to the trash unless `for_good`.
 
         What was there before us, what another entry uses, and files outside the model folder stay.
-        Raises NotFound, NoTrash (then the model stays).
+        Raises NotFound (also while its folder is not here), NoTrash (then the model stays),
+        UsageError (its folder cannot be written).
         """
         model = self.find(model_id)
+        if model.away:
+            raise not_here(model.away)
         removed = Removed()
         with self._transaction() as connection:
-            entries, others = _files_of(connection, model.id)
+            entries, others = files_of(connection, model.id)
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
             connection.execute("DELETE FROM measurements WHERE model_id = ?", (model.id,))
             if not for_good:
-                removed = remove_files(entries, self._models, others, self._trash)
+                removed = remove_files(entries, others, self._trash)
         if for_good:
             # After the manifest: a crash in between leaves a file too many, never a wrong entry.
-            removed = remove_files(entries, self._models, others)
+            removed = remove_files(entries, others)
         self._announce()
         return removed
 
     def keep_load(self, load: LoadMeasurement) -> None:
-        """Keep what a load took; what is far from its prediction goes to the log."""
+        """Keep what a load took, and that the model was used; what is far from its prediction goes
+        to the log."""
         model = next((m for m in self.installed() if m.id == load.model_id), None)
         warn_of_differences(load, model.files if model else ())
         with self._transaction() as connection:
             insert_load(connection, load)
+            connection.execute(
+                "UPDATE models SET last_used_at = ? WHERE id = ?", (load.measured_at, load.model_id)
+            )
 
     def measurements(self, model_id: str) -> tuple[LoadMeasurement, ...]:
         """What the latest loads of a model took, the newest first."""
@@ -199,21 +240,29 @@ class Library:
 
     def verify(self, model_id: str, cancel: CancelToken, report: Report) -> ModelCheck:
         """Hash all files again and keep what was found. Raises NotFound, CancelledByUser."""
-        check = check_files(self.find(model_id), cancel, report)
-        model, damage = check.model, check.damage
-        kept = model.damaged if check.state is not FileState.INTACT and damage is None else damage
-        is_intact = check.state is FileState.INTACT
+        model = self.find(model_id)
+        check = check_files(model, cancel, report)
+        if model.away:
+            # Nothing was found out about files that cannot be looked at.
+            return check
         with self._transaction() as connection:
-            # What was installed anew meanwhile is not what was read.
-            connection.execute(
-                "UPDATE models SET verified_at = ?, damaged_path = ?, damaged_sha256 = ?"
-                " WHERE id = ? AND installed_at = ?",
-                (
-                    now_utc() if is_intact else None, kept.path if kept else None,
-                    kept.sha256 if kept else None, model.id, model.installed_at,
-                ),
-            )  # fmt: skip
+            keep_check(connection, model, check, now_utc())
         self._announce()
+        return dataclasses.replace(check, model=self.find(model.id))
+
+    def verify_file(
+        self, model_id: str, path: str, cancel: CancelToken, report: Report
+    ) -> ModelCheck:
+        """The same for one of its files. Raises NotFound, CancelledByUser."""
+        model = self.find(model_id)
+        files = [file for file in model.files if file.path == path]
+        if not files:
+            raise NotFound("file", path)
+        check = check_files(model, cancel, report, files)
+        if not model.away:
+            with self._transaction() as connection:
+                keep_check(connection, model, check, now_utc())
+            self._announce()
         return dataclasses.replace(check, model=self.find(model.id))
 
     def note_placed(self, location: Path) -> None:
@@ -224,32 +273,56 @@ class Library:
     def was_placed(self, location: Path) -> bool:
         """Whether we put it there: noted, or in the manifest as ours."""
         with self._failures():
-            rows = self._database.read(
-                "SELECT 1 FROM placed WHERE location = ?1 UNION"
-                " SELECT 1 FROM files WHERE location = ?1 AND is_ours",
-                str(location),
-            )
-        return bool(rows)
+            rows = self._database.read("SELECT 1 FROM placed WHERE location = ?", str(location))
+            return bool(rows) or self._is_in_manifest(location, only_ours=True)
 
     def discard_placed(self, locations: Sequence[Path]) -> int:
         """Delete files of a model that was never finished, where we put them; the bytes freed."""
         mine = [path for path in locations if self._is_only_placed(path)]
-        entries = [ManifestFile(path, path.resolve(), is_ours=True) for path in mine]
+        paths = self._folder_paths()
+        entries = [
+            ManifestFile(path, path.resolve(), True, split_place(str(path), paths)[0])
+            for path in mine
+        ]
+        sizes = [entry.blob.stat().st_size for entry in entries if entry.blob.is_file()]
         with self._transaction() as connection:
-            kept = {Path(blob) for (blob,) in connection.execute("SELECT blob FROM files")}
+            kept = blobs_of_sizes(connection, sizes)
             connection.executemany(
                 "DELETE FROM placed WHERE location = ?", [(str(path),) for path in mine]
             )
-        return remove_files(entries, self._models, frozenset(kept)).freed_bytes
+        return remove_files(entries, kept).freed_bytes
 
     def _is_only_placed(self, location: Path) -> bool:
         with self._failures():
-            rows = self._database.read(
-                "SELECT 1 FROM placed WHERE location = ?1 AND NOT EXISTS"
-                " (SELECT 1 FROM files WHERE location = ?1)",
-                str(location),
-            )
+            rows = self._database.read("SELECT 1 FROM placed WHERE location = ?", str(location))
+            return bool(rows) and not self._is_in_manifest(location, only_ours=False)
+
+    def _is_in_manifest(self, location: Path, *, only_ours: bool) -> bool:
+        folder, inside = split_place(str(location), self._folder_paths())
+        rows = self._database.read(
+            "SELECT 1 FROM files LEFT JOIN folders ON folders.id = files.folder_id"
+            " WHERE files.location = ? AND folders.path IS ? AND (is_ours OR ?)",
+            inside, folder or None, not only_ours,
+        )  # fmt: skip
         return bool(rows)
+
+    def _folder_paths(self) -> list[str]:
+        """As the manifest has them: another process may have changed the list."""
+        with self._failures():
+            return [path for (path,) in self._database.read("SELECT path FROM folders")]
+
+    def file_rows(self) -> list[FileRow]:
+        """Every file with what is known of it, for a look through the folders."""
+        with self._failures():
+            return read_file_rows(self._database)
+
+    def keep_looks(self, looks: Sequence[FileLook]) -> None:
+        """What a look through the folders, or a hash after it, found out about files."""
+        if not looks:
+            return
+        with self._transaction() as connection:
+            keep_looks(connection, looks, now_utc())
+        self._announce()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -266,47 +339,3 @@ class Library:
 
     def _announce(self) -> None:
         self.announcer.announce(self.installed())
-
-
-def _files_of(
-    connection: sqlite3.Connection, model_id: str
-) -> tuple[list[ManifestFile], frozenset[Path]]:
-    """The files of a model, and the blobs of all others."""
-    entries = [
-        ManifestFile(Path(location), Path(blob), bool(is_ours))
-        for location, blob, is_ours in connection.execute(
-            "SELECT location, blob, is_ours FROM files WHERE model_id = ?", (model_id,)
-        )
-    ]
-    others = connection.execute("SELECT blob FROM files WHERE model_id <> ?", (model_id,))
-    return entries, frozenset(Path(blob) for (blob,) in others)
-
-
-def _model(row: tuple[Any, ...], files: tuple[InstalledFile, ...]) -> InstalledModel:
-    model = InstalledModel(
-        id=row[0],
-        repo=row[1],
-        commit=row[2],
-        name=row[3],
-        quant=row[4],
-        files=files,
-        license_expression=row[5],
-        license_ids=tuple(json.loads(row[6])),
-        record_id=row[7],
-        source=row[8],
-        installed_at=row[9],
-        verified_at=row[10],
-        last_used_at=row[11],
-        decode_tokens_per_second=row[12],
-        origin=row[13],
-        damaged=Damage(row[14], row[15] or "") if row[14] else None,
-    )
-    is_missing = any(not _is_there(file) for file in files)
-    return dataclasses.replace(model, missing=True) if is_missing else model
-
-
-def _is_there(file: InstalledFile) -> bool:
-    try:
-        return Path(file.location).stat().st_size == file.size_bytes
-    except OSError:
-        return False

@@ -31,6 +31,8 @@ def resting(saved: SavedDownload, models: Path) -> Download:
         state=DownloadState.PAUSED,
         done_bytes=done,
         total_bytes=offer.size_bytes,
+        order=saved.order,
+        limit=saved.limit,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,17 @@ class ModelCheck:
         }
 
 
-def check_files(model: InstalledModel, cancel: CancelToken, report: Report) -> ModelCheck:
-    """Read and hash every file of a model. Raises CancelledByUser."""
-    total, done = model.size_bytes, 0
+def check_files(
+    model: InstalledModel,
+    cancel: CancelToken,
+    report: Report,
+    files: Sequence[InstalledFile] | None = None,
+) -> ModelCheck:
+    """Read and hash every file of a model, or those of `files`. Raises CancelledByUser."""
+    files = model.files if files is None else files
+    total, done = sum(file.size_bytes for file in files), 0
     checks = []
-    for file in model.files:
+    for file in files:
 
         def on_hashed(count: int, before: int = done) -> None:
             cancel.raise_if_cancelled()

@@ -30,7 +30,8 @@ class ClearedFile:
 
 @dataclass(frozen=True)
 class Clearance:
-    """Says that these files of this commit may be put on disk and loaded, and why.
+    """Says that these files of this commit may be put on disk and loaded, or that a server's model
+    may be talked to, and why.
 
     `policy_sha256` is the hash of the policy it was decided under ("" without one); when that
     changes, the clearance is stale and the gate must be asked again.
@@ -42,6 +43,18 @@ class Clearance:
     verdict: Verdict
     record_id: str | None
     policy_sha256: str
+    origin: str = ""
+    """Of a server (scheme://host:port) that may be talked to; such a slip covers no files."""
+
+    def require_server(self, *, origin: str, model: str, policy_sha256: str) -> None:
+        """Raise ClearanceRefused unless this slip covers that model of that server, today."""
+        target = f"{model} ({origin})"
+        if self.verdict is Verdict.BLOCKED:
+            raise ClearanceRefused(target, "blocked")
+        if self.policy_sha256 != policy_sha256:
+            raise ClearanceRefused(target, "stale_policy")
+        if not self.origin or (self.origin, self.repo) != (origin, model):
+            raise ClearanceRefused(target, "wrong_server")
 
     def require(
         self,
@@ -59,7 +72,7 @@ class Clearance:
             raise ClearanceRefused(target, "blocked")
         if self.policy_sha256 != policy_sha256:
             raise ClearanceRefused(target, "stale_policy")
-        if (self.repo, self.commit) != (repo, commit):
+        if self.origin or (self.repo, self.commit) != (repo, commit):
             raise ClearanceRefused(target, "wrong_model")
         if ClearedFile(path, sha256, size_bytes) not in self.files:
             raise ClearanceRefused(target, "wrong_file")

@@ -10,9 +10,11 @@ from openshelf.errors import LicenseNotAccepted, NeedsReview, PolicyBlocked
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.license import License
+from openshelf.network import address_origin, host_of
 from openshelf.policy.organization import Policy
 from openshelf.policy.records import asks_nothing_new
 from openshelf.policy.rules import decide
+from openshelf.policy.servers import has_license_rules, host_reason, is_named, unknown_license
 from openshelf.policy.verdict import Decision
 from openshelf.policy.waiver import Waiver
 from openshelf.policy.waiving import apply_waivers, waiver_from_record
@@ -126,6 +128,34 @@ class Gate:
             verdict=today.verdict,
             record_id=record_id,
             policy_sha256=policy_sha256,
+        )
+
+    def check_host(self, address: str) -> None:
+        """Whether today's policy lets anything be asked of this server. Raises PolicyBlocked."""
+        reason = host_reason(self.policy, address)
+        if reason is not None:
+            raise PolicyBlocked(host_of(address), (reason.as_json(),))
+
+    def clear_server(self, address: str, model: str) -> Clearance:
+        """The clearance for chats with `model` on the server at `address` (http://host:port/v1).
+
+        A host that the policy names is allowed with what it serves. For every other one, also on
+        this machine, a team's rules about licenses meet a model whose license nobody here knows:
+        raises NeedsReview, or PolicyBlocked. Without such rules nothing is asked.
+        """
+        policy = self.policy
+        self.check_host(address)
+        verdict = Verdict.ALLOWED if is_named(policy, address) else Verdict.NEEDS_REVIEW
+        if verdict is not Verdict.ALLOWED and has_license_rules(policy.rules):
+            verdict = self.check(self.decide(unknown_license(model)), target=model).verdict
+        return Clearance(
+            repo=model,
+            commit="",
+            files=(),
+            verdict=verdict,
+            record_id=None,
+            policy_sha256=policy.sha256,
+            origin=address_origin(address),
         )
 
     def _record_of(

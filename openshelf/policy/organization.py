@@ -153,7 +153,7 @@ def named_policy_file(environment: Mapping[str, str]) -> Path | None:
 def closed_policy(source: str) -> Policy:
     """Allows nothing: in force where a policy's file is there and cannot be understood."""
     digest = hashlib.sha256(source.encode()).hexdigest()
-    return Policy(rules=Rules(allow_only=()), source=source, sha256=digest)
+    return Policy(rules=Rules(allow_only=()), source=source, sha256=digest, allow_remote_hosts=())
 
 
 def managed_policy_file(environment: Mapping[str, str]) -> Path:

@@ -155,6 +155,7 @@ class Desktop(QObject):
     def _on_first_painted(self) -> None:
         if not self._arguments.is_probe:
             self.window.page(Place.SHELF).catch_up()
+            self._services.upkeep.start()
         if is_traced():
             _print_startup_trace()
             self._app.exit()

@@ -18,6 +18,7 @@ from openshelf.ui.places import PAGES, RAIL_ORDER, Place
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import InlineNotice, NoticeLevel
+from openshelf.ui.widgets.engine_notice import EngineNotice
 from openshelf.ui.widgets.overlay import Overlay
 from openshelf.ui.widgets.page import Page
 from openshelf.ui.widgets.rail import NavigationRail
@@ -51,7 +52,8 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget()
         pages = QVBoxLayout()
         pages.setSpacing(0)
-        pages.addWidget(self.notice)
+        for notice in (self.notice, EngineNotice(bridge, services.engine_builds.announcer)):
+            pages.addWidget(notice)
         pages.addWidget(self._stack, 1)
         row.addWidget(self.rail)
         row.addLayout(pages, 1)

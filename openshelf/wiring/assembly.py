@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from openshelf import wording
+from openshelf.chat.advice import MOST_CONFIG_BYTES
+from openshelf.chat.advising import Advisor
+from openshelf.chat.aids import ChatAids
+from openshelf.chat.attaching import read_attachment
 from openshelf.chat.benching import Benchmarks
 from openshelf.chat.opening import ModelOpener
+from openshelf.chat.servers import Servers, open_either
 from openshelf.chat.session import Chats
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.architectures import KnownArchitectures
-from openshelf.engine.build import find_engine
+from openshelf.engine.builds import EngineBuilds
 from openshelf.engine.dry_runs import DryRuns
+from openshelf.engine.engines import Engines
 from openshelf.engine.process import Engine
+from openshelf.engine.remote import RemoteEngine
 from openshelf.fit.memory import FitRequest
 from openshelf.hub.cards import Cards
+from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
-from openshelf.hub.tokens import TokenStore
+from openshelf.hub.tokens import SERVER_KEY, TokenStore
 from openshelf.keychain import SystemKeychain
 from openshelf.library.bundling import Bundles
 from openshelf.library.download_queue import Downloads, DownloadsParts
 from openshelf.library.fitting import Fitting
+from openshelf.library.folder_list import FolderList
+from openshelf.library.folders import ModelFolders
 from openshelf.library.headers import Headers
 from openshelf.library.installer import Installer
 from openshelf.library.kept_downloads import KeptDownloads
 from openshelf.library.offers import OfferParts
 from openshelf.library.store import Library
+from openshelf.library.upkeep import Upkeep
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.head_seal import HeadSeal
@@ -99,23 +111,34 @@ class _Wiring:
             paths.data / "acceptances.head",
             HeadSeal(keychain, paths.acceptance_log),
         )
-        self.library = Library(paths.library_database, paths.models)
-        self.engine = Engine()
-        self.dry_runs = DryRuns(self.engine)
+        folders = ModelFolders(
+            paths.models,
+            lambda: self.settings.current.model_folders,
+            lambda: self.settings.current.download_folder,
+        )
+        self.library = Library(paths.library_database, folders)
+        self.folders = FolderList(self.library, self.settings)
+        self.engine_builds = EngineBuilds(paths.data / "engine" / "builds.json")
+        self.engine = Engine(starter=self.engine_builds)
+        self.dry_runs = DryRuns(self.engine, partial(Engine, starter=self.engine_builds))
         self.architectures = KnownArchitectures(
             paths.cache / "engine" / "architectures.json",
             self.dry_runs.architectures,
-            lambda: found.identity if (found := find_engine()) else "",
+            self.engine_builds.identity,
         )
-        self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.download_limit))
+        self.engine_builds.announcer.subscribe(lambda _: self.architectures.forget())
+        self.network = FetchPlace(EgressLog(), RateShare(self.settings.current.bandwidth))
         self.catalog = FreshCatalog(
             paths.cache / "catalog", lambda: self.settings.current, self.network.egress
         )
         self.policies = PolicyStore(paths)
         self.tokens = TokenStore(paths.tokens_file, keychain)
+        self.server_keys = TokenStore(paths.server_keys_file, keychain, SERVER_KEY)
         self._context_length = context_length
         self.door = HubDoor(paths, self.settings, self.tokens, self.network)
-        self.machine = MachineFacts(paths, self.settings, self.library, self.engine)
+        self.machine = MachineFacts(
+            paths, self.settings, self.library, self.engine, self.engine_builds
+        )
         self.shelf = ShelfMaking(self.catalog, self.licenses, self.library, self.architectures)
 
     def services(
@@ -124,7 +147,6 @@ class _Wiring:
         gate = Gate(self.licenses, policy, self.acceptances, what_if=what_if)
         client = partial(self.door.client_under, gate)
         parts = OfferParts(
-            models=self.paths.models,
             client=client,
             catalog=self.catalog,
             gate=gate,
@@ -135,7 +157,6 @@ class _Wiring:
         installer = Installer(parts)
         fetching = DownloadsParts(
             folder=self.paths.downloads,
-            models=self.paths.models,
             runner=self.runner,
             installer=installer,
             gate=gate,
@@ -156,7 +177,18 @@ class _Wiring:
             return decided[id(catalog)]
 
         open_model = self._opener(gate, installer).open_model
-        chats = Chats(store, self.engine, open_model, self.library)
+        remote = RemoteEngine(
+            partial(self.door.server_options, gate), self.server_keys.token_for, self.network.egress
+        )
+        servers = Servers(self.settings, self.server_keys, gate, remote)
+        chats = Chats(
+            store, Engines(self.engine, remote), open_either(open_model, servers), self.library
+        )
+        upkeep = Upkeep(
+            self.library,
+            lambda: self.settings.current.verify_schedule,
+            lambda: chats.is_answering or downloads.is_active,
+        )
         return Services(
             paths=self.paths,
             settings=self.settings,
@@ -173,10 +205,14 @@ class _Wiring:
             downloads=downloads,
             kept_downloads=KeptDownloads(fetching),
             library=self.library,
+            folders=self.folders,
+            upkeep=upkeep,
             bundles=Bundles(parts, installer, self._carried_settings),
             chats=chats,
+            chat_aids=self._chat_aids(store, client),
             bench=Benchmarks(self.engine, open_model, self.library).run,
-            close=partial(self._close, downloads, chats),
+            servers=servers,
+            close=partial(self._close, downloads, chats, remote, upkeep),
             problems=partial(self._problems, store),
             fit_target=fitting.fit_target,
             dry_run_target=fitting.dry_run_target,
@@ -200,6 +236,7 @@ class _Wiring:
             tokens=self.tokens,
             preview_policy=self.shelf.preview,
             architectures=self.architectures,
+            engine_builds=self.engine_builds,
             refresh_catalog=partial(self.catalog.refresh, client),
         )
 
@@ -211,6 +248,15 @@ class _Wiring:
             request=self._fit_request,
             policy_sha256=lambda: gate.policy.sha256,
         )
+
+    def _chat_aids(self, store: ConversationStore, client: Callable[[], HubClient]) -> ChatAids:
+        def read_config(repo: str, file: str) -> str:
+            return client().read_text(
+                repo, "main", file, MOST_CONFIG_BYTES, purpose="recommended settings"
+            )
+
+        advisor = Advisor(self.library, read_config, store.database)
+        return ChatAids(advisor, store.presets, read_attachment)
 
     def _with_policy(
         self,
@@ -248,10 +294,15 @@ class _Wiring:
         settings = self.settings.current
         return {"context_length": settings.context_length, "kv_type": settings.kv_type}
 
-    def _close(self, downloads: Downloads, chats: Chats) -> None:
+    def _close(
+        self, downloads: Downloads, chats: Chats, remote: RemoteEngine, upkeep: Upkeep
+    ) -> None:
+        upkeep.close()
         downloads.close()
         self.runner.close()
         chats.close()
+        self.engine_builds.close()
+        remote.close()
         self.dry_runs.close()
         self.engine.close()
         self.door.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace
 from openshelf.hub.tokens import TokenStore
-from openshelf.network import NetworkOptions, NetworkWishes, options_from
+from openshelf.network import NetworkOptions, NetworkWishes, options_for_server, options_from
 from openshelf.paths import Paths
 from openshelf.policy.gate import Gate
 from openshelf.services import Services
@@ -38,23 +38,29 @@ class HubDoor:
         with self._client_lock:
             if options.offline and self._client is not None:
                 self._client.shut()
-        services.downloads.set_limit(options.bytes_per_second)
+        services.downloads.set_bandwidth(self._settings.current.bandwidth)
         services.downloads.set_offline(options.host if options.offline else None)
 
     def _options_under(
         self, gate: Gate, token_for: Callable[[str], str | None] | None
     ) -> NetworkOptions:
+        return options_from(os.environ, self._wishes(gate, token_for))
+
+    def _wishes(
+        self, gate: Gate, token_for: Callable[[str], str | None] | None = None
+    ) -> NetworkWishes:
         settings = self._settings.current
-        return options_from(
-            os.environ,
-            NetworkWishes(
-                offline=settings.offline or gate.policy.offline_only,
-                endpoint=settings.hub_endpoint,
-                ca_file=settings.ca_file,
-                bytes_per_second=settings.download_limit,
-                token_for=token_for,
-            ),
+        return NetworkWishes(
+            offline=settings.offline or gate.policy.offline_only,
+            endpoint=settings.hub_endpoint,
+            ca_file=settings.ca_file,
+            bytes_per_second=settings.download_limit,
+            token_for=token_for,
         )
+
+    def server_options(self, gate: Gate, address: str) -> NetworkOptions:
+        """For a server to chat with, as they are at this moment."""
+        return options_for_server(os.environ, self._wishes(gate), address)
 
     def client_under(self, gate: Gate) -> HubClient:
         """One client as long as the options stay what they are."""

@@ -22,7 +22,7 @@ from openshelf.reasons import Reason
 
 _TABLES = (
     "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "answers",
-    "command_line", "evidence",
+    "command_line", "evidence", "launch",
 )  # fmt: skip
 
 

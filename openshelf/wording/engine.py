@@ -7,6 +7,12 @@ TEMPLATES: dict[str, str] = {
         "The processor names instructions (Intel AMX) that fail when the engine uses them, as in "
         "some virtual machines. The engine does without; prompts are read more slowly."
     ),
+    # engine/builds.py
+    "engine_build_replaced": "The engine build in {folder} is not used; the one in {instead} is used instead.",
+    "engine_build_replaced_by_installed": "The engine build in {folder} is not used; the installed one is used instead.",
+    "engine_lost_gpu": "The engine no longer finds {names:list}, so that models run without it, and slower. Its driver may have failed or been updated: start the machine again, or look at the Hardware screen.",
+    # chat/measuring.py
+    "engine_left_gpu": "The engine put this model on the CPU, although it was to run on the GPU. Answers are slower.",
     "engine_silent": "The engine could not be asked what it can use. {detail}",
     # engine/devices.py
     "gpu_used_through": "The engine uses it through {backend} ({name}).",
@@ -19,6 +25,9 @@ TEMPLATES: dict[str, str] = {
     "engine_killed": "The engine was ended by the system, maybe for lack of memory. What it had written is kept; the next message starts it again.",
     "engine_crashed": "The engine crashed ({signal}). What it had written is kept; the next message starts it again.",
     "engine_wrong_cpu": "This engine build uses instructions that this CPU does not have. Install a build made for this machine.",
+    "engine_out_of_memory": "There was not enough memory, and the engine ended. What it had written is kept. Take a shorter context or a smaller build of this model, or close other programs.",
+    "engine_driver_failed": "The GPU's driver failed, and the engine ended. What it had written is kept. Update the driver, or load the model without the GPU.",
+    "engine_hung": "The engine no longer answered and was ended. What it had written is kept; the next message starts it again.",
     "engine_died_loading": "The engine stopped while it loaded the model. The model may be too large for this machine or damaged.",
     "answer_interrupted": "Openshelf ended while this answer was written. What had been kept is shown.",
     # chat/store.py
@@ -32,7 +41,21 @@ TEMPLATES: dict[str, str] = {
     "chat_export.answer": "Answer",
     "chat_export.model": "Answer by {model}",
     "chat_export.thoughts": "Thoughts before the answer",
+    "chat_export.file": "Attached: {name}, {tokens:,} tokens",
+    "chat_export.attached_image": "Attached: {name}, a picture",
     "chat_export.note": "Exported from Openshelf. The answers were written by a language model and may be wrong.",
+    "json_cut_off": "The answer ends before its JSON does. Allow a longer answer, or ask for less.",
+    "answer_no_json": "The answer is not valid JSON, although it was held to a schema.",
+    # ui/widgets/attachment_bar.py: chips
+    "attached_file": "{name} · {tokens:,} tokens",
+    "attached_file_guessed": "{name} · ≈ {tokens:,} tokens",
+    "attached_picture": "{name} · picture",
+    "attached_pages": "{read:,} of {pages:,} pages read",
+    "attached_cut": "its last {count:,} characters are left out",
+    # ui/pages/chat_attaching.py: above the message that they go along with
+    "attached_fits": "About {tokens:,} tokens of the {whole:,} that the context holds.",
+    "attached_drops": "About {tokens:,} tokens of the {whole:,} that the context holds: the first {messages} messages of this chat would be left out.",
+    "attached_too_long": "About {tokens:,} tokens, and the context holds {whole:,}: this cannot be sent whole. Attach less, or load the model with a longer context.",
     # chat/context.py
     "turns_dropped": "The first {messages} messages no longer fit into the context and were not sent.",
 }

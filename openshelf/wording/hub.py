@@ -11,5 +11,6 @@ TEMPLATES: dict[str, str] = {
     "waiting_http": "{host} has a problem ({why}); trying again in {wait_seconds:duration}.",
     "waiting_not_a_hub": "Something else answers for {host}, maybe a sign-in page of this network. Sign in there, and it goes on.",
     "waiting_rate_limited": "{host} asks to wait {wait_seconds:duration}; it goes on then by itself.",
+    "waiting_hours": "Downloads rest until {start}, as the settings say. What has arrived is kept.",
     "waiting_in_use": "Another program is fetching the same file; waiting for it.",
 }

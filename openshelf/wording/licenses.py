@@ -29,6 +29,8 @@ _REASONS = {
     "fact_missing": "{license} depends on a fact about you that is not known{clause:clause}: {fact:fact}.",
     "unknown_license": "Nobody can say what the license asks ({license}). Read its text first.",
     "unsure_fact": "A fact of {license} that decides here could not be confirmed in its text ({ref}).",
+    "policy.offline_only": "Your policy keeps this program offline, so nothing is sent to {value}.",
+    "policy.allow_remote_hosts": "{value} is not among the servers that your policy allows.",
     "policy.allow_only": "{license} is not on your policy’s list of allowed licenses.",
     "policy.deny_classes": "Your policy denies the class of licenses that {license} belongs to.",
     "policy.require_osi": "Your policy asks for an OSI-approved license, and {license} is none.",

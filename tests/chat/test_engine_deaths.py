@@ -26,6 +26,7 @@ from openshelf.engine.process import Engine
 from openshelf.engine.protocol import Plan, Sampling
 from openshelf.reasons import Reason
 from openshelf.tasks import CancelToken, no_report
+from tests.engine.own_sockets import listening_sockets
 from tests.fakes import faulty_worker
 from tests.fakes.engine import clearance_for, load_order, model_file
 from tests.fakes.faulty_worker import FAULTS, MOMENTS
@@ -138,6 +139,7 @@ def survives(
     desk = Desk(folder, fault, moment)
     try:
         broken = desk.ask("Hello", LONG)
+        assert listening_sockets() == []
         assert broken.slowest_seconds < MOST_STALL_SECONDS + slack_seconds
         _check_what_was_kept(desk, broken, moment)
         if moment == "unload":
@@ -150,6 +152,7 @@ def survives(
         if impatience is not None:
             impatience.undo()
         _check_next_message(desk, slack_seconds)
+        assert listening_sockets() == []
         assert desk.engine.pid != dead
         assert not Path(f"/proc/{dead}").exists(), "a dead worker is still there"
         zombies = [
@@ -162,6 +165,7 @@ def survives(
         pid = desk.engine.pid
         desk.close()
     assert not Path(f"/proc/{pid}").exists()
+    assert listening_sockets() == []
     grown = _resident_bytes() - before
     print(f"{fault} at {moment}: {grown / 1e6:+.1f} MB left")  # noqa: T201
     assert grown < LEFT_BYTES

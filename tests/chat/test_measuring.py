@@ -16,7 +16,7 @@ from openshelf.chat.session import Chats
 from openshelf.chat.store import ConversationStore
 from openshelf.engine.devices import join_devices
 from openshelf.engine.process import Engine
-from openshelf.engine.protocol import DeviceBytes, Loaded, Sampling
+from openshelf.engine.protocol import DeviceBytes, Loaded, Plan, Sampling
 from openshelf.fit.memory import DeviceMemory, FitRequest
 from openshelf.fit.speed import LEARNED_SPREAD
 from openshelf.fit.verdict import fit_on
@@ -87,6 +87,23 @@ def test_an_engine_that_tells_no_parts_leaves_the_pools() -> None:
     memory = model_in_memory(ticket_for(UNIFIED), silent)
     assert (memory.measured_bytes, memory.components) == ({"ram": 40 * MIB}, ())
     assert load_measurement(ticket_for(UNIFIED), silent, memory) is None
+
+
+def test_a_model_that_the_engine_put_on_the_cpu_is_not_said_to_be_on_the_gpu() -> None:
+    ticket = ticket_for(UNIFIED)
+    order = dataclasses.replace(ticket.order, plan=Plan(4096, n_gpu_layers=10))
+    planned = dataclasses.replace(ticket, order=order)
+    assert not model_in_memory(planned, LOADED).left_gpu
+    cpu, gpu = LOADED.devices
+    for devices in ((cpu,), (cpu, DeviceBytes(gpu.device, 0, 0, 9))):
+        memory = model_in_memory(planned, dataclasses.replace(LOADED, devices=devices))
+        assert memory.left_gpu
+        assert (memory.placement, memory.n_gpu_layers) == ("fits_cpu", 0)
+    assert not model_in_memory(planned, dataclasses.replace(LOADED, devices=())).left_gpu
+    untold = DeviceBytes(gpu.device, None, 0, 9)
+    told = dataclasses.replace(LOADED, devices=(cpu, untold))
+    assert not model_in_memory(planned, told).left_gpu
+    assert not model_in_memory(ticket, dataclasses.replace(LOADED, devices=(cpu,))).left_gpu
 
 
 # --- with the real model ------------------------------------------------------------------------

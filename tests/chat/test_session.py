@@ -420,6 +420,7 @@ def test_one_answer_at_a_time(make_desk: MakeDesk) -> None:
     first, second = desk.chats.new_conversation("m"), desk.chats.new_conversation("m")
     result = desk.send_in_thread(first.id)
     assert answer.paused.wait(10)
+    assert desk.chats.is_answering
     for conversation in (first, second):
         with pytest.raises(EngineFailed) as raised:
             desk.send(conversation.id)
@@ -427,6 +428,7 @@ def test_one_answer_at_a_time(make_desk: MakeDesk) -> None:
     assert desk.stored(second.id) == ()
     answer.resume.set()
     assert result().state is MessageState.COMPLETE
+    assert not desk.chats.is_answering
     assert desk.send(second.id).state is MessageState.COMPLETE
 
 

@@ -302,7 +302,7 @@ def test_a_failed_migration_changes_nothing(
     monkeypatch.undo()
     again = reopened(path)
     assert len(again.conversations()) == 2
-    assert len(again._database.read("PRAGMA table_info(conversations)")) == 8
+    assert len(again._database.read("PRAGMA table_info(conversations)")) == 9
     again.close()
 
 

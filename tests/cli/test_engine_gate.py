@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from openshelf.cli.main import run_command
+from tests.conftest import ExpectedLogs
+from tests.engine.shim_build import copy_build
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.gguf.builder import STRING, Build, model_keys
 
@@ -109,3 +112,46 @@ def test_its_variants_are_listed_and_none_is_recommended(
     (variant,) = answer["variants"]
     assert variant["engine_supports"] is False
     assert variant["fit"]["reasons"][0]["code"] == "fit_engine_lacks_architecture"
+
+
+# --- builds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a build with an address of its own")
+def test_another_build_is_chosen_listed_and_left_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, home: Path, expected_logs: ExpectedLogs
+) -> None:
+    expected_logs("cannot be used")
+    folder = copy_build(tmp_path / "build" / "bin")
+    status, answer = run(capsys, "engine", "--use", str(tmp_path))
+    assert (status, answer["chosen"]) == (0, str(folder))
+    installed, other = answer["builds"]
+    assert (installed["in_use"], other["in_use"]) == (False, True)
+    assert other["version"].startswith("llama.cpp ")
+    assert "CPU" in {device["name"] for device in other["devices"]}
+    assert "llama" in other["architectures"]["known"]
+    kept = json.loads((home / "cache" / "engine" / "architectures.json").read_text())
+    assert kept["build"] == other["identity"]
+    # It is broken later: the installed one is used, one line says so, and the list says which.
+    (folder / "libllama.so").unlink()
+    (folder / "libllama.so").write_text("broken")
+    assert run_command(["hardware"]) == 0
+    said = capsys.readouterr().err
+    assert f"The engine build in {folder} is not used; the installed one is used instead." in said
+    assert "could not be loaded" in said
+    assert run_command(["engine", "--list"]) == 0
+    assert "could not be loaded" in capsys.readouterr().out
+    status, answer = run(capsys, "engine", "--list")
+    assert answer["builds"][1]["problem"]["why"] == "build_unloadable"
+    assert answer["builds"][0]["version"].startswith("llama.cpp ")
+    assert run(capsys, "engine", "--use", "default", "--list")[1]["chosen"] == "default"
+    _, answer = run(capsys, "engine", "--forget", str(folder))
+    assert len(answer["builds"]) == 1
+
+
+def test_a_folder_without_a_build_is_an_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    status, answer = run(capsys, "engine", "--use", str(tmp_path))
+    assert (status, answer["error"]["code"]) == (4, "not_found")
+    assert run(capsys, "engine", "--forget", str(tmp_path))[0] == 4

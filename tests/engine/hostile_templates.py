@@ -30,6 +30,10 @@ HOSTILE_TEMPLATES: dict[str, str] = {
     "center": "{{ 'x'|center(999999999) }}",
     "ljust": "{{ 'x'.ljust(4000000000) }}",
     "indent": "{{ ('a\n' * 60000)|indent(900000) }}",
+    "one_step_without_end": (
+        "{% set a = [[[0] * 65535] * 65535] * 9 %}"
+        "{% set b = [[[0] * 65535] * 65535] * 9 %}{{ a == b }}"
+    ),
     "nested_loops": (
         "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}"
         "{% endfor %}{% endfor %}{% endfor %}"

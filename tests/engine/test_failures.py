@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from openshelf import wording
+from openshelf.chat.endings import death_detail
 from openshelf.engine.protocol import DeviceBytes, Refused
-from openshelf.engine.refusals import error_of
+from openshelf.engine.refusals import cause_of_death, error_of
 from openshelf.engine.worker_failures import allocated, classify, laid_out, pools
-from openshelf.errors import CorruptModel, OutOfMemory, UnsupportedArchitecture
+from openshelf.errors import CorruptModel, EngineDied, OutOfMemory, UnsupportedArchitecture
 
 MIB = 1 << 20
 LAST = "llama_model_load_from_file_impl: failed to load model"
@@ -53,6 +54,50 @@ CASES = [
         "CUDA driver version is insufficient for CUDA runtime version",
     ),
     ("llama_init_from_model: quantized V cache was requested", "bad_plan", None),
+    ("ggml_gallocr_reserve_n_impl: failed to reserve graph buffers", "out_of_memory", None),
+    ("ggml_vulkan: vk::Device::allocateMemory: ErrorOutOfDeviceMemory", "out_of_memory", None),
+    ("llama_model_load: error loading model: std::bad_alloc", "out_of_memory", "std::bad_alloc"),
+    ("CUDA error: an illegal memory access was encountered", "driver", None),
+    ("ggml_cuda_init: failed to initialize CUDA: unknown error", "driver", None),
+    ("ggml_metal_library_init: error: failed to create library", "driver", None),
+    ("ggml_vulkan: vkCreateInstance: ErrorIncompatibleDriver", "driver", None),
+    (
+        "llama_init_from_model: failed to initialize the context: V cache quantization requires"
+        " flash_attn",
+        "bad_plan",
+        None,
+    ),
+    (
+        "llama_model_load_from_file_impl: no backends are loaded. hint: use ggml_backend_load() or"
+        " ggml_backend_load_all() to load a backend before calling this function",
+        "no_backend",
+        None,
+    ),
+    (
+        "llama_model_load: error loading model: CLIP cannot be used as main model, use it with"
+        " --mmproj instead",
+        "not_a_chat_model",
+        None,
+    ),
+    ("llama_model_load: error loading model: read error: Input/output error", "unreadable", None),
+    (
+        "llama_model_load: error loading model: error loading model hyperparameters: key "
+        "llama.block_count has wrong array length; expected 1, got 2",
+        "corrupt",
+        None,
+    ),
+    (
+        "llama_model_load: error loading model: error loading model vocabulary: Byte token"
+        " for <0x00> not found",
+        "corrupt",
+        None,
+    ),
+    (
+        "llama_model_load: error loading model: invalid split count, given: 1 splits, but"
+        " expected 2",
+        "corrupt",
+        None,
+    ),
     ("something: nobody has seen before", "load_failed", None),
 ]
 
@@ -67,6 +112,29 @@ def test_each_cause_is_found(line: str, why: str, detail: str | None) -> None:
     sentence = wording.error_sentence(error)
     assert "?" not in sentence
     assert sentence.endswith((".", ")", text))
+
+
+@pytest.mark.parametrize(
+    ("signal", "tail", "why"),
+    [
+        ("SIGILL", "", "wrong_cpu"),
+        ("ILLEGAL_INSTRUCTION", "", "wrong_cpu"),
+        ("SIGABRT", "x\nCUDA error: out of memory\n  current device: 0", "out_of_memory"),
+        ("SIGABRT", "ggml-cuda.cu:98: CUDA error\nCUDA error: unspecified failure", "driver"),
+        ("SIGABRT", "GGML_ASSERT(n_layer > 0) failed", ""),
+        ("SIGKILL", "CUDA error: out of memory", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_last_words_of_a_worker_tell_why_it_died(signal: str, tail: str, why: str) -> None:
+    assert cause_of_death(signal, tail) == why
+    death = EngineDied(exit_status=-6, signal=signal, during="chat", tail=tail, why=why)
+    sentence = wording.error_sentence(death)
+    assert "{" not in sentence
+    assert sentence != wording.error_sentence(EngineDied()) or not why
+    said = death_detail(death, loading=False)
+    assert said["code"] in wording.TEMPLATES
+    assert said["code"] == death_detail(death, loading=True)["code"] or not why
 
 
 def test_no_lines_at_all() -> None:

@@ -158,7 +158,12 @@ def test_a_program_that_is_not_there() -> None:
 
 @pytest.mark.parametrize(
     ("change", "value"),
-    [("package_version", "0.0.0"), ("protocol", 99), ("package_path", "/elsewhere")],
+    [
+        ("package_version", "0.0.0"),
+        ("protocol", 99),
+        ("package_path", "/elsewhere"),
+        ("engine_folder", "/elsewhere"),
+    ],
 )
 def test_a_hello_of_something_else_is_refused(change: str, value: object) -> None:
     hello = json.dumps({**json.loads(HELLO), change: value}) + "\n"
@@ -216,6 +221,8 @@ def test_a_worker_that_hangs_is_found_and_ended(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(EngineDied) as raised:
         engine.chat(QUESTION, Sampling(), CancelToken(), print)
     assert raised.value.signal == "SIGKILL"
+    assert raised.value.why == "hung"
+    assert "no longer answered" in wording.error_sentence(raised.value)
     engine.close()
 
 

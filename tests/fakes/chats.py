@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from openshelf.chat.archive import ExportForm
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import (
     AnswerFigures,
     Conversation,
@@ -115,10 +116,14 @@ class FakeChats:
         sampling: Sampling,
         cancel: CancelToken,
         report: Report,
+        *,
+        attached: Sequence[Attachment] = (),
     ) -> Message:
         if self.error is not None:
             raise self.error
-        self._append(conversation_id, Role.USER, text, MessageState.COMPLETE, None)
+        question = self._append(conversation_id, Role.USER, text, MessageState.COMPLETE, None)
+        self.texts[conversation_id][-1] = replace(question, attachments=tuple(attached))
+        self.all[conversation_id] = replace(self.all[conversation_id], sampling=sampling)
         figures = AnswerFigures(12, 9, 0, 0.4, 310.0, 21.3)
         if not self.all[conversation_id].title:
             self.all[conversation_id] = replace(self.all[conversation_id], title=text[:40])

@@ -6,10 +6,12 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+from openshelf.bandwidth import Bandwidth
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledFile, InstalledModel
+from openshelf.library.queue_order import Move, Turn, moved
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.tasks import Announcer, CancelToken, Progress, Report
@@ -129,10 +131,18 @@ class FakeDownloads:
     def dismiss(self, download_id: str) -> None:
         self.all.pop(download_id, None)
 
+    def move(self, download_id: str, move: Move) -> None:
+        turns = [Turn(d.id, d.order, d.state is DownloadState.RUNNING) for d in self.all.values()]
+        for name, order in moved(turns, download_id, move).items():
+            self.change(name, order=order)
+
+    def limit(self, download_id: str, bytes_per_second: int | None) -> None:
+        self.change(download_id, limit=bytes_per_second)
+
     def snapshots(self) -> tuple[Download, ...]:
         return tuple(self.all.values())
 
-    def set_limit(self, bytes_per_second: int | None) -> None:
+    def set_bandwidth(self, bandwidth: Bandwidth) -> None:
         pass
 
     def set_offline(self, host: str | None) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens
+from openshelf.engine.interface import LoadOrder, ModelFile, OnTokens, Order, Probed
 from openshelf.engine.protocol import (
     ChatMessage,
     Device,
@@ -16,7 +16,13 @@ from openshelf.engine.protocol import (
     Plan,
     Sampling,
 )
-from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, OpenshelfError
+from openshelf.errors import (
+    CancelledByUser,
+    EngineDied,
+    EngineFailed,
+    NotFound,
+    OpenshelfError,
+)
 from openshelf.licenses.clearance import Clearance, ClearedFile, Verdict
 from openshelf.tasks import CancelToken, Progress, Report, no_report
 
@@ -70,20 +76,36 @@ class FakeEngine:
         self.load_pause: threading.Event | None = None
         self.loading = threading.Event()
         self.closed = False
+        self.missing_paths: set[str] = set()
+        self._is_busy = False
         self._loaded: Loaded | None = None
 
     @property
     def loaded(self) -> Loaded | None:
         return self._loaded
 
+    def probe(self, order: Order, cancel: CancelToken) -> Probed:
+        cancel.raise_if_cancelled()
+        return Probed("llama fake", "llama", 8192, has_template=True)
+
+    def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
+        if self._loaded is None:
+            raise EngineFailed("no_model")
+        cancel.raise_if_cancelled()
+        return sum(8 + len(message.content.split()) for message in messages)
+
     def load(
         self,
         clearance: Clearance,
-        order: LoadOrder,
+        order: Order,
         cancel: CancelToken,
         report: Report = no_report,
     ) -> Loaded:
-        for file in order.files:
+        if self.closed:
+            raise EngineFailed("closed")
+        self._refuse_if_busy()
+        assert isinstance(order, LoadOrder)
+        for file in (*order.files, *((order.projector,) if order.projector else ())):
             clearance.require(
                 repo=file.repo,
                 commit=file.commit,
@@ -93,10 +115,13 @@ class FakeEngine:
                 policy_sha256=order.policy_sha256,
             )
         self._loaded = None
+        if order.files[0].location in self.missing_paths:
+            raise NotFound("file", order.files[0].location)
         report(Progress(500, 1000, "loading"))
         self.loading.set()
         while self.load_pause is not None and not self.load_pause.wait(0.01):
             cancel.raise_if_cancelled()
+        cancel.raise_if_cancelled()
         error, self.load_error = self.load_error, None
         if error is not None:
             raise error
@@ -110,6 +135,7 @@ class FakeEngine:
             description="llama fake",
             memory_bytes={"ram": 11},
             has_template=True,
+            can_see=order.projector is not None,
         )
         return self._loaded
 
@@ -121,8 +147,28 @@ class FakeEngine:
         on_tokens: OnTokens,
         report: Report = no_report,
     ) -> Done:
+        self._refuse_if_busy()
         if self._loaded is None:
             raise EngineFailed("no_model")
+        if any(message.images for message in messages) and not self._loaded.can_see:
+            raise EngineFailed("cannot_see")
+        self._is_busy = True
+        try:
+            return self._answer(messages, cancel, on_tokens, report)
+        finally:
+            self._is_busy = False
+
+    def _refuse_if_busy(self) -> None:
+        if self._is_busy:
+            raise EngineFailed("busy")
+
+    def _answer(
+        self,
+        messages: Sequence[ChatMessage],
+        cancel: CancelToken,
+        on_tokens: OnTokens,
+        report: Report,
+    ) -> Done:
         self.asked.append(tuple(messages))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         report(Progress(10, 10, "prompt"))
@@ -163,6 +209,7 @@ class FakeEngine:
         return 0.001
 
     def unload(self) -> None:
+        self._refuse_if_busy()
         self.unloads += 1
         self._loaded = None
 

@@ -11,10 +11,12 @@ from typing import Any
 from openshelf.catalog.loader import load_catalog
 from openshelf.catalog.refresh import NEVER_REFRESHED
 from openshelf.chat.benching import BenchQuestion, BenchReport, MeasuredSpeed
+from openshelf.chat.servers import Servers
 from openshelf.engine.architectures import EngineKnowledge
+from openshelf.engine.servers import Server, ServerModel
 from openshelf.errors import NotFound, OpenshelfError
 from openshelf.hardware.facts import Machine
-from openshelf.hub.tokens import TokenStore
+from openshelf.hub.tokens import SERVER_KEY, TokenStore
 from openshelf.keychain import NoKeychain
 from openshelf.library.fitting import TargetFit
 from openshelf.library.installed import InstalledModel
@@ -32,9 +34,11 @@ from openshelf.settings import Settings, check_settings
 from openshelf.shelf.preview import PolicyPreview, ShelfPreview
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import Announcer, CancelToken, InlineTaskRunner, Report, TaskRunner
+from tests.fakes.aids import fake_aids
 from tests.fakes.chats import FakeChats
 from tests.fakes.downloads import FakeDownloads, FakeInstaller, FakeKeptDownloads
 from tests.fakes.engine import FakeEngine, clearance_for, load_order, model_file
+from tests.fakes.engine_builds import FakeEngineBuilds
 from tests.fakes.example_cards import FakeCards
 from tests.fakes.example_data import (
     LICENSES,
@@ -44,6 +48,7 @@ from tests.fakes.example_data import (
 )
 from tests.fakes.example_models import FakeModels
 from tests.fakes.example_search import FakeSearch
+from tests.fakes.folders import FakeFolders, FakeUpkeep
 from tests.fakes.library import FakeBundles, FakeLibrary
 
 
@@ -82,6 +87,19 @@ def _shipped_preview() -> ShelfPreview:
 def example_preview(policy: Policy) -> PolicyPreview:
     """The shipped catalog under a policy, as the real service works it out."""
     return _shipped_preview().under(policy)
+
+
+class FakeModelLists:
+    """Servers that answer at once; `error` is raised instead where it is set."""
+
+    def __init__(self) -> None:
+        self.models_of_all = (ServerModel("Qwen/Qwen3-32B", 32768), ServerModel("small", None))
+        self.error: OpenshelfError | None = None
+
+    def models(self, server: Server, cancel: CancelToken) -> tuple[ServerModel, ...]:
+        if self.error is not None:
+            raise self.error
+        return self.models_of_all
 
 
 class FakeArchitectures:
@@ -151,16 +169,22 @@ def fake_services(
     paths = fake_paths(folder)
     library = FakeLibrary()
     found = machine or example_machine()
+    settings, gate = (
+        FakeSettingsStore(Settings(used_for="myself")),
+        Gate(LICENSES, Policy(), FakeRecords()),
+    )
+    keys = TokenStore(paths.server_keys_file, NoKeychain(), SERVER_KEY)
     services = Services(
         paths=paths,
-        settings=FakeSettingsStore(Settings(used_for="myself")),
+        settings=settings,
         runner=runner or InlineTaskRunner(),
         detect_machine=lambda cancel, report: found,
         engine_facts=lambda known: known,
         catalog=example_catalog,
         read_card=FakeCards().card,
         shelf=example_shelf,
-        gate=Gate(LICENSES, Policy(), FakeRecords()),
+        gate=gate,
+        servers=Servers(settings, keys, gate, FakeModelLists()),
         check_update=_no_update,
         acceptances=AcceptanceLog(paths.acceptance_log, paths.data / "head.json"),
         installer=FakeInstaller(),
@@ -169,8 +193,11 @@ def fake_services(
         downloads=FakeDownloads(library),
         kept_downloads=FakeKeptDownloads(),
         library=library,
+        folders=FakeFolders(paths.models),
+        upkeep=FakeUpkeep(),
         bundles=FakeBundles(),
         chats=FakeChats(),
+        chat_aids=fake_aids(),
         bench=example_bench,
         close=lambda: None,
         fit_target=lambda question, asked, cancel: _example_fit(asked),
@@ -179,6 +206,7 @@ def fake_services(
         models=FakeModels(),
         search=FakeSearch(),
         architectures=FakeArchitectures(),
+        engine_builds=FakeEngineBuilds(),
         refresh_catalog=lambda cancel, report: NEVER_REFRESHED,
         with_policy=lambda path, what_if: services,
         policies=FakePolicies(paths),

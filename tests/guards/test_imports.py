@@ -26,7 +26,9 @@ HOMES = {
     "shiboken6": ("ui/",),
     "llama_cpp": ("engine/worker",),
     "huggingface_hub": ("hub/",),
-    **dict.fromkeys(NETWORK_CLIENTS, ("hub/", "network.py", "engine/remote")),
+    **dict.fromkeys(
+        NETWORK_CLIENTS, ("hub/", "network.py", "network_connections.py", "engine/remote")
+    ),
 }
 # Of QtNetwork only the local socket by which a second start finds the first.
 LOCAL_SOCKETS = {"QLocalServer", "QLocalSocket"}

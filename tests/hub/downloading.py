@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from openshelf.bandwidth import Pace
 from openshelf.hub.cache_layout import Place, place_of
 from openshelf.hub.client import HubClient
 from openshelf.hub.download import DownloadJob, FetchedFile, Line, download_file
@@ -73,7 +74,7 @@ def open_line(hub: LoopbackHub, **options: Any) -> Iterator[Line]:
     client = HubClient(network, egress=egress)
     pool = open_pool(network)
     try:
-        yield Line(client, pool, RateLimit(network.bytes_per_second), egress)
+        yield Line(client, pool, RateLimit(Pace(outside=network.bytes_per_second)), egress)
     finally:
         client.close()
         pool.close()

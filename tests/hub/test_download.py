@@ -367,11 +367,11 @@ def test_full_disk_keeps_the_part(
 ) -> None:
     append = part_file.PartFile.append
 
-    def full(self: part_file.PartFile, data: bytes) -> None:
+    def full(self: part_file.PartFile, count: int) -> None:
         if self.length > MIDDLE:
             with self._disk_errors(self.missing_bytes):
                 raise OSError(error_number, "full")
-        append(self, data)
+        append(self, count)
 
     monkeypatch.setattr(part_file.PartFile, "append", full)
     with pytest.raises(NotEnoughDisk) as error:

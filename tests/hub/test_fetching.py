@@ -5,6 +5,7 @@ stops, and without a clearance it is not even started.
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 import subprocess
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from openshelf import errors
+from openshelf.bandwidth import Bandwidth
 from openshelf.children import Door, child_command, child_environment
 from openshelf.errors import (
     CancelledByUser,
@@ -35,6 +37,8 @@ from tests.fakes.hub.loopback import LoopbackHub
 from tests.hub.downloading import Setting, Watch, cleared, publish, some_bytes
 
 SIZE = 20_000_000
+KILLS = int(os.environ.get("KILLS", "200"))
+"""Of a gigabyte; fewer to see that it still works."""
 TOKEN = "hf_abcdefghijklmnop"
 
 
@@ -154,12 +158,12 @@ def test_waiting_is_told_with_its_reason(setting: Setting) -> None:
 
 
 def test_limit_is_shared_and_can_change(setting: Setting) -> None:
-    share = RateShare(2_000_000)
+    share = RateShare(Bandwidth(2_000_000))
     watch = Watch(at=400_000)
 
     def lift() -> None:
         watch.fired.wait(20)
-        share.set_limit(None)
+        share.set_bandwidth(Bandwidth())
 
     lifter = threading.Thread(target=lift)
     lifter.start()
@@ -278,7 +282,8 @@ def test_two_hundred_kills_of_a_gigabyte(hub: LoopbackHub, tmp_path: Path) -> No
     hub.bytes_per_second = 100_000_000
     dice = random.Random(20261123)
     size = setting.file.size_bytes
-    kill_again_and_again(setting, sorted(dice.randrange(1, size * 95 // 100) for _ in range(200)))
+    places = sorted(dice.randrange(1, size * 95 // 100) for _ in range(KILLS))
+    kill_again_and_again(setting, places)
 
 
 def test_end_of_stdin_stops_the_child_and_keeps_the_part(setting: Setting) -> None:

@@ -16,7 +16,7 @@ from keyring.backend import KeyringBackend
 from openshelf.cli.main import run_command
 from openshelf.errors import UsageError
 from openshelf.hub.client import HubClient
-from openshelf.hub.tokens import FILE, KEYCHAIN, TokenStore
+from openshelf.hub.tokens import FILE, KEYCHAIN, SERVER_KEY, TokenStore
 from openshelf.keychain import SystemKeychain
 from openshelf.network import DEFAULT_ENDPOINT, NetworkWishes, options_from
 from openshelf.paths import find_paths
@@ -52,6 +52,23 @@ def test_a_token_lies_in_the_keychain_and_nowhere_else(
     assert store.forget(DEFAULT_ENDPOINT)
     assert (store.token_for(DEFAULT_ENDPOINT), keychain.secrets, store.stored()) == (None, {}, ())
     assert not store.forget(DEFAULT_ENDPOINT)
+
+
+def test_a_servers_key_of_the_same_origin_is_another_secret(
+    store: TokenStore, keychain: FakeKeychain, tmp_path: Path
+) -> None:
+    keys = TokenStore(tmp_path / "config" / "server_keys.json", keychain, SERVER_KEY)
+    store.store(MIRROR, TOKEN)
+    keys.store(f"{MIRROR}:443", "sk-server")
+    assert (store.token_for(MIRROR), keys.token_for(f"{MIRROR}/v1")) == (TOKEN, "sk-server")
+    assert keys.place_of(MIRROR) == (KEYCHAIN, "")
+    assert sorted(keychain.secrets) == [f"access token for {MIRROR}", f"server key for {MIRROR}"]
+    keychain.is_open = False
+    keys.store("http://gpu:8000", "sk-other")
+    assert keys.place_of("http://gpu:8000") == (FILE, str(tmp_path / "config/server_keys.json"))
+    keychain.is_open = True
+    assert keys.forget(MIRROR)
+    assert (keys.place_of(MIRROR), store.token_for(MIRROR)) == (None, TOKEN)
 
 
 def test_without_a_keychain_it_lies_in_a_private_file(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from openshelf.bandwidth import Pace
 from openshelf.errors import NotFound
 from openshelf.hub.entries import Repo, RepoFile
 from openshelf.hub.rate import RateLimit, SpeedMeter
@@ -54,19 +55,19 @@ class Clock:
 
 def test_limit_over_a_long_time() -> None:
     clock = Clock()
-    limit = RateLimit(1_000_000, clock)
+    limit = RateLimit(Pace(outside=1_000_000), clock)
     for _ in range(1000):
         clock.now += limit.take(limit.read_size())
     assert 1000 * limit.read_size() / clock.now == pytest.approx(1_000_000, rel=0.02)
-    limit.set_rate(None)
+    limit.set_pace(Pace())
     assert limit.take(10**9) == 0
-    limit.set_rate(1000)
+    limit.set_pace(Pace(outside=1000))
     assert limit.take(1000) == pytest.approx(1.0)
 
 
 def test_idle_time_buys_only_a_small_burst() -> None:
     clock = Clock()
-    limit = RateLimit(1000, clock)
+    limit = RateLimit(Pace(outside=1000), clock)
     clock.now = 3600
     assert limit.take(1250) == pytest.approx(1.0)
 

@@ -71,7 +71,6 @@ def open_home(folder: Path, options: NetworkOptions) -> Home:
     egress = EgressLog()
     client = HubClient(options, folder / "cache", egress)
     parts = OfferParts(
-        models=folder / "models",
         client=lambda: client,
         catalog=load_catalog,
         gate=gate,
@@ -81,7 +80,6 @@ def open_home(folder: Path, options: NetworkOptions) -> Home:
     installer, runner = Installer(parts), PoolTaskRunner()
     queue = DownloadsParts(
         folder=folder / "data" / "downloads",
-        models=folder / "models",
         runner=runner,
         installer=installer,
         gate=gate,

@@ -408,3 +408,50 @@ def test_a_drive_that_holds_something_gets_a_folder(
     assert export(home, model, to=tmp_path / "usb").folder.name == "openshelf-bundle-2"
     with pytest.raises(UsageError):
         export(home, model, to=first)
+
+
+@pytest.fixture
+def bundle(hub_source: tuple[Home, InstalledModel], tmp_path: Path) -> Path:
+    home, model = hub_source
+    return export(home, model, to=tmp_path / "usb").folder
+
+
+def test_a_file_of_a_bundle_comes_with_what_the_bundle_says(
+    machine: Callable[..., Home], bundle: Path
+) -> None:
+    """As the window imports: each model by the path of its first file, through the sheet."""
+    other = machine("by-path")
+    (listed,) = read(bundle).models
+    offer = other.prepare(str(listed.paths[0]))
+    assert (offer.repo, offer.origin, offer.source) == (REPO, "bundle", "file")
+    assert [text.text for text in offer.decision.license.texts if text.sha256] != []
+    with pytest.raises(LicenseNotAccepted):
+        other.installer.clear(offer)
+    clearance = other.installer.accept(offer, AcceptanceForm("Eve"))
+    model = other.installer.install(offer, clearance, CancelToken(), no_report)
+    assert other.models in Path(model.first_file.location).parents
+
+
+@pytest.mark.parametrize("damage", ["byte", "license", "unlisted"])
+def test_a_file_of_a_damaged_bundle_is_refused_by_name(
+    machine: Callable[..., Home], bundle: Path, damage: str
+) -> None:
+    other = machine("by-path")
+    (listed,) = read(bundle).models
+    path = listed.paths[0]
+    if damage == "byte":
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+        name = path.name
+    elif damage == "license":
+        gone = next(p for p in bundle.rglob("LICENSE*") if p.is_file())
+        gone.unlink()
+        name = gone.name
+    else:
+        path = path.with_name("Other-Q4_K_M.gguf")
+        shutil.copy(listed.paths[0], path)
+        name = path.name
+    with pytest.raises((ChecksumMismatch, CorruptBundle)) as error:
+        other.prepare(str(path))
+    assert name in str(error.value.data())

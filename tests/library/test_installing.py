@@ -53,7 +53,7 @@ def publish(hub: LoopbackHub, **facts: object) -> None:
         "Small-Q8_0.gguf": some_bytes(900_000, 2),
         "Big-BF16-00001-of-00002.gguf": some_bytes(400_000, 3),
         "Big-BF16-00002-of-00002.gguf": some_bytes(300_000, 4),
-        "mmproj-Small-F16.gguf": some_bytes(1000, 5),
+        "eyes/mmproj-Small-F16.gguf": some_bytes(1000, 5),
         "README.md": b"# hello",
     }
     card = {"license": "apache-2.0", "base_model": "ada/Small"}

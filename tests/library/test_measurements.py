@@ -175,7 +175,9 @@ def test_only_the_latest_loads_of_a_model_are_kept(
 
 def test_a_removed_model_leaves_no_loads_behind(library: Library, tmp_path: Path) -> None:
     model = register(library, place_file(tmp_path / "models", "a.gguf", b"a"))
+    assert library.find(model.id).last_used_at is None
     library.keep_load(load(model_id=model.id))
+    assert library.find(model.id).last_used_at == "2026-11-25T00:00:00Z"
     library.remove(model.id)
     assert library.measurements(model.id) == ()
 

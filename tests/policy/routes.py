@@ -30,9 +30,13 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "engine": (("engine",),),
     "hardware": (("hardware", "--profiles"),),
     "list": (("list",),),
+    "roots": (("roots",), ("roots", "scan"), ("roots", "add", "{folder}")),
     "remove": (("remove", "Small"),),
     "bom": (("bom",),),
     "acceptances": (("acceptances", "list"), ("acceptances", "export")),
+    "servers": (("servers",), ("servers", "add", "Box", "127.0.0.1:9"), ("servers", "test", "Box"),
+                ("servers", "remove", "Box")),
+    "recipe": tuple(("recipe", target, *CPU) for target in TARGETS),
     "login": (("login", "--endpoint", "https://x.example"),),
     "logout": (("logout", "--endpoint", "https://x.example"),),
 }  # fmt: skip
@@ -44,7 +48,8 @@ WITHOUT_BYTES = {
     "paths", "settings", "runner", "detect_machine", "engine_facts", "catalog", "shelf", "gate",
     "acceptances", "close", "fit_target", "problems", "dry_run_target", "models", "policies",
     "preview_policy", "tokens", "check_update", "read_card", "search",
-    "architectures", "refresh_catalog", "egress",
+    "architectures", "engine_builds", "refresh_catalog", "egress", "servers", "chat_aids",
+    "folders", "upkeep",
 }  # fmt: skip
 """They tell, keep notes, or fetch metadata; none puts a model on disk or loads one's weights."""
 WITH_BYTES = {

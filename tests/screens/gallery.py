@@ -28,12 +28,15 @@ from openshelf.ui.translation import install_translators
 from tests.fakes.downloads import FakeInstaller, installed_model
 from tests.fakes.example_data import example_machine, example_offer, plain_machine
 from tests.fakes.services import fake_services
+from tests.screens.asking_scenes import ASKING
 from tests.screens.clipping import clipped_texts
 from tests.screens.install_scenes import INSTALL_SCENES
 from tests.screens.model_scenes import MODEL_SCENES
 from tests.screens.model_tab_scenes import MODEL_TAB_SCENES
 from tests.screens.policy_scenes import POLICY_SCENES
 from tests.screens.room_scenes import ROOM_SCENES
+from tests.screens.server_scenes import SERVER_SCENES
+from tests.screens.transfer_scenes import TRANSFER_SCENES
 
 FULL = QSize(1360, 860)
 SMALL = QSize(1024, 640)
@@ -196,6 +199,9 @@ SCENES = (
     Scene("install-offline", _open_sheet, _offline_installer),
     *(Scene(*parts) for parts in INSTALL_SCENES),
     *(Scene(*parts) for parts in ROOM_SCENES),
+    *(Scene(*parts) for parts in SERVER_SCENES),
+    *(Scene(*parts) for parts in ASKING),
+    *(Scene(*parts) for parts in TRANSFER_SCENES),
     *(Scene(*parts) for parts in MODEL_SCENES),
     *(Scene(*parts) for parts in POLICY_SCENES),
     *(Scene(*parts) for parts in MODEL_TAB_SCENES),

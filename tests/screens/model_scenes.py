@@ -72,6 +72,14 @@ def _open_too_large(window: MainWindow, services: Services) -> None:
     _settle()
 
 
+def _open_recipes(window: MainWindow, services: Services) -> None:
+    _open_too_large(window, services)
+    page = window.page(Place.MODEL)
+    assert isinstance(page, ModelPage)
+    page.variants.why.elsewhere.click()
+    _settle()
+
+
 def _open_plain(window: MainWindow, services: Services) -> None:
     _open_model(window, services, plain_machine())
 
@@ -112,6 +120,7 @@ MODEL_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("model-full", _open_verified, _same),
     ("model-split", _open_split, _same),
     ("model-too-large", _open_too_large, _same),
+    ("model-recipes", _open_recipes, _same),
     ("model-plain", _open_plain, _same),
     ("model-what-if", _open_what_if, _same),
     ("model-loading", _open_loading, _same),

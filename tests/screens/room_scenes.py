@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
+from openshelf.errors import EngineFailed
 from openshelf.fit.verdict import FitVerdict
 from openshelf.hardware.overrides import with_overrides
 from openshelf.library.downloads import Download, DownloadState
-from openshelf.library.installed import InstalledModel
+from openshelf.library.folders import ModelFolder
+from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.measurements import ComponentMemory
+from openshelf.library.scanning import ScanReport, Stranger
 from openshelf.library.updates import UpdateReport
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.places import Place
 from tests.fakes.downloads import installed_model
+from tests.fakes.engine_builds import FakeEngineBuilds, example_builds
 from tests.fakes.example_data import example_machine, plain_machine
 from tests.fakes.example_updates import example_update
+from tests.fakes.folders import GONE, HERE
 
 ANSWER = """Either side can end the agreement with **30 days’ written notice**. Within those days \
 you owe:
@@ -108,6 +114,38 @@ def with_dead_engine(services: Services) -> Services:
     return services
 
 
+def with_missing_drive(services: Services) -> Services:
+    """A second folder with room, a drive that is not here with one model, and files to import."""
+    with_library(services)
+    library, folders = services.library, services.folders
+    drive, nas = "/media/ada/STICK/models", "/mnt/nas/models"
+    away = installed_model(
+        "Qwen3-4B-Instruct-2507", "Q6_K", missing=True, away=drive,
+        last_used_at="2026-09-01T08:00:00Z", installed_at="2026-11-23T09:00:00Z",
+        files=(InstalledFile("q.gguf", f"{drive}/q.gguf", 3_300_000_000, "9" * 64, None, drive),),
+    )  # fmt: skip
+    library.add(away)  # type: ignore[attr-defined]
+    folders.folders += [  # type: ignore[attr-defined]
+        ModelFolder(nas, replace(HERE, identity=(2, 2), free_bytes=1_800_000_000_000)),
+        ModelFolder(drive, GONE),
+    ]
+    strangers = (Stranger(f"{nas}/phi-4-Q4_K_M.gguf", 9_100_000_000),)
+    folders.found = ScanReport((), strangers=strangers)  # type: ignore[attr-defined]
+    return services
+
+
+def with_thousands(services: Services) -> Services:
+    """As many models as a team's shelf has."""
+    library = services.library
+    for number in range(5000):
+        sha256 = f"{number:064x}"
+        file = InstalledFile("a.gguf", f"/models/{number}.gguf", 700_000_000 + number, sha256)
+        library.models.append(  # type: ignore[attr-defined]
+            installed_model(f"Model {number:04}", "Q4_K_M", files=(file,))
+        )
+    return services
+
+
 def with_library(services: Services) -> Services:
     """Two downloads, one of them waiting, and five installed models."""
     library, downloads = services.library, services.downloads
@@ -124,9 +162,9 @@ def with_library(services: Services) -> Services:
         installed_model("SmolLM2-135M-Instruct", "Q4_1", decode_tokens_per_second=160.0),
     )  # fmt: skip
     sizes = (7_300, 3_400, 14_300, 7_900, 98)
-    for model, size in zip(models, sizes, strict=True):
-        files = (replace(model.files[0], size_bytes=size * 1_000_000),)
-        library.add(replace(model, files=files))  # type: ignore[attr-defined]
+    for number, (model, size) in enumerate(zip(models, sizes, strict=True)):
+        facts = {"size_bytes": size * 1_000_000, "sha256": str(number) * 64}
+        library.add(replace(model, files=(replace(model.files[0], **facts),)))  # type: ignore[attr-defined]
     downloads.put(  # type: ignore[attr-defined]
         Download(
             "d1", "unsloth/Qwen3-30B-A3B-GGUF:Q4_K_M", "Qwen3-30B-A3B", "Q4_K_M",
@@ -159,7 +197,8 @@ def _remove_one(window: MainWindow, services: Services) -> None:
     _open(Place.LIBRARY)(window, services)
     for _ in range(30):
         QApplication.processEvents()
-    window.page(Place.LIBRARY).installed_rows.rows[1].ask_to_remove()  # type: ignore[attr-defined]
+    card = window.page(Place.LIBRARY).installed_card  # type: ignore[attr-defined]
+    card.ask_to_remove(card.table.rows[1].id)
 
 
 def _open_chat(number: int) -> Callable[[MainWindow, Services], None]:
@@ -240,10 +279,27 @@ def _open_hardware_editor(window: MainWindow, services: Services) -> None:
     found.editor.apply_button.click()
 
 
+def _open_hardware_engines(window: MainWindow, services: Services) -> None:
+    """Another build in use, and a chosen one that failed."""
+    window.set_machine(example_machine())
+    window.open_place(Place.HARDWARE)
+    builds: Any = services.engine_builds
+    builds.change(builds.state)
+    for _ in range(5):  # what fits comes first, and moves the card down
+        QApplication.processEvents()
+    page: Any = window.page(Place.HARDWARE)
+    page.found.builds_asked.emit()
+
+
 def _open_plain_hardware(window: MainWindow, services: Services) -> None:
     notes = (Reason("probe_too_slow", {"probe": "AMD GPUs", "seconds": 5}),)
     window.set_machine(replace(plain_machine(), notes=notes))
     window.open_place(Place.HARDWARE)
+
+
+def with_builds(services: Services) -> Services:
+    builds = example_builds(EngineFailed("build_crashed", "SIGSEGV"))
+    return replace(services, engine_builds=FakeEngineBuilds(builds))
 
 
 def _with_update(services: Services) -> Services:
@@ -257,8 +313,9 @@ def _look_for_update(window: MainWindow, services: Services) -> None:
     _open(Place.LIBRARY)(window, services)
     for _ in range(30):
         QApplication.processEvents()
-    page = window.page(Place.LIBRARY)
-    page.installed_rows.rows[0]._update.trigger()  # type: ignore[attr-defined]
+    card = window.page(Place.LIBRARY).installed_card  # type: ignore[attr-defined]
+    card.view.choose(card.table.rows[0].id)
+    card.update_action.trigger()
 
 
 def _same(services: Services) -> Services:
@@ -280,10 +337,14 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
         with_chats,
     ),
     ("library-full", _open(Place.LIBRARY), with_library),
+    ("library-folders", _open(Place.LIBRARY), with_missing_drive),
+    ("library-many", _open(Place.LIBRARY), with_thousands),
+    ("settings-folders", _open(Place.SETTINGS), with_missing_drive),
     ("library-remove", _remove_one, with_library),
     ("library-update", _look_for_update, _with_update),
     ("library-empty", _open(Place.LIBRARY), _same),
     ("hardware-full", _open(Place.HARDWARE), _same),
     ("hardware-plain", _open_plain_hardware, _same),
     ("hardware-editor", _open_hardware_editor, _same),
+    ("hardware-engines", _open_hardware_engines, with_builds),
 )

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from openshelf.hardware.facts import Machine
+from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.model import ModelPage
@@ -24,6 +25,7 @@ from tests.fakes.downloads import FakeInstaller
 from tests.fakes.example_data import example_machine
 from tests.fakes.example_models import FakeModels
 from tests.fakes.services import fake_services
+from tests.ui.library_page import Setting
 
 HERE = Path(__file__).parent
 
@@ -122,3 +124,28 @@ def open_page(
         return page
 
     return make
+
+
+@pytest.fixture
+def make_library(
+    tmp_path: Path, themed_app: QApplication, qtbot: QtBot
+) -> Iterator[Callable[..., Setting]]:
+    bridges: list[TaskBridge] = []
+
+    def build(*models: InstalledModel, **changes: Any) -> Setting:
+        services = fake_services(tmp_path, changes=changes)
+        services.library.models.extend(models)  # type: ignore[attr-defined]
+        bridge = TaskBridge(services.runner)
+        bridges.append(bridge)
+        setting = Setting(services, bridge)
+        setting.page.resize(1172, 860)
+        qtbot.addWidget(setting.page)
+        setting.page.show()
+        setting.page.open_page()
+        qtbot.waitUntil(lambda: setting.page._facts is not None)
+        return setting
+
+    yield build
+    for bridge in bridges:
+        bridge.close()
+        bridge.deleteLater()

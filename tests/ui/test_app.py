@@ -26,6 +26,7 @@ from openshelf.ui.places import Place
 from openshelf.ui.theme import Scheme, apply_theme, current_tokens
 from openshelf.ui.theme.scheme import tokens_for
 from tests.fakes.example_data import example_machine, plain_machine
+from tests.fakes.folders import FakeUpkeep
 from tests.fakes.services import fake_services
 
 MakeDesktop = Callable[..., Desktop]
@@ -94,6 +95,16 @@ def test_a_start_shows_window_machine_and_shelf(make_desktop: MakeDesktop, qtbot
         desktop.start()
     assert desktop.window.isVisible()
     assert desktop.window.machine == example_machine()
+
+
+def test_the_scheduled_verification_begins_with_the_window(
+    make_desktop: MakeDesktop, qtbot: QtBot
+) -> None:
+    upkeep = FakeUpkeep()
+    desktop = make_desktop(upkeep=upkeep)
+    assert upkeep.started == 0
+    desktop.start()
+    qtbot.waitUntil(lambda: upkeep.started == 1)
 
 
 def test_the_engine_is_asked_only_where_it_changes_what_fits(

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openshelf.chat.answer_parts import split_answer
 from openshelf.ui.widgets.markdown_blocks import (
     MAX_TABLE_CHARACTERS,
     BlockKind,
     BlockSplitter,
     MarkdownBlock,
     split_blocks,
-    split_reasoning,
 )
 
 P, C = BlockKind.PROSE, BlockKind.CODE
@@ -84,5 +84,5 @@ def test_closing_fence_is_not_shown_as_code_while_it_is_typed() -> None:
     ],
 )
 def test_reasoning(text: str, reasoning: str, answer: str, is_thinking: bool) -> None:
-    parts = split_reasoning(text)
+    parts = split_answer(text)
     assert (parts.reasoning, parts.answer, parts.is_thinking) == (reasoning, answer, is_thinking)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
@@ -55,11 +56,15 @@ class SlowChats(FakeChats):
         sampling: Sampling,
         cancel: CancelToken,
         report: Report,
+        *,
+        attached: Sequence[Attachment] = (),
     ) -> Message:
         self.sampling = sampling
         self.asked.set()
         assert self.go.wait(20)
-        return super().send(conversation_id, text, model_id, sampling, cancel, report)
+        return super().send(
+            conversation_id, text, model_id, sampling, cancel, report, attached=attached
+        )
 
     def stop(self, conversation_id: int) -> None:
         super().stop(conversation_id)
@@ -151,8 +156,8 @@ def test_the_answer_is_shown_while_it_is_written_and_can_be_stopped(
     qtbot: QtBot, slow: tuple[ChatPage, SlowChats]
 ) -> None:
     page, chats = slow
-    page.inspector.temperature.set_value(0.3)
-    page.inspector.max_tokens.set_value(512)
+    page.inspector.panel.temperature.set_value(0.3)
+    page.inspector.panel.max_tokens.set_value(512)
     write(qtbot, page, "go")
     chats.live_answer = LiveAnswer(1, 2, LivePhase.LOADING, "", 0, None, 0.4)
     qtbot.waitUntil(

@@ -80,7 +80,7 @@ def test_every_device_says_whether_the_engine_uses_it(
     ):  # fmt: skip
         assert expected in text
     chips = [chip.words for chip in page.found.findChildren(Chip)]
-    assert chips == ["used by the engine", "seen, not used", "used by the engine"]
+    assert chips == ["used by the engine", "seen, not used", "used by the engine: 7 threads"]
 
 
 def test_what_could_not_be_found_out_is_said(

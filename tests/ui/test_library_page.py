@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,19 @@ from openshelf.library.installed import Damage, InstalledModel
 from openshelf.library.updates import UpdateReport
 from openshelf.library.verifying import FileState
 from openshelf.reasons import Reason
-from openshelf.services import Services
+from openshelf.ui.models.installed_table import InstalledColumn
 from openshelf.ui.models.library_facts import disk_of
 from openshelf.ui.pages.library import LibraryPage
-from openshelf.ui.pages.library_installed import InstalledRow
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import TextLabel
 from openshelf.ui.widgets.terms_change import ChangedText
-from tests.fakes.downloads import FakeDownloads, installed_model
+from tests.fakes.downloads import installed_model
 from tests.fakes.example_updates import OLD, example_update
 from tests.fakes.library import FakeLibrary
 from tests.fakes.services import fake_services
 from tests.library.foreign import gguf, put
+from tests.ui.library_page import Setting
 
 QWEN = installed_model()
 LLAMA = installed_model(
@@ -39,125 +39,98 @@ LLAMA = installed_model(
 )
 
 
-class Setting:
-    """A page with its fakes at hand."""
-
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        self.services = services
-        self.page = LibraryPage(services, bridge)
-        self.library: FakeLibrary = services.library  # type: ignore[assignment]
-        self.downloads: FakeDownloads = services.downloads  # type: ignore[assignment]
-
-    def names(self) -> list[str]:
-        return [row.name.text() for row in self.page.installed_rows.rows]
-
-    def row(self, model: InstalledModel) -> InstalledRow:
-        row = self.page.installed_rows.row(model.id)
-        assert row is not None
-        return row
-
-
-@pytest.fixture
-def make(
-    tmp_path: Path, themed_app: QApplication, qtbot: QtBot
-) -> Iterator[Callable[..., Setting]]:
-    bridges: list[TaskBridge] = []
-
-    def build(*models: InstalledModel, **changes: Any) -> Setting:
-        services = fake_services(tmp_path, changes=changes)
-        services.library.models.extend(models)  # type: ignore[attr-defined]
-        bridge = TaskBridge(services.runner)
-        bridges.append(bridge)
-        setting = Setting(services, bridge)
-        setting.page.resize(1172, 860)
-        qtbot.addWidget(setting.page)
-        setting.page.show()
-        setting.page.open_page()
-        qtbot.waitUntil(lambda: setting.page._facts is not None)
-        return setting
-
-    yield build
-    for bridge in bridges:
-        bridge.close()
-        bridge.deleteLater()
-
-
 def download(**changes: Any) -> Download:
     known = Download("d1", "a/b:Q4", "Qwen3-30B", "Q4_K_M", DownloadState.QUEUED, 0, 18_600_000_000)
     return replace(known, **changes)
 
 
-def test_installed_models_say_what_they_are(make: Callable[..., Setting]) -> None:
+def test_installed_models_say_what_they_are(make_library: Callable[..., Setting]) -> None:
     missing = installed_model("Gone", missing=True)
-    setting = make(QWEN, LLAMA, missing)
+    setting = make_library(QWEN, LLAMA, missing)
     assert setting.names() == ["Qwen3-14B", "Gone", "Llama-3.2-3B"]
-    row = setting.row(QWEN)
-    assert row.quant.text() == "Q3_K_M"
-    assert row.size_words.text() == "7.3 GB"
-    assert row.license.words == "apache-2.0"
-    assert row.speed.text() == "21 tok/s"
-    assert setting.row(missing).integrity.text() == "file is missing"
-    assert setting.row(missing).chat_button.text() == "Get"
+    assert [setting.cell(QWEN, column) for column in InstalledColumn][:4] == [
+        "Qwen3-14B", "Q3_K_M", "7.3 GB", "apache-2.0"
+    ]  # fmt: skip
+    assert setting.cell(QWEN, InstalledColumn.SPEED) == "21 tok/s"
+    assert setting.cell(missing, InstalledColumn.INTEGRITY) == "file is missing"
+    assert setting.cell(missing, InstalledColumn.ACTION) == "Get"
     assert "3 models · 14.6 GB" in setting.page.header.subtitle.text()
 
 
-def test_chat_is_asked_for_with_the_models_id(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(QWEN)
+def test_chat_is_asked_for_with_the_models_id(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library(QWEN)
     with qtbot.waitSignal(setting.page.chat_requested) as asked:
-        setting.row(QWEN).chat_button.click()
+        setting.press(QWEN, InstalledColumn.ACTION)
     assert asked.args == [QWEN.id]
 
 
+def test_keys_are_enough(qtbot: QtBot, make_library: Callable[..., Setting]) -> None:
+    setting = make_library(QWEN, LLAMA)
+    setting.choose(LLAMA)
+    with qtbot.waitSignal(setting.page.chat_requested) as asked:
+        qtbot.keyClick(setting.card.view, Qt.Key.Key_Return)
+    assert asked.args == [LLAMA.id]
+    qtbot.keyClick(setting.card.view, Qt.Key.Key_Delete)
+    assert setting.card.question.model_id == LLAMA.id
+    qtbot.keyClick(setting.card.question.keep_button, Qt.Key.Key_Space)
+    assert setting.card.view.hasFocus()
+    qtbot.keyClick(setting.card.view, Qt.Key.Key_Up)
+    assert setting.card.view.chosen == QWEN
+
+
 def test_removing_asks_in_the_row_and_then_tells_what_is_free(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN, LLAMA)
-    row = setting.row(QWEN)
-    row.ask_to_remove()
-    assert "7.3 GB" in row.question.text()
-    assert "1 file, 7.3 GB" in row.question.text()
-    row.keep_button.click()
-    assert row.confirmation.isHidden()
+    setting = make_library(QWEN, LLAMA)
+    question = setting.card.question
+    setting.choose(QWEN)
+    setting.card.remove_action.trigger()
+    assert "1 file, 7.3 GB" in question.text.text()
+    question.keep_button.click()
+    assert question.isHidden()
     assert len(setting.library.models) == 2
-    row.ask_to_remove()
-    row.remove_button.click()
+    setting.card.remove_action.trigger()
+    question.remove_button.click()
     qtbot.waitUntil(lambda: setting.names() == ["Llama-3.2-3B"])
     said = "Moved to the trash. 7.3 GB are free once you empty it."
     assert setting.page.notice.text.text() == said
 
 
 def test_without_a_trash_it_can_be_deleted_for_good(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN)
+    setting = make_library(QWEN)
     setting.library.has_trash = False
-    row = setting.row(QWEN)
-    row.ask_to_remove()
-    row.remove_button.click()
+    question = setting.card.question
+    setting.card.ask_to_remove(QWEN.id)
+    question.remove_button.click()
     qtbot.waitUntil(setting.page.notice.isVisible)
+    assert question.isHidden()
     assert "It can be deleted for good" in setting.page.notice.text.text()
     assert setting.names() == [QWEN.name]
-    row.ask_to_remove()
-    row.delete_button.click()
+    setting.card.ask_to_remove(QWEN.id)
+    question.delete_button.click()
     qtbot.waitUntil(lambda: setting.names() == [])
     assert setting.page.notice.text.text() == "Removed. 7.3 GB are free again."
 
 
-def test_a_removal_that_fails_keeps_the_row(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(QWEN)
+def test_a_removal_that_fails_keeps_the_row(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library(QWEN)
     setting.library.models.clear()
-    row = setting.row(QWEN)
-    row.ask_to_remove()
-    row.remove_button.click()
+    setting.card.ask_to_remove(QWEN.id)
+    setting.card.question.remove_button.click()
     qtbot.waitUntil(setting.page.notice.isVisible)
     assert QWEN.id in setting.page.notice.text.text()
 
 
 def test_progress_changes_the_row_and_makes_no_new_one(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN)
-    installed = setting.row(QWEN)
+    setting = make_library(QWEN)
     setting.downloads.put(download())
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
     row = setting.page.download_rows.rows[0]
@@ -166,11 +139,10 @@ def test_progress_changes_the_row_and_makes_no_new_one(
     assert row.words.text() == "11.9 GB of 18.6 GB · 38.0 MB/s · 3 min left"
     assert row.meter.segments[0].share == pytest.approx(11.9 / 18.6)
     assert setting.page.download_rows.rows == (row,)
-    assert setting.row(QWEN) is installed
 
 
-def test_pause_resume_cancel(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make()
+def test_pause_resume_cancel(qtbot: QtBot, make_library: Callable[..., Setting]) -> None:
+    setting = make_library()
     setting.downloads.put(download())
     setting.downloads.advance("d1", 1_000_000_000)
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
@@ -185,8 +157,10 @@ def test_pause_resume_cancel(qtbot: QtBot, make: Callable[..., Setting]) -> None
     assert setting.downloads.all["d1"].state is DownloadState.CANCELLED
 
 
-def test_why_a_download_waits_or_failed_is_said(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make()
+def test_why_a_download_waits_or_failed_is_said(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library()
     waits = Reason("The Hub asked to wait 40 s.")
     setting.downloads.put(download(state=DownloadState.WAITING, reason=waits))
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
@@ -202,9 +176,9 @@ def test_why_a_download_waits_or_failed_is_said(qtbot: QtBot, make: Callable[...
 
 
 def test_a_finished_download_leads_to_the_chat_and_into_the_table(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make()
+    setting = make_library()
     setting.downloads.put(download(model_name="Qwen3-14B", quant="Q3_K_M"))
     model = setting.downloads.finish("d1")
     qtbot.waitUntil(lambda: setting.names() == ["Qwen3-14B"])
@@ -214,8 +188,10 @@ def test_a_finished_download_leads_to_the_chat_and_into_the_table(
     assert asked.args == [model.id]
 
 
-def test_nothing_installed_leads_to_the_shelf(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make()
+def test_nothing_installed_leads_to_the_shelf(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library()
     assert setting.page.empty.isVisible()
     assert setting.page.empty.button is not None
     with qtbot.waitSignal(setting.page.place_requested) as asked:
@@ -244,15 +220,16 @@ def test_what_cannot_be_read_is_said_with_a_way_to_try_again(
 
 
 def test_menu_shows_the_folder_and_copies_the_id(
-    make: Callable[..., Setting], monkeypatch: pytest.MonkeyPatch
+    make_library: Callable[..., Setting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(
         QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True
     )
-    row = make(QWEN).row(QWEN)
-    row._copy.trigger()
-    row._folder.trigger()
+    setting = make_library(QWEN)
+    setting.choose(QWEN)
+    setting.card.copy_action.trigger()
+    setting.card.folder_action.trigger()
     assert QGuiApplication.clipboard().text() == QWEN.id
     assert opened == ["/models"]
 
@@ -264,17 +241,20 @@ def test_disk_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     assert 0 <= found.free_bytes <= found.total_bytes
 
 
-def test_hostile_names_are_plain_text_on_one_line(make: Callable[..., Setting]) -> None:
+def test_hostile_names_are_plain_text_on_one_line(make_library: Callable[..., Setting]) -> None:
     model = installed_model("<b>x</b>\n<img src=file:///etc/passwd>")
-    row = make(model).row(model)
-    assert row.name.textFormat() is Qt.TextFormat.PlainText
-    assert row.name.text() == "<b>x</b> <img src=file:///etc/passwd>"
+    setting = make_library(model)
+    assert setting.cell(model, InstalledColumn.MODEL) == "<b>x</b> <img src=file:///etc/passwd>"
+    index = setting.card.table.index(0, InstalledColumn.ACTION)
+    assert "&lt;img" in index.data(Qt.ItemDataRole.ToolTipRole)
+    setting.card.ask_to_remove(model.id)
+    assert setting.card.question.text.textFormat() is Qt.TextFormat.PlainText
 
 
 def test_everything_that_takes_the_focus_has_a_name(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN, LLAMA)
+    setting = make_library(QWEN, LLAMA)
     setting.downloads.put(download())
     qtbot.waitUntil(lambda: len(setting.page.download_rows.rows) == 1)
     nameless = [
@@ -288,9 +268,9 @@ def test_everything_that_takes_the_focus_has_a_name(
 
 
 def test_verifying_all_says_what_is_damaged_and_offers_it_again(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(QWEN, LLAMA)
+    setting = make_library(QWEN, LLAMA)
     setting.library.found[LLAMA.id] = (FileState.DAMAGED,)
     ended = qtbot.waitSignal(setting.page.checks.ended)
     with ended:
@@ -298,21 +278,22 @@ def test_verifying_all_says_what_is_damaged_and_offers_it_again(
     said = setting.page.checks.text.text()
     assert said.startswith("Damaged: Llama-3.2-3B Q8_0.")
     assert "Qwen" not in said
-    qtbot.waitUntil(lambda: setting.row(LLAMA).integrity.text() == "damaged, not loaded")
-    assert setting.row(QWEN).integrity.text().startswith("verified")
-    again = setting.row(LLAMA).chat_button
-    assert (again.text(), again.isEnabled()) == ("Get", True)
+    integrity = InstalledColumn.INTEGRITY
+    qtbot.waitUntil(lambda: setting.cell(LLAMA, integrity) == "damaged, not loaded")
+    assert setting.cell(QWEN, integrity).startswith("verified")
+    assert setting.cell(LLAMA, InstalledColumn.ACTION) == "Get"
     with qtbot.waitSignal(setting.page.install_requested) as asked:
-        again.click()
+        setting.press(LLAMA, InstalledColumn.ACTION)
     assert asked.args == [LLAMA.id]
     setting.page.checks.button.click()
     assert setting.page.checks.isHidden()
 
 
-def test_verifying_one_from_its_menu(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(QWEN, LLAMA)
+def test_verifying_one_from_its_menu(qtbot: QtBot, make_library: Callable[..., Setting]) -> None:
+    setting = make_library(QWEN, LLAMA)
+    setting.choose(QWEN)
     with qtbot.waitSignal(setting.page.checks.ended):
-        setting.row(QWEN)._verify.trigger()
+        setting.card.verify_action.trigger()
     assert setting.page.checks.text.text() == (
         "1 model verified: every file is as it was installed."
     )
@@ -320,15 +301,23 @@ def test_verifying_one_from_its_menu(qtbot: QtBot, make: Callable[..., Setting])
 
 
 def test_damaged_file_of_ones_own_can_neither_chat_nor_be_fetched(
-    make: Callable[..., Setting],
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
     mine = installed_model("Mine", source="import", damaged=Damage("Mine.gguf", "f" * 64))
-    button = make(mine).row(mine).chat_button
-    assert (button.text(), button.isEnabled()) == ("Chat", False)
+    setting = make_library(mine)
+    assert setting.cell(mine, InstalledColumn.ACTION) == "Chat"
+    with (
+        qtbot.assertNotEmitted(setting.page.chat_requested),
+        qtbot.assertNotEmitted(setting.page.install_requested),
+    ):
+        setting.press(mine, InstalledColumn.ACTION)
 
 
 def test_importing_lists_a_folder_and_leads_to_the_sheet(
-    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot,
+    make_library: Callable[..., Setting],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "person" / "data"))
@@ -337,8 +326,8 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
     mine = put(tmp_path / "mine" / "known.gguf", gguf("b"))
     known = installed_model("Known", source="import", origin="jan")
     file = replace(known.first_file, location=str(mine))
-    setting = make(replace(known, files=(file,)))
-    assert "linked from Jan" in setting.row(known).integrity.text()
+    setting = make_library(replace(known, files=(file,)))
+    assert "linked from Jan" in setting.cell(known, InstalledColumn.INTEGRITY)
     card = setting.page.imports
     assert card.isHidden()
     setting.page.import_button.click()
@@ -355,9 +344,14 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
     assert not card.rows.rows[0].button.isEnabled()
     put(tmp_path / "usb" / "openshelf-bundle.json", "{}")
     put(tmp_path / "usb" / "models" / "1" / "files" / "x.gguf", gguf("x"))
-    card.look(str(tmp_path / "usb"))
-    qtbot.waitUntil(lambda: "is a bundle" in card.words.text())
+    with qtbot.waitSignal(card.bundle_found) as found:
+        card.look(str(tmp_path / "usb"))
+    assert found.args == [str(tmp_path / "usb")]
     assert card.rows.rows == ()
+    assert card.isHidden()
+    assert setting.page.bundle.isVisible()
+    setting.page.bundle.close_button.click()
+    card.open_card()
     card.look(str(tmp_path / "nothing"))
     qtbot.waitUntil(lambda: "No model file" in card.words.text())
     card.close_button.click()
@@ -365,11 +359,14 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
 
 
 def test_importing_is_possible_where_nothing_is_installed(
-    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot,
+    make_library: Callable[..., Setting],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "person" / "data"))
-    setting = make()
+    setting = make_library()
     assert setting.page.empty.isVisible()
     setting.page.import_button.click()
     qtbot.waitUntil(setting.page.imports.isVisible)
@@ -384,12 +381,13 @@ def _texts(part: QWidget) -> str:
 
 
 def test_an_update_shows_old_and_new_terms_before_anything_is_fetched(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
-    setting = make(LLAMA, check_update=lambda model, *_: example_update(model))
+    setting = make_library(LLAMA, check_update=lambda model, *_: example_update(model))
     card = setting.page.updates
     assert card.isHidden()
-    setting.row(LLAMA)._update.trigger()
+    setting.choose(LLAMA)
+    setting.card.update_action.trigger()
     qtbot.waitUntil(lambda: card.install_button.isVisible())
     text = _texts(card)
     for words in (
@@ -411,12 +409,13 @@ def test_an_update_shows_old_and_new_terms_before_anything_is_fetched(
     assert card.isHidden()
 
 
-def test_nothing_new_needs_no_button(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+def test_nothing_new_needs_no_button(qtbot: QtBot, make_library: Callable[..., Setting]) -> None:
     def same(model: InstalledModel, *_: object) -> UpdateReport:
         return example_update(model, OLD, OLD, has_other_files=False)
 
-    setting = make(LLAMA, check_update=same)
-    setting.row(LLAMA)._update.trigger()
+    setting = make_library(LLAMA, check_update=same)
+    setting.choose(LLAMA)
+    setting.card.update_action.trigger()
     card = setting.page.updates
     qtbot.waitUntil(lambda: "Nothing new" in _texts(card))
     assert card.install_button.isHidden()
@@ -424,7 +423,7 @@ def test_nothing_new_needs_no_button(qtbot: QtBot, make: Callable[..., Setting])
 
 
 def test_an_update_that_cannot_be_looked_for_can_be_tried_again(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
     answers: list[Exception] = [Offline("huggingface.co")]
 
@@ -433,8 +432,9 @@ def test_an_update_that_cannot_be_looked_for_can_be_tried_again(
             raise answers.pop()
         return example_update(model, has_other_files=False)
 
-    setting = make(LLAMA, check_update=check)
-    setting.row(LLAMA)._update.trigger()
+    setting = make_library(LLAMA, check_update=check)
+    setting.choose(LLAMA)
+    setting.card.update_action.trigger()
     card = setting.page.updates
     qtbot.waitUntil(lambda: card.notice.button.text() == "Try again")
     card.notice.button.click()
@@ -443,30 +443,36 @@ def test_an_update_that_cannot_be_looked_for_can_be_tried_again(
 
 
 def test_other_terms_that_were_accepted_already_ask_nothing(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
     def check(model: InstalledModel, *_: object) -> UpdateReport:
         return replace(example_update(model, has_other_files=False), gate="accepted")
 
-    setting = make(LLAMA, check_update=check)
-    setting.row(LLAMA)._update.trigger()
+    setting = make_library(LLAMA, check_update=check)
+    setting.choose(LLAMA)
+    setting.card.update_action.trigger()
     card = setting.page.updates
     qtbot.waitUntil(lambda: "What was accepted covers it." in _texts(card))
     assert card.install_button.isHidden()
 
 
-def test_a_file_of_ones_own_has_nowhere_to_ask(make: Callable[..., Setting]) -> None:
+def test_a_file_of_ones_own_has_nowhere_to_ask(make_library: Callable[..., Setting]) -> None:
     own = installed_model("Own", repo="local", source="import")
-    assert not make(own).row(own)._update.isEnabled()
+    setting = make_library(own)
+    setting.choose(own)
+    setting.card.view.open_menu()
+    assert not setting.card.update_action.isEnabled()
+    setting.card.menu.close()
 
 
 def test_a_hostile_license_text_is_shown_as_what_it_is(
-    qtbot: QtBot, make: Callable[..., Setting]
+    qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:
     old = "".join(f"<b>{number}</b>\nsame {number}\n" for number in range(300))
     new = "".join(f"\u202e{number}\x1b[31m\nsame {number}\n" for number in range(300))
-    setting = make(LLAMA, check_update=lambda model, *_: example_update(model, old, new))
-    setting.row(LLAMA)._update.trigger()
+    setting = make_library(LLAMA, check_update=lambda model, *_: example_update(model, old, new))
+    setting.choose(LLAMA)
+    setting.card.update_action.trigger()
     card = setting.page.updates
     qtbot.waitUntil(lambda: card.install_button.isVisible())
     text = _texts(card)

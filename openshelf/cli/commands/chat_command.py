@@ -6,15 +6,34 @@ import argparse
 import dataclasses
 import sys
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 from openshelf import wording
+from openshelf.chat.advice import Advice
+from openshelf.chat.advising import AdvisesLike
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message, MessageState
-from openshelf.chat.session import ChatsLike, ModelInMemory
+from openshelf.chat.interface import AskWith, ChatsLike
+from openshelf.cli.answers import answer_json
+from openshelf.cli.asking import add_sampling, sampling_from
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.cli.values import context_length, count, positive, temperature
-from openshelf.engine.protocol import Sampling
-from openshelf.errors import CancelledByUser, EngineDied, EngineFailed, UsageError
+from openshelf.cli.values import context_length
+from openshelf.engine.servers import ServerModelName, is_model_name
+from openshelf.errors import (
+    CancelledByUser,
+    CorruptModel,
+    EngineDied,
+    EngineFailed,
+    NotFound,
+    Offline,
+    OpenshelfError,
+    RateLimited,
+    ServerFailed,
+    UsageError,
+)
+from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.tasks import (
     Cancelled,
@@ -27,62 +46,107 @@ from openshelf.tasks import (
 )
 
 _POLL_SECONDS = 0.05
+_SERVER_ERRORS: dict[str, type[OpenshelfError]] = {
+    kind.__name__: kind for kind in (ServerFailed, RateLimited, Offline)
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="an installed id, or an unambiguous part of it")
+    parser.add_argument(
+        "id",
+        metavar="ID",
+        help="an installed id, or an unambiguous part of it; with --server a model's name there",
+    )
+    parser.add_argument(
+        "--server", metavar="NAME", help="chat with the model ID of this server (openshelf servers)"
+    )
     parser.add_argument("--prompt", metavar="TEXT", help="answer this and leave; - reads stdin")
     parser.add_argument("--system", default="", metavar="TEXT")
     parser.add_argument("--context", type=context_length, metavar="N", help="tokens")
-    parser.add_argument("--temperature", type=temperature, metavar="X")
-    parser.add_argument("--max-tokens", type=positive, metavar="N")
-    parser.add_argument("--seed", type=count, metavar="N")
+    add_sampling(parser)
 
 
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
-    model = services.library.find(arguments.id)
+    model_id = _model_id(arguments, services, output)
     chats = services.chats
-    conversation = chats.new_conversation(model.id, arguments.system)
-    turn = _Turn(chats, conversation.id, model.id, _sampling(arguments), output)
+    aids = services.chat_aids
+    # Of a server's model nobody here knows what its publisher recommends.
+    advice = Advice() if arguments.server else _advice(aids.advisor, model_id)
+    sampling = sampling_from(arguments, advice)
+    attached = [aids.read_file(Path(name), interrupts.token) for name in arguments.attach]
+    conversation = chats.new_conversation(model_id, arguments.system)
+    turn = _Turn(chats, conversation.id, AskWith(model_id, sampling), output, attached)
     if arguments.prompt is not None:
         prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
         if not prompt.strip():
             raise UsageError("the prompt is empty")
         answer = turn.ask(prompt, interrupts.token)
-        output.result(_answer_json(answer, chats.loaded()))
-        return _raise_if_failed(answer)
+        # An error is the one object on stdout, in place of the answer.
+        _raise_if_failed(answer)
+        output.result(answer_json(answer, sampling, chats.loaded()))
+        return 0
     if output.as_json:
         raise UsageError("chat --json needs --prompt")
     return _converse(turn, output, interrupts)
 
 
+def _model_id(arguments: argparse.Namespace, services: Services, output: Output) -> str:
+    """Raises NotFound."""
+    if arguments.server is None:
+        return services.library.find(arguments.id).id
+    server = services.servers.find(arguments.server)
+    if not is_model_name(arguments.id):
+        raise UsageError("that is not the name of a model on a server")
+    if server.is_here:
+        output.note(f"Another program on this machine ({server.host}) answers.")
+    else:
+        output.note(f"What you write leaves this machine: it goes to {server.host}.")
+    return ServerModelName(server.name, arguments.id).id
+
+
+def _advice(advisor: AdvisesLike, model_id: str) -> Advice:
+    """Whether a model may and can be loaded is said when it is: none of it is this one's."""
+    try:
+        return advisor.advice(model_id)
+    except (CorruptModel, NotFound):
+        return Advice()
+
+
 class _Turn:
-    """Asks one question and prints the answer as it is written."""
+    """Asks one question and prints the answer as it is written; the first one with `attached`."""
 
     def __init__(
         self,
         chats: ChatsLike,
         conversation_id: int,
-        model_id: str,
-        sampling: Sampling,
+        ask: AskWith,
         output: Output,
+        attached: Sequence[Attachment],
     ) -> None:
         self._chats = chats
         self._conversation_id = conversation_id
-        self._model_id = model_id
-        self._sampling = sampling
+        self._ask = ask
         self._output = output
+        self._has_said_cpu = False
+        self._attached = tuple(attached)
 
     def ask(self, text: str, cancel: CancelToken) -> Message:
         """The answer, also one that was stopped. Raises what kept it from being asked."""
         outcomes: list[Outcome[Message]] = []
+        attached, self._attached = self._attached, ()
         thread = threading.Thread(
             target=lambda: outcomes.append(
                 run_to_outcome(
                     lambda cancel, report: self._chats.send(
-                        self._conversation_id, text, self._model_id, self._sampling, cancel, report
+                        self._conversation_id,
+                        text,
+                        self._ask.model_id,
+                        self._ask.sampling,
+                        cancel,
+                        report,
+                        attached=attached,
                     ),
                     cancel,
                     no_report,
@@ -106,18 +170,11 @@ class _Turn:
             case Cancelled():
                 raise CancelledByUser
         self._output.stream(answer.content[shown:] + "\n")
+        loaded = self._chats.loaded()
+        if loaded is not None and loaded.left_gpu and not self._has_said_cpu:
+            self._has_said_cpu = True
+            self._output.note(wording.sentence(Reason("engine_left_gpu")))
         return answer
-
-
-def _sampling(arguments: argparse.Namespace) -> Sampling:
-    wanted = {
-        "temperature": arguments.temperature,
-        "max_tokens": arguments.max_tokens,
-        "seed": arguments.seed,
-    }
-    return dataclasses.replace(
-        Sampling(), **{name: value for name, value in wanted.items() if value is not None}
-    )
 
 
 def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:
@@ -137,49 +194,19 @@ def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:
             )
 
 
-def _raise_if_failed(answer: Message) -> int:
+def _raise_if_failed(answer: Message) -> None:
     if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
         raise _error_of(answer)
     if answer.state is MessageState.STOPPED:
         raise CancelledByUser
-    return 0
 
 
-def _error_of(answer: Message) -> EngineDied | EngineFailed:
+def _error_of(answer: Message) -> OpenshelfError:
     detail = answer.detail or {}
+    kind = _SERVER_ERRORS.get(str(detail.get("code", "")).partition(".")[0])
+    if kind is not None:
+        names = {field.name for field in dataclasses.fields(kind)}
+        return kind(**{name: value for name, value in detail.items() if name in names})
     if answer.state is MessageState.ENGINE_DIED:
         return EngineDied(signal=str(detail.get("signal", "")), tail=str(detail.get("tail", "")))
     return EngineFailed(why=str(detail.get("why", "")), detail=str(detail.get("detail", "")))
-
-
-def _answer_json(answer: Message, loaded: ModelInMemory | None) -> dict[str, object]:
-    figures = answer.figures
-    return {
-        "text": answer.content,
-        "reasoning": None,
-        "finish_reason": {"complete": "stop"}.get(answer.state.value, answer.state.value),
-        "usage": {
-            "prompt_tokens": figures.prompt_tokens if figures else None,
-            "completion_tokens": figures.completion_tokens if figures else None,
-            "cached_tokens": figures.cached_tokens if figures else None,
-        },
-        "timings": {
-            "load_seconds": loaded.load_seconds if loaded else None,
-            "first_token_seconds": figures.first_token_seconds if figures else None,
-            "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
-            "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,
-        },
-        "memory": {
-            "predicted_bytes": sum(loaded.predicted_bytes.values()) if loaded else None,
-            "measured_bytes": sum(loaded.measured_bytes.values()) if loaded else None,
-            "components": [
-                {
-                    "device": part.device,
-                    "component": part.component,
-                    "predicted_bytes": part.predicted_bytes,
-                    "measured_bytes": part.measured_bytes,
-                }
-                for part in (loaded.components if loaded else ())
-            ],
-        },
-    }

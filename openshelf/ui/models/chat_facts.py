@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QDate, QLocale
 
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Conversation, Folder, Message, MessageState, Role
 from openshelf.chat.interface import ModelInMemory
+from openshelf.engine.servers import Server
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
@@ -21,6 +23,7 @@ class ChatFacts:
     installed: tuple[InstalledModel, ...]
     loaded: ModelInMemory | None
     folders: tuple[Folder, ...] = ()
+    servers: tuple[Server, ...] = ()
 
 
 def read_facts(services: Services) -> Callable[[CancelToken, Report], ChatFacts]:
@@ -30,6 +33,7 @@ def read_facts(services: Services) -> Callable[[CancelToken, Report], ChatFacts]
             services.library.installed(),
             services.chats.loaded(),
             services.chats.folders.all(),
+            services.servers.servers(),
         )
 
     return work
@@ -90,6 +94,17 @@ def tokens_in_context(messages: tuple[Message, ...]) -> int | None:
         if message.role is Role.ASSISTANT and message.figures is not None:
             return message.figures.prompt_tokens + message.figures.completion_tokens
     return None
+
+
+def context_length(loaded: ModelInMemory | None, services: Services) -> int:
+    """Tokens that the model holds, or would be loaded with."""
+    return loaded.context_length if loaded else services.settings.current.context_length
+
+
+def question_of(text: str, attached: Sequence[Attachment]) -> Message:
+    """What is being written, as the message it may become."""
+    state = MessageState.COMPLETE
+    return Message(0, 0, None, Role.USER, text, state, "", attachments=tuple(attached))
 
 
 def is_open_end(message: Message) -> bool:

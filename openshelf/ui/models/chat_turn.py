@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Conversation, Message
 from openshelf.chat.interface import AskWith
 from openshelf.chat.live import LiveAnswer, LivePhase
@@ -45,6 +46,7 @@ class Question:
     way: Way = Way.SEND
     message_id: int = 0
     is_saved: bool = True
+    attached: tuple[Attachment, ...] = ()
 
 
 class ChatTurn(QObject):
@@ -126,7 +128,13 @@ class ChatTurn(QObject):
             conversation_id = conversation.id
             self._bridge.call_soon(self._on_created, conversation)
         return chats.send(
-            conversation_id, question.text, question.model_id, question.sampling, cancel, report
+            conversation_id,
+            question.text,
+            question.model_id,
+            question.sampling,
+            cancel,
+            report,
+            attached=question.attached,
         )
 
     def _on_created(self, conversation: Conversation) -> None:

@@ -1,10 +1,11 @@
-"""The model that answers next, among those that are installed, with what is known of it."""
+"""The model that answers next, installed or on a server, with what is known of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from openshelf.chat.interface import ModelInMemory
+from openshelf.engine.servers import Server, ServerModelName, server_model_of
 from openshelf.library.installed import InstalledModel
 
 
@@ -16,6 +17,19 @@ class ChosenModel:
     installed: tuple[InstalledModel, ...] | None = None
     in_memory: ModelInMemory | None = None
     accepted: dict[str, str] = field(default_factory=dict)
+    servers: tuple[Server, ...] = ()
+
+    @property
+    def on_server(self) -> ServerModelName | None:
+        """The chosen model, if it is one of a server, known or not."""
+        return server_model_of(self.id)
+
+    @property
+    def server(self) -> Server | None:
+        """The server of the chosen model, as long as it is known."""
+        name = self.on_server
+        known = (server for server in self.servers if name and server.name == name.server)
+        return next(known, None)
 
     @property
     def model(self) -> InstalledModel | None:
@@ -25,6 +39,8 @@ class ChosenModel:
     @property
     def is_usable(self) -> bool:
         """It can be sent to; also as long as nothing was read that says otherwise."""
+        if self.on_server is not None:
+            return self.installed is None or self.server is not None
         return self.installed is None or (self.model is not None and self.model.is_usable)
 
     @property

@@ -19,6 +19,8 @@ def figures_words(download: Download) -> str:
             done=format_bytes(download.done_bytes), total=format_bytes(download.total_bytes)
         )
     ]
+    if download.limit is not None and download.state.is_active:
+        parts.append(_tr("at most {rate}").format(rate=format_rate(download.limit)))
     if download.state is DownloadState.RUNNING:
         if download.rate_per_second:
             parts.append(format_rate(download.rate_per_second))

@@ -26,7 +26,8 @@ class Importable:
 
 @dataclass(frozen=True)
 class ImportFacts:
-    """`folder` is the one that was looked through, "" for the usual places of other programs."""
+    """`folder` is the one that was looked through, "" for the model folders and the usual places of
+    other programs."""
 
     folder: str
     models: tuple[Importable, ...]
@@ -49,6 +50,11 @@ def look_for_models(
             return ImportFacts(folder, (), is_bundle=True)
         folders = [Path(folder)] if folder else _places(services)
         found: dict[str, Importable] = {}
+        for stranger in () if folder else services.folders.scan(cancel, report).strangers:
+            path = Path(stranger.path)
+            found[os.path.realpath(path)] = Importable(
+                stranger.path, path.name, Origin.FOLDER, stranger.size_bytes, is_here=False
+            )
         for place in folders:
             cancel.raise_if_cancelled()
             for model in find_models(place):
@@ -59,9 +65,9 @@ def look_for_models(
 
 
 def _places(services: Services) -> list[Path]:
-    """Our own folder is no other program's: its models were installed, or are not wanted."""
-    own = services.paths.models
-    return [place for _, place in usual_places(os.environ, Path.home()) if place != own]
+    """Without model folders: what nobody entered there is found by the look through them."""
+    own = {folder.path for folder in services.folders.all()}
+    return [place for _, place in usual_places(os.environ, Path.home()) if str(place) not in own]
 
 
 def _importable(model: ForeignModel, here: set[str]) -> Importable:

@@ -7,12 +7,14 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QResi
 from PySide6.QtWidgets import QHBoxLayout
 from typing_extensions import override
 
+from openshelf.chat.advice import Advice
 from openshelf.chat.conversation import Conversation
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.chat_facts import (
     ChatFacts,
+    context_length,
     read_acceptances,
     read_facts,
     tokens_in_context,
@@ -21,9 +23,13 @@ from openshelf.ui.models.chat_turn import Question, Way
 from openshelf.ui.models.chosen_model import ChosenModel
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
+from openshelf.ui.models.server_words import shown
 from openshelf.ui.pages.chat_area import ChatArea
+from openshelf.ui.pages.chat_asking import Asking
+from openshelf.ui.pages.chat_attaching import AskedFor, Attaching
 from openshelf.ui.pages.chat_dialogue import Dialogue
 from openshelf.ui.pages.chat_organizer import Organizer
+from openshelf.ui.pages.chat_server import sent_to, show_chosen
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -64,19 +70,24 @@ class ChatPage(Page):
         self.dialogue = Dialogue(self._services, self._bridge, self.area.transcript, self)
         self.organizer = Organizer(self._services, self._bridge, self.panel, self.dialogue)
         self.inspector = ChatInspector()
+        self.asking = Asking(self._services, self._bridge, self.inspector, self.area.composer)
+        self.attaching = Attaching(self._services, self._bridge, self.area, self._asked_for)
         self._inspector_line = Divider(vertical=True)
         row.addWidget(self.panel)
         row.addWidget(Divider(vertical=True))
         row.addWidget(self.area, 1)
         row.addWidget(self._inspector_line)
         row.addWidget(self.inspector)
-        self._stop_key = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
-        self._stop_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._new_key = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
-        self._new_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._unsaved_key = QShortcut(QKeySequence("Ctrl+Shift+N"), self)
-        self._unsaved_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._stop_key = self._key(QKeySequence(Qt.Key.Key_Escape))
+        self._new_key = self._key(QKeySequence(QKeySequence.StandardKey.New))
+        self._unsaved_key = self._key(QKeySequence("Ctrl+Shift+N"))
+        self._attach_key = self._key(QKeySequence("Ctrl+Shift+A"))
         self._keys = TranscriptKeys(self.area.transcript, self.area.finder, self)
+
+    def _key(self, keys: QKeySequence) -> QShortcut:
+        key = QShortcut(keys, self)
+        key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        return key
 
     def _connect(self) -> None:
         header, transcript, composer = self.area.header, self.area.transcript, self.area.composer
@@ -118,6 +129,10 @@ class ChatPage(Page):
         self.area.nothing_installed.acted.connect(self._on_shelf_requested)
         self.area.link_notice.open_requested.connect(self._on_link_confirmed)
         self.area.link_notice.copy_requested.connect(self._on_link_copied)
+        self.asking.advised.connect(self._on_advised)
+        self.asking.failed.connect(self._on_failed)
+        self.attaching.failed.connect(self._on_failed)
+        self._attach_key.activated.connect(self.attaching.ask_for_files)
         self._stop_key.activated.connect(self._on_stop_requested)
         self._new_key.activated.connect(self.start_new)
         self._unsaved_key.activated.connect(self.start_unsaved)
@@ -127,6 +142,7 @@ class ChatPage(Page):
 
     @override
     def open_page(self) -> None:
+        self.asking.forget_model()
         self.refresh()
 
     @override
@@ -151,6 +167,7 @@ class ChatPage(Page):
         self._bridge.submit(
             "chat facts", read_facts(self._services), on_outcome=self._on_facts_read
         )
+        self.asking.refresh()
         self._bridge.submit(
             "acceptances", read_acceptances(self._services), on_outcome=self._on_acceptances_read
         )
@@ -168,6 +185,8 @@ class ChatPage(Page):
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.edit_system_prompt()
+        self.asking.show_conversation(None)
+        self.attaching.clear()
         self.panel.choose(QModelIndex())
         self.dialogue.start_new()
         self.focus_content()
@@ -179,6 +198,7 @@ class ChatPage(Page):
             case Succeeded(facts):
                 has_changed = facts.loaded != self.chosen.in_memory
                 self.chosen.installed, self.chosen.in_memory = facts.installed, facts.loaded
+                self.chosen.servers = facts.servers
                 self.model.set_conversations(facts.conversations, facts.folders)
                 self.organizer.folders.show_folders()
                 self.dialogue.know(facts.conversations)
@@ -212,6 +232,8 @@ class ChatPage(Page):
         self.area.notice.hide()
         self.area.link_notice.hide()
         self.inspector.show_system_prompt(conversation.system_prompt)
+        self.asking.show_conversation(conversation)
+        self.attaching.clear()
         self.dialogue.open_conversation(conversation, message_id)
 
     def _on_model_chosen(self, model_id: str) -> None:
@@ -248,15 +270,27 @@ class ChatPage(Page):
             return
         self.area.notice.hide()
         prompt = "" if dialogue.conversation else self.inspector.system_prompt
+        attached = self.attaching.files if way is Way.SEND else ()
         question = Question(
-            dialogue.shown_id, text, self.chosen.id, prompt, self.inspector.sampling,
-            way, message_id, self._is_saving,
+            dialogue.shown_id, text, self.chosen.id, prompt, self.asking.sampling,
+            way, message_id, self._is_saving, attached,
         )  # fmt: skip
+        if way is Way.SEND:
+            self.attaching.clear()
         dialogue.send(question, self._model_name())
+
+    def _on_advised(self, advice: Advice) -> None:
+        self.attaching.cannot_see = "" if advice.can_see else self._model_name()
+
+    def _asked_for(self) -> AskedFor:
+        messages = () if self.dialogue.is_empty else self.dialogue.messages
+        whole = context_length(self.chosen.loaded, self._services)
+        return AskedFor(messages, whole, self.asking.sampling)
 
     def _on_created(self, conversation: Conversation) -> None:
         if conversation.id == self.dialogue.shown_id:
             self.inspector.show_system_prompt(conversation.system_prompt)
+            self.asking.show_conversation(conversation)
         self.refresh()
 
     def _on_ended(self) -> None:
@@ -305,10 +339,13 @@ class ChatPage(Page):
 
     def _is_bare(self) -> bool:
         """Nothing is installed, and no conversation is open."""
-        return self.chosen.installed == () and self.dialogue.is_empty
+        has_none = self.chosen.installed == () and not self.chosen.servers
+        return has_none and self.chosen.on_server is None and self.dialogue.is_empty
 
     def _model_name(self) -> str:
-        model = self.chosen.model
+        model, on_server = self.chosen.model, self.chosen.on_server
+        if on_server is not None:
+            return shown(on_server.model)
         return " ".join(model.name.split()) if model else self.tr("the model")
 
     def _show_all(self) -> None:
@@ -318,12 +355,14 @@ class ChatPage(Page):
         elif not self.dialogue.is_empty:
             self.area.show_transcript()
         else:
-            self.area.show_welcome(self._model_name(), is_saved=self._is_saving)
+            self.area.show_welcome(
+                self._model_name(), is_saved=self._is_saving, sent_to=sent_to(self.chosen)
+            )
         self.area.header.setVisible(not self._is_bare())
         self._show_inspector()
-        shown = self.dialogue.conversation
-        self.area.header.show_conversation(shown, has_any=not self.model.is_empty)
-        self.area.header.show_privacy(is_saved=shown.is_saved if shown else self._is_saving)
+        current = self.dialogue.conversation
+        self.area.header.show_conversation(current, has_any=not self.model.is_empty)
+        self.area.header.show_privacy(is_saved=current.is_saved if current else self._is_saving)
         self._show_composer()
         self._show_model()
 
@@ -337,13 +376,13 @@ class ChatPage(Page):
         if self.dialogue.is_answering_elsewhere:
             composer.set_blocked(self.tr("Another chat is being answered."))
         elif not self.chosen.is_usable:
-            composer.set_blocked(self.tr("Choose an installed model above."))
+            composer.set_blocked(self.tr("Choose a model above."))
         else:
             composer.set_blocked("")
 
     def _show_context(self) -> None:
-        loaded, dialogue = self.chosen.loaded, self.dialogue
-        whole = loaded.context_length if loaded else self._services.settings.current.context_length
+        dialogue = self.dialogue
+        whole = context_length(self.chosen.loaded, self._services)
         used = 0 if dialogue.is_empty else tokens_in_context(dialogue.messages)
         if dialogue.is_answering:
             self.inspector.show_growing_context((used or 0) + dialogue.live_tokens, whole)
@@ -352,8 +391,7 @@ class ChatPage(Page):
 
     def _show_model(self) -> None:
         loaded = self.chosen.loaded
-        self.area.header.show_models(self.chosen.installed or (), self.chosen.id)
-        self.area.header.show_placement(loaded)
+        show_chosen(self.chosen, self.area.header, self.inspector)
+        self.asking.show_model(self.chosen.id if self.chosen.on_server is None else None)
         self._show_context()
         self.inspector.show_memory(loaded)
-        self.inspector.show_license(self.chosen.model, self.chosen.accepted_on)

@@ -30,8 +30,11 @@ class Welcome(QWidget):
         column.addWidget(self.words, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
 
-    def show_saving(self, *, is_saved: bool) -> None:
-        if is_saved:
+    def show_saving(self, *, is_saved: bool, sent_to: str = "") -> None:
+        """`sent_to` is the host that gets what is written, empty where it stays here."""
+        if sent_to:
+            words = self.tr("What you write is sent to {host}.").format(host=sent_to)
+        elif is_saved:
             words = self.tr("What you write and what it answers stays on this machine.")
         else:
             words = self.tr("This chat is not saved: it is gone when Openshelf closes.")
@@ -88,8 +91,8 @@ class ChatArea(QWidget):
         self._stack.setCurrentWidget(self.nothing_installed)
         self._foot.hide()
 
-    def show_welcome(self, model_name: str, *, is_saved: bool) -> None:
-        self.welcome.show_saving(is_saved=is_saved)
+    def show_welcome(self, model_name: str, *, is_saved: bool, sent_to: str = "") -> None:
+        self.welcome.show_saving(is_saved=is_saved, sent_to=sent_to)
         self.welcome.title.setText(self.tr("Ask {model}").format(model=model_name))
         self._stack.setCurrentWidget(self.welcome)
         self._foot.show()

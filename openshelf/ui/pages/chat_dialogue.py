@@ -172,10 +172,11 @@ class Dialogue(QObject):
             case Way.REGENERATE:
                 transcript.cut_from(question.message_id)
             case Way.EDIT:
+                attached = transcript.attached_to(question.message_id)
                 transcript.cut_from(question.message_id)
-                transcript.add_question(question.text)
+                transcript.add_question(question.text, attached)
             case Way.SEND:
-                transcript.add_question(question.text)
+                transcript.add_question(question.text, question.attached)
         return transcript.begin_answer()
 
     def stop(self) -> None:
@@ -229,7 +230,7 @@ class Dialogue(QObject):
         items = self._transcript.items
         last = items[-1] if items else None
         if not isinstance(last, UserBubble) or last.text != turn.question.text:
-            self._transcript.add_question(turn.question.text)
+            self._transcript.add_question(turn.question.text, turn.question.attached)
         self._answer = self._transcript.begin_answer()
         if turn.last is None:
             self._answer.show_waiting()

@@ -28,6 +28,7 @@ from openshelf.ui.models.hardware_facts import (
 )
 from openshelf.ui.models.hardware_values import entered_overrides
 from openshelf.ui.models.machine_facts import decides_alike, with_engine_of, without_our_model
+from openshelf.ui.pages.hardware_engine import EngineCard
 from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
 from openshelf.ui.pages.hardware_found import FoundCard
 from openshelf.ui.sentences import error_details, error_text
@@ -84,6 +85,7 @@ class HardwarePage(Page):
         self._scroll = ScrollPage(spacing=14)
         self.notice = InlineNotice()
         self.found = FoundCard()
+        self.engine = EngineCard(self._services, self._bridge)
         self.fits = FitsCard(self._context_length)
         self.what_if = WhatIfCard()
         pair = QWidget()
@@ -92,7 +94,7 @@ class HardwarePage(Page):
         self._pair.setSpacing(14)
         self._pair.addWidget(self.found, 1, Qt.AlignmentFlag.AlignTop)
         self._pair.addWidget(self.fits, 1, Qt.AlignmentFlag.AlignTop)
-        for part in (self.notice, pair, self.what_if):
+        for part in (self.notice, pair, self.what_if, self.engine):
             self._scroll.body.addWidget(part)
         self._scroll.body.addStretch(1)
         column.addWidget(self.header)
@@ -105,12 +107,15 @@ class HardwarePage(Page):
         self.fits.context_changed.connect(self._on_context_changed)
         self.fits.choose_asked.connect(self._on_choose_fits)
         self.what_if.add_asked.connect(self._on_choose_compared)
+        self.engine.changed.connect(self.refresh)
+        self.found.builds_asked.connect(self._on_builds_asked)
         self.found.entered.connect(self._on_values_entered)
         self.found.reset.connect(self._on_value_reset)
         self.what_if.removed.connect(self._on_removed)
 
     @override
     def open_page(self) -> None:
+        self.engine.open_card()
         if self._machine is None:
             self.refresh()
         elif self._machine.engine is None and not self._has_asked_engine:
@@ -299,6 +304,10 @@ class HardwarePage(Page):
             machine = with_overrides(self._machine, store.current.hardware)
             self.machine_found.emit(machine)
             self.set_machine(machine)
+
+    def _on_builds_asked(self) -> None:
+        self._scroll.ensureWidgetVisible(self.engine)
+        self.engine.add_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_removed(self, name: str) -> None:
         self._compared = [machine for machine in self._compared if machine.name != name]

@@ -6,11 +6,12 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from openshelf.fit.pools import GPU_RESERVE_BYTES, RAM_RESERVE_BYTES, RAM_RESERVE_SHARE
+from openshelf.fit.verdict import generation_threads
 from openshelf.hardware.facts import Cpu, Disk, EngineBuild, Gpu, GpuKind, Machine, Memory
 from openshelf.ui.models.hardware_facts import enabling_commands
 from openshelf.ui.models.hardware_values import editable_values, is_by_hand
 from openshelf.ui.pages.hardware_editor import ValueEditor
-from openshelf.ui.pages.hardware_row import CHANGE, ENABLE, FoundRow, Link
+from openshelf.ui.pages.hardware_row import BUILDS, CHANGE, ENABLE, FoundRow, Link
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
@@ -27,6 +28,7 @@ class FoundCard(Card):
 
     entered = Signal(str, object)
     reset = Signal(str, str)
+    builds_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__(margin=18, spacing=0)
@@ -60,11 +62,14 @@ class FoundCard(Card):
         if not machine.gpus:
             text = self.tr("No GPU was found; models run on the CPU.")
             self._rows.addWidget(FoundRow(self.tr("GPU"), self.tr("none"), text))
-        self._add_row("cpu", self._cpu_row(machine.cpu))
+        self._add_row("cpu", self._cpu_row(machine.cpu, generation_threads(machine)))
         self._add_row("memory", self._memory_row(machine.memory))
         for disk in machine.disks:
             self._rows.addWidget(self._disk_row(disk))
-        self._rows.addWidget(self._engine_row(machine.engine))
+        engine = self._engine_row(machine.engine)
+        engine.add_state(None, links=[Link(BUILDS, self.tr("Builds…"))])
+        engine.linked.connect(self._on_builds)
+        self._rows.addWidget(engine)
         self._add_notes(machine)
 
     def _add_row(self, part: str, row: FoundRow) -> None:
@@ -81,6 +86,9 @@ class FoundCard(Card):
         elif isinstance(row, FoundRow) and self._machine is not None:
             gpu = next((gpu for gpu in self._machine.gpus if gpu.id == part), None)
             row.show_commands(enabling_commands(gpu) if gpu else ())
+
+    def _on_builds(self, _: str) -> None:
+        self.builds_asked.emit()
 
     def open_editor(self, part: str) -> None:
         """The editor of `memory`, `cpu` or a GPU below its row; one at a time."""
@@ -136,7 +144,10 @@ class FoundCard(Card):
         why = reason_sentence(gpu.reason) if gpu.reason else ""
         links = [self._change()]
         if gpu.usable_by_engine:
-            row.add_state((self.tr("used by the engine"), ChipKind.GOOD), why, links)
+            words = self.tr("used by the engine")
+            if gpu.engine_name:
+                words = self.tr("used by the engine: {name}").format(name=gpu.engine_name)
+            row.add_state((words, ChipKind.GOOD), why, links)
         elif gpu.usable_by_engine is False:
             if enabling_commands(gpu):
                 links.insert(0, Link(ENABLE, self.tr("How to enable")))
@@ -168,7 +179,7 @@ class FoundCard(Card):
     def _source(self, source: str) -> list[str]:
         return [self.tr("from {source}").format(source=source)] if source else []
 
-    def _cpu_row(self, cpu: Cpu) -> FoundRow:
+    def _cpu_row(self, cpu: Cpu, used_threads: int) -> FoundRow:
         cores = self.tr("%n core(s)", "", cpu.physical_cores)
         threads = self.tr("%n thread(s)", "", cpu.logical_cores)
         parts = [
@@ -178,7 +189,8 @@ class FoundCard(Card):
         parts += [name for name in cpu.features if name not in _EVERYWHERE]
         parts += self._source(cpu.source)
         row = FoundRow(self.tr("CPU"), cpu.name or self.tr("unknown"), " · ".join(parts))
-        row.add_state((self.tr("used by the engine"), ChipKind.GOOD), links=[self._change()])
+        words = self.tr("used by the engine: %n thread(s)", "", used_threads)
+        row.add_state((words, ChipKind.GOOD), links=[self._change()])
         return row
 
     def _memory_row(self, memory: Memory) -> FoundRow:

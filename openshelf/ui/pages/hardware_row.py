@@ -15,7 +15,7 @@ from openshelf.ui.widgets.chip import Chip
 from openshelf.ui.widgets.containers import Divider
 from openshelf.ui.widgets.text import TextLabel
 
-CHANGE, ENABLE = "change", "enable"
+CHANGE, ENABLE, BUILDS = "change", "enable", "builds"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ class FoundRow(QWidget):
         column = QVBoxLayout(self._commands)
         column.setContentsMargins(12, 10, 12, 10)
         text = self.tr(
-            "Install the engine anew for this GPU with one of these, then start Openshelf again:"
+            "Add a folder with a llama.cpp for this GPU under Engine builds, or install the engine "
+            "anew with one of these, then start Openshelf again:"
         )
         column.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
         for command in commands:

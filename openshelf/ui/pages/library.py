@@ -4,36 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.installed import InstalledModel
+from openshelf.library.queue_order import Move
 from openshelf.library.removal import Removed
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.chat_facts import read_acceptances
 from openshelf.ui.models.library_facts import LibraryFacts, read_library
+from openshelf.ui.pages.library_bundle import BundleCard
 from openshelf.ui.pages.library_checks import LibraryChecks
 from openshelf.ui.pages.library_disk import DiskCard
 from openshelf.ui.pages.library_download import DownloadRow
+from openshelf.ui.pages.library_downloads import DownloadsCard
+from openshelf.ui.pages.library_export import ExportCard
+from openshelf.ui.pages.library_folders import FoldersNotice
 from openshelf.ui.pages.library_imports import ImportCard
-from openshelf.ui.pages.library_installed import InstalledHeader, InstalledRow
+from openshelf.ui.pages.library_installed import InstalledCard
 from openshelf.ui.pages.library_updates import UpdateCard
+from openshelf.ui.pages.library_upkeep import UpkeepNotice
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
-from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.buttons import Button
-from openshelf.ui.widgets.containers import Card, EmptyState, PageHeader, ScrollPage
-from openshelf.ui.widgets.keyed_rows import KeyedRows
+from openshelf.ui.widgets.containers import EmptyState, PageHeader, ScrollPage
+from openshelf.ui.widgets.drops import PathDrops
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.page import Page
-from openshelf.ui.widgets.text import TextLabel
 from openshelf.units import format_bytes
 
 
@@ -46,7 +51,6 @@ class LibraryPage(Page):
         self._facts: LibraryFacts | None = None
         self._accepted: dict[str, str] = {}
         self._downloads: dict[str, Download] = {}
-        self._removing: str | None = None
         self._build()
         self._connect()
         self._show_all()
@@ -66,24 +70,27 @@ class LibraryPage(Page):
         )
         self.verify_button = Button(self.tr("Verify all"))
         self.import_button = Button(self.tr("Import…"))
+        self.export_button = Button(self.tr("Export to USB…"))
         self.header.add_control(self.import_button)
+        self.header.add_control(self.export_button)
         self.header.add_control(self.verify_button)
         self._scroll = ScrollPage(spacing=14)
         self.notice = InlineNotice()
         self.checks = LibraryChecks(self._services, self._bridge)
+        self.folders = FoldersNotice(self._services, self._bridge)
+        self.upkeep = UpkeepNotice(self._services, self._bridge)
         self.imports = ImportCard(self._services, self._bridge)
         self.updates = UpdateCard(self._services, self._bridge)
-        self.downloads_card = Card(margin=18, spacing=4)
-        self.downloads_card.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
-        self.download_rows: KeyedRows[DownloadRow] = KeyedRows()
-        self.downloads_card.body.addWidget(self.download_rows)
-        self.installed_card = Card(margin=18, spacing=0)
-        self.installed_rows: KeyedRows[InstalledRow] = KeyedRows()
-        self.installed_card.body.addWidget(InstalledHeader())
-        self.installed_card.body.addWidget(self.installed_rows)
+        self.bundle = BundleCard(self._services, self._bridge)
+        self.export = ExportCard(self._services, self._bridge)
+        self.drops = PathDrops(self)
+        self.downloads_card = DownloadsCard(self._services, self._bridge)
+        self.download_rows = self.downloads_card.rows
+        self.installed_card = InstalledCard()
         self.disk_card = DiskCard()
         for part in (
-            self.notice, self.checks, self.updates, self.imports,
+            self.notice, self.folders, self.checks, self.upkeep, self.updates, self.imports,
+            self.bundle, self.export,
             self.downloads_card, self.installed_card, self.disk_card,
         ):  # fmt: skip
             self._scroll.body.addWidget(part)
@@ -101,21 +108,60 @@ class LibraryPage(Page):
         self.imports.import_pressed.connect(self.install_requested)
         self.updates.install_pressed.connect(self.install_requested)
         self.imports.close_button.clicked.connect(self._show_all)
+        self.imports.bundle_found.connect(self._on_bundle_found)
+        self.bundle.import_pressed.connect(self.install_requested)
+        self.bundle.ended.connect(self._show_all)
+        self.export_button.clicked.connect(self._on_export)
+        self.export.ended.connect(self._show_all)
+        self.drops.dropped.connect(self._on_dropped)
+        self.downloads_card.failed.connect(self._show_error)
+        self.downloads_card.settings_pressed.connect(self._on_settings_pressed)
         self.verify_button.clicked.connect(self._on_verify_all)
         self.checks.ended.connect(self._show_all)
+        self.folders.import_pressed.connect(self._on_import)
+        self.folders.changed.connect(self.refresh)
+        card = self.installed_card
+        card.chat_pressed.connect(self._on_chat)
+        card.folder_pressed.connect(self._on_folder)
+        card.remove_confirmed.connect(self._on_remove)
+        card.verify_pressed.connect(self._on_verify)
+        card.again_pressed.connect(self.install_requested)
+        card.update_pressed.connect(self._on_update)
+        card.asked.connect(self._on_removal_asked)
         self._bridge.listen(
             self._services.downloads.announcer, self._on_download_changed, latest_by=_id_of
         )
-        self._bridge.listen(self._services.library.announcer, self._on_library_changed)
+        self._bridge.listen(
+            self._services.library.announcer, self._on_library_changed, latest_by=_any
+        )
 
     @override
     def open_page(self) -> None:
         self.refresh()
+        self.folders.look()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The table takes most of the page, and scrolls by itself beyond that."""
+        super().resizeEvent(event)
+        self.installed_card.view.set_limit(self.height() - self.header.height() - 120)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.folders.watch(is_shown=True)
+
+    @override
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.folders.watch(is_shown=False)
 
     @override
     def focus_content(self) -> None:
         if self._stack.currentWidget() is self.empty and self.empty.button is not None:
             self.empty.button.setFocus()
+        elif not self.installed_card.isHidden():
+            self.installed_card.view.setFocus()
 
     def refresh(self) -> None:
         """Read everything again."""
@@ -175,25 +221,12 @@ class LibraryPage(Page):
     # --- showing ----------------------------------------------------------------------------------
 
     def _show_downloads(self) -> None:
-        shown = [d for d in self._downloads.values() if d.state is not DownloadState.CANCELLED]
-        self.download_rows.set_keys([download.id for download in shown], self._make_download_row)
-        for download in shown:
-            row = self.download_rows.row(download.id)
-            if row is not None:
-                row.show_download(download)
-        self.downloads_card.setVisible(bool(shown))
+        self.downloads_card.show_downloads(self._downloads.values(), self._make_download_row)
 
     def _show_installed(self, facts: LibraryFacts) -> None:
-        models = sorted(facts.installed, key=lambda m: m.installed_at, reverse=True)
-        self.installed_rows.set_keys([model.id for model in models], self._make_installed_row)
-        for model in models:
-            row = self.installed_rows.row(model.id)
-            if row is not None:
-                row.show_model(model, facts)
-        self.installed_card.setVisible(bool(models))
-        self.disk_card.setVisible(facts.disk is not None)
-        if facts.disk is not None:
-            self.disk_card.show_use(models, facts.disk)
+        self.installed_card.show_facts(facts)
+        self.installed_card.setVisible(bool(facts.installed))
+        self.disk_card.show_facts(facts)
 
     def _show_all(self) -> None:
         facts = self._facts
@@ -205,11 +238,13 @@ class LibraryPage(Page):
             return
         is_empty = not facts.installed and not self.download_rows.rows
         is_empty = is_empty and self.notice.isHidden() and self.imports.isHidden()
+        is_empty = is_empty and self.bundle.isHidden() and self.export.isHidden()
+        self.export_button.setEnabled(bool(facts.installed))
         self._stack.setCurrentWidget(self.empty if is_empty else self._scroll)
         words = []
         if facts.installed:
-            total = sum(model.size_bytes for model in facts.installed if not model.missing)
-            words = [self.tr("%n model(s)", "", len(facts.installed)), format_bytes(total)]
+            total = format_bytes(facts.use.used_bytes)
+            words = [self.tr("%n model(s)", "", len(facts.installed)), total]
         if facts.disk is not None:
             text = self.tr("{size} free on {path}")
             free = format_bytes(facts.disk.free_bytes)
@@ -223,16 +258,8 @@ class LibraryPage(Page):
         row.cancel_pressed.connect(self._on_cancel)
         row.dismiss_pressed.connect(self._on_dismiss)
         row.chat_pressed.connect(self._on_chat)
-        return row
-
-    def _make_installed_row(self, _: Hashable) -> InstalledRow:
-        row = InstalledRow()
-        row.chat_pressed.connect(self._on_chat)
-        row.folder_pressed.connect(self._on_folder)
-        row.remove_confirmed.connect(self._on_remove)
-        row.verify_pressed.connect(self._on_verify)
-        row.again_pressed.connect(self.install_requested)
-        row.update_pressed.connect(self._on_update)
+        row.move_pressed.connect(self._on_move)
+        row.limit_pressed.connect(self._on_limit)
         return row
 
     # --- what was pressed -------------------------------------------------------------------------
@@ -248,6 +275,15 @@ class LibraryPage(Page):
 
     def _on_dismiss(self, download_id: str) -> None:
         self._do(self._services.downloads.dismiss, download_id)
+
+    def _on_move(self, download_id: str, move: Move) -> None:
+        self._do(partial(self._services.downloads.move, move=move), download_id)
+
+    def _on_limit(self, download_id: str, rate: int | None) -> None:
+        self._do(partial(self._services.downloads.limit, bytes_per_second=rate), download_id)
+
+    def _on_settings_pressed(self) -> None:
+        self.place_requested.emit(Place.SETTINGS)
 
     def _do(self, act: Callable[[str], None], download_id: str) -> None:
         """Stopping a child may take a moment, so not even a cancel runs in the window's thread."""
@@ -276,6 +312,22 @@ class LibraryPage(Page):
         self.imports.open_card()
         self._show_all()
 
+    def _on_bundle_found(self, folder: str) -> None:
+        self.bundle.open_bundle(folder)
+        self._show_all()
+
+    def _on_export(self) -> None:
+        self.export.open_card()
+        self._show_all()
+
+    def _on_dropped(self, path: str) -> None:
+        """A file goes to the sheet; a folder is looked through, a bundle verified."""
+        if Path(path).is_dir():
+            self.imports.open_card(path)
+            self._show_all()
+        else:
+            self.install_requested.emit(path)
+
     def _on_update(self, model_id: str) -> None:
         models = self._facts.installed if self._facts else ()
         model = next((model for model in models if model.id == model_id), None)
@@ -284,7 +336,8 @@ class LibraryPage(Page):
             self._scroll.ensureWidgetVisible(self.updates)
 
     def _on_verify_all(self) -> None:
-        self._verify(self._facts.installed if self._facts else ())
+        models = self._facts.installed if self._facts else ()
+        self._verify([model for model in models if not model.away])
 
     def _on_verify(self, model_id: str) -> None:
         models = self._facts.installed if self._facts else ()
@@ -294,21 +347,21 @@ class LibraryPage(Page):
         self.checks.verify(models)
         self._show_all()
 
+    def _on_removal_asked(self) -> None:
+        self._scroll.ensureWidgetVisible(self.installed_card.question)
+
     def _on_remove(self, model_id: str, for_good: bool) -> None:  # noqa: FBT001  a signal's
         def work(cancel: CancelToken, report: Report) -> Removed:
             return self._services.library.remove(model_id, for_good=for_good)
 
-        self._removing = model_id
         self._bridge.submit("remove a model", work, on_outcome=self._on_removed)
 
     def _on_removed(self, outcome: Outcome[Removed]) -> None:
-        row = self.installed_rows.row(self._removing)
+        self.installed_card.end_removal()
         match outcome:
             case Succeeded(removed):
                 self.notice.show_message(self._removed_text(removed), NoticeLevel.GOOD)
             case Failed(error):
-                if row is not None:
-                    row.end_removal()
                 self._show_error(error)
             case Cancelled():
                 pass
@@ -322,6 +375,10 @@ class LibraryPage(Page):
 
     def _on_shelf_requested(self) -> None:
         self.place_requested.emit(Place.SHELF)
+
+
+def _any(_: tuple[InstalledModel, ...]) -> str:
+    return "library"
 
 
 def _id_of(download: Download) -> str:

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
 from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.queue_order import Move
 from openshelf.ui.models.download_words import figures_words, state_words
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.bars import Meter
 from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.limit_menu import LimitMenu
 from openshelf.ui.widgets.text import TextLabel
 
 _RESTING = (DownloadState.PAUSED, DownloadState.FAILED)
+_RUNNING = (DownloadState.RUNNING, DownloadState.WAITING, DownloadState.VERIFYING)
 _ENDED = (DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED)
 
 
 class DownloadRow(QWidget):
-    """Each signal carries the download's id; `chat_pressed` the id of the installed model."""
+    """Each signal carries the download's id; `chat_pressed` the id of the installed model.
+
+    `move_pressed` and `limit_pressed` also carry a Move, and bytes per second or None.
+    """
 
     pause_pressed = Signal(str)
     resume_pressed = Signal(str)
     cancel_pressed = Signal(str)
     dismiss_pressed = Signal(str)
     chat_pressed = Signal(str)
+    move_pressed = Signal(str, object)
+    limit_pressed = Signal(str, object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,16 +47,35 @@ class DownloadRow(QWidget):
         self.words = TextLabel("", TextRole.SMALL, "muted", wrap=True)
         self.words.setFixedWidth(262)
         self.action = LinkButton()
+        self.more_button = LinkButton("⋯")
         self.close_button = LinkButton("✕")
         row.addWidget(self.name, 3)
         row.addWidget(self.quant)
         row.addWidget(self.meter, 4)
         row.addWidget(self.words)
         row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignVCenter)
+        self._make_menu()
         self.action.setMinimumWidth(64)
         self.action.clicked.connect(self._on_action)
         self.close_button.clicked.connect(self._on_close)
+
+    def _make_menu(self) -> None:
+        menu = QMenu(self.more_button)
+        self.moves: dict[Move, QAction] = {}
+        for move, words in (
+            (Move.NEXT, self.tr("Download next")),
+            (Move.UP, self.tr("Move up")),
+            (Move.DOWN, self.tr("Move down")),
+        ):
+            self.moves[move] = menu.addAction(words)
+            self.moves[move].setData(move)
+            self.moves[move].triggered.connect(self._on_moved)
+        self.limit_menu = LimitMenu(self.tr("Limit its speed"), menu)
+        self.limit_menu.chosen.connect(self._on_limited)
+        menu.addMenu(self.limit_menu)
+        self.more_button.setMenu(menu)
 
     @property
     def download(self) -> Download | None:
@@ -105,6 +133,12 @@ class DownloadRow(QWidget):
         else:
             spoken = self.tr("Cancel the download of {name}")
         self.close_button.setAccessibleName(spoken.format(name=name))
+        spoken = self.tr("More about the download of {name}").format(name=name)
+        self.more_button.setAccessibleName(spoken)
+        # It keeps its place, so that the buttons of all rows stand below each other.
+        self.more_button.setEnabled(state not in (DownloadState.DONE, DownloadState.CANCELLED))
+        self.moves[Move.NEXT].setEnabled(state not in _RUNNING)
+        self.limit_menu.show_limit(download.limit)
         self.close_button.setToolTip(self.close_button.accessibleName())
 
     def _on_action(self) -> None:
@@ -117,6 +151,15 @@ class DownloadRow(QWidget):
             self.resume_pressed.emit(download.id)
         else:
             self.pause_pressed.emit(download.id)
+
+    def _on_moved(self) -> None:
+        action = self.sender()
+        if self._download is not None and isinstance(action, QAction):
+            self.move_pressed.emit(self._download.id, Move(action.data()))
+
+    def _on_limited(self, rate: int | None) -> None:
+        if self._download is not None:
+            self.limit_pressed.emit(self._download.id, rate)
 
     def _on_close(self) -> None:
         download = self._download

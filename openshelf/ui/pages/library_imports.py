@@ -20,6 +20,8 @@ from openshelf.ui.widgets.keyed_rows import KeyedRows
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.units import format_bytes
 
+_MOST_ROWS = 200
+
 
 class ImportRow(QWidget):
     """`pressed` carries the path of the model's first file."""
@@ -52,6 +54,8 @@ class ImportCard(Card):
     """Hidden until `open_card`; `import_pressed` carries a path for the install sheet."""
 
     import_pressed = Signal(str)
+    bundle_found = Signal(str)
+    """The folder that was chosen is a bundle, which comes as a whole."""
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__(margin=18, spacing=6)
@@ -76,11 +80,11 @@ class ImportCard(Card):
         self.close_button.clicked.connect(self.hide)
         self.hide()
 
-    def open_card(self) -> None:
-        """Show it with what other programs have on this disk."""
+    def open_card(self, folder: str | None = None) -> None:
+        """Show it with what lies in `folder`, else with what other programs have on this disk."""
         self.show()
         self.file_button.setFocus()
-        self.look(self._folder)
+        self.look(self._folder if folder is None else folder)
 
     def look(self, folder: str) -> None:
         """Look through a folder, "" for the usual places; the latest question counts."""
@@ -105,14 +109,15 @@ class ImportCard(Card):
                 pass
 
     def _show(self, facts: ImportFacts) -> None:
-        self._models = {(model.path, model.is_here): model for model in facts.models}
+        shown = facts.models[:_MOST_ROWS]
+        self._models = {(model.path, model.is_here): model for model in shown}
         self.rows.set_keys(list(self._models), self._make_row)
         if facts.is_bundle:
-            text = self.tr(
-                "{folder} is a bundle, which is verified as a whole. Bring it in by the command "
-                "line: openshelf import DIR"
-            ).format(folder=facts.folder)
-        elif facts.models:
+            self._folder = ""
+            self.hide()
+            self.bundle_found.emit(facts.folder)
+            return
+        if facts.models:
             text = self.tr(
                 "Nothing is copied: a model stays where it is, and its license is asked for like "
                 "any other's."
@@ -124,6 +129,10 @@ class ImportCard(Card):
                 "No models of other programs were found in their usual places (LM Studio, Ollama, "
                 "Jan, GPT4All, llama.cpp, Hugging Face). Choose a file or a folder."
             )
+        more = len(facts.models) - len(shown)
+        if more > 0:
+            words = self.tr("%n other(s) are not shown; choose a folder to see fewer.", "", more)
+            text = f"{text} {words}"
         self.words.setText(text)
 
     def _make_row(self, key: Hashable) -> ImportRow:

@@ -10,18 +10,22 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout
 from typing_extensions import override
 
+from openshelf.engine.launch import LaunchRecipe
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit
 from openshelf.hardware.facts import Machine
 from openshelf.services import Services
 from openshelf.shelf.asking import INFORMATIVE
 from openshelf.shelf.builds import Build, BuildRow, BuildTable, ModelListing, fit_build
+from openshelf.shelf.launching import LaunchQuestion, recipes
+from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.model_check import BuildCheck, Checked, CheckQuestion
 from openshelf.ui.models.model_fits import BuildFits, FitAnswer, FitQuestion
 from openshelf.ui.models.model_memory import bytes_per_1k
 from openshelf.ui.models.model_table import BuildTableModel, ShownBuild
 from openshelf.ui.models.model_words import gpu_budget_bytes
 from openshelf.ui.pages.model_controls import ModelChoices, ModelControls
+from openshelf.ui.pages.model_launch import LaunchSheet
 from openshelf.ui.pages.model_why import WhyCard, WhyState
 from openshelf.ui.sentences import error_details, error_text, reason_sentences
 from openshelf.ui.task_bridge import TaskBridge
@@ -39,7 +43,7 @@ class VariantsPanel(ScrollPage):
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__(top=14, spacing=14)
-        self._services = services
+        self._services, self._bridge = services, bridge
         self._listing: ModelListing | None = None
         self._machine: Machine | None = None
         self._answer: FitAnswer | None = None
@@ -47,6 +51,7 @@ class VariantsPanel(ScrollPage):
         self._was_chosen = False
         """The person chose a row; before that the recommended one is shown."""
         self._is_choosing = False
+        self.sheet: LaunchSheet | None = None
         self._verified: dict[tuple[str, FitRequest], Fit] = {}
         self._fits = BuildFits(bridge, self)
         self._check = BuildCheck(services.models, bridge, self)
@@ -79,6 +84,7 @@ class VariantsPanel(ScrollPage):
         self.table.row_opened.connect(self._on_row_opened)
         self.why.install_pressed.connect(self.install_pressed)
         self.why.chat_pressed.connect(self.chat_pressed)
+        self.why.elsewhere_pressed.connect(self._on_elsewhere)
         self.notice.acted.connect(self.retry_pressed)
         self._fits.answered.connect(self._on_answered)
         self._fits.failed.connect(self._on_failed)
@@ -206,6 +212,28 @@ class VariantsPanel(ScrollPage):
 
     def _on_row_opened(self, _: str) -> None:
         self.why.act()
+
+    def _on_elsewhere(self, _: str) -> None:
+        """Work the recipes out, and show them."""
+        chosen, answer, listing = self.table.chosen, self._answer, self._listing
+        if chosen is None or answer is None or listing is None:
+            return
+        build, question = _newest(chosen.row, listing), LaunchQuestion(answer.question.request)
+
+        def work(cancel: CancelToken, report: Report) -> tuple[LaunchRecipe, ...]:
+            return recipes(listing, build, question)
+
+        self._bridge.submit("recipes", work, on_outcome=self._on_recipes)
+
+    def _on_recipes(self, outcome: Outcome[tuple[LaunchRecipe, ...]]) -> None:
+        match outcome:
+            case Succeeded(found) if self._listing is not None:
+                self.sheet = LaunchSheet(self.window(), self._listing.name, found)
+                self.sheet.open_sheet()
+            case Failed(error):
+                self.notice.show_message(error_text(error), NoticeLevel.BAD)
+            case _:
+                pass
 
     def _show_chosen(self) -> None:
         self._show_why()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
-from openshelf.fit.verdict import Fit
+from openshelf.fit.verdict import Fit, FitVerdict
 from openshelf.hardware.facts import Machine
 from openshelf.ui.models.model_check import CheckState
 from openshelf.ui.models.model_memory import pool_parts
@@ -41,10 +41,11 @@ class WhyState:
 
 
 class WhyCard(Card):
-    """`install_pressed(target)` and `chat_pressed(installed_id)`."""
+    """`install_pressed(target)`, `chat_pressed(installed_id)` and `elsewhere_pressed(target)`."""
 
     install_pressed = Signal(str)
     chat_pressed = Signal(str)
+    elsewhere_pressed = Signal(str)
 
     def __init__(self) -> None:
         super().__init__(horizontal=True, margin=18, spacing=26)
@@ -58,7 +59,11 @@ class WhyCard(Card):
         buttons.setSpacing(8)
         self.action: Button = PrimaryButton("")
         self.action.clicked.connect(self.act)
+        self.elsewhere = Button(self.tr("Run it elsewhere…"))
+        self.elsewhere.clicked.connect(self._on_elsewhere)
+        self.elsewhere.hide()
         buttons.addWidget(self.action)
+        buttons.addWidget(self.elsewhere)
         buttons.addStretch(1)
         for label in (self.title, self.why, self.remedies):
             left.addWidget(label)
@@ -113,6 +118,10 @@ class WhyCard(Card):
         else:
             self.install_pressed.emit(build.target)
 
+    def _on_elsewhere(self) -> None:
+        if self._shown is not None:
+            self.elsewhere_pressed.emit(self._shown.row.build.target)
+
     def _show_sureness(self, shown: ShownBuild, state: WhyState) -> None:
         """How sure the figures are; what could not be found out is said calmly."""
         basis = basis_of(shown.row.fit)
@@ -142,6 +151,9 @@ class WhyCard(Card):
             is_short = build.quant is not None
             text = self.tr("Install {name}…") if is_short else self.tr("Install…")
             text = text.format(name=name)
+        does_not_fit = fit is not None and fit.verdict is FitVerdict.DOES_NOT_FIT
+        self.elsewhere.setVisible(does_not_fit)
+        self.elsewhere.setAccessibleName(self.tr("Run {name} elsewhere").format(name=name))
         is_first = build.installed_id is not None or (fit is not None and fit.verdict.fits)
         # What the engine has no architecture for is not offered; what lies here stays reachable.
         self.action.setEnabled(build.installed_id is not None or build.engine_knows is not False)

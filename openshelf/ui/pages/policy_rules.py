@@ -202,7 +202,8 @@ class RulesCard(Card):
                 strict_labels=self._is_own("strict_labels"),
             ),
             offline_only=self.ticks["offline_only"].isChecked() and not above.offline_only,
-            allow_remote_hosts=hosts or None,
+            # An empty list in the file allows none; an empty field leaves that as it is.
+            allow_remote_hosts=hosts or (() if self._base.allow_remote_hosts == () else None),
             keep_chats_days=days,
         )
 

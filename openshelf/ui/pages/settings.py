@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from openshelf import __version__
 from openshelf.errors import OpenshelfError
 from openshelf.services import Services
 from openshelf.settings import Settings
+from openshelf.ui.pages.settings_downloads import DownloadsCard
 from openshelf.ui.pages.settings_egress import EgressCard
+from openshelf.ui.pages.settings_folders import FoldersCard
+from openshelf.ui.pages.settings_servers import ServersCard
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
@@ -48,12 +53,24 @@ class SettingsPage(Page):
         scroll.body.addWidget(self._make_use())
         scroll.body.addWidget(self._make_appearance())
         scroll.body.addWidget(self._make_network())
+        self.folders = FoldersCard(services, bridge)
+        self.folders.schedule_changed.connect(self._on_schedule)
+        scroll.body.addWidget(self.folders)
+        self.servers = ServersCard(services, bridge)
+        scroll.body.addWidget(self.servers)
+        self.downloads = DownloadsCard(services.settings.current)
+        self.downloads.changed.connect(self._on_changed)
+        scroll.body.addWidget(self.downloads)
         self.egress = EgressCard(services.egress)
         scroll.body.addWidget(self.egress)
         scroll.body.addWidget(self._make_places())
         scroll.body.addStretch(1)
         column.addWidget(scroll, 1)
         bridge.listen(services.settings.announcer, self._on_settings_changed)
+
+    @override
+    def open_page(self) -> None:
+        self.folders.refresh()
 
     def _make_use(self) -> Card:
         card = Card()
@@ -95,8 +112,9 @@ class SettingsPage(Page):
         self.offline.toggled.connect(self._on_offline)
         card.body.addWidget(self.offline)
         text = self.tr(
-            "Chats never leave this machine. The network is used only to look up and fetch models; "
-            "downloads that run are stopped when this is switched on, and go on later."
+            "Chats with models on this machine never leave it. The network is used to look up and "
+            "fetch models, and for chats with servers elsewhere; downloads that run are stopped "
+            "when this is switched on, and go on later."
         )
         card.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
         self.catalog = QLineEdit(self._services.settings.current.catalog_address)
@@ -118,7 +136,6 @@ class SettingsPage(Page):
         card.body.addWidget(TextLabel(self.tr("Where things lie"), TextRole.HEADING))
         paths = self._services.paths
         for name, path in (
-            (self.tr("Models"), paths.models),
             (self.tr("Settings"), paths.config),
             (self.tr("Chats and records"), paths.data),
             (self.tr("Logs"), paths.logs),
@@ -151,6 +168,9 @@ class SettingsPage(Page):
     def _on_used_for(self, value: str) -> None:
         self._save(replace(self._services.settings.current, used_for=value))
 
+    def _on_schedule(self, value: str) -> None:
+        self._save(replace(self._services.settings.current, verify_schedule=value))
+
     def _on_offline(self, checked: bool) -> None:  # noqa: FBT001
         if checked != self._services.settings.current.offline:
             self._save(replace(self._services.settings.current, offline=checked))
@@ -160,11 +180,18 @@ class SettingsPage(Page):
         if typed != current.catalog_address:
             self._save(replace(current, catalog_address=typed))
 
+    def _on_changed(self, change: Callable[[Settings], Settings]) -> None:
+        current = self._services.settings.current
+        if (changed := change(current)) != current:
+            self._save(changed)
+
     def _on_settings_changed(self, settings: Settings) -> None:
         self.catalog.setText(settings.catalog_address)
         self.theme.choose(settings.theme)
+        self.folders.show_settings(settings)
         self.used_for.choose(settings.used_for)
         self.offline.setChecked(settings.offline)
+        self.downloads.show_settings(settings)
 
 
 class PathLine(QWidget):

@@ -12,8 +12,12 @@ from typing_extensions import override
 from openshelf.chat.archive import ExportForm
 from openshelf.chat.conversation import Conversation
 from openshelf.chat.interface import ModelInMemory
+from openshelf.engine.servers import Server, ServerModelName, server_model_of
 from openshelf.fit.verdict import FitVerdict
 from openshelf.library.installed import InstalledModel
+from openshelf.reasons import Reason
+from openshelf.ui.models.server_words import ServerMark, mark_of, shown
+from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.buttons import Button, LinkButton
@@ -61,9 +65,6 @@ class ChatHeader(QFrame):
         # It says where the model runs: the words about privacy give way before it does.
         self.placement.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Maximum)
         self.privacy = TextLabel(self.tr("nothing leaves this machine"), TextRole.SMALL, "muted")
-        self.privacy.setToolTip(
-            self.tr("The model runs in a process of its own on this machine, without a network.")
-        )
         self.details_button = LinkButton(self.tr("Details"), muted=True)
         self.details_button.setCheckable(True)
         self.more_button = LinkButton("⋯", self.tr("More about this chat"), muted=True)
@@ -106,8 +107,13 @@ class ChatHeader(QFrame):
         self._find.triggered.connect(self._on_find)
         self._shortcuts.triggered.connect(self._on_shortcuts)
 
-    def show_models(self, models: Sequence[InstalledModel], chosen: str | None) -> None:
-        """All installed models in the menu, the chosen one on the button."""
+    def show_models(
+        self,
+        models: Sequence[InstalledModel],
+        chosen: str | None,
+        servers: Sequence[Server] = (),
+    ) -> None:
+        """All installed models in the menu, then those of servers; the chosen one on the button."""
         self.model_menu.clear()
         label = self.tr("Choose a model")
         for model in models:
@@ -118,13 +124,45 @@ class ChatHeader(QFrame):
             action.setEnabled(model.is_usable)
             if model.id == chosen:
                 label = model_label(model)
-        if chosen is not None and all(model.id != chosen for model in models):
+        on_server = server_model_of(chosen)
+        if on_server is not None:
+            label = f"{shown(on_server.model)} · {on_server.server}"
+        elif chosen is not None and all(model.id != chosen for model in models):
             label = self.tr("{id} (not installed)").format(id=chosen.rpartition(":")[2])
+        self._add_servers(servers, chosen)
         self.model_menu.addSeparator()
         self.model_menu.addAction(self.tr("More on the Shelf…"))
         self._label = label
         self.model_button.setToolTip(label)
         self.model_button.setAccessibleName(self.tr("Model: {model}").format(model=label))
+        self._fit()
+
+    def _add_servers(self, servers: Sequence[Server], chosen: str | None) -> None:
+        """A menu for each server, with what it listed when it was last asked."""
+        if servers:
+            self.model_menu.addSeparator()
+        for server in servers:
+            mark = mark_of(server)
+            menu = self.model_menu.addMenu(f"{server.name} · {mark.text}".replace("&", "&&"))
+            menu.menuAction().setToolTip(mark.details)
+            for name in server.models:
+                model_id = ServerModelName(server.name, name).id
+                action = menu.addAction(shown(name).replace("&", "&&"))
+                action.setData(model_id)
+                action.setCheckable(True)
+                action.setChecked(model_id == chosen)
+            if not server.models:
+                action = menu.addAction(self.tr("Test it in Settings to see its models"))
+                action.setEnabled(False)
+
+    def show_mark(self, mark: ServerMark, host: str) -> None:
+        """In the place of where it runs: what leaves this machine. `host` is empty where nothing
+        is sent."""
+        self.placement.show_as(mark.text, mark.kind)
+        self.placement.setToolTip(mark.details)
+        words = self.tr("sent to {host}").format(host=host) if host else ""
+        self.privacy.setText(words)
+        self.privacy.setToolTip(mark.details)
         self._fit()
 
     def show_placement(self, loaded: ModelInMemory | None) -> None:
@@ -141,11 +179,14 @@ class ChatHeader(QFrame):
                 words = self.tr("{gpu} of {all} layers on GPU")
                 words = words.format(gpu=loaded.n_gpu_layers, all=loaded.n_layers)
                 self.placement.show_as(words, ChipKind.ACCENT)
+            case _ if loaded.left_gpu:
+                self.placement.show_as(self.tr("on the CPU, not the GPU"), ChipKind.WARNING)
             case _:
                 self.placement.show_as(self.tr("on the CPU"), ChipKind.ACCENT)
-        self.placement.setToolTip(
-            self.tr("Loaded in {seconds} s.").format(seconds=f"{loaded.load_seconds:.1f}")
-        )
+        words = self.tr("Loaded in {seconds} s.").format(seconds=f"{loaded.load_seconds:.1f}")
+        if loaded.left_gpu:
+            words = f"{reason_sentence(Reason('engine_left_gpu'))} {words}"
+        self.placement.setToolTip(words)
         self._fit()
 
     def _fit(self) -> None:
@@ -167,6 +208,9 @@ class ChatHeader(QFrame):
     def show_privacy(self, *, is_saved: bool) -> None:
         kept = self.tr("nothing leaves this machine")
         self.privacy.setText(kept if is_saved else self.tr("not saved, nothing leaves"))
+        self.privacy.setToolTip(
+            self.tr("The model runs in a process of its own on this machine, without a network.")
+        )
         self._fit()
 
     def show_conversation(self, conversation: Conversation | None, *, has_any: bool) -> None:

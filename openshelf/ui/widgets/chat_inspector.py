@@ -6,22 +6,22 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from openshelf.chat.interface import ModelInMemory
-from openshelf.engine.protocol import Sampling
 from openshelf.library.installed import InstalledModel
 from openshelf.library.measurements import totals
+from openshelf.ui.models.server_words import ServerMark
 from openshelf.ui.theme import TextRole, font
+from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.bars import Meter
 from openshelf.ui.widgets.measured_memory import PoolView
+from openshelf.ui.widgets.preset_menu import NameEdit, PresetMenu
+from openshelf.ui.widgets.sampling_panel import SamplingPanel
 from openshelf.ui.widgets.text import SectionLabel, TextLabel
-from openshelf.ui.widgets.value_slider import ValueSlider
 
 WIDTH = 250
-_MAX_TOKENS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
-_DEFAULTS = Sampling()
 
 
 class ChatInspector(QFrame):
-    """`sampling` and `system_prompt` are what the next message is sent with."""
+    """`panel` and `system_prompt` say what the next message is sent with."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,13 +42,38 @@ class ChatInspector(QFrame):
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(15, 14, 15, 14)
         self._column.setSpacing(6)
+        self._build_server()
         self._build_context()
         self._build_memory()
         self._build_system_prompt()
-        self._build_sampling()
+        self.panel = SamplingPanel()
+        self._column.addWidget(self.panel)
         self._column.addStretch(1)
         self.license_line = TextLabel("", TextRole.TINY, "muted", wrap=True)
         self._column.addWidget(self.license_line)
+
+    def _build_server(self) -> None:
+        """Shown for a model on a server: its mark, and what that means."""
+        self.server_mark = TextLabel("", TextRole.STRONG, wrap=True)
+        self.server_words = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        self.server_words.setContentsMargins(0, 0, 0, 10)
+        title = SectionLabel(self.tr("Server"))
+        self._server_parts = (title, self.server_mark, self.server_words)
+        for part in self._server_parts:
+            self._column.addWidget(part)
+            part.hide()
+
+    def show_server(self, mark: ServerMark | None, *, is_assumed: bool = False) -> None:
+        """None for a model on this machine; `is_assumed` where the server does not tell how much
+        its context holds."""
+        for part in self._server_parts:
+            part.setVisible(mark is not None)
+        if mark is None:
+            return
+        self.server_mark.setText(mark.text)
+        self.server_mark.set_tone("warning" if mark.kind is ChipKind.WARNING else "ink")
+        assumed = self.tr("It does not tell its context; the length below is assumed.")
+        self.server_words.setText(f"{mark.details} {assumed}" if is_assumed else mark.details)
 
     def _build_context(self) -> None:
         self._column.addWidget(SectionLabel(self.tr("Context")))
@@ -83,34 +108,18 @@ class ChatInspector(QFrame):
         self.prompt_edit.setAccessibleName(self.tr("System prompt"))
         self.prompt_edit.setPlaceholderText(self.tr("How the model should answer (optional)"))
         self.prompt_hint = TextLabel("", TextRole.TINY, "muted", wrap=True)
-        column.addWidget(SectionLabel(self.tr("System prompt")))
+        row = QHBoxLayout()
+        self.prompts = PresetMenu(self.tr("Saved ▾"), self.tr("Saved prompts"))
+        self.prompt_name = NameEdit(self.tr("Name of this prompt"))
+        self.prompts.save_requested.connect(self.prompt_name.ask)
+        row.addWidget(SectionLabel(self.tr("System prompt")))
+        row.addStretch(1)
+        row.addWidget(self.prompts)
+        column.addLayout(row)
+        column.addWidget(self.prompt_name)
         column.addWidget(self.prompt_edit)
         column.addWidget(self.prompt_hint)
         self._column.addWidget(self._prompt_box)
-
-    def _build_sampling(self) -> None:
-        self._column.addWidget(SectionLabel(self.tr("Sampling")))
-        steps = [i / 20 for i in range(41)]
-        self.temperature = ValueSlider(
-            self.tr("Temperature"), steps, _DEFAULTS.temperature, lambda v: f"{v:.2f}"
-        )
-        self.top_p = ValueSlider(
-            self.tr("Top-p"), steps[1:21], _DEFAULTS.top_p, lambda v: f"{v:.2f}"
-        )
-        self.max_tokens = ValueSlider(
-            self.tr("Max answer"), _MAX_TOKENS, _DEFAULTS.max_tokens, lambda v: f"{v:,.0f}"
-        )
-        self.max_tokens.setToolTip(self.tr("Tokens of one answer"))
-        for slider in (self.temperature, self.top_p, self.max_tokens):
-            self._column.addWidget(slider)
-
-    @property
-    def sampling(self) -> Sampling:
-        return Sampling(
-            temperature=self.temperature.value,
-            top_p=self.top_p.value,
-            max_tokens=int(self.max_tokens.value),
-        )
 
     @property
     def system_prompt(self) -> str:
@@ -164,8 +173,10 @@ class ChatInspector(QFrame):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        if loaded is None:
+        if loaded is None or loaded.server is not None:
             text = self.tr("Nothing is loaded yet.")
+            if loaded is not None:
+                text = self.tr("The server has the model; what it takes there is not known here.")
             self._pools.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
             return
         for whole in totals(loaded.components):
@@ -189,10 +200,13 @@ class ChatInspector(QFrame):
         kind, _, number = pool.partition(":")
         return self.tr("GPU {number}").format(number=number) if kind == "gpu" else pool
 
-    def show_license(self, model: InstalledModel | None, accepted_on: str) -> None:
-        """`accepted_on` is a date as it is written here, or empty."""
+    def show_license(
+        self, model: InstalledModel | None, accepted_on: str, otherwise: str = ""
+    ) -> None:
+        """`accepted_on` is a date as it is written here, or empty; `otherwise` is said where no
+        installed model is chosen."""
         if model is None:
-            self.license_line.setText("")
+            self.license_line.setText(otherwise)
         elif accepted_on:
             text = self.tr("{license} · terms acknowledged {day}")
             self.license_line.setText(

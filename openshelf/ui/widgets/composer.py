@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QMimeData, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.attachment_bar import AttachmentBar
 from openshelf.ui.widgets.buttons import Button, PrimaryButton
+from openshelf.ui.widgets.composer_foot import ComposerFoot
 from openshelf.ui.widgets.containers import Card
 from openshelf.ui.widgets.markdown_formats import reading_font
-from openshelf.ui.widgets.text import TextLabel
+from openshelf.ui.widgets.text import ElidedLabel, TextLabel
 
 _MOST_LINES = 8
 
 
+def paths_of(mime: QMimeData) -> list[str]:
+    """The files of this machine that are dropped or pasted."""
+    return [url.toLocalFile() for url in mime.urls() if url.isLocalFile() and url.toLocalFile()]
+
+
 class MessageEdit(QPlainTextEdit):
-    """Plain text that grows with its lines; `submitted` on Enter, `escaped` on Esc."""
+    """Plain text that grows with its lines; `submitted` on Enter, `escaped` on Esc,
+    `files_dropped` with paths."""
 
     submitted = Signal()
     escaped = Signal()
+    files_dropped = Signal(list)
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,6 +52,18 @@ class MessageEdit(QPlainTextEdit):
         self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 8)
 
     @override
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return bool(paths_of(source)) or super().canInsertFromMimeData(source)
+
+    @override
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Files go along; what else is dropped or pasted is text."""
+        if paths := paths_of(source):
+            self.files_dropped.emit(paths)
+        else:
+            super().insertFromMimeData(source)
+
+    @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
@@ -54,26 +75,34 @@ class MessageEdit(QPlainTextEdit):
 
 
 class Composer(Card):
-    """`send_requested` carries the text; `stop_requested` while an answer is being written."""
+    """`send_requested` carries the text; `stop_requested` while an answer is being written,
+    `files_dropped` paths."""
 
     send_requested = Signal(str)
     stop_requested = Signal()
+    files_dropped = Signal(list)
 
     def __init__(self) -> None:
         super().__init__(margin=12, spacing=8)
+        self.bar = AttachmentBar()
         self.edit = MessageEdit()
+        self.body.addWidget(self.bar)
         self.body.addWidget(self.edit)
         row = QHBoxLayout()
-        self.hint = TextLabel("", TextRole.TINY, "faint")
+        self.foot = ComposerFoot()
+        self.hint = ElidedLabel("", TextRole.TINY, "faint")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.send_button = PrimaryButton(self.tr("Send ⏎"), self.tr("Send the message"))
+        self.send_button.setToolTip(self.tr("Enter sends · Shift+Enter for a new line"))
         self.stop_button = Button(self.tr("Stop"), self.tr("Stop the answer"))
-        row.addWidget(self.hint)
-        row.addStretch(1)
+        row.addWidget(self.foot)
+        row.addWidget(self.hint, 1)
         row.addWidget(self.send_button)
         row.addWidget(self.stop_button)
         self.body.addLayout(row)
         self._is_answering = False
         self._blocked_by = ""
+        self._is_reading = False
         self._connect()
         self._show()
 
@@ -81,6 +110,7 @@ class Composer(Card):
         self.edit.textChanged.connect(self._show)
         self.edit.submitted.connect(self._on_submitted)
         self.edit.escaped.connect(self._on_stop)
+        self.edit.files_dropped.connect(self.files_dropped)
         self.send_button.clicked.connect(self._on_submitted)
         self.stop_button.clicked.connect(self._on_stop)
 
@@ -94,13 +124,18 @@ class Composer(Card):
         self._is_answering = answering
         self._show()
 
+    def set_reading(self, reading: bool) -> None:  # noqa: FBT001
+        """Files are being read that are to go along."""
+        self._is_reading = reading
+        self._show()
+
     def set_blocked(self, why: str) -> None:
         """Why nothing can be sent now; empty where it can."""
         self._blocked_by = why
         self._show()
 
     def _show(self) -> None:
-        can_send = bool(self.edit.toPlainText().strip()) and not self._blocked_by
+        can_send = self._can_send()
         has_focus = self.send_button.hasFocus() or self.stop_button.hasFocus()
         self.send_button.setVisible(not self._is_answering)
         self.stop_button.setVisible(self._is_answering)
@@ -108,14 +143,17 @@ class Composer(Card):
         if self._is_answering:
             self.hint.setText(self.tr("Esc stops"))
         else:
-            usual = self.tr("Enter sends · Shift+Enter for a new line")
-            self.hint.setText(self._blocked_by or usual)
+            self.hint.setText(self._blocked_by)
         if has_focus:
             self.edit.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def _can_send(self) -> bool:
+        has_words = bool(self.edit.toPlainText().strip())
+        return has_words and not self._blocked_by and not self._is_reading
+
     def _on_submitted(self) -> None:
         text = self.edit.toPlainText().strip()
-        if text and not self._is_answering and not self._blocked_by:
+        if self._can_send() and not self._is_answering:
             self.edit.clear()
             self.send_requested.emit(text)
 

@@ -168,25 +168,3 @@ def split_blocks(text: str) -> list[MarkdownBlock]:
     """All blocks of a finished text."""
     splitter = BlockSplitter()
     return splitter.feed(text) + splitter.finish()
-
-
-@dataclass(frozen=True)
-class AnswerParts:
-    """`reasoning` is what a model thought before it answered; `is_thinking` while it still does."""
-
-    reasoning: str
-    answer: str
-    is_thinking: bool
-
-
-_OPEN, _CLOSE = "<think>", "</think>"
-
-
-def split_reasoning(text: str) -> AnswerParts:
-    """Take a leading `<think>…</think>` apart from the answer; an unfinished one counts."""
-    start = text.lstrip()
-    if not start.startswith(_OPEN):
-        is_tag = bool(start) and len(start) < len(_OPEN) and _OPEN.startswith(start)
-        return AnswerParts("", "" if is_tag else text, is_thinking=False)
-    inside, closing, answer = start[len(_OPEN) :].partition(_CLOSE)
-    return AnswerParts(inside.strip("\n"), answer.lstrip("\n"), is_thinking=not closing)

@@ -43,6 +43,7 @@ class ShortcutSheet(Overlay):
             (("Esc",), self.tr("Stop the answer, or close what is open")),
             (("Ctrl+N",), self.tr("New chat")),
             (("Ctrl+Shift+N",), self.tr("New chat that is not saved")),
+            (("Ctrl+Shift+A",), self.tr("Attach files to the message")),
             (("Ctrl+F",), self.tr("Find in this chat")),
             (("F3", "Shift+F3"), self.tr("The next place, the one before")),
             (("Ctrl+E",), self.tr("Ask the last question in other words")),

@@ -9,6 +9,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message, Role
 from openshelf.ui.models.chat_facts import ShownBranch
 from openshelf.ui.widgets.buttons import LinkButton
@@ -200,8 +201,12 @@ class Transcript(QScrollArea):
         self._earlier = []
         self._show_earlier_button()
 
-    def add_question(self, text: str) -> UserBubble:
-        bubble = UserBubble(text)
+    def attached_to(self, message_id: int) -> tuple[Attachment, ...]:
+        item = self.item_of(message_id)
+        return item.attachments if isinstance(item, UserBubble) else ()
+
+    def add_question(self, text: str, attached: Sequence[Attachment] = ()) -> UserBubble:
+        bubble = UserBubble(text, attached)
         self._insert(bubble, len(self._items))
         self.follow_end()
         return bubble
@@ -225,7 +230,7 @@ class Transcript(QScrollArea):
     def _view_of(self, message: Message) -> UserBubble | AnswerView:
         item: UserBubble | AnswerView
         if message.role is Role.USER:
-            item = UserBubble(message.content)
+            item = UserBubble(message.content, message.attachments)
         else:
             item = AnswerView()
             item.show_message(message)

@@ -8,10 +8,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.conversation import AnswerFigures, Message, MessageState
 from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.buttons import LinkButton
-from openshelf.ui.widgets.markdown_blocks import split_reasoning
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.version_pager import VersionPager
 from openshelf.units import format_duration
@@ -54,7 +54,7 @@ class AnswerFooter(QWidget):
         self.hide()
 
     def show_message(self, message: Message) -> None:
-        self._text = split_reasoning(message.content).answer
+        self._text = split_answer(message.content).answer
         self._copy.setText(self.tr("Copy"))
         self._copy.setVisible(bool(self._text))
         self.go_on.hide()

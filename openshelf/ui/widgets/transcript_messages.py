@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.errors import EngineDied, EngineFailed, OpenshelfError
@@ -15,12 +16,12 @@ from openshelf.ui.sentences import error_text, reason_sentence
 from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.bars import Meter
 from openshelf.ui.widgets.buttons import LinkButton
-from openshelf.ui.widgets.markdown_blocks import split_reasoning
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.pace import Pace
 from openshelf.ui.widgets.scrolled import Column
 from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.text_view import TextView
+from openshelf.ui.widgets.tool_calls_view import ToolCallsView
 from openshelf.ui.widgets.transcript_footer import AnswerFooter
 
 _SPEED_MILLISECONDS = 500
@@ -123,13 +124,15 @@ class AnswerView(Column):
         self.reasoning = ReasoningFold()
         self.text = TextView(self.tr("Answer"))
         self.text.hide()
+        self.calls = ToolCallsView()
         self.activity = TextLabel("", TextRole.SMALL, "muted")
         self.progress = Meter(self.tr("Progress"), thickness=4)
         self.progress.setMaximumWidth(240)
         self.notice = InlineNotice()
         self.footer = AnswerFooter()
         for widget in (
-            self.reasoning, self.text, self.activity, self.progress, self.notice, self.footer,
+            self.reasoning, self.text, self.calls, self.activity, self.progress, self.notice,
+            self.footer,
         ):  # fmt: skip
             column.addWidget(widget)
         self.activity.hide()
@@ -183,7 +186,7 @@ class AnswerView(Column):
         self._show_text(message.content)
         self.text.finish()
         self._end_activity("")
-        parts = split_reasoning(message.content)
+        parts = split_answer(message.content)
         self.reasoning.show_reasoning(parts.reasoning, is_thinking=False)
         self.footer.show_message(message)
         self._show_detail(message)
@@ -200,9 +203,13 @@ class AnswerView(Column):
         self._end_activity(self.tr("Stopped."))
 
     def _show_text(self, text: str) -> None:
-        parts = split_reasoning(text)
+        parts = split_answer(text)
         self.reasoning.show_reasoning(parts.reasoning, is_thinking=parts.is_thinking)
-        if parts.answer or self.text.content.source:
+        self.calls.show_calls(parts.calls)
+        if parts.calls and not parts.answer:
+            self.text.set_text("")
+            self.text.hide()
+        elif parts.answer or self.text.content.source:
             self.text.show()
             self.text.set_text(parts.answer)
 

@@ -9,8 +9,10 @@ from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message
 from openshelf.ui.theme import TextRole
+from openshelf.ui.widgets.attachment_bar import AttachmentRow
 from openshelf.ui.widgets.buttons import LinkButton
 from openshelf.ui.widgets.markdown_formats import reading_font
 from openshelf.ui.widgets.question_edit import QuestionEdit
@@ -19,6 +21,7 @@ from openshelf.ui.widgets.version_pager import VersionPager
 
 _BUBBLE_SHARE = 0.78
 _BUBBLE_PADDING = 14
+_ATTACHED_WIDTH = 260
 _SHOWN_CHARACTERS = 6_000
 """Of a question; the rest unfolds on demand, since laying out a pasted book would be felt."""
 
@@ -35,9 +38,10 @@ class UserBubble(QWidget):
     edit_began = Signal()
     version_chosen = Signal(int)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         super().__init__()
         self._text = text
+        self.attachments = tuple(attachments)
         self.message_id: int | None = None
         self.editor: QuestionEdit | None = None
         self._whole = QVBoxLayout(self)
@@ -66,6 +70,7 @@ class UserBubble(QWidget):
         self._more.clicked.connect(self._on_more_clicked)
         column.addWidget(self._label)
         column.addWidget(self._more)
+        column.addWidget(AttachmentRow(self.attachments))
         row.addWidget(self._frame)
         return self._bubble
 
@@ -160,6 +165,8 @@ class UserBubble(QWidget):
         wanted = (
             max(metrics.horizontalAdvance(line[:400]) for line in lines) + 2 * _BUBBLE_PADDING + 4
         )
+        if self.attachments:
+            wanted = max(wanted, _ATTACHED_WIDTH)
         room = max(160, round(self.width() * _BUBBLE_SHARE))
         width = min(wanted, room)
         self._frame.setFixedWidth(width)

@@ -72,6 +72,8 @@ class ValueSlider(QWidget):
     ) -> None:
         super().__init__()
         self._values, self._show_value = tuple(values), show
+        self._exact: float | None = None
+        """The value that was set, until the slider is moved."""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
@@ -86,17 +88,18 @@ class ValueSlider(QWidget):
         self.slider.setAccessibleName(name)
         column.addWidget(self.slider)
         self.set_value(value)
-        self._show_label()
         self.slider.valueChanged.connect(self._on_value_changed)
 
     @property
     def value(self) -> float:
-        return self._values[self.slider.value()]
+        return self._values[self.slider.value()] if self._exact is None else self._exact
 
     def set_value(self, value: float) -> None:
-        """The nearest of the values."""
+        """Exactly this one; the slider stands at the nearest of its values."""
         distances = [abs(known - value) for known in self._values]
         self.slider.setValue(distances.index(min(distances)))
+        self._exact = value
+        self._show_label()
 
     def _show_label(self) -> None:
         text = self._show_value(self.value)
@@ -104,5 +107,6 @@ class ValueSlider(QWidget):
         self.slider.setAccessibleDescription(text)
 
     def _on_value_changed(self, _: int) -> None:
+        self._exact = None
         self._show_label()
         self.value_changed.emit(self.value)

@@ -23,7 +23,11 @@ class Fault:
     (a Content-Length that is too large by `after_bytes`), extra (that many bytes too many),
     disguised (a portal's page of the file's length and type), gzip (said of the body),
     wrong_range (another range than asked for), garbage (no HTTP at all), headers (added to the
-    right answer), xet (announced, its storage is dead).
+    right answer), xet (announced, its storage is dead), chunked (no length), bad_chunk (chunks
+    that stop making sense after `after_bytes`), no_length (the end of the connection is the end),
+    short_range (`after_bytes` of what was asked for), long_range (one that ends beyond the file),
+    multipart (parts instead of a range), two_lengths (that differ), flood (hundreds of headers),
+    slow_head (a header byte by byte, without end).
     """
 
     kind: str

@@ -30,6 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     hub: LoopbackHub
     origin = ""
     entry: LoggedRequest
+    _is_chunked = False
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Requests are logged by `LoopbackHub.requests`."""
@@ -82,6 +83,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(status.status, status.headers, b"{}")
         elif "html" in faults:
             self.send(200, {"Content-Type": "text/html"}, _PORTAL)
+        elif "flood" in faults:
+            names = {f"X-Flood-{number}": "x" * 100 for number in range(500)}
+            self.send(200, names, b"")
+        elif "slow_head" in faults:
+            self._send_head_slowly()
         elif "garbage" in faults:
             self.entry.status = 0
             self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
@@ -92,6 +98,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             return False
         return True
+
+    def _send_head_slowly(self) -> None:
+        self.entry.status = 200
+        self.close_connection = True
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not self.hub.stopping.wait(0.05):
+            self.wfile.write(b"x")
 
     def send_file(self, file: FakeFile, faults: dict[str, Fault], headers: dict[str, str]) -> None:
         """The file, or the range asked for."""
@@ -106,6 +119,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if start >= size:
                 self.send(416, {"Content-Range": f"bytes */{size}"})
                 return
+        if short := faults.get("short_range"):
+            end = min(end, start + short.after_bytes) if is_partial else end
         length = (
             end
             - start
@@ -115,12 +130,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(self.entry.status)
         if is_partial:
             shift = 1 if "wrong_range" in faults else 0
-            self.send_header("Content-Range", f"bytes {start + shift}-{end - 1}/{size}")
+            last = end - 1 + (1000 if "long_range" in faults else 0)
+            if "multipart" in faults:
+                headers = {**headers, "Content-Type": "multipart/byteranges; boundary=x"}
+            else:
+                self.send_header("Content-Range", f"bytes {start + shift}-{last}/{size}")
         if "gzip" in faults:
             headers = {**headers, "Content-Encoding": "gzip"}
         if more := faults.get("headers"):
             headers = {**headers, **more.headers}
-        for name, value in {"Content-Length": str(length), **headers}.items():
+        if "two_lengths" in faults:
+            self.send_header("Content-Length", str(length + 1))
+        self._is_chunked = bool({"chunked", "bad_chunk"} & set(faults))
+        if self._is_chunked:
+            headers = {"Transfer-Encoding": "chunked", **headers}
+        elif "no_length" in faults:
+            headers = {"Connection": "close", **headers}
+            self.close_connection = True
+        else:
+            headers = {"Content-Length": str(length), **headers}
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -135,11 +164,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         while offset < limit:
             piece = min(_PIECE, limit - offset, max(1, rate // 20) if rate else _PIECE)
             data = self._read(file, offset, piece, faults)
-            self.wfile.write(data)
+            if self._is_chunked:
+                bad = faults.get("bad_chunk")
+                size = "zz" if bad and offset - start >= bad.after_bytes else f"{len(data):x}"
+                self.wfile.write(f"{size}\r\n".encode() + data + b"\r\n")
+            else:
+                self.wfile.write(data)
             offset += len(data)
             self.entry.sent_bytes += len(data)
             if rate and self.hub.stopping.wait(len(data) / rate):
                 break
+        if self._is_chunked and offset >= end:
+            self.wfile.write(b"0\r\n\r\n")
         if (extra := faults.get("extra")) and offset >= end:
             self.wfile.write(b"\0" * extra.after_bytes)
         if stop or "length" in faults or offset < end:

@@ -1,0 +1,63 @@
+"""The options of `chat` that say how an answer is asked for, and what they make."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from openshelf.chat.advice import Advice
+from openshelf.cli.values import count, positive, share, temperature
+from openshelf.engine.asking import AnswerForm, Sampling
+from openshelf.errors import UsageError
+
+_MOST_BYTES = 1 << 20
+_DRAWN = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "max_tokens", "seed")
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """Without them: what the publisher recommends, where the model's file says so."""
+    parser.add_argument("--temperature", type=temperature, metavar="X")
+    parser.add_argument("--top-k", type=count, metavar="N", help="0 leaves all tokens in")
+    parser.add_argument("--top-p", type=share, metavar="X")
+    parser.add_argument("--min-p", type=share, metavar="X")
+    parser.add_argument("--repeat-penalty", type=temperature, metavar="X", help="1 is none")
+    parser.add_argument("--max-tokens", type=positive, metavar="N")
+    parser.add_argument("--seed", type=count, metavar="N")
+    parser.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="ends the answer; repeatable"
+    )
+    parser.add_argument("--thinking", choices=("on", "off"), help="where the template has it")
+    parser.add_argument("--effort", choices=("low", "medium", "high"), help="the same")
+    parser.add_argument("--schema", metavar="FILE", help="hold the answer to a JSON schema")
+    parser.add_argument("--tools", metavar="FILE", help="tell the model of tools (a JSON list)")
+    parser.add_argument(
+        "--attach", action="append", default=[], metavar="FILE",
+        help="text, PDF or picture that goes along with the first message; repeatable",
+    )  # fmt: skip
+
+
+def sampling_from(arguments: argparse.Namespace, advice: Advice) -> Sampling:
+    """Raises UsageError for files that cannot be read."""
+    given = {name: getattr(arguments, name) for name in _DRAWN}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    form = AnswerForm(
+        thinking=None if arguments.thinking is None else arguments.thinking == "on",
+        effort=arguments.effort or "",
+        json_schema=_text_of(arguments.schema),
+        tools=_text_of(arguments.tools),
+    )
+    return dataclasses.replace(advice.sampling, **wanted, stop=tuple(arguments.stop), form=form)
+
+
+def _text_of(name: str | None) -> str:
+    if name is None:
+        return ""
+    try:
+        data = Path(name).read_bytes()
+        if len(data) > _MOST_BYTES:
+            raise UsageError(f"{name} is larger than {_MOST_BYTES >> 20} MiB")
+        return data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UsageError(f"{name} cannot be read: {reason}") from error

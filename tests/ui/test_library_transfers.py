@@ -1,0 +1,251 @@
+"""Bundles, limits and the order of downloads in the library page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from openshelf.library.bundles import MANIFEST
+from openshelf.library.bundling import Bundles
+from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.installed import InstalledModel
+from openshelf.library.queue_order import Move
+from openshelf.network import NetworkOptions
+from openshelf.settings import SettingsStore
+from openshelf.tasks import CancelToken, PoolTaskRunner, Progress, Report
+from openshelf.ui.places import Place
+from tests.fakes.downloads import installed_model
+from tests.library.conftest import Home, open_home
+from tests.library.foreign import gguf, put
+from tests.ui.test_library_page import Setting, make
+
+__all__ = ["make"]
+SMALL = "Small-Q4_0.gguf"
+
+
+@pytest.fixture
+def sender(tmp_path: Path) -> Iterator[Home]:
+    home = open_home(tmp_path / "sender", NetworkOptions(offline=True))
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Home]:
+    home = open_home(tmp_path / "receiver", NetworkOptions(offline=True))
+    yield home
+    home.close()
+
+
+def bundles(home: Home) -> Bundles:
+    return Bundles(home.parts, home.installer, lambda: {"context_length": 8192})
+
+
+@pytest.fixture
+def small(sender: Home, tmp_path: Path) -> InstalledModel:
+    return sender.install(str(put(tmp_path / "own" / SMALL, gguf("a"))))
+
+
+def exported(sender: Home, small: InstalledModel, folder: Path) -> Path:
+    report = bundles(sender).export([small], folder, CancelToken(), lambda _: None)
+    return report.folder
+
+
+def test_export_is_written_and_said(
+    qtbot: QtBot, make: Callable[..., Setting], sender: Home, small: InstalledModel, tmp_path: Path
+) -> None:
+    setting = make(small, bundles=bundles(sender))
+    card = setting.page.export
+    assert card.isHidden()
+    setting.page.export_button.click()
+    (tick,) = card.ticks.rows
+    assert not card.export_button.isEnabled(), "nothing is chosen"
+    card.all_button.click()
+    assert tick.isChecked()
+    assert card.chosen.text().startswith("1 model · ")
+    card.export_to(str(tmp_path / "usb"))
+    qtbot.waitUntil(card.notice.isVisible)
+    assert card.notice.property("level") == "good"
+    assert str(tmp_path / "usb") in card.notice.text.text()
+    assert (tmp_path / "usb" / MANIFEST).exists()
+    card.export_to(str(tmp_path / "usb"))
+    qtbot.waitUntil(lambda: card.notice.property("level") == "bad")
+    assert "holds a bundle already" in card.notice.text.text()
+
+
+@pytest.fixture
+def pool() -> Iterator[PoolTaskRunner]:
+    runner = PoolTaskRunner()
+    yield runner
+    runner.close()
+
+
+class SlowBundles:
+    """Exports for as long as nobody stops it."""
+
+    def export(self, models: Any, folder: Path, cancel: CancelToken, report: Report) -> Any:
+        report(Progress(1_000_000, 5_000_000, "copying"))
+        while True:
+            cancel.wait(10)
+            cancel.raise_if_cancelled()
+
+
+def test_export_stops_at_once(
+    qtbot: QtBot,
+    make: Callable[..., Setting],
+    small: InstalledModel,
+    pool: PoolTaskRunner,
+) -> None:
+    setting = make(small, bundles=SlowBundles(), runner=pool)
+    card = setting.page.export
+    card.open_card()
+    card.all_button.click()
+    card.export_to("/nowhere")
+    qtbot.waitUntil(lambda: "1.0 MB of 5.0 MB" in card.progress_text.text())
+    assert not card.export_button.isEnabled()
+    card.stop_button.click()
+    qtbot.waitUntil(lambda: not card.is_running, timeout=1000)
+    assert "Stopped" in card.notice.text.text()
+    assert not card.stop_button.isVisible()
+    assert card.export_button.isEnabled()
+
+
+def drop(setting: Setting, path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    where, action = QPointF(20, 200), Qt.DropAction.CopyAction
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(where.toPoint(), action, data, buttons, keys)
+    QApplication.sendEvent(setting.page, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(setting.page, QDropEvent(where, action, data, buttons, keys))
+
+
+def test_a_dropped_bundle_is_verified_and_leads_to_the_sheet(
+    qtbot: QtBot, make: Callable[..., Setting], sender: Home, receiver: Home,
+    small: InstalledModel, tmp_path: Path,
+) -> None:  # fmt: skip
+    folder = exported(sender, small, tmp_path / "usb")
+    setting = make(bundles=bundles(receiver))
+    drop(setting, folder)
+    card = setting.page.bundle
+    qtbot.waitUntil(lambda: len(card.rows.rows) == 1)
+    assert "Every byte is as it was exported" in card.words.text()
+    (row,) = card.rows.rows
+    with qtbot.waitSignal(setting.page.install_requested) as asked:
+        row.button.click()
+    offer = receiver.prepare(asked.args[0])
+    assert offer.origin == "bundle", "the sheet is given what the bundle says"
+    setting.library.add(replace(small, id=offer.model_id))
+    qtbot.waitUntil(lambda: row.button.text() == "In the library")
+    assert not row.button.isEnabled()
+
+
+@pytest.mark.parametrize("damage", ["byte", "license"])
+def test_a_damaged_bundle_is_refused_by_name(
+    qtbot: QtBot, make: Callable[..., Setting], sender: Home, receiver: Home,
+    small: InstalledModel, tmp_path: Path, damage: str,
+) -> None:  # fmt: skip
+    folder = exported(sender, small, tmp_path / "usb")
+    if damage == "byte":
+        path = next(folder.rglob("*.gguf"))
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+    else:
+        path = next(folder.rglob("NOTICE"))
+        path.unlink()
+    setting = make(bundles=bundles(receiver))
+    drop(setting, folder)
+    notice = setting.page.bundle.notice
+    qtbot.waitUntil(notice.isVisible)
+    assert notice.property("level") == "bad"
+    assert path.name in notice.text.text()
+    assert setting.page.bundle.rows.rows == ()
+
+
+def test_a_dropped_file_goes_to_the_sheet(
+    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path
+) -> None:
+    path = put(tmp_path / "own" / SMALL, gguf("a"))
+    setting = make()
+    with qtbot.waitSignal(setting.page.install_requested) as asked:
+        drop(setting, path)
+    assert asked.args == [str(path)]
+
+
+def test_an_address_dropped_is_not_taken(make: Callable[..., Setting]) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl("https://example.com/x.gguf")])
+    enter = QDragEnterEvent(
+        QPointF(20, 200).toPoint(), Qt.DropAction.CopyAction, data,
+        Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    enter.ignore()
+    QApplication.sendEvent(make().page, enter)
+    assert not enter.isAccepted()
+
+
+def waiting(name: str, order: float) -> Download:
+    return Download(
+        name, f"ada/{name}", name, "Q4_K_M", DownloadState.QUEUED, 0, 10_000_000, order=order
+    )
+
+
+def test_moved_rows_change_their_places(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make(installed_model())
+    for number, name in enumerate("abc"):
+        setting.downloads.put(waiting(name, float(number)))
+    rows = setting.page.download_rows
+    qtbot.waitUntil(lambda: [row.name.text() for row in rows.rows] == ["a", "b", "c"])
+    row = rows.row("c")
+    assert row is not None
+    row.moves[Move.NEXT].trigger()
+    qtbot.waitUntil(lambda: [row.name.text() for row in rows.rows] == ["c", "a", "b"])
+    row.moves[Move.DOWN].trigger()
+    qtbot.waitUntil(lambda: [row.name.text() for row in rows.rows] == ["a", "c", "b"])
+    setting.downloads.change("c", state=DownloadState.RUNNING)
+    qtbot.waitUntil(lambda: not row.moves[Move.NEXT].isEnabled())
+
+
+def test_one_download_is_limited_in_its_menu(qtbot: QtBot, make: Callable[..., Setting]) -> None:
+    setting = make(installed_model())
+    setting.downloads.put(waiting("a", 0.0))
+    rows = setting.page.download_rows
+    qtbot.waitUntil(lambda: len(rows.rows) == 1)
+    (row,) = rows.rows
+    menu = row.limit_menu
+    next(action for action in menu.actions() if action.text() == "2.0 MB/s").trigger()
+    qtbot.waitUntil(lambda: setting.downloads.all["a"].limit == 2_000_000)
+    qtbot.waitUntil(lambda: [a.text() for a in menu.actions() if a.isChecked()] == ["2.0 MB/s"])
+    setting.downloads.change("a", limit=3_000_000)
+    qtbot.waitUntil(lambda: [a.text() for a in menu.actions() if a.isChecked()] == ["3.0 MB/s"])
+    next(action for action in menu.actions() if action.text() == "No limit").trigger()
+    qtbot.waitUntil(lambda: setting.downloads.all["a"].limit is None)
+
+
+def test_all_are_limited_in_the_cards_menu(
+    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path
+) -> None:
+    store = SettingsStore(tmp_path / "settings.toml")
+    setting = make(installed_model(), settings=store)
+    card = setting.page.downloads_card
+    assert card.limit_button.text() == "limit: none ▾"
+    next(a for a in card.limit_menu.actions() if a.text() == "5.0 MB/s").trigger()
+    qtbot.waitUntil(lambda: card.limit_button.text() == "limit: 5.0 MB/s ▾")
+    assert SettingsStore(tmp_path / "settings.toml").current.download_limit == 5_000_000
+    store.change(download_hours="22:00-07:00")
+    qtbot.waitUntil(lambda: "5.0 MB/s, none 22:00–07:00" in card.limit_button.text())
+    store.change(download_pauses=True)
+    qtbot.waitUntil(lambda: "only 22:00–07:00" in card.limit_button.text())
+    with qtbot.waitSignal(setting.page.place_requested) as asked:
+        card.limit_menu.actions()[-1].trigger()
+    assert asked.args == [Place.SETTINGS]
