@@ -1,10 +1,10 @@
 """Commands that start a model on a larger machine: vLLM, SGLang, KTransformers, MLX, Ollama, and
 llama-server on one machine or over several.
 
-Pure: facts in, words of commands out, each word quoted where it is shown. Flags as they stood in
-November 2026: llama.cpp 0c1e57098 (the engine's own; common/arg.cpp, tools/rpc), vLLM's docs (main,
-06fed1c), SGLang's server arguments (docs.sglang.io), ktransformers 82aefb8 with its fork of
-SGLang, mlx-lm 0.31 and main 0130d3b, Ollama 0.20 (docs/context-length, envconfig).
+Pure: facts in, words of commands out, each word quoted where it is shown. None was run by us. Flags
+as read in November 2026: llama.cpp's in the engine's own source (0c1e57098), the MLX server's and
+KTransformers' in their repositories (mlx-lm 0130d3b, ktransformers 82aefb8), vLLM's and SGLang's in
+parts of their documentation, some of it older, Ollama's in its page on context length.
 """
 
 from __future__ import annotations
