@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QPushButton, QScrollArea, QWidget
 
-from openshelf.ui.widgets import Chip, ElidedLabel, ScrollPage, TickBox
+from openshelf.ui.widgets import Chip, ElidedLabel, TickBox
 
 
 def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
@@ -16,8 +16,11 @@ def clipped_texts(root: QWidget, *, may_elide: bool) -> list[str]:
     problems = [
         f"the content of {area.accessibleName()!r} is {content.width()} wide, "
         f"and {area.viewport().width()} are shown"
-        for area in root.findChildren(ScrollPage)
-        if (content := area.widget()).isVisible() and content.width() > area.viewport().width()
+        for area in root.findChildren(QScrollArea)
+        if area.horizontalScrollBarPolicy() is Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        and (content := area.widget()) is not None
+        and content.isVisible()
+        and content.width() > area.viewport().width()
     ]
     for widget in root.findChildren(QWidget):
         if isinstance(widget, TickBox) and widget.isVisible():

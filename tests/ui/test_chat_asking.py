@@ -161,6 +161,23 @@ def test_the_hub_is_asked_only_by_hand(qtbot: QtBot, make_desk: Callable[..., De
     assert not panel.publisher_button.isVisibleTo(panel)
 
 
+def test_of_a_model_on_a_server_nothing_is_known_or_asked(
+    qtbot: QtBot, make_desk: Callable[..., Desk]
+) -> None:
+    desk = make_desk(FakeAdvisor(replace(RECOMMENDED, can_see=False)))
+    page, panel = desk.page, desk.page.inspector.panel
+    qtbot.waitUntil(lambda: "publisher" in panel.source.text())
+    assert page.attaching.cannot_see
+    page.asking.show_model(None, on_server=True)
+    assert panel.sampling == Sampling()
+    assert "server" in panel.source.text()
+    assert not panel.publisher_button.isVisibleTo(panel), "nobody could be asked"
+    assert page.attaching.cannot_see == "", "a picture is not refused in another model's name"
+    page.asking.show_model(MODEL.id)
+    qtbot.waitUntil(lambda: "publisher" in panel.source.text())
+    assert page.attaching.cannot_see
+
+
 def test_everything_that_can_be_set_is_sent(qtbot: QtBot, make_desk: Callable[..., Desk]) -> None:
     desk = make_desk()
     wanted = Sampling(

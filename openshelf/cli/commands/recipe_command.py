@@ -12,6 +12,7 @@ from openshelf.cli.values import context_length, positive
 from openshelf.engine.launch import LaunchEngine, LaunchNeeds, LaunchRecipe
 from openshelf.errors import NotFound
 from openshelf.fit.memory import FitRequest
+from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.shelf.builds import Build, ModelListing
 from openshelf.shelf.launching import GPU_BYTES, LaunchQuestion, recipes
@@ -25,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "id", metavar="ID", help="an installed id, a model's name, or OWNER/REPO[:QUANT]"
     )
     parser.add_argument(
-        "--for", dest="engine", choices=tuple(LaunchEngine), metavar="PROGRAM",
+        "--for", dest="engine", type=str.casefold, metavar="PROGRAM",
+        choices=tuple(engine.value for engine in LaunchEngine),
         help=", ".join(LaunchEngine),
     )  # fmt: skip
     parser.add_argument("--context", type=context_length, default=8192, metavar="N", help="tokens")
@@ -99,7 +101,8 @@ def _print(recipe: LaunchRecipe, output: Output) -> None:
     for line in recipe.lines:
         output.line(line)
     if recipe.commands:
-        output.line(f"# then here: openshelf servers add NAME {recipe.address} --key")
+        key = "--no-key" if Reason("launch_no_key") in recipe.notes else "--key"
+        output.line(f"# then here: openshelf servers add NAME {recipe.address} {key}")
     output.line()
 
 

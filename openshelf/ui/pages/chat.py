@@ -392,6 +392,7 @@ class ChatPage(Page):
     def _show_model(self) -> None:
         loaded = self.chosen.loaded
         show_chosen(self.chosen, self.area.header, self.inspector)
-        self.asking.show_model(self.chosen.id if self.chosen.on_server is None else None)
+        is_here = self.chosen.on_server is None
+        self.asking.show_model(self.chosen.id if is_here else None, on_server=not is_here)
         self._show_context()
         self.inspector.show_memory(loaded)

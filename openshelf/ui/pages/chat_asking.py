@@ -55,6 +55,7 @@ class Asking(QObject):
         self._services, self._bridge = services, bridge
         self._inspector, self._panel, self._foot = inspector, inspector.panel, composer.foot
         self._model_id: str | None = None
+        self._on_server = False
         self._presets: tuple[Preset, ...] = ()
         self._is_new = True
         self._panel.publisher_requested.connect(self._on_publisher_requested)
@@ -83,11 +84,14 @@ class Asking(QObject):
         """It may have been installed anew meanwhile: look again."""
         self._model_id = None
 
-    def show_model(self, model_id: str | None) -> None:
-        """The model that answers next: what its publisher recommends, and its template knows."""
-        if model_id == self._model_id:
+    def show_model(self, model_id: str | None, *, on_server: bool = False) -> None:
+        """The model that answers next: what its publisher recommends, and its template knows. Of
+        one on a server that is not known, nor whether it sees: a picture is tried."""
+        if (model_id, on_server) == (self._model_id, self._on_server):
             return
-        self._model_id = model_id
+        self._model_id, self._on_server = model_id, on_server
+        if on_server:
+            self._show_advice(Advice(can_see=True))
         if model_id is None:
             return
 
@@ -111,6 +115,8 @@ class Asking(QObject):
         match outcome:
             case Succeeded(known) if known.model_id == self._model_id:
                 self._show_advice(known.advice)
+            case _ if self._on_server:
+                pass  # of the model before it
             case Failed(NotFound() | CorruptModel()):
                 # A model that is gone or damaged says so where it is chosen.
                 self._show_advice(Advice())
@@ -120,7 +126,7 @@ class Asking(QObject):
                 pass
 
     def _show_advice(self, advice: Advice) -> None:
-        self._panel.show_advice(advice)
+        self._panel.show_advice(advice, on_server=self._on_server)
         self._foot.show_advice(advice)
         self.advised.emit(advice)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from openshelf.library.measurements import Component, ComponentMemory
@@ -31,9 +31,11 @@ class ComparedView(QWidget):
         self.head = QHBoxLayout()
         self.head.setSpacing(6)
         self.head.addWidget(TextLabel(name, role))
-        self.head.addStretch(1)
-        self.difference = TextLabel(self._difference(predicted, measured), TextRole.TINY, "muted")
-        self.head.addWidget(self.difference)
+        # It wraps where a language has longer words: the panel does not grow.
+        difference = self._difference(predicted, measured)
+        self.difference = TextLabel(difference, TextRole.TINY, "muted", wrap=True)
+        self.difference.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.head.addWidget(self.difference, 1)
         self.column.addLayout(self.head)
         self.words = self.tr("{measured} · {predicted} predicted").format(
             measured=self._measured(measured), predicted=self._size(predicted)

@@ -40,6 +40,7 @@ class SamplingPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._advice = Advice()
+        self._on_server = False
         self._form = AnswerForm()
         self._is_setting = False
         self._column = QVBoxLayout(self)
@@ -125,10 +126,14 @@ class SamplingPanel(QWidget):
     def _build_source(self) -> None:
         self.source = TextLabel("", TextRole.TINY, "muted", wrap=True)
         self.publisher_button = LinkButton(
-            self.tr("Ask the Hub what the publisher recommends"), muted=True, small=True
-        )
+            self.tr("Ask the publisher"),
+            self.tr("Ask the Hub what the publisher recommends"), muted=True, small=True,
+        )  # fmt: skip
         self.publisher_button.setToolTip(
-            self.tr("Reads generation_config.json of the model's repository, once")
+            self.tr(
+                "Asks the Hub what the publisher recommends: reads generation_config.json of the "
+                "model's repository, once"
+            )
         )
         self.reset_button = LinkButton(self.tr("Back to these"), muted=True, small=True)
         self.publisher_button.clicked.connect(self.publisher_requested)
@@ -180,10 +185,12 @@ class SamplingPanel(QWidget):
         """Nothing was changed by hand."""
         return self.sampling == replace(self._advice.sampling, form=AnswerForm())
 
-    def show_advice(self, advice: Advice) -> None:
-        """The model's; its values are taken over where nothing was changed by hand."""
+    def show_advice(self, advice: Advice, *, on_server: bool = False) -> None:
+        """The model's; its values are taken over where nothing was changed by hand. Of a model on
+        a server nobody here knows the publisher."""
         follows = self.is_recommended
         self._advice = advice
+        self._on_server = on_server
         if follows:
             self.set_sampling(advice.sampling)
         self._show_source()
@@ -208,6 +215,8 @@ class SamplingPanel(QWidget):
     def _show_source(self) -> None:
         advice, recommended = self._advice, self.is_recommended
         match advice.source:
+            case AdviceSource.NONE if self._on_server:
+                words = self.tr("Openshelf's own settings: of a server's model nothing is known.")
             case AdviceSource.NONE:
                 words = self.tr("Openshelf's own settings: the model's file names none.")
             case AdviceSource.FILE:
@@ -219,11 +228,12 @@ class SamplingPanel(QWidget):
         self.source.setToolTip("" if recommended else words)
         self.reset_button.setVisible(not recommended)
         self.reset_button.setText(
-            self.tr("Back to Openshelf's own settings")
+            self.tr("Back to Openshelf's own")
             if advice.source is AdviceSource.NONE
-            else self.tr("Back to the publisher's recommendation")
+            else self.tr("Back to the recommended")
         )
-        self.publisher_button.setVisible(advice.source is AdviceSource.NONE)
+        can_ask = advice.source is AdviceSource.NONE and not self._on_server
+        self.publisher_button.setVisible(can_ask)
 
     def _on_changed(self) -> None:
         if not self._is_setting:
