@@ -25,6 +25,11 @@ def format_bytes(count: int, *, binary: bool = False) -> str:
     return f"{count} B"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 model`, `2 models`: for the command line, which speaks English."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def format_rate(bytes_per_second: float) -> str:
     return f"{format_bytes(round(bytes_per_second))}/s"
 

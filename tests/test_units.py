@@ -42,3 +42,7 @@ def test_tokens(count: int, text: str) -> None:
 
 def test_rate() -> None:
     assert units.format_rate(38_000_000.4) == "38.0 MB/s"
+
+
+def test_counted() -> None:
+    assert [units.counted(n, "model") for n in (0, 1, 2)] == ["0 models", "1 model", "2 models"]

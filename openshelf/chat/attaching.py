@@ -36,7 +36,8 @@ def read_attachment(path: Path, cancel: CancelToken) -> Attachment:
     name = one_line(path.name)[:_MOST_NAME] or "file"
     try:
         if not path.is_file():  # a pipe or a device would never end
-            raise BadAttachment("", str(path), "unreadable" if path.exists() else "missing")
+            kind = "not_a_file" if path.exists() else "missing"
+            raise BadAttachment("", str(path), kind)
         size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(16)

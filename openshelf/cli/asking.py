@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from pathlib import Path
+from typing import Any
 
 from openshelf.chat.advice import Advice
 from openshelf.cli.values import count, positive, share, temperature
@@ -38,16 +40,42 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
 
 
 def sampling_from(arguments: argparse.Namespace, advice: Advice) -> Sampling:
-    """Raises UsageError for files that cannot be read."""
+    """Raises UsageError for files that cannot be read, or hold something else."""
     given = {name: getattr(arguments, name) for name in _DRAWN}
     wanted = {name: value for name, value in given.items() if value is not None}
     form = AnswerForm(
         thinking=None if arguments.thinking is None else arguments.thinking == "on",
         effort=arguments.effort or "",
-        json_schema=_text_of(arguments.schema),
-        tools=_text_of(arguments.tools),
+        json_schema=_schema_of(arguments.schema),
+        tools=_tools_of(arguments.tools),
     )
     return dataclasses.replace(advice.sampling, **wanted, stop=tuple(arguments.stop), form=form)
+
+
+def _schema_of(name: str | None) -> str:
+    text = _text_of(name)
+    if name is not None and not isinstance(_json_of(name, text), dict):
+        raise UsageError(f"{name} holds no JSON schema: it is no object")
+    return text
+
+
+def _tools_of(name: str | None) -> str:
+    text = _text_of(name)
+    if name is not None:
+        tools = _json_of(name, text)
+        if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+            raise UsageError(f"{name} holds no tools: they are a JSON list of objects")
+    return text
+
+
+def _json_of(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise UsageError(f"{name} is no JSON: {error.msg} ({where})") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name} is no JSON that can be read") from error
 
 
 def _text_of(name: str | None) -> str:

@@ -85,7 +85,7 @@ def grammar_of(schema: str) -> str:
     except RecursionError:
         raise Refusal("bad_schema", "it refers to itself without end") from None
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
-        raise Refusal("bad_schema", f"{type(error).__name__}: {error}"[:200]) from None
+        raise Refusal("bad_schema", (str(error) or "it is no schema")[:200]) from None
     except MemoryError:
         raise Refusal("bad_schema", "it takes too much memory") from None
     if len(text) > MOST_GRAMMAR_CHARACTERS:

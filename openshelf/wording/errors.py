@@ -25,6 +25,7 @@ TEMPLATES: dict[str, str] = {
     "BadChatFile.wrong_field": "{path} holds no whole chat: {detail} is missing or wrong.",
     "BadAttachment": "{path} cannot be attached: {detail}.",
     "BadAttachment.missing": "There is no file {path}.",
+    "BadAttachment.not_a_file": "{path} is a folder or a device, not a file that can be attached.",
     "BadAttachment.unreadable": "{path} cannot be read, so it cannot be attached. {detail}",
     "BadAttachment.too_large": "{path} is larger than the {detail} that can be attached.",
     "BadAttachment.not_text": "{path} is neither text nor a PDF nor a picture that Openshelf can read.",

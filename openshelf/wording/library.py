@@ -23,7 +23,7 @@ TEMPLATES: dict[str, str] = {
     "folder_silent": "DOES NOT ANSWER",
     "folder_for_downloads": "downloads go here",
     "folder_read_only": "cannot be written",
-    "scan_summary": "{files} files: {unchanged} as they were, {away} in folders that are not here, {missing} missing.",
+    "scan_summary": "Files: {files}. {unchanged} as they were, {away} in folders that are not here, {missing} missing.",
     "scan_found": "{id} was found again: {path}",
     "scan_intact": "{id} was changed on disk and is intact",
     "scan_damaged": "{id} is DAMAGED, and not loaded any more",

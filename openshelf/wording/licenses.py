@@ -213,7 +213,7 @@ _LOG = {
     "log_nothing_listed": "Nothing was accepted yet.",
     "log_nothing_of_person": "There is no record of {name}.",
     "log_accepted_before": "These terms were accepted before, in record {record_id}; no further record was made.",
-    "log_whole": "The log is whole: {records} records, head {head_sha256}.",
+    "log_whole": "The log is whole. Records: {records}, head: {head_sha256}.",
     "log_whole_short": "The log is whole: {records} records, each follows from the one before.",
     "log_names": "The log holds names: who accepted, with their notes. They are kept beside the chain, so that they can be erased without breaking it. An “approver” is what somebody said of themselves.",
     "log_not_a_record": "Line {line} of the log is not a record.",

@@ -78,10 +78,10 @@ def test_nothing_a_folder_a_pipe_and_too_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert refused(tmp_path / "none.txt") == "missing"
-    assert refused(tmp_path) == "unreadable"
+    assert refused(tmp_path) == "not_a_file"
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
-        assert refused(tmp_path / "pipe") == "unreadable"
+        assert refused(tmp_path / "pipe") == "not_a_file"
     monkeypatch.setattr(attaching, "MOST_TEXT_BYTES", 100)
     assert refused(write(tmp_path / "long.txt", b"x" * 101)) == "too_large"
     monkeypatch.setattr(attaching, "MOST_FILE_BYTES", 100)

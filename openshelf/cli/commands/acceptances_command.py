@@ -21,6 +21,7 @@ from openshelf.paths import written_path
 from openshelf.policy.log_export import export_csv, export_json
 from openshelf.reasons import Reason
 from openshelf.services import Services
+from openshelf.units import counted
 
 _KINDS = {"revoked": "revocation", "waiver": "waiver", "names_erased": "names erased"}
 
@@ -148,7 +149,9 @@ def _export(arguments: argparse.Namespace, services: Services, output: Output) -
         return 0
     write_output(path, text.encode())
     output.result({"path": str(path), "records": len(records), "head_sha256": report.head_sha256})
-    output.line(f"{len(records)} records written to {path}. Head of the log: {report.head_sha256}")
+    output.line(
+        f"{counted(len(records), 'record')} written to {path}. Head of the log: {report.head_sha256}"
+    )
     return 0
 
 
@@ -176,7 +179,7 @@ def _erase(arguments: argparse.Namespace, services: Services, output: Output) ->
         raise UsageError("acceptances erase needs --person NAME")
     ids = services.acceptances.erase_names(arguments.person, os_user_name())
     output.result({"erased": list(ids)})
-    output.line(f"The name and its notes are erased from {len(ids)} records.")
+    output.line(f"The name and its notes are erased from {counted(len(ids), 'record')}.")
     output.line("The chain is whole; the name of the account on this machine stays in it.")
     return 0
 

@@ -10,6 +10,7 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length, positive
 from openshelf.services import Services
+from openshelf.units import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def run(
 
 def _place(report: BenchReport) -> str:
     layers, threads = report.loaded.n_gpu_layers, report.plan.n_threads
-    cpu = f"CPU, {threads} threads" if threads else "CPU"
+    cpu = f"CPU, {counted(threads, 'thread')}" if threads else "CPU"
     return f"{layers} layers on GPU, {cpu}" if layers else cpu
 
 

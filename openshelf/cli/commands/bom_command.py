@@ -13,6 +13,7 @@ from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.log_queries import revoked_in
 from openshelf.paths import written_path
 from openshelf.services import Services
+from openshelf.units import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,5 +40,5 @@ def run(
     path = written_path(arguments.output)
     write_output(path, text.encode())
     output.result({"path": str(path), "models": len(entries)})
-    output.line(f"{len(entries)} models written to {path} (CycloneDX 1.6).")
+    output.line(f"{counted(len(entries), 'model')} written to {path} (CycloneDX 1.6).")
     return 0

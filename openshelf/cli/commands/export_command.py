@@ -8,7 +8,7 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.paths import written_path
 from openshelf.services import Services
-from openshelf.units import format_bytes
+from openshelf.units import counted, format_bytes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +24,8 @@ def run(
     report = services.bundles.export(list(found.values()), folder, interrupts.token, output.report)
     output.result(report.as_json())
     output.note("")
-    count, size = len(report.model_ids), format_bytes(report.size_bytes)
-    output.line(f"{count} models ({size}) with their licenses in {report.folder}")
+    count, size = counted(len(report.model_ids), "model"), format_bytes(report.size_bytes)
+    output.line(f"{count} ({size}) with licenses in {report.folder}")
     for name in report.licenses_missing:
         output.note(f"The text of {name} is not on this machine; the NOTICE says where it is.")
     output.line(f'On the other machine: openshelf import "{report.folder}"')
