@@ -134,8 +134,8 @@ class BadChatFile(UsageError):
 
 @dataclass(eq=False)
 class BadAttachment(UsageError):
-    """A file for a question; `why` is missing, not_a_file, unreadable, too_large, not_text, empty, no_text,
-    encrypted, broken, too_slow, too_much_memory, too_many_pixels, too_many or not_seen."""
+    """A file for a question; `why` is missing, not_a_file, unreadable, too_large, not_text, empty,
+    no_text, encrypted, broken, too_slow, too_much_memory, too_many_pixels, too_many or not_seen."""
 
     path: str = ""
     why: str = ""

@@ -149,9 +149,8 @@ def _export(arguments: argparse.Namespace, services: Services, output: Output) -
         return 0
     write_output(path, text.encode())
     output.result({"path": str(path), "records": len(records), "head_sha256": report.head_sha256})
-    output.line(
-        f"{counted(len(records), 'record')} written to {path}. Head of the log: {report.head_sha256}"
-    )
+    count = counted(len(records), "record")
+    output.line(f"{count} written to {path}. Head of the log: {report.head_sha256}")
     return 0
 
 
