@@ -106,7 +106,7 @@ def test_export_stops_at_once(
 ) -> None:
     setting = make(small, bundles=SlowBundles(), runner=pool)
     card = setting.page.export
-    card.open_card()
+    card.open_card((small,))
     card.all_button.click()
     card.export_to("/nowhere")
     qtbot.waitUntil(lambda: "1.0 MB of 5.0 MB" in card.progress_text.text())

@@ -89,6 +89,8 @@ class Asking(QObject):
             return
         self._model_id = model_id
         if model_id is None:
+            # Of a server's model nothing is known here, so nothing of another one's holds for it.
+            self._show_advice(Advice(can_see=True))
             return
 
         def work(cancel: CancelToken, report: Report) -> _Known:
