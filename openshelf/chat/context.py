@@ -53,8 +53,10 @@ def foresee(
 
 
 def budget_tokens(context_length: int, sampling: Sampling) -> int:
-    """Tokens for what is read, so that an answer has room."""
-    return context_length - min(max(sampling.max_tokens, 1), context_length // 4)
+    """Tokens for what is read, so that an answer has room; as much as any, where it may go on to
+    the end of the context."""
+    wanted = sampling.max_tokens if sampling.max_tokens > 0 else context_length
+    return context_length - min(wanted, context_length // 4)
 
 
 def approximate_tokens(text: str) -> int:

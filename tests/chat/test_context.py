@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openshelf.chat.attachments import Attachment, AttachmentKind
-from openshelf.chat.context import approximate_tokens, choose_messages
+from openshelf.chat.context import approximate_tokens, budget_tokens, choose_messages
 from openshelf.chat.conversation import Message, MessageState, Role
-from openshelf.engine.asking import MOST_IMAGES
+from openshelf.engine.asking import MOST_IMAGES, Sampling
 
 
 def message(role: Role, content: str) -> Message:
@@ -83,6 +83,12 @@ def test_no_more_pictures_go_than_an_engine_takes() -> None:
     assert max(counts) == MOST_IMAGES
     assert min(counts[MOST_IMAGES:]) >= MOST_IMAGES // 2
     assert len(set(beginnings)) < 12
+
+
+def test_an_answer_without_an_end_has_room_too() -> None:
+    assert budget_tokens(8192, Sampling(max_tokens=100)) == 8092
+    assert budget_tokens(8192, Sampling(max_tokens=100_000)) == 6144
+    assert budget_tokens(8192, Sampling(max_tokens=0)) == 6144
 
 
 @given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=15), st.integers(50, 900))

@@ -298,7 +298,8 @@ def test_no_tooltip_is_read_as_html(themed_app: QApplication) -> None:
     """Qt would, and would read the picture from wherever it is said to lie."""
     name = '<img src="//evil.example/share/x.png">.txt'
     file = Attachment(AttachmentKind.TEXT, name, "text", tokens=3)
-    for widget in (attachment_chip(file), Chip(name), TextLabel(name), ElidedLabel(name)):
+    widgets = (attachment_chip(file), Chip(name), TextLabel(name), ElidedLabel(name), Button(name))
+    for widget in widgets:
         widget.setToolTip(name)
         assert "&lt;img" in widget.toolTip()
         assert "<img" not in widget.toolTip()

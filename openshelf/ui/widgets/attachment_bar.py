@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from openshelf.chat.attachments import Attachment, AttachmentKind
-from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.sentences import words
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
@@ -99,7 +98,7 @@ class AttachmentBar(QWidget):
         row.addWidget(attachment_chip(one))
         name = self.tr("Leave {name} out").format(name=one.name)
         button = LinkButton("✕", name, muted=True, small=True)
-        button.setToolTip(plain_tooltip(name))
+        button.setToolTip(name)
         button.clicked.connect(lambda _=False, place=place: self.removed.emit(place))
         row.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
         return whole

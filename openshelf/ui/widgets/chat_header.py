@@ -16,7 +16,6 @@ from openshelf.engine.servers import Server, ServerModelName, server_model_of
 from openshelf.fit.verdict import FitVerdict
 from openshelf.library.installed import InstalledModel
 from openshelf.reasons import Reason
-from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.models.server_words import ServerMark, mark_of, shown
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.theme import TextRole
@@ -134,7 +133,7 @@ class ChatHeader(QFrame):
         self.model_menu.addSeparator()
         self.model_menu.addAction(self.tr("More on the Shelf…"))
         self._label = label
-        self.model_button.setToolTip(plain_tooltip(label))
+        self.model_button.setToolTip(label)
         self.model_button.setAccessibleName(self.tr("Model: {model}").format(model=label))
         self._fit()
 
