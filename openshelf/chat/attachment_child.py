@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 MOST_MEMORY = 1 << 30
-"""Above what the process has when it begins."""
+"""Of its data, with what it has when it begins."""
 MOST_CPU_SECONDS = 30
 MOST_PAGES = 2_000
 MOST_CHARACTERS = 2_000_000

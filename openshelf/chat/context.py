@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openshelf.chat.answer_parts import as_history
-from openshelf.chat.attachments import document_text, images_in_base64, tokens_of
+from openshelf.chat.attachments import (
+    AttachmentKind,
+    document_text,
+    images_in_base64,
+    tokens_of,
+)
 from openshelf.chat.conversation import Message, Role
-from openshelf.engine.asking import ChatMessage, Sampling
+from openshelf.engine.asking import MOST_IMAGES, ChatMessage, Sampling
 
 _TOKENS_PER_MESSAGE = 8
 _CHARACTERS_PER_TOKEN = 3.5
@@ -48,8 +53,10 @@ def foresee(
 
 
 def budget_tokens(context_length: int, sampling: Sampling) -> int:
-    """Tokens for what is read, so that an answer has room."""
-    return context_length - min(max(sampling.max_tokens, 1), context_length // 4)
+    """Tokens for what is read, so that an answer has room; as much as any, where it may go on to
+    the end of the context."""
+    wanted = sampling.max_tokens if sampling.max_tokens > 0 else context_length
+    return context_length - min(wanted, context_length // 4)
 
 
 def approximate_tokens(text: str) -> int:
@@ -60,7 +67,7 @@ def approximate_tokens(text: str) -> int:
 
 def choose_messages(branch: Sequence[Message], budget_tokens: int) -> Sent:
     """The system prompt, the last question (which `branch` ends with), and the turns before it
-    that fit into `budget_tokens`.
+    that fit into `budget_tokens` and hold no more pictures than an engine takes.
 
     A question without an answer's text is left out together with it, so that roles alternate.
     """
@@ -76,11 +83,28 @@ def choose_messages(branch: Sequence[Message], budget_tokens: int) -> Sent:
         while dropped < len(turns) - 1 and gone < goal:
             gone += lengths[dropped]
             dropped += 1
+    dropped = _without_more_pictures(turns, dropped)
     kept = [*system, *(m for turn in turns[dropped:] for m in turn)]
     return Sent(
         tuple(_as_sent(m) for m in kept),
         sum(len(turn) for turn in turns[:dropped]),
     )
+
+
+def _without_more_pictures(turns: Sequence[Sequence[Message]], dropped: int) -> int:
+    """How many turns are left out so that an engine takes the pictures of the others."""
+    counts = [sum(_pictures(message) for message in turn) for turn in turns]
+    block = MOST_IMAGES // _BLOCKS
+    goal = math.ceil((sum(counts) - MOST_IMAGES) / block) * block
+    gone = sum(counts[:dropped])
+    while dropped < len(turns) - 1 and gone < goal:
+        gone += counts[dropped]
+        dropped += 1
+    return dropped
+
+
+def _pictures(message: Message) -> int:
+    return sum(one.kind is AttachmentKind.IMAGE for one in message.attachments)
 
 
 def _turns(messages: Sequence[Message]) -> list[list[Message]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from openshelf.chat.archive import Archive
-from openshelf.chat.attachments import Attachment
+from openshelf.chat.attachments import Attachment, AttachmentKind
 from openshelf.chat.conversation import AnswerFigures, Conversation, Message, MessageState, Role
 from openshelf.chat.exporting import FORMAT, MARK, VERSION
 from openshelf.chat.importing_attachments import attachments_from
@@ -23,6 +23,8 @@ from openshelf.errors import BadChatFile
 
 MOST_BYTES = 64_000_000
 MOST_MESSAGES = 100_000
+MOST_PICTURES = 1_000
+"""Each is read anew in a process of its own."""
 _MOST_NAME = 400
 _MARK = re.compile(rf"^{re.escape(MARK)}(system|user|assistant) -->\n(?:\*\*.*\*\*\n\n)?", re.M)
 _LIKE_A_MARK = re.compile(rf"^\\(\\*{re.escape(MARK)})", re.MULTILINE)
@@ -71,6 +73,8 @@ def _from_json(text: str) -> Archive:
     listed = document.get("messages")
     if not isinstance(listed, list) or not listed or len(listed) > MOST_MESSAGES:
         raise _Wrong("wrong_field", "messages")
+    if _pictures_in(listed) > MOST_PICTURES:
+        raise _Wrong("wrong_field", "attachments")
     messages: list[Message] = []
     for number, data in enumerate(listed, start=1):
         messages.append(_message(number, data, messages))
@@ -82,6 +86,16 @@ def _from_json(text: str) -> Archive:
     conversation = Conversation(0, title, moment, moment, _name(document, "model_id"))
     folder = given_title(_string(document, "folder", most=10_000)) if "folder" in document else ""
     return Archive(conversation, tuple(messages), shown, folder)
+
+
+def _pictures_in(listed: list[Any]) -> int:
+    files = (data.get("attachments") for data in listed if isinstance(data, dict))
+    return sum(
+        isinstance(one, dict) and one.get("kind") == AttachmentKind.IMAGE.value
+        for attached in files
+        if isinstance(attached, list)
+        for one in attached
+    )
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -58,21 +58,19 @@ def shares(text: str) -> tuple[float, ...]:
 
 def share(text: str) -> float:
     """0 to 1."""
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
-    return value
+    return _number_to(1, text)
 
 
 def temperature(text: str) -> float:
     """0 (always the likeliest token) to 5."""
+    return _number_to(5, text)
+
+
+def _number_to(most: int, text: str) -> float:
     try:
         value = float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
-    if not 0 <= value <= 5:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 5")
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and {most}")
     return value

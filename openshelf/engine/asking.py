@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+MOST_IMAGES = 16
+"""Of all messages of a question to the engine together."""
+
 
 @dataclass(frozen=True)
 class AnswerForm:

@@ -25,6 +25,7 @@ from openshelf.children import child_environment
 from openshelf.engine.protocol import (
     ENGINE_FOLDER,
     MAX_EVENT_BYTES,
+    MAX_LINE_BYTES,
     PROTOCOL_VERSION,
     Event,
     Hello,
@@ -133,13 +134,17 @@ class Connection:
     # --- talking --------------------------------------------------------------------------------
 
     def request(self, make: Callable[[int], Request]) -> Call:
-        """Send `make(id)`. Raises EngineDied where nobody reads it."""
+        """Send `make(id)`. Raises EngineDied where nobody reads it, EngineFailed
+        (context_too_long) for a line that no worker takes."""
         call = Call(next(self._ids))
+        line = encode(make(call.id))
+        if len(line) > MAX_LINE_BYTES:
+            raise EngineFailed("context_too_long", f"{len(line) >> 20} MiB")
         with self._lock:
             if self._death is not None:
                 raise _again(self._death)
             self._calls[call.id] = call
-        self._write(make(call.id))
+        self._write_line(line)
         return call
 
     def finish(self, call: Call) -> None:
@@ -171,7 +176,9 @@ class Connection:
             self._write(Ping(0))
 
     def _write(self, message: Request) -> None:
-        line = encode(message)
+        self._write_line(encode(message))
+
+    def _write_line(self, line: bytes) -> None:
         process = self._process
         if process is None or process.stdin is None:
             return

@@ -60,7 +60,8 @@ __all__ = [
 ]
 
 PROTOCOL_VERSION = 1
-MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_LINE_BYTES = 64 * 1024 * 1024
+"""Room for MOST_IMAGES pictures in base64; more is refused before it is sent (connection.py)."""
 MAX_EVENT_BYTES = 1024 * 1024
 """A worker has less to say than a conversation that goes to it."""
 ENGINE_FOLDER = "LLAMA_CPP_LIB_PATH"

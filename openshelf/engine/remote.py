@@ -321,8 +321,9 @@ class _Answer:
         self.finish_reason = piece.finish_reason or self.finish_reason
         self._calls.add(piece)
         text = "".join(self._marks.text_of(piece))
-        if piece.finish_reason:
-            text += self._calls.written()
+        # Some servers end without a reason; a call must not be lost with it, nor be a thought.
+        if (piece.finish_reason or piece.is_last) and (calls := self._calls.written()):
+            text += self._marks.end() + calls
         if not text:
             return
         self._last_at = time.monotonic()

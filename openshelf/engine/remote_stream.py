@@ -160,10 +160,13 @@ class ReasoningMarks:
                 yield "<think>\n"
             yield piece.reasoning
         if piece.text:
-            if self._is_open:
-                self._is_open = False
-                yield "\n</think>\n\n"
+            yield self.end()
             yield piece.text
+
+    def end(self) -> str:
+        """What ends its thoughts, where they are not ended yet."""
+        is_open, self._is_open = self._is_open, False
+        return "\n</think>\n\n" if is_open else ""
 
 
 def without_reasoning(text: str) -> str:

@@ -236,9 +236,7 @@ class Worker:
             model = Model(request.path, request.plan, devices, log, stop=stop, report=report)
             self._model = model
             if request.projector:
-                from openshelf.engine.worker_vision import Vision
-
-                self._vision = Vision(model, request.projector, request.plan, log)
+                self._vision = self._see(model, request, log)
         self._generator = Generator(model, self.send, self._vision)
         return Loaded(
             request.id,
@@ -254,6 +252,16 @@ class Worker:
             engine_version=devices.version(),
             can_see=self._vision is not None,
         )
+
+    def _see(self, model: Model, request: Load, log: Log) -> Vision:
+        """Without its projector the model does not stay: nobody would know of it."""
+        from openshelf.engine.worker_vision import Vision
+
+        try:
+            return Vision(model, request.projector, request.plan, log)
+        except BaseException:
+            self._unload()
+            raise
 
     def _bench(self, request: Bench, stop: threading.Event) -> Benched:
         if self._model is None:

@@ -33,6 +33,8 @@ def bench(
     abort = lib.ggml_abort_callback(lambda _: stop.is_set())
     prompts: list[float] = []
     answers: list[float] = []
+    # The one of before belongs to a generator that is gone.
+    lib.llama_set_abort_callback(model.context, abort, None)
     try:
         # The first one pays for pages and caches, and does not count.
         _read(model, tokens[:n_prompt], model.n_batch, stop)

@@ -18,12 +18,12 @@ from typing import Any
 import llama_cpp.llama_cpp as lib
 from llama_cpp import mtmd_cpp as mtmd
 
+from openshelf.engine.asking import MOST_IMAGES
 from openshelf.engine.protocol import Plan
 from openshelf.engine.worker_failures import Refusal
 from openshelf.engine.worker_llama import Log, Model
 
 MOST_IMAGE_BYTES = 12 << 20
-MOST_IMAGES = 16
 _KINDS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _MOST_SIDE = 4096
 

@@ -108,13 +108,15 @@ class PartFile:
 
         Raises NotEnoughDisk; what was written stays.
         """
-        rest = self._hash.room()[:count]
-        while rest:
-            with self._disk_errors(self.missing_bytes):
-                written = self._handle.write(rest) or 0
+        room, written = self._hash.room()[:count], 0
+        try:
+            while written < count:
+                with self._disk_errors(self.missing_bytes - written):
+                    written += self._handle.write(room[written:]) or 0
+        finally:
+            # At once: the room may be another one afterwards.
             self._hash.add(written)
             self.length += written
-            rest = rest[written:]
 
     def start_over(self) -> None:
         """The other side cannot go on in the middle."""

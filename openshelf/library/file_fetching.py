@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from openshelf.errors import CancelledByUser
 from openshelf.hub.download import DOWNLOADING, VERIFYING, FetchedFile
+from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest, FileSlots, fetch
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Progress, Report
@@ -18,16 +19,18 @@ _LOOK_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class FilesJob:
-    """`on_fetched` hears of each file as soon as it is verified, one at a time."""
+    """`request` says how a file is fetched, under the policy and through the network of the moment
+    in which it begins; `on_fetched` hears of each as soon as it is verified, one at a time."""
 
-    requests: tuple[FetchRequest, ...]
+    files: tuple[DownloadFile, ...]
+    request: Callable[[DownloadFile], FetchRequest]
     clearance: Clearance
     on_fetched: Callable[[FetchedFile], None]
     place: FetchPlace | None = None
 
 
 def fetch_files(job: FilesJob, cancel: CancelToken, report: Report) -> list[FetchedFile]:
-    """Fetch all, in order of the requests. The first failure ends the others and is raised.
+    """Fetch all, in their order. The first failure ends the others and is raised.
 
     Raises what `fetch` raises.
     """
@@ -39,8 +42,8 @@ class _Fetching:
         self._job, self._report = job, report
         self._place = job.place
         self._slots = job.place.slots if job.place is not None else FileSlots()
-        self._total = sum(request.file.size_bytes for request in job.requests)
-        self._left = deque(range(len(job.requests)))
+        self._total = sum(file.size_bytes for file in job.files)
+        self._left = deque(range(len(job.files)))
         self._found: dict[int, FetchedFile] = {}
         self._shown: dict[int, Progress] = {}
         self._failure: BaseException | None = None
@@ -63,7 +66,7 @@ class _Fetching:
             self._slots.leave()
         if self._failure is not None:
             raise self._failure
-        return [self._found[number] for number in range(len(self._job.requests))]
+        return [self._found[number] for number in range(len(self._job.files))]
 
     def _run_all(self) -> None:
         while (number := self._next()) is not None:
@@ -92,14 +95,14 @@ class _Fetching:
         def report_file(progress: Progress) -> None:
             self._tell(number, progress)
 
-        request = self._job.requests[number]
+        file = self._job.files[number]
         try:
+            request = self._job.request(file)
             fetched = fetch(request, self._job.clearance, cancel, report_file, self._place)
             with self._lock:
                 self._job.on_fetched(fetched)
                 self._found[number] = fetched
-                size = request.file.size_bytes
-                self._shown[number] = Progress(size, size, VERIFYING)
+                self._shown[number] = Progress(file.size_bytes, file.size_bytes, VERIFYING)
         except CancelledByUser as error:
             if self._stop.is_cancelled:
                 self._fail(error)

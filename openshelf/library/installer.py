@@ -202,31 +202,31 @@ class Installer:
         report: Report,
         run: InstallRun,
     ) -> tuple[list[InstalledFile], set[str]]:
-        library = self._parts.library
+        library, models = self._parts.library, self._models(offer)
+
+        def request(file: DownloadFile) -> FetchRequest:
+            # Asked for each file anew: a policy that changed meanwhile counts for the next one.
+            return FetchRequest(
+                file=file,
+                models=models,
+                options=self._parts.client().options,
+                policy_sha256=self._parts.gate.policy.sha256,
+                is_main=offer.is_main,
+                tries=run.tries,
+                download_id=run.download_id,
+            )
 
         def on_fetched(fetched: FetchedFile) -> None:
             if not fetched.was_there:
                 library.note_placed(fetched.path)
 
-        requests = tuple(self._request(offer, file, run) for file in offer.files)
-        job = FilesJob(requests, clearance, on_fetched, run.place)
+        job = FilesJob(offer.files, request, clearance, on_fetched, run.place)
         fetched = fetch_files(job, cancel, report)
         ours = {str(each.path) for each in fetched if library.was_placed(each.path)}
         return [
             _installed_file(file, each.path)
             for file, each in zip(offer.files, fetched, strict=True)
         ], ours
-
-    def _request(self, offer: InstallOffer, file: DownloadFile, run: InstallRun) -> FetchRequest:
-        return FetchRequest(
-            file=file,
-            models=self._models(offer),
-            options=self._parts.client().options,
-            policy_sha256=self._parts.gate.policy.sha256,
-            is_main=offer.is_main,
-            tries=run.tries,
-            download_id=run.download_id,
-        )
 
     def _place_starter(
         self, offer: InstallOffer, cancel: CancelToken, report: Report

@@ -147,7 +147,8 @@ class Gate:
         self.check_host(address)
         verdict = Verdict.ALLOWED if is_named(policy, address) else Verdict.NEEDS_REVIEW
         if verdict is not Verdict.ALLOWED and has_license_rules(policy.rules):
-            verdict = self.check(self.decide(unknown_license(model)), target=model).verdict
+            license = unknown_license(address, model)
+            verdict = self.check(self.decide(license), target=model).verdict
         return Clearance(
             repo=model,
             commit="",

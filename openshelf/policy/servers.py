@@ -12,7 +12,7 @@ from openshelf.licenses.claims import RepoClaims
 from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.lineage import resolve
-from openshelf.network import host_of, is_loopback, origin_of
+from openshelf.network import address_origin, host_of, is_loopback, origin_of
 from openshelf.policy.organization import Policy, Rules
 from openshelf.policy.verdict import PolicyReason
 
@@ -56,9 +56,11 @@ def has_license_rules(rules: Rules) -> bool:
     )
 
 
-def unknown_license(model: str) -> EffectiveLicense:
-    """Of a model that somebody else has on a server: its name proves nothing."""
-    return resolve(RepoClaims(id=model, is_card_read=False), lambda _: None)
+def unknown_license(address: str, model: str) -> EffectiveLicense:
+    """Of a model that somebody else has on a server: its name proves nothing, so that a waiver for
+    a repository of that name does not hold for it."""
+    name = f"{model} ({address_origin(address)})"
+    return resolve(RepoClaims(id=name, is_card_read=False), lambda _: None)
 
 
 def _reason(policy: Policy, rule: str, value: str) -> PolicyReason:

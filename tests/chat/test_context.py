@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openshelf.chat.context import approximate_tokens, choose_messages
+from openshelf.chat.attachments import Attachment, AttachmentKind
+from openshelf.chat.context import approximate_tokens, budget_tokens, choose_messages
 from openshelf.chat.conversation import Message, MessageState, Role
+from openshelf.engine.asking import MOST_IMAGES, Sampling
 
 
 def message(role: Role, content: str) -> Message:
@@ -64,6 +67,28 @@ def test_the_beginning_changes_rarely() -> None:
     assert beginnings == sorted(beginnings)
     assert beginnings[-1] > 0
     assert changes <= 15
+
+
+def test_no_more_pictures_go_than_an_engine_takes() -> None:
+    """However long the context is, and not one turn less each time."""
+    picture = Attachment(AttachmentKind.IMAGE, "a.png", data=b"png", tokens=10)
+    branch: list[Message] = []
+    counts, beginnings = [], []
+    for _ in range(60):
+        question = dataclasses.replace(message(Role.USER, "q"), attachments=(picture,))
+        sent = choose_messages([*branch, question], 1_000_000)
+        counts.append(sum(len(m.images) for m in sent.messages))
+        beginnings.append(sent.dropped)
+        branch += [question, message(Role.ASSISTANT, "a")]
+    assert max(counts) == MOST_IMAGES
+    assert min(counts[MOST_IMAGES:]) >= MOST_IMAGES // 2
+    assert len(set(beginnings)) < 12
+
+
+def test_an_answer_without_an_end_has_room_too() -> None:
+    assert budget_tokens(8192, Sampling(max_tokens=100)) == 8092
+    assert budget_tokens(8192, Sampling(max_tokens=100_000)) == 6144
+    assert budget_tokens(8192, Sampling(max_tokens=0)) == 6144
 
 
 @given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=15), st.integers(50, 900))

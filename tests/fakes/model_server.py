@@ -230,7 +230,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._event(self._delta({"content": token}))
         for parts in fake.tool_calls:
             self._event(self._delta({"tool_calls": parts}))
-        self._event(self._delta({}, "length" if self._fault == "length" else "stop"))
+        if self._fault != "no_reason":
+            self._event(self._delta({}, "length" if self._fault == "length" else "stop"))
         if fake.usage is not None and "stream_options" in body:
             self._event({"choices": [], "usage": fake.usage})
         if self._fault != "no_done":

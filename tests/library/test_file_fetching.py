@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from openshelf.errors import CancelledByUser, ChecksumMismatch
+from openshelf.errors import CancelledByUser, ChecksumMismatch, ClearanceRefused
 from openshelf.hub.fetching import FileSlots
 from openshelf.library.downloads import DownloadState
 from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.policy.organization import Policy
 from openshelf.tasks import CancelToken, Progress, no_report
 from tests.fakes.hub.loopback import LoopbackHub
 from tests.hub.downloading import some_bytes
@@ -79,6 +80,24 @@ def test_one_bad_shard_ends_all_and_is_named(hub: LoopbackHub, open_at: OpenHome
     sent = hub.sent_bytes
     install(home)
     assert hub.sent_bytes - sent < 4 * SIZE, "what was right is not fetched again"
+
+
+def test_a_policy_that_changes_meanwhile_counts_for_the_next_shard(
+    hub: LoopbackHub, open_at: OpenHome
+) -> None:
+    publish(hub)
+    hub.bytes_per_second = 2_000_000
+    home = open_at(endpoint=hub.endpoint)
+
+    def report(progress: Progress) -> None:
+        if progress.done > 100_000:
+            home.parts.gate.adopt(Policy(sha256="f" * 64))
+
+    with pytest.raises(ClearanceRefused) as error:
+        install(home, report=report)
+    assert error.value.why == "stale_policy"
+    assert hub.sent_bytes <= 2 * SIZE, "only what had begun"
+    assert home.library.installed() == ()
 
 
 def test_stopped_by_a_person(hub: LoopbackHub, open_at: OpenHome) -> None:

@@ -178,21 +178,38 @@ def test_what_was_installed_anew_meanwhile_is_not_called_damaged(
     assert check.model.damaged is None
 
 
-def test_library_of_the_version_before_is_brought_along(database: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, len(LIBRARY.migrations)))
+def test_library_of_any_version_before_is_brought_along(
+    database: Path, tmp_path: Path, version: int
+) -> None:
+    """Files below the model folder are kept relative to it, others where they are."""
+    models, outside = tmp_path / "models", tmp_path / "b.gguf"
+    models.mkdir()
+    for path in (models / "a.gguf", outside):
+        path.write_bytes(b"x")
     database.parent.mkdir(parents=True)
     with sqlite3.connect(database) as older:
-        for script in LIBRARY.migrations[:2]:
+        for script in LIBRARY.migrations[:version]:
             older.executescript(script)
         older.execute(
-            "INSERT INTO models VALUES"
-            " ('x','a/b','c','n',NULL,'MIT','[]',NULL,'hub','2026','2026',NULL,NULL,'{}')"
+            "INSERT INTO models (id, repo, commit_id, name, license_expression, license_ids,"
+            " source, installed_at, verified_at, license_json) VALUES"
+            " ('x','a/b','c','n','MIT','[]','hub','2026','2026-01-02','{}')"
         )
-        older.execute("INSERT INTO files VALUES ('x',0,'a','/a','/a',1,'0',0)")
-        older.execute("PRAGMA user_version = 2")
+        older.executemany(
+            "INSERT INTO files VALUES ('x',?,?,?,?,1,'0',1)",
+            [(n, p.name, str(p), str(p)) for n, p in enumerate((models / "a.gguf", outside))],
+        )
+        older.execute(f"PRAGMA user_version = {version}")
     older.close()
-    library = Library(database, tmp_path / "models")
+    library = Library(database, models)
     assert library.problem is None
-    assert library.find("x").damaged is None
+    found = library.find("x")
+    assert (found.damaged, found.missing, found.verified_at) == (None, False, "2026-01-02")
+    assert [file.folder for file in found.files] == [str(models), ""]
+    library.remove("x", for_good=True)
+    assert not (models / "a.gguf").exists()
+    assert outside.exists(), "what lies in no model folder stays"
     library.close()
 
 

@@ -6,6 +6,7 @@ import ast
 import inspect
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from openshelf.licenses.facts import load_licenses
 from openshelf.paths import find_paths
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy, Rules, closed_policy, tighten
+from openshelf.policy.waiver import Scope, Waiver
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, no_report
 from openshelf.wiring import build_services
@@ -113,6 +115,14 @@ def test_the_rule_is_named(tmp_path: Path) -> None:
             gate.clear_server(LAN, MODEL)
         assert [reason["code"] for reason in caught.value.reasons] == [code]
         assert code in wording.TEMPLATES
+
+
+def test_a_waiver_for_a_repository_is_none_for_a_name_that_a_server_tells(tmp_path: Path) -> None:
+    """Anybody can call a model so, with a server on this machine of all things."""
+    waiver = Waiver(MODEL, date.max, (Scope(),), name="Ada")
+    rules = replace(RULES, waivers=(waiver,))
+    with pytest.raises(NeedsReview):
+        gate_of(tmp_path, replace(TEAM, rules=rules)).clear_server(HERE, MODEL)
 
 
 def test_another_file_only_narrows() -> None:

@@ -62,7 +62,7 @@ def with_hours(services: Services) -> Services:
 def _export(window: MainWindow, services: Services) -> None:
     window.open_place(Place.LIBRARY)
     card = window.page(Place.LIBRARY).export  # type: ignore[attr-defined]
-    card.open_card()
+    card.open_card(services.library.installed())
     for tick in card.ticks.rows[:2]:
         tick.setChecked(True)
 

@@ -349,6 +349,17 @@ def test_what_cannot_be_attached_is_said(
     assert "At most 10" in desk.page.area.notice.text.text()
 
 
+def test_what_one_model_cannot_see_is_no_word_on_a_servers(
+    qtbot: QtBot, make_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    desk = make_desk()
+    qtbot.waitUntil(lambda: desk.page.attaching.cannot_see != "")
+    desk.page.area.header.model_chosen.emit("server:GPU box/llava")
+    assert desk.page.attaching.cannot_see == ""
+    desk.page.attaching.add([str(write(tmp_path / "a.jpg", photo()))])
+    qtbot.waitUntil(lambda: len(desk.page.attaching.files) == 1)
+
+
 @pytest.mark.parametrize("onto", ["area", "edit"])
 def test_files_are_dropped(
     qtbot: QtBot, make_desk: Callable[..., Desk], tmp_path: Path, onto: str

@@ -166,3 +166,17 @@ def test_streamed_formulas_look_as_if_they_had_been_there(view: TextView, qtbot:
     view.set_text(text)
     view.finish()
     assert view.toPlainText() == f"so {OBJECT_CHARACTER} and\n{OBJECT_CHARACTER}\nthe end"
+
+
+def test_a_formula_that_fails_late_takes_nothing_of_what_is_written_below_it(
+    view: TextView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its source is longer than the character that stood for it: what comes next begins later."""
+    monkeypatch.setattr(FORMULAS, "_go_on", lambda: None)
+    key = (r"\nosuch{late} + y_1", False)
+    text = f"First with ${key[0]}$ inside of it.\n\nSecond **par"
+    view.set_text(text)
+    assert OBJECT_CHARACTER in view.toPlainText()
+    FORMULAS._settle(key, FAILED)
+    view.set_text(text + "agraph** goes on")
+    assert view.toPlainText() == f"First with ${key[0]}$ inside of it.\nSecond paragraph goes on"

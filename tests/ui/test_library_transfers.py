@@ -25,9 +25,8 @@ from openshelf.ui.places import Place
 from tests.fakes.downloads import installed_model
 from tests.library.conftest import Home, open_home
 from tests.library.foreign import gguf, put
-from tests.ui.test_library_page import Setting, make
+from tests.ui.library_page import Setting
 
-__all__ = ["make"]
 SMALL = "Small-Q4_0.gguf"
 
 
@@ -60,9 +59,13 @@ def exported(sender: Home, small: InstalledModel, folder: Path) -> Path:
 
 
 def test_export_is_written_and_said(
-    qtbot: QtBot, make: Callable[..., Setting], sender: Home, small: InstalledModel, tmp_path: Path
+    qtbot: QtBot,
+    make_library: Callable[..., Setting],
+    sender: Home,
+    small: InstalledModel,
+    tmp_path: Path,
 ) -> None:
-    setting = make(small, bundles=bundles(sender))
+    setting = make_library(small, bundles=bundles(sender))
     card = setting.page.export
     assert card.isHidden()
     setting.page.export_button.click()
@@ -100,13 +103,13 @@ class SlowBundles:
 
 def test_export_stops_at_once(
     qtbot: QtBot,
-    make: Callable[..., Setting],
+    make_library: Callable[..., Setting],
     small: InstalledModel,
     pool: PoolTaskRunner,
 ) -> None:
-    setting = make(small, bundles=SlowBundles(), runner=pool)
+    setting = make_library(small, bundles=SlowBundles(), runner=pool)
     card = setting.page.export
-    card.open_card()
+    card.open_card((small,))
     card.all_button.click()
     card.export_to("/nowhere")
     qtbot.waitUntil(lambda: "1.0 MB of 5.0 MB" in card.progress_text.text())
@@ -130,11 +133,11 @@ def drop(setting: Setting, path: Path) -> None:
 
 
 def test_a_dropped_bundle_is_verified_and_leads_to_the_sheet(
-    qtbot: QtBot, make: Callable[..., Setting], sender: Home, receiver: Home,
+    qtbot: QtBot, make_library: Callable[..., Setting], sender: Home, receiver: Home,
     small: InstalledModel, tmp_path: Path,
 ) -> None:  # fmt: skip
     folder = exported(sender, small, tmp_path / "usb")
-    setting = make(bundles=bundles(receiver))
+    setting = make_library(bundles=bundles(receiver))
     drop(setting, folder)
     card = setting.page.bundle
     qtbot.waitUntil(lambda: len(card.rows.rows) == 1)
@@ -151,7 +154,7 @@ def test_a_dropped_bundle_is_verified_and_leads_to_the_sheet(
 
 @pytest.mark.parametrize("damage", ["byte", "license"])
 def test_a_damaged_bundle_is_refused_by_name(
-    qtbot: QtBot, make: Callable[..., Setting], sender: Home, receiver: Home,
+    qtbot: QtBot, make_library: Callable[..., Setting], sender: Home, receiver: Home,
     small: InstalledModel, tmp_path: Path, damage: str,
 ) -> None:  # fmt: skip
     folder = exported(sender, small, tmp_path / "usb")
@@ -163,7 +166,7 @@ def test_a_damaged_bundle_is_refused_by_name(
     else:
         path = next(folder.rglob("NOTICE"))
         path.unlink()
-    setting = make(bundles=bundles(receiver))
+    setting = make_library(bundles=bundles(receiver))
     drop(setting, folder)
     notice = setting.page.bundle.notice
     qtbot.waitUntil(notice.isVisible)
@@ -173,16 +176,16 @@ def test_a_damaged_bundle_is_refused_by_name(
 
 
 def test_a_dropped_file_goes_to_the_sheet(
-    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path
+    qtbot: QtBot, make_library: Callable[..., Setting], tmp_path: Path
 ) -> None:
     path = put(tmp_path / "own" / SMALL, gguf("a"))
-    setting = make()
+    setting = make_library()
     with qtbot.waitSignal(setting.page.install_requested) as asked:
         drop(setting, path)
     assert asked.args == [str(path)]
 
 
-def test_an_address_dropped_is_not_taken(make: Callable[..., Setting]) -> None:
+def test_an_address_dropped_is_not_taken(make_library: Callable[..., Setting]) -> None:
     data = QMimeData()
     data.setUrls([QUrl("https://example.com/x.gguf")])
     enter = QDragEnterEvent(
@@ -190,7 +193,7 @@ def test_an_address_dropped_is_not_taken(make: Callable[..., Setting]) -> None:
         Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
     )  # fmt: skip
     enter.ignore()
-    QApplication.sendEvent(make().page, enter)
+    QApplication.sendEvent(make_library().page, enter)
     assert not enter.isAccepted()
 
 
@@ -200,8 +203,8 @@ def waiting(name: str, order: float) -> Download:
     )
 
 
-def test_moved_rows_change_their_places(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(installed_model())
+def test_moved_rows_change_their_places(qtbot: QtBot, make_library: Callable[..., Setting]) -> None:
+    setting = make_library(installed_model())
     for number, name in enumerate("abc"):
         setting.downloads.put(waiting(name, float(number)))
     rows = setting.page.download_rows
@@ -216,8 +219,10 @@ def test_moved_rows_change_their_places(qtbot: QtBot, make: Callable[..., Settin
     qtbot.waitUntil(lambda: not row.moves[Move.NEXT].isEnabled())
 
 
-def test_one_download_is_limited_in_its_menu(qtbot: QtBot, make: Callable[..., Setting]) -> None:
-    setting = make(installed_model())
+def test_one_download_is_limited_in_its_menu(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    setting = make_library(installed_model())
     setting.downloads.put(waiting("a", 0.0))
     rows = setting.page.download_rows
     qtbot.waitUntil(lambda: len(rows.rows) == 1)
@@ -233,10 +238,10 @@ def test_one_download_is_limited_in_its_menu(qtbot: QtBot, make: Callable[..., S
 
 
 def test_all_are_limited_in_the_cards_menu(
-    qtbot: QtBot, make: Callable[..., Setting], tmp_path: Path
+    qtbot: QtBot, make_library: Callable[..., Setting], tmp_path: Path
 ) -> None:
     store = SettingsStore(tmp_path / "settings.toml")
-    setting = make(installed_model(), settings=store)
+    setting = make_library(installed_model(), settings=store)
     card = setting.page.downloads_card
     assert card.limit_button.text() == "limit: none ▾"
     next(a for a in card.limit_menu.actions() if a.text() == "5.0 MB/s").trigger()

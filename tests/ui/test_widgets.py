@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 from typing_extensions import override
 
+from openshelf.chat.attachments import Attachment, AttachmentKind
 from openshelf.ui.theme import color
 from openshelf.ui.widgets import (
     Button,
@@ -29,6 +30,7 @@ from openshelf.ui.widgets import (
     TextLabel,
     TickBox,
 )
+from openshelf.ui.widgets.attachment_bar import attachment_chip
 from openshelf.ui.widgets.composer import Composer
 from openshelf.ui.widgets.machine_card import MachineCard, short_device_name, shown_gpu
 from openshelf.ui.widgets.overlay import Overlay
@@ -290,3 +292,15 @@ def test_a_growing_sheet_takes_its_shadow_along(themed_app: QApplication, qtbot:
         for corner in (shadow.topLeft(), shadow.bottomRight()):
             assert watch.area.contains(corner)
     assert sheet.panel.height() > before.height()
+
+
+def test_no_tooltip_is_read_as_html(themed_app: QApplication) -> None:
+    """Qt would, and would read the picture from wherever it is said to lie."""
+    name = '<img src="//evil.example/share/x.png">.txt'
+    file = Attachment(AttachmentKind.TEXT, name, "text", tokens=3)
+    widgets = (attachment_chip(file), Chip(name), TextLabel(name), ElidedLabel(name), Button(name))
+    for widget in widgets:
+        widget.setToolTip(name)
+        assert "&lt;img" in widget.toolTip()
+        assert "<img" not in widget.toolTip()
+    assert "<img" not in attachment_chip(file).toolTip()

@@ -208,5 +208,6 @@ def _error_of(answer: Message) -> OpenshelfError:
         names = {field.name for field in dataclasses.fields(kind)}
         return kind(**{name: value for name, value in detail.items() if name in names})
     if answer.state is MessageState.ENGINE_DIED:
-        return EngineDied(signal=str(detail.get("signal", "")), tail=str(detail.get("tail", "")))
+        signal, tail, why = (str(detail.get(name, "")) for name in ("signal", "tail", "why"))
+        return EngineDied(signal=signal, tail=tail, why=why)
     return EngineFailed(why=str(detail.get("why", "")), detail=str(detail.get("detail", "")))

@@ -12,7 +12,7 @@ from typing_extensions import override
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.models import installed_words as words
 from openshelf.ui.models.library_facts import LibraryFacts
-from openshelf.ui.models.model_words import plain_tooltip
+from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.models.rows import ROW_ROLE, Index
 from openshelf.units import format_bytes
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from openshelf.shelf.builds import BuildRow, BuildTable
 from openshelf.ui.models import model_words
+from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.models.rows import ROW_ROLE, Index
 from openshelf.ui.models.shelf_words import quality_details, speed_details
 
@@ -167,7 +168,7 @@ class BuildTableModel(QAbstractTableModel):
             case Qt.ItemDataRole.AccessibleTextRole if column is BuildColumn.VARIANT:
                 return model_words.spoken_row(shown.row, is_recommended=shown.is_recommended)
             case Qt.ItemDataRole.ToolTipRole:
-                return model_words.plain_tooltip(_tooltip(shown.row, column))
+                return plain_tooltip(_tooltip(shown.row, column))
             case _:
                 return shown if role == ROW_ROLE else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import html
 import re
 import unicodedata
 
@@ -112,13 +111,6 @@ def breakable(text: str, *, at_hyphens: bool = False) -> str:
     """
     long = _LONG_PART if at_hyphens else _LONG_WORD
     return long.sub(lambda word: "\u200b".join(_PIECE.findall(word[0])), text)
-
-
-def plain_tooltip(text: str) -> str:
-    """Qt takes what looks like HTML for HTML in a tooltip, whoever wrote it."""
-    if "<" not in text and "&" not in text:
-        return text
-    return "<qt>" + html.escape(text).replace("\n", "<br>") + "</qt>"
 
 
 def build_title(build: Build) -> str:

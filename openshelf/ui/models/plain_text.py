@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import unicodedata
 from collections.abc import Iterator
 
@@ -15,6 +16,14 @@ def readable(text: str) -> str:
     shown = "".join(mark if _is_shown(mark) else "\ufffd" for mark in text[:_MOST])
     lines = (piece for line in shown.split("\n") for piece in _pieces(line))
     return "\n".join(lines) + (" …" if len(text) > _MOST else "")
+
+
+def plain_tooltip(text: str) -> str:
+    """Qt takes what looks like HTML for HTML in a tooltip, whoever wrote it, and reads the files
+    that it names."""
+    if "<" not in text and "&" not in text:
+        return text
+    return "<qt>" + html.escape(text).replace("\n", "<br>") + "</qt>"
 
 
 def _is_shown(mark: str) -> bool:

@@ -93,6 +93,8 @@ class Asking(QObject):
         if on_server:
             self._show_advice(Advice(can_see=True))
         if model_id is None:
+            # Of a server's model nothing is known here, so nothing of another one's holds for it.
+            self._show_advice(Advice(can_see=True))
             return
 
         def work(cancel: CancelToken, report: Report) -> _Known:

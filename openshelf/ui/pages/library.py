@@ -317,7 +317,7 @@ class LibraryPage(Page):
         self._show_all()
 
     def _on_export(self) -> None:
-        self.export.open_card()
+        self.export.open_card(self._facts.installed if self._facts else ())
         self._show_all()
 
     def _on_dropped(self, path: str) -> None:

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from openshelf.library.bundles import Bundle
 from openshelf.library.bundling import BundleOffer
+from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Progress, Report, Succeeded
 from openshelf.ui.models.bundle_words import offer_words
@@ -120,9 +121,9 @@ class BundleCard(TransferCard):
                 return
 
     @override
-    def library_changed(self) -> None:
+    def library_changed(self, installed: tuple[InstalledModel, ...]) -> None:
         """What was imported is in the library now."""
-        here = {model.id for model in self._services.library.installed()}
+        here = {model.id for model in installed}
         for key, found in self._found.items():
             row = self.rows.row(key)
             if row is not None and found.offer.model_id in here:

@@ -56,16 +56,16 @@ class ExportCard(TransferCard):
         self.all_button.clicked.connect(self._on_all)
         self.export_button.clicked.connect(self._on_export)
 
-    def open_card(self) -> None:
+    def open_card(self, installed: tuple[InstalledModel, ...]) -> None:
         """Show it with what is installed; what was ticked before stays so."""
-        self.library_changed()
+        self.library_changed(installed)
         self.show()
         first = next(iter(self.ticks.rows), None)
         (first or self.close_button).setFocus()
 
     @override
-    def library_changed(self) -> None:
-        usable = [model for model in self._services.library.installed() if model.is_usable]
+    def library_changed(self, installed: tuple[InstalledModel, ...]) -> None:
+        usable = [model for model in installed if model.is_usable]
         self._models = {model.id: model for model in sorted(usable, key=lambda m: m.name.lower())}
         self.ticks.set_keys(list(self._models), self._make_tick)
         self._show_chosen()

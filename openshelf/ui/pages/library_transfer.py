@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout
 
+from openshelf.library.installed import InstalledModel
 from openshelf.tasks import Announcer, CancelToken, Outcome, Progress, Report, Task
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import TextRole
@@ -27,7 +28,13 @@ class TransferCard(Card):
 
     ended = Signal()
 
-    def __init__(self, bridge: TaskBridge, library: Announcer[Any], *, heading: str) -> None:
+    def __init__(
+        self,
+        bridge: TaskBridge,
+        library: Announcer[tuple[InstalledModel, ...]],
+        *,
+        heading: str,
+    ) -> None:
         super().__init__(margin=18, spacing=6)
         self._bridge = bridge
         self._task: Task | None = None
@@ -93,7 +100,7 @@ class TransferCard(Card):
         """How far it is."""
         raise NotImplementedError
 
-    def library_changed(self) -> None:
+    def library_changed(self, installed: tuple[InstalledModel, ...]) -> None:
         """The list of installed models is another one."""
 
     def _show_progress(self, progress: Progress | None) -> None:
@@ -118,9 +125,9 @@ class TransferCard(Card):
         elif self._on_outcome is not None:
             self._on_outcome(outcome)
 
-    def _on_library(self, _: object) -> None:
+    def _on_library(self, installed: tuple[InstalledModel, ...]) -> None:
         if not self.isHidden():
-            self.library_changed()
+            self.library_changed(installed)
 
     def _on_close(self) -> None:
         self.stop()

@@ -18,7 +18,7 @@ from openshelf.ui.models.model_facts import (
     tradeoff_cells,
     unverified_words,
 )
-from openshelf.ui.models.model_words import plain, plain_tooltip
+from openshelf.ui.models.model_words import plain
 from openshelf.ui.models.shelf_words import license_chip
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.theme.kinds import ChipKind
@@ -202,5 +202,5 @@ def _fact_chip(fact: HeaderFact) -> Chip:
     chip = Chip(fact.shown)
     chip.setAccessibleName(fact.spoken)
     if fact.tooltip:
-        chip.setToolTip(plain_tooltip(fact.tooltip))
+        chip.setToolTip(fact.tooltip)
     return chip

@@ -33,6 +33,7 @@ from openshelf.ui.widgets import (
     TickBox,
 )
 from openshelf.ui.widgets.page import Page
+from openshelf.ui.widgets.setting_line import NAME_WIDTH, SettingLine
 
 
 class SettingsPage(Page):
@@ -84,7 +85,7 @@ class SettingsPage(Page):
         name = self.tr("Models are for")
         self.used_for: SegmentedControl[str] = SegmentedControl(name, options, current)
         self.used_for.value_changed.connect(self._on_used_for)
-        card.body.addWidget(_line(name, self.used_for))
+        card.body.addWidget(SettingLine(name, self.used_for))
         text = self.tr("Facts and rules of an organization stand on the Policy screen.")
         card.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
         return card
@@ -101,7 +102,7 @@ class SettingsPage(Page):
         current = self._services.settings.current.theme
         self.theme: SegmentedControl[str] = SegmentedControl(self.tr("Colors"), options, current)
         self.theme.value_changed.connect(self._on_theme)
-        card.body.addWidget(_line(self.tr("Colors"), self.theme))
+        card.body.addWidget(SettingLine(self.tr("Colors"), self.theme))
         return card
 
     def _make_network(self) -> Card:
@@ -123,7 +124,7 @@ class SettingsPage(Page):
         self.catalog.setMaxLength(2000)
         self.catalog.setAccessibleName(self.tr("Address of another catalog"))
         self.catalog.editingFinished.connect(self._on_catalog)
-        card.body.addWidget(_line(self.tr("More models from"), self.catalog))
+        card.body.addWidget(SettingLine(self.tr("More models from"), self.catalog))
         text = self.tr(
             "The address (https) of a catalog beside the shipped one; it is asked at most once a "
             "day, and its last good copy is kept."
@@ -204,7 +205,7 @@ class PathLine(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
         label = TextLabel(name, TextRole.SMALL, "muted")
-        label.setMinimumWidth(130)
+        label.setMinimumWidth(NAME_WIDTH)
         shown = TextLabel(path, TextRole.CODE, wrap=True, selectable=True)
         shown.setAccessibleName(f"{name}: {path}")
         copy = LinkButton(self.tr("Copy"), self.tr("Copy {path}").format(path=path), small=True)
@@ -215,16 +216,3 @@ class PathLine(QWidget):
 
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setText(self._path)
-
-
-def _line(name: str, control: QWidget) -> QWidget:
-    line = QWidget()
-    row = QHBoxLayout(line)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(12)
-    label = TextLabel(name, TextRole.SMALL, "muted")
-    label.setMinimumWidth(130)
-    row.addWidget(label)
-    row.addWidget(control)
-    row.addStretch(1)
-    return line

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit
 
 from openshelf.bandwidth import clock_words, parse_hours, parse_rate
 from openshelf.settings import Settings
@@ -14,6 +14,7 @@ from openshelf.ui.models.bandwidth_words import limit_words
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import Card, NoticeLevel, SegmentedControl, TextLabel, TickBox
 from openshelf.ui.widgets.notice import InlineNotice
+from openshelf.ui.widgets.setting_line import SettingLine
 
 _USUAL = ("22:00", "07:00")
 
@@ -28,17 +29,17 @@ class DownloadsCard(Card):
         self.body.addWidget(TextLabel(self.tr("Downloads"), TextRole.HEADING))
         self.limit = _field(self.tr("At most, all together"), 110)
         self.limit.setPlaceholderText(self.tr("no limit"))
-        self.body.addWidget(_line(self.tr("At most"), self.limit))
+        self.body.addWidget(SettingLine(self.tr("At most"), self.limit))
         self.by_hours = TickBox(self.tr("Full speed in certain hours only"))
         self.body.addWidget(self.by_hours)
         self.start, self.end = _field(self.tr("From"), 64), _field(self.tr("To"), 64)
         to = TextLabel(self.tr("to"), TextRole.SMALL, "muted")
-        self._hours = _line(self.tr("From"), self.start, to, self.end)
+        self._hours = SettingLine(self.tr("From"), self.start, to, self.end)
         options = [(False, self.tr("The limit above")), (True, self.tr("Nothing is fetched"))]
         self.pauses: SegmentedControl[bool] = SegmentedControl(
             self.tr("Otherwise"), options, settings.download_pauses
         )
-        self._otherwise = _line(self.tr("Otherwise"), self.pauses)
+        self._otherwise = SettingLine(self.tr("Otherwise"), self.pauses)
         self.problem = InlineNotice()
         for part in (self._hours, self._otherwise, self.problem):
             self.body.addWidget(part)
@@ -110,17 +111,3 @@ def _field(name: str, width: int) -> QLineEdit:
     field.setFixedWidth(width)
     field.setMaxLength(20)
     return field
-
-
-def _line(name: str, *controls: QWidget) -> QWidget:
-    line = QWidget()
-    row = QHBoxLayout(line)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(12)
-    label = TextLabel(name, TextRole.SMALL, "muted")
-    label.setMinimumWidth(130)
-    row.addWidget(label)
-    for control in controls:
-        row.addWidget(control)
-    row.addStretch(1)
-    return line

@@ -26,6 +26,7 @@ from openshelf.ui.widgets import (
 )
 from openshelf.ui.widgets.file_dialogs import ask_for_folder
 from openshelf.ui.widgets.keyed_rows import KeyedRows
+from openshelf.ui.widgets.setting_line import SettingLine
 
 Folders = tuple[ModelFolder, ...]
 
@@ -113,14 +114,7 @@ class FoldersCard(Card):
         current = self._services.settings.current.verify_schedule
         self.schedule: SegmentedControl[str] = SegmentedControl(name, options, current)
         self.schedule.value_changed.connect(self._on_schedule)
-        line = QHBoxLayout()
-        line.setSpacing(12)
-        label = TextLabel(name, TextRole.SMALL, "muted")
-        label.setMinimumWidth(130)
-        line.addWidget(label)
-        line.addWidget(self.schedule)
-        line.addStretch(1)
-        self.body.addLayout(line)
+        self.body.addWidget(SettingLine(name, self.schedule))
         text = self.tr(
             "In the background, one file at a time, while no answer is written and nothing is "
             "downloaded. The Library shows what was found."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QAbstractItemModel, QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPolygonF, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 from typing_extensions import override
 
 from openshelf.ui.models.model_table import NUMBERS, BuildColumn, BuildTableModel, ShownBuild
@@ -19,6 +19,7 @@ from openshelf.ui.widgets.build_cells import (
     draw_text,
     padding_in,
 )
+from openshelf.ui.widgets.row_table import RowTable, TableLook
 
 HEADER_HEIGHT = 34
 _WIDTHS = {
@@ -92,7 +93,7 @@ class BuildHeader(QHeaderView):
         painter.drawPolygon(QPolygonF([*corners, QPointF(x, y + up * 2.5)]))
 
 
-class BuildTableView(QTableView):
+class BuildTableView(RowTable):
     """`row_chosen(target)` when the selection moves; `row_opened(target)` on Enter."""
 
     row_chosen = Signal(str)
@@ -100,22 +101,8 @@ class BuildTableView(QTableView):
 
     def __init__(self, model: BuildTableModel) -> None:
         super().__init__()
-        self.setAccessibleName(self.tr("Variants"))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setHorizontalHeader(BuildHeader(self))
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.setModel(model)
-        self.setItemDelegate(BuildDelegate(self))
-        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        self.setVerticalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTabKeyNavigation(False)
-        self.setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
+        look = TableLook(BuildHeader(self), BuildDelegate(self), ROW_HEIGHT)
+        self.dress(self.tr("Variants"), model, look)
         self.sortByColumn(BuildColumn.SIZE, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
         self.setMinimumHeight(HEADER_HEIGHT + 3 * ROW_HEIGHT)

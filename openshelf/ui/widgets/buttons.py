@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenu, QPushButton, QSizePolicy
 from typing_extensions import override
 
+from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.widgets.text import set_property
 
@@ -18,6 +19,10 @@ V = TypeVar("V")
 
 class EnterButton(QPushButton):
     """Is pressed by Enter as by Space; Qt does so only inside of a QDialog, and there is none."""
+
+    @override
+    def setToolTip(self, text: str, /) -> None:
+        super().setToolTip(plain_tooltip(text))
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:

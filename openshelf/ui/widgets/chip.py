@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy
 from typing_extensions import override
 
+from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.theme.fonts import TextRole, font
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.text import set_property
@@ -49,6 +50,10 @@ class Chip(QLabel):
     def show_as(self, text: str, kind: ChipKind) -> None:
         self.set_words(text)
         set_property(self, "chip", kind.value)
+
+    @override
+    def setToolTip(self, text: str, /) -> None:
+        super().setToolTip(plain_tooltip(text))
 
     @override
     def sizeHint(self) -> QSize:

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtSvg import QSvgRenderer
 from typing_extensions import override
 
+from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.theme import TextRole, color, font
 from openshelf.ui.widgets.formula_marks import FormulaMark
 from openshelf.ui.widgets.formulas import FAILED, FORMULAS, Formula, Key
@@ -39,7 +40,7 @@ def formula_format(base: QTextCharFormat, mark: FormulaMark) -> QTextCharFormat:
     result.setProperty(_TEX, mark.tex)
     result.setProperty(_SOURCE, mark.source)
     result.setProperty(_IS_DISPLAY, mark.is_display)
-    result.setToolTip(mark.source)
+    result.setToolTip(plain_tooltip(mark.source))
     result.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignMiddle)
     return result
 

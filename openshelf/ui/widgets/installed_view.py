@@ -11,7 +11,7 @@ from PySide6.QtGui import (
     QPolygonF,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 from typing_extensions import override
 
 from openshelf.library.installed import InstalledModel
@@ -25,6 +25,7 @@ from openshelf.ui.models.rows import ROW_ROLE, Index
 from openshelf.ui.theme import TextRole, color, font
 from openshelf.ui.widgets.build_cells import bottom_line, draw_text
 from openshelf.ui.widgets.installed_cells import PADDING, ROW_HEIGHT, InstalledDelegate
+from openshelf.ui.widgets.row_table import RowTable, TableLook
 
 HEADER_HEIGHT = 30
 _WIDTHS = {
@@ -84,7 +85,7 @@ class InstalledHeader(QHeaderView):
         painter.drawPolygon(QPolygonF([*corners, middle + QPointF(0, up * 2.5)]))
 
 
-class InstalledView(QTableView):
+class InstalledView(RowTable):
     """Signals carry the model's id; `menu_asked` also where its menu is to open."""
 
     acted = Signal(str)
@@ -94,22 +95,8 @@ class InstalledView(QTableView):
     def __init__(self, model: InstalledTableModel) -> None:
         super().__init__()
         self._limit = 16 * ROW_HEIGHT
-        self.setAccessibleName(self.tr("Installed models"))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setHorizontalHeader(InstalledHeader(self))
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.setModel(model)
-        self.setItemDelegate(InstalledDelegate(self))
-        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        self.setVerticalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTabKeyNavigation(False)
-        self.setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
+        look = TableLook(InstalledHeader(self), InstalledDelegate(self), ROW_HEIGHT)
+        self.dress(self.tr("Installed models"), model, look)
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         self.clicked.connect(self._on_clicked)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
-    QFrame,
     QHeaderView,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QTableView,
     QWidget,
 )
 from typing_extensions import override
@@ -19,6 +17,7 @@ from openshelf.ui.models.log_table import LogColumn, LogTableModel
 from openshelf.ui.models.rows import ROW_ROLE, Index
 from openshelf.ui.theme import TextRole, color, font
 from openshelf.ui.widgets.build_cells import bottom_line, draw_text, paint_ground
+from openshelf.ui.widgets.row_table import RowTable, TableLook
 
 ROW_HEIGHT, HEADER_HEIGHT = 34, 32
 _SHARES = {
@@ -77,29 +76,15 @@ class LogDelegate(QStyledItemDelegate):
         painter.restore()
 
 
-class LogView(QTableView):
+class LogView(RowTable):
     """`record_chosen(record)` when the selection moves."""
 
     record_chosen = Signal(object)
 
     def __init__(self, model: LogTableModel) -> None:
         super().__init__()
-        self.setAccessibleName(self.tr("Acceptances"))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setHorizontalHeader(LogHeader(self))
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.setModel(model)
-        self.setItemDelegate(LogDelegate(self))
-        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        self.setVerticalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTabKeyNavigation(False)
-        self.setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
+        look = TableLook(LogHeader(self), LogDelegate(self), ROW_HEIGHT)
+        self.dress(self.tr("Acceptances"), model, look)
         self.selectionModel().currentRowChanged.connect(self._on_current_changed)
 
     def choose_first(self) -> None:

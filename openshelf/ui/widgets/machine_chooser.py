@@ -62,10 +62,14 @@ class MachineChooser(Button):
             self.machine_chosen.emit(machine)
 
     def _show(self) -> None:
-        name = self.tr("This machine") if self._machine is None else self._machine.name
+        name = self._name
         self.setToolTip(name)
         self.setAccessibleName(self.tr("Machine: {name}").format(name=name))
         self._elide(name)
+
+    @property
+    def _name(self) -> str:
+        return self.tr("This machine") if self._machine is None else self._machine.name
 
     def _elide(self, name: str) -> None:
         room = max(60, self.width() - 46)
@@ -75,7 +79,7 @@ class MachineChooser(Button):
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._elide(self.toolTip())
+        self._elide(self._name)
 
     @override
     def minimumSizeHint(self) -> QSize:

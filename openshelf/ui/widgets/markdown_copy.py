@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QTextTable,
 )
 
+from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.widgets.formula_marks import FormulaMark
 from openshelf.ui.widgets.formula_object import OBJECT_CHARACTER, formula_format
 from openshelf.ui.widgets.formulas import FAILED, FORMULAS, Key
@@ -225,7 +226,7 @@ class BlockCopier:
         if source.anchorHref():
             style.setAnchor(True)
             style.setAnchorHref(source.anchorHref())
-            style.setToolTip(source.anchorHref())
+            style.setToolTip(plain_tooltip(source.anchorHref()))
             style.setForeground(self._formats.accent)
             style.setFontUnderline(True)
         return fragment.text(), style

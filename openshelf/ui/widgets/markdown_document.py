@@ -158,7 +158,10 @@ class MarkdownDocument(SafeDocument):
             if is_drawn:
                 cursor.setCharFormat(drawn_format(cursor.charFormat()))
                 continue
+            before = self.characterCount()
             self._copier.write_source(cursor, source_of(cursor.charFormat()))
+            if at < self._open_start:
+                self._open_start += self.characterCount() - before
 
     def color_code(self) -> bool:
         """Color one stretch of code that has become final; False where there is none."""

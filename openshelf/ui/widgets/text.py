@@ -7,6 +7,7 @@ from PySide6.QtGui import QEnterEvent, QFontMetrics, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from typing_extensions import override
 
+from openshelf.ui.models.plain_text import plain_tooltip
 from openshelf.ui.theme.fonts import TextRole, font
 
 
@@ -49,6 +50,10 @@ class TextLabel(QLabel):
                 Qt.TextInteractionFlag.TextSelectableByMouse
                 | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
+
+    @override
+    def setToolTip(self, text: str, /) -> None:
+        super().setToolTip(plain_tooltip(text))
 
     def set_tone(self, tone: str) -> None:
         set_property(self, "tone", tone)
