@@ -120,7 +120,9 @@ class Jobs:
         on_event: Callable[[Event], None] | None = None,
         limits: Limits = NO_LIMITS,
     ) -> E:
-        """Send, pass events on, return the last one."""
+        """Send, pass events on, return the last one. Raises CancelledByUser."""
+        if cancel is not None:
+            cancel.raise_if_cancelled()
         call = connection.request(make)
         waiting = Waiting(connection, call, cancel, limits)
         if cancel is not None:

@@ -16,7 +16,7 @@ from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.phases import Part, Step, layer_kinds
-from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, has_amx, repacked_types
+from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, Rearranging, has_amx
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -193,7 +193,7 @@ def estimate(
                 kind="gpu" if device else "cpu",
                 pool=device.pool if device else placement.cpu_pool,
                 weights_bytes=_weights(shape, request, layers, part, spans[0].stop)
-                + _rearranged(shape, placement, part, layers),
+                + _rearranged(shape, placement, part),
                 kv_cache_bytes=kv_cache_bytes(shape, request, layers),
                 compute_buffer_bytes=buffer(shape, step, part) if has_work else 0,
                 projector_bytes=projector_bytes if index == projector_at else 0,
@@ -292,25 +292,26 @@ def _weights(
     return size
 
 
-def _rearranged(shape: ModelShape, placement: Placement, part: Part, layers: range) -> int:
-    """What the CPU's weights take more because they are rearranged: where AMX is used by what they
-    grow, and the table of a tied output layer, which is then kept twice. Beside layers on a GPU
-    they lie in the GPU's own host memory, as they are in the file."""
+def rearranging(shape: ModelShape) -> Rearranging:
+    """What the CPU's rearranging depends on."""
+    has_tied = shape.tied_output and shape.architecture not in NO_OUTPUT_LAYER
+    return Rearranging(
+        table=shape.table_bytes if has_tied else 0,
+        table_type=shape.table_type,
+        vocabulary=shape.n_vocab,
+        is_always_twice=shape.architecture in ALWAYS_TWICE,
+        grown=sum(shape.layer_grown) + shape.output_grown,
+        table_grown=shape.table_grown,
+        has_stacked=shape.has_stacked_matrices,
+    )
+
+
+def _rearranged(shape: ModelShape, placement: Placement, part: Part) -> int:
+    """Beside layers on a GPU the CPU's weights lie in the GPU's own host memory, as they are in the
+    file."""
     if not part.has_input or placement.devices:
         return 0
-    features = placement.cpu_features if can_rearrange(shape, placement.cpu_features) else ()
-    is_growing = has_amx(features)
-    size = sum(shape.layer_grown[layers.start : layers.stop]) if is_growing else 0
-    if not part.has_output:
-        return size
-    size += shape.output_grown if is_growing else 0
-    if not shape.tied_output or shape.architecture in NO_OUTPUT_LAYER:
-        return size
-    rows = repacked_types(features).get(shape.table_type)
-    is_twice = rows is not None and shape.n_vocab % rows == 0
-    if not is_twice and shape.architecture not in ALWAYS_TWICE:
-        return size
-    return size + shape.table_bytes + (shape.table_grown if is_growing else 0)
+    return rearranging(shape).more_bytes(placement.cpu_features)
 
 
 def can_rearrange(shape: ModelShape, cpu_features: tuple[str, ...]) -> bool:

@@ -15,15 +15,17 @@ from openshelf.fit.memory import (
     PlacedDevice,
     Placement,
     estimate,
+    rearranging,
 )
 from openshelf.fit.pools import DRIVER_CONTEXT_BYTES, RAM, budgets, usable_gpus
-from openshelf.fit.repacking import ALWAYS_TWICE
+from openshelf.fit.repacking import Rearranging
 from openshelf.fit.speed import LAUNCH_SECONDS, TYPICAL_CONVERSATION, Range, rates_of
 from openshelf.fit.verdict import (
     FitVerdict,
     check_request,
     effective_request,
     generation_threads,
+    rearranging_features,
 )
 from openshelf.fit.workload import kept_bytes
 from openshelf.hardware.facts import GpuKind, Machine
@@ -79,8 +81,7 @@ class Sums:
     active: int
     hot_share: float
     is_known: bool
-    twice: int
-    """Of a table, what the CPU keeps once more."""
+    rearranging: Rearranging
 
     @classmethod
     def of(cls, shape: ModelShape, frame: Frame) -> Sums:
@@ -92,7 +93,7 @@ class Sums:
             active=shape.active_bytes,
             hot_share=shape.n_expert_used / shape.n_expert if shape.n_expert else 1.0,
             is_known=shape.known,
-            twice=shape.table_bytes if shape.architecture in ALWAYS_TWICE else 0,
+            rearranging=rearranging(shape),
         )
 
 
@@ -126,6 +127,8 @@ class Ground:
     """The fastest of all devices, for bounds."""
     has_unknown_rate: bool
     """Of a GPU; then nothing bounds the speed of a split."""
+    cpu_features: tuple[str, ...] = ()
+    """By which the engine rearranges weights."""
 
     @classmethod
     def of(cls, machine: Machine) -> Ground:
@@ -148,6 +151,7 @@ class Ground:
             gpu=first.bandwidth if first else None,
             best=Range(max(r.low for r in ranges), max(r.high for r in ranges)),
             has_unknown_rate=None in known,
+            cpu_features=rearranging_features(machine),
         )
 
     @property
@@ -159,7 +163,7 @@ class Ground:
 def look(sums: Sums, ground: Ground) -> Outlook:
     """The outlook of one variant on one machine; what it says, `fit_on` says too."""
     frame, weights = sums.frame, sums.weights
-    on_cpu = weights + sums.twice + frame.on_cpu
+    on_cpu = weights + sums.rearranging.more_bytes(ground.cpu_features) + frame.on_cpu
     on_cpu_fits = on_cpu <= ground.ram
     if ground.n_gpus == 0:
         return _on_cpu(sums, ground) if on_cpu_fits else _misses(sums, ground, on_cpu)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 _AVX2 = {"Q4_0": 8, "Q4_K": 8, "IQ4_NL": 8, "MXFP4": 8}
 _AVX512 = {"Q2_K": 8}
@@ -28,6 +29,32 @@ NO_OUTPUT_LAYER = frozenset(
 """Encoders have none, and bitnet multiplies with the table where it lies."""
 ALWAYS_TWICE = frozenset({"gemma3n", "gemma4"})
 """llama.cpp makes their tied output layer before the table, and so keeps both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rearranging:
+    """What of a model matters where the CPU rearranges it: `table` is the bytes of a tied output
+    layer's table (0 = none) of `vocabulary` rows; `grown` and `table_grown` are what AMX adds."""
+
+    table: int
+    table_type: str
+    vocabulary: int
+    is_always_twice: bool
+    grown: int
+    table_grown: int
+    has_stacked: bool
+
+    def more_bytes(self, features: tuple[str, ...]) -> int:
+        """What the weights take more where all of them lie on a CPU with these features."""
+        is_growing = has_amx(features)
+        if is_growing and self.has_stacked:
+            features, is_growing = (), False
+        size = self.grown if is_growing else 0
+        rows = repacked_types(features).get(self.table_type)
+        is_twice = self.is_always_twice or (rows is not None and self.vocabulary % rows == 0)
+        if is_twice and self.table:
+            size += self.table + (self.table_grown if is_growing else 0)
+        return size
 
 
 @functools.lru_cache(maxsize=64)

@@ -127,20 +127,27 @@ class Question:
     def room(self) -> Room:
         """Where it may go."""
         machine = self.machine
-        features = machine.cpu.features if self.has_extra_buffers else ()
-        return Room(budgets(machine), usable_gpus(machine), features)
+        return Room(budgets(machine), usable_gpus(machine), rearranging_features(machine))
 
     @property
     def has_extra_buffers(self) -> bool:
         """Whether the engine can rearrange weights for this CPU, as far as it was asked."""
-        engine = self.machine.engine
-        return engine is None or engine.has_extra_buffers
+        return _has_extra_buffers(self.machine)
 
     @functools.cached_property
     def effective(self) -> tuple[FitRequest, tuple[Reason, ...]]:
         """The request as it can be carried out, and what had to change. Raises UsageError."""
         check_request(self.request)
         return effective_request(self.shape, self.request)
+
+
+def rearranging_features(machine: Machine) -> tuple[str, ...]:
+    """The processor's, by which the engine rearranges weights; none where it does not."""
+    return machine.cpu.features if _has_extra_buffers(machine) else ()
+
+
+def _has_extra_buffers(machine: Machine) -> bool:
+    return machine.engine is None or machine.engine.has_extra_buffers
 
 
 def fit_on(

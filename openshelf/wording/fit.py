@@ -46,7 +46,6 @@ TEMPLATES: dict[str, str] = {
     "rank_largest_that_fits": "The largest model of the family that fits.",
     "rank_finest_that_fits": "{quant} is the finest precision that fits.",
     "rank_faster_than_finer": "A finer precision than {quant} would fit too, at a lower speed.",
-    "rank_quality_assumed": "What {quant} keeps was not measured; it is ranked as if it were {assumed:percent}.",
     "rank_quality": "{quant} agrees with the unquantized model on about {kept:percent} of tokens.",
     "rank_last_resort": "{quant} is a last resort: much of the model is lost at this precision.",
 }

@@ -16,6 +16,7 @@ TEMPLATES: dict[str, str] = {
     "shelf_embeddings": "For search, not for chat: it turns text into vectors ({models:list}).",
     "shelf_not_for_chat": "Not made to answer in a chat: {models:list}.",
     "shelf_no_size_known": "The size of {models:list} is not known.",
+    "rank_quality_assumed": "What {quant} keeps was not measured; it is ranked as if it were {assumed:percent}.",
     # what a search found
     "search_hub_not_asked": "Only the catalog was searched: the Hub is asked for two letters of a name or more.",
     "search_hub_offline": "Offline: only the catalog was searched.",

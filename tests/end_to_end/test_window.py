@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from openshelf.chat.conversation import Message, MessageState
+from openshelf.engine.engines import Engines
 from openshelf.engine.process import Engine
 from openshelf.library.downloads import DownloadState
 from openshelf.paths import apache_license_text
@@ -177,9 +178,10 @@ def live_text(person: Person) -> str:
 
 
 def engine_of(person: Person) -> Engine:
-    engine = person.services.chats._engine  # type: ignore[attr-defined]
-    assert isinstance(engine, Engine)
-    return engine
+    engines = person.services.chats._engine  # type: ignore[attr-defined]
+    assert isinstance(engines, Engines)
+    assert isinstance(engines._local, Engine)
+    return engines._local
 
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
