@@ -13,7 +13,7 @@ from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import InstallRun
 from openshelf.library.queue_order import Move, Turn, moved
-from openshelf.library.running_mark import Wish, ask_for, is_running, running_mark
+from openshelf.library.running_mark import Wish, ask_for, is_running, running_mark, take_back
 from openshelf.library.saved_downloads import (
     SavedDownload,
     as_wished,
@@ -176,6 +176,7 @@ class KeptDownloads:
                 raise self._unwritable(error) from error
             cancel.raise_if_cancelled()
             cancel.wait(_LOOK_SECONDS)
+        take_back(self._folder, saved.id)
 
     def _unwritable(self, error: OSError) -> UsageError:
         reason = error.strerror or type(error).__name__

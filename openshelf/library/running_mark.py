@@ -81,6 +81,12 @@ def ask_for(folder: Path, download_id: str, wish: Wish) -> None:
     replace_file(_wish_file(folder, download_id), wish.value.encode())
 
 
+def take_back(folder: Path, download_id: str) -> None:
+    """What was asked for too late, when nobody ran it any more, is asked of nobody."""
+    with contextlib.suppress(OSError):
+        _wish_file(folder, download_id).unlink()
+
+
 def _listen(path: Path, ended: threading.Event, on_wish: Callable[[Wish], None]) -> None:
     while not ended.wait(_LOOK_SECONDS):
         with contextlib.suppress(OSError, ValueError):

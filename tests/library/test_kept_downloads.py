@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from openshelf.errors import CancelledByUser, ChecksumMismatch, NotFound
+from openshelf.library import kept_downloads
 from openshelf.library.downloads import DownloadState
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -156,3 +157,18 @@ def test_unknown(open_at: OpenHome) -> None:
             act("nothing", CancelToken())
     with pytest.raises(NotFound):
         kept.resume("", CancelToken(), no_report)
+
+
+def test_what_is_asked_too_late_leaves_nothing(
+    hub: LoopbackHub, open_at: OpenHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The download ends between the look and the wish."""
+    (repo,) = publish(hub)
+    hub.bytes_per_second = 2_000_000
+    home = open_at(endpoint=hub.endpoint)
+    with pytest.raises(CancelledByUser):
+        install(home, repo, Watch(at=300_000, stops=True))
+    looks = iter([True])
+    monkeypatch.setattr(kept_downloads, "is_running", lambda *_: next(looks, False))
+    home.kept.cancel(repo, CancelToken())
+    assert nothing_left(home)
