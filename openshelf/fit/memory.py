@@ -16,7 +16,6 @@ from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.phases import Part, Step, layer_kinds
-from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, Rearranging, has_amx
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -292,31 +291,12 @@ def _weights(
     return size
 
 
-def rearranging(shape: ModelShape) -> Rearranging:
-    """What the CPU's rearranging depends on."""
-    has_tied = shape.tied_output and shape.architecture not in NO_OUTPUT_LAYER
-    return Rearranging(
-        table=shape.table_bytes if has_tied else 0,
-        table_type=shape.table_type,
-        vocabulary=shape.n_vocab,
-        is_always_twice=shape.architecture in ALWAYS_TWICE,
-        grown=sum(shape.layer_grown) + shape.output_grown,
-        table_grown=shape.table_grown,
-        has_stacked=shape.has_stacked_matrices,
-    )
-
-
 def _rearranged(shape: ModelShape, placement: Placement, part: Part) -> int:
     """Beside layers on a GPU the CPU's weights lie in the GPU's own host memory, as they are in the
     file."""
     if not part.has_input or placement.devices:
         return 0
-    return rearranging(shape).more_bytes(placement.cpu_features)
-
-
-def can_rearrange(shape: ModelShape, cpu_features: tuple[str, ...]) -> bool:
-    """Whether the engine survives it: for AMX it sets aside too little for stacked matrices."""
-    return not (shape.has_stacked_matrices and has_amx(cpu_features))
+    return shape.rearranging.more_bytes(placement.cpu_features)
 
 
 def _has_shared(shape: ModelShape, layers: range) -> bool:

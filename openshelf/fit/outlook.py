@@ -15,7 +15,6 @@ from openshelf.fit.memory import (
     PlacedDevice,
     Placement,
     estimate,
-    rearranging,
 )
 from openshelf.fit.pools import DRIVER_CONTEXT_BYTES, RAM, budgets, usable_gpus
 from openshelf.fit.repacking import Rearranging
@@ -93,7 +92,7 @@ class Sums:
             active=shape.active_bytes,
             hot_share=shape.n_expert_used / shape.n_expert if shape.n_expert else 1.0,
             is_known=shape.known,
-            rearranging=rearranging(shape),
+            rearranging=shape.rearranging,
         )
 
 

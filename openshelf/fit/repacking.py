@@ -11,6 +11,8 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from openshelf.gguf.constants import types_by_name
+
 _AVX2 = {"Q4_0": 8, "Q4_K": 8, "IQ4_NL": 8, "MXFP4": 8}
 _AVX512 = {"Q2_K": 8}
 _ARM = {"Q4_0": 4, "Q4_K": 8, "Q5_K": 8, "Q6_K": 8, "IQ4_NL": 4, "MXFP4": 4, "Q8_0": 4}
@@ -18,9 +20,7 @@ _AMX = dict.fromkeys(("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS", 
 _AMX_FEATURES = {"AMX INT8", "AVX-512 VNNI"}
 _AMX_GROWTH = {"Q8_0": (32, 4), "Q4_K": (256, 4), "Q5_K": (256, 4), "IQ4_XS": (256, 2)}
 """Elements of a block, and the bytes that each block grows by."""
-_TYPE_BYTES = {"Q4_K": 144, "Q8_0": 34}
-"""Of one block."""
-_NEVER_GROWING = frozenset({"F32", "F16", "BF16"})
+_UNQUANTIZED = frozenset({"F32", "F16", "BF16"})
 _ARM_FEATURES = {"DotProd", "I8MM"}
 NO_OUTPUT_LAYER = frozenset(
     {"bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert"}
@@ -46,9 +46,9 @@ class Rearranging:
 
     def more_bytes(self, features: tuple[str, ...]) -> int:
         """What the weights take more where all of them lie on a CPU with these features."""
+        if not survives(features, has_stacked=self.has_stacked):
+            features = ()
         is_growing = has_amx(features)
-        if is_growing and self.has_stacked:
-            features, is_growing = (), False
         size = self.grown if is_growing else 0
         rows = repacked_types(features).get(self.table_type)
         is_twice = self.is_always_twice or (rows is not None and self.vocabulary % rows == 0)
@@ -75,6 +75,11 @@ def has_amx(features: tuple[str, ...]) -> bool:
     return set(features) >= _AMX_FEATURES
 
 
+def survives(features: tuple[str, ...], *, has_stacked: bool) -> bool:
+    """Whether the engine can rearrange: for AMX it sets aside too little for stacked matrices."""
+    return not (has_stacked and has_amx(features))
+
+
 def is_stacked(type_name: str, shape: tuple[int, ...]) -> bool:
     """Whether llama.cpp aborts where AMX is used: it sets aside room for the first matrix only."""
     if type_name not in _AMX or type_name == "F16" or len(shape) < 3 or shape[2] == 1:
@@ -94,18 +99,18 @@ def expected_growth(quant: str) -> float:
     """The most that a file's matrices grow by for AMX, as a part of their bytes; of files with a
     quantization of which only the name is known, or none ("")."""
     name = quant.upper().removeprefix("UD-")
-    if name in _NEVER_GROWING:
+    if name in _UNQUANTIZED:
         return 0.0
-    if name.startswith(("IQ", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")):
-        return 4 / _TYPE_BYTES["Q4_K"]  # the most of any that such files mix
-    return 4 / _TYPE_BYTES["Q8_0"]
+    is_mixed = name.startswith(("IQ", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"))
+    widest = "Q4_K" if is_mixed else "Q8_0"  # grows the most of any that such files mix
+    return _AMX_GROWTH[widest][1] / types_by_name()[widest].block_bytes
 
 
 def expected_table_type(quant: str, bits: float) -> str:
     """The type of an output layer with so many bits per weight in such a file, "" where that does
     not tell it."""
     name = quant.upper()
-    if name in ("F16", "BF16", "F32"):
+    if name in _UNQUANTIZED:
         return name
     known = {4.5: "Q4_K", 5.5: "Q5_K", 6.5625: "Q6_K", 8.5: "Q8_0"}
     return known.get(bits, "")

@@ -27,6 +27,7 @@ from openshelf.fit.caches import (
     uniform_caches,
 )
 from openshelf.fit.projector import Projector
+from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, Rearranging
 from openshelf.fit.tensor_sums import TensorFacts, sum_tensors, tensor_facts
 from openshelf.gguf.header import Header
 
@@ -162,6 +163,20 @@ class ModelShape:
     def bytes_up_to(self) -> tuple[int, ...]:
         """Sums of `layer_bytes`: element i are the layers before i."""
         return (0, *itertools.accumulate(self.layer_bytes))
+
+    @functools.cached_property
+    def rearranging(self) -> Rearranging:
+        """What the CPU's rearranging depends on."""
+        has_tied = self.tied_output and self.architecture not in NO_OUTPUT_LAYER
+        return Rearranging(
+            table=self.table_bytes if has_tied else 0,
+            table_type=self.table_type,
+            vocabulary=self.n_vocab,
+            is_always_twice=self.architecture in ALWAYS_TWICE,
+            grown=sum(self.layer_grown) + self.output_grown,
+            table_grown=self.table_grown,
+            has_stacked=self.has_stacked_matrices,
+        )
 
     @functools.cached_property
     def _experts_up_to(self) -> tuple[int, ...]:

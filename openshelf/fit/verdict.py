@@ -11,11 +11,12 @@ from openshelf.engine.protocol import Plan
 from openshelf.errors import DoesNotFit, UsageError
 from openshelf.fit.explanation import FitVerdict as FitVerdict
 from openshelf.fit.explanation import explain
-from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, can_rearrange, round_context
+from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_context
 from openshelf.fit.placing import Placed, Room, place
 from openshelf.fit.pools import budgets, unused_gpus, usable_gpus
 from openshelf.fit.projector import Projector
 from openshelf.fit.remedies import find_remedies
+from openshelf.fit.repacking import survives
 from openshelf.fit.speed import Range as Range
 from openshelf.fit.speed import Speed as Speed
 from openshelf.fit.speed import estimate_speed, measured_speed
@@ -301,6 +302,6 @@ def plan_of(placed: Placed, n_threads: int, question: Question) -> Plan:
         n_threads=n_threads,
         use_mmap=True,
         use_extra_buffers=question.has_extra_buffers
-        and can_rearrange(question.shape, room.cpu_features),
+        and survives(room.cpu_features, has_stacked=question.shape.has_stacked_matrices),
         needed_bytes={pool: size for pool, size in placed.needed.items() if size},
     )
