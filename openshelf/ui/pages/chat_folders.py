@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from PySide6.QtCore import QModelIndex, QObject, Signal
+from PySide6.QtCore import QModelIndex
 
 from openshelf.chat.conversation import Folder
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
+from openshelf.ui.pages.chat_doing import ChatDoing
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.conversation_rows import ConversationView
 
 
-class FolderKeeper(QObject):
-    """`changed` when conversations are to be read again, `failed` with an error."""
-
-    changed = Signal()
-    failed = Signal(object)
-
+class FolderKeeper(ChatDoing):
     def __init__(
         self,
         services: Services,
@@ -28,8 +22,8 @@ class FolderKeeper(QObject):
         view: ConversationView,
         model: ConversationsModel,
     ) -> None:
-        super().__init__(view)
-        self._services, self._bridge = services, bridge
+        super().__init__(view, bridge)
+        self._services = services
         self._view, self._model = view, model
         self._new: int | None = None
         view.move_requested.connect(self._on_move_requested)
@@ -49,17 +43,6 @@ class FolderKeeper(QObject):
     def delete(self, folder: Folder) -> None:
         """Its chats stay, in no folder."""
         self._do("delete a folder", lambda: self._services.chats.folders.delete(folder.id))
-
-    def _do(self, name: str, act: Callable[[], object]) -> None:
-        def work(cancel: CancelToken, report: Report) -> None:
-            act()
-
-        self._bridge.submit(name, work, on_outcome=self._on_done)
-
-    def _on_done(self, outcome: Outcome[None]) -> None:
-        if isinstance(outcome, Failed):
-            self.failed.emit(outcome.error)
-        self.changed.emit()
 
     def _move(self, conversation_id: int, folder_id: int | None) -> None:
         folders = self._services.chats.folders

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QObject, Signal
+from PySide6.QtCore import QModelIndex, Signal
 
 from openshelf.chat.archive import ExportForm
 from openshelf.chat.conversation import Conversation, FoundConversation
@@ -14,6 +13,7 @@ from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.conversations import ConversationRow, ConversationsModel
 from openshelf.ui.models.rows import ROW_ROLE
 from openshelf.ui.pages.chat_dialogue import Dialogue
+from openshelf.ui.pages.chat_doing import ChatDoing
 from openshelf.ui.pages.chat_folders import FolderKeeper
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.conversation_list import ConversationPanel
@@ -28,21 +28,19 @@ def file_name(title: str) -> str:
     return " ".join(kept.split())[:_MOST_NAME].strip() or "chat"
 
 
-class Organizer(QObject):
-    """`changed` when conversations are to be read again, `left` when the one shown is going,
-    `imported` with a new Conversation, `exported` with a path, `failed` with an error."""
+class Organizer(ChatDoing):
+    """`left` when the one shown is going, `imported` with a new Conversation, `exported` with a
+    path."""
 
-    changed = Signal()
     imported = Signal(object)
     exported = Signal(str)
     left = Signal()
-    failed = Signal(object)
 
     def __init__(
         self, services: Services, bridge: TaskBridge, panel: ConversationPanel, dialogue: Dialogue
     ) -> None:
-        super().__init__(panel)
-        self._services, self._bridge = services, bridge
+        super().__init__(panel, bridge)
+        self._services = services
         self._panel, self._dialogue = panel, dialogue
         self._deleting: int | None = None
         self.folders = FolderKeeper(services, bridge, panel.view, self._model)
@@ -165,17 +163,6 @@ class Organizer(QObject):
         return index
 
     # --- doing ------------------------------------------------------------------------------------
-
-    def _do(self, name: str, act: Callable[[], object]) -> None:
-        def work(cancel: CancelToken, report: Report) -> None:
-            act()
-
-        self._bridge.submit(name, work, on_outcome=self._on_done)
-
-    def _on_done(self, outcome: Outcome[None]) -> None:
-        if isinstance(outcome, Failed):
-            self.failed.emit(outcome.error)
-        self.changed.emit()
 
     def _on_renamed(self, conversation_id: int, title: str) -> None:
         self._do("rename", lambda: self._services.chats.rename(conversation_id, title))

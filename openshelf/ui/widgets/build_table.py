@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractItemModel, QPointF, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPolygonF, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
+from PySide6.QtCore import QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QWidget
 from typing_extensions import override
 
 from openshelf.ui.models.model_table import NUMBERS, BuildColumn, BuildTableModel, ShownBuild
 from openshelf.ui.models.rows import ROW_ROLE, Index
-from openshelf.ui.theme import TextRole, color, font
+from openshelf.ui.theme import TextRole, font
 from openshelf.ui.widgets.build_cells import (
     NARROW,
     ROW_HEIGHT,
     WIDEST_BAR,
     BuildDelegate,
-    bottom_line,
     draw_text,
     padding_in,
 )
-from openshelf.ui.widgets.row_table import RowTable, TableLook
+from openshelf.ui.widgets.row_table import RowHeader, RowTable, TableLook
 
 HEADER_HEIGHT = 34
 _WIDTHS = {
@@ -43,25 +42,17 @@ _WIDTHS_NARROW = {
 _BAR_SHARE = 0.46
 
 
-class BuildHeader(QHeaderView):
+class BuildHeader(RowHeader):
     """Column names, small and muted, with an arrow where the table is sorted."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self.setSectionsClickable(True)
-        self.setSortIndicatorShown(True)
-        self.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.setFixedHeight(HEADER_HEIGHT)
-        self.setAccessibleName(self.tr("Columns"))
+        super().__init__(parent, HEADER_HEIGHT)
 
     @override
     def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
         painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(rect, color("surface"))
-        painter.fillRect(bottom_line(rect), color("line"))
-        model: QAbstractItemModel = self.model()
-        text = str(model.headerData(logicalIndex, Qt.Orientation.Horizontal) or "")
+        self.paint_ground(painter, rect)
+        text = self.text_of(logicalIndex)
         is_number = BuildColumn(logicalIndex) in NUMBERS
         side = Qt.AlignmentFlag.AlignRight if is_number else Qt.AlignmentFlag(0)
         padding = padding_in(self.parent())
@@ -70,27 +61,18 @@ class BuildHeader(QHeaderView):
         style = font(TextRole.CHIP)
         draw_text(painter, room, text, style, "ink" if is_sorted else "muted", side)
         if is_sorted:
-            self._paint_arrow(painter, room, QFontMetrics(style).horizontalAdvance(text), is_number)
+            width = QFontMetrics(style).horizontalAdvance(text)
+            self.paint_arrow(painter, self._beside(room, width, at_right=is_number))
         painter.restore()
 
-    def _paint_arrow(
-        self,
-        painter: QPainter,
-        room: QRect,
-        width: int,
-        at_right: bool,  # noqa: FBT001
-    ) -> None:
+    def _beside(self, room: QRect, width: int, *, at_right: bool) -> QPointF:
+        """Where the arrow has its middle, beside a name so wide."""
         is_mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
         if at_right:
             x = room.right() + 6 if not is_mirrored else room.left() - 6
         else:
             x = room.left() + width + 8 if not is_mirrored else room.right() - width - 8
-        up = -1 if self.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder else 1
-        y = room.center().y() + 1
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color("muted"))
-        corners = [QPointF(x - 3, y - up * 1.5), QPointF(x + 3, y - up * 1.5)]
-        painter.drawPolygon(QPolygonF([*corners, QPointF(x, y + up * 2.5)]))
+        return QPointF(x, room.center().y() + 1)
 
 
 class BuildTableView(RowTable):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPolygonF,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QWidget
 from typing_extensions import override
 
 from openshelf.library.installed import InstalledModel
@@ -22,10 +21,10 @@ from openshelf.ui.models.installed_table import (
     InstalledTableModel,
 )
 from openshelf.ui.models.rows import ROW_ROLE, Index
-from openshelf.ui.theme import TextRole, color, font
-from openshelf.ui.widgets.build_cells import bottom_line, draw_text
+from openshelf.ui.theme import TextRole, font
+from openshelf.ui.widgets.build_cells import draw_text
 from openshelf.ui.widgets.installed_cells import PADDING, ROW_HEIGHT, InstalledDelegate
-from openshelf.ui.widgets.row_table import RowTable, TableLook
+from openshelf.ui.widgets.row_table import RowHeader, RowTable, TableLook
 
 HEADER_HEIGHT = 30
 _WIDTHS = {
@@ -47,42 +46,26 @@ _NARROW = 860
 _PRESSED = (InstalledColumn.ACTION, InstalledColumn.MORE)
 
 
-class InstalledHeader(QHeaderView):
+class InstalledHeader(RowHeader):
     """Column names, small and muted; an arrow where somebody sorted."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self.setSectionsClickable(True)
-        self.setSortIndicatorShown(True)
-        self.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.setFixedHeight(HEADER_HEIGHT)
-        self.setAccessibleName(self.tr("Columns"))
+        super().__init__(parent, HEADER_HEIGHT)
 
     @override
     def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
-        model: QAbstractItemModel = self.model()
-        text = str(model.headerData(logicalIndex, Qt.Orientation.Horizontal) or "")
+        text = self.text_of(logicalIndex)
         column = InstalledColumn(logicalIndex)
         is_sorted = self.sortIndicatorSection() == logicalIndex and column in SORTED
         side = Qt.AlignmentFlag.AlignRight if column in NUMBERS else Qt.AlignmentFlag(0)
         painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(rect, color("surface"))
-        painter.fillRect(bottom_line(rect), color("line"))
+        self.paint_ground(painter, rect)
         room = rect.adjusted(PADDING, 0, -PADDING, 0)
         draw_text(painter, room, text, font(TextRole.CHIP), "ink" if is_sorted else "muted", side)
         if is_sorted:
-            self._paint_arrow(painter, rect)
+            # Above the middle, where no column's name is in its way.
+            self.paint_arrow(painter, QPointF(rect.center().x(), rect.top() + 4))
         painter.restore()
-
-    def _paint_arrow(self, painter: QPainter, rect: QRect) -> None:
-        """Above the middle, where no column's name is in its way."""
-        up = -1 if self.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder else 1
-        middle = QPointF(rect.center().x(), rect.top() + 4)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color("muted"))
-        corners = [middle + QPointF(-3, -up * 1.5), middle + QPointF(3, -up * 1.5)]
-        painter.drawPolygon(QPolygonF([*corners, middle + QPointF(0, up * 2.5)]))
 
 
 class InstalledView(RowTable):

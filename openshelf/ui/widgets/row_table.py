@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractItemModel, Qt
-from PySide6.QtWidgets import QFrame, QHeaderView, QStyledItemDelegate, QTableView
+from PySide6.QtCore import QAbstractItemModel, QPointF, QRect, Qt
+from PySide6.QtGui import QPainter, QPolygonF
+from PySide6.QtWidgets import QFrame, QHeaderView, QStyledItemDelegate, QTableView, QWidget
+
+from openshelf.ui.theme import color
+from openshelf.ui.widgets.build_cells import bottom_line
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,35 @@ class TableLook:
     header: QHeaderView
     delegate: QStyledItemDelegate
     row_height: int
+
+
+class RowHeader(QHeaderView):
+    """Column names, small and muted, that sort; `height` in pixels."""
+
+    def __init__(self, parent: QWidget, height: int) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setSectionsClickable(True)
+        self.setSortIndicatorShown(True)
+        self.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setFixedHeight(height)
+        self.setAccessibleName(self.tr("Columns"))
+
+    def text_of(self, column: int) -> str:
+        model: QAbstractItemModel = self.model()
+        return str(model.headerData(column, Qt.Orientation.Horizontal) or "")
+
+    def paint_ground(self, painter: QPainter, rect: QRect) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(rect, color("surface"))
+        painter.fillRect(bottom_line(rect), color("line"))
+
+    def paint_arrow(self, painter: QPainter, middle: QPointF) -> None:
+        """Up where the smallest is first."""
+        up = -1 if self.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder else 1
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color("muted"))
+        corners = [middle + QPointF(-3, -up * 1.5), middle + QPointF(3, -up * 1.5)]
+        painter.drawPolygon(QPolygonF([*corners, middle + QPointF(0, up * 2.5)]))
 
 
 class RowTable(QTableView):
