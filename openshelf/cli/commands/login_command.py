@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
-import sys
 
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.errors import CancelledByUser
 from openshelf.network import DEFAULT_ENDPOINT
 from openshelf.services import Services
 
@@ -28,7 +25,8 @@ def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     endpoint = chosen_endpoint(arguments, services)
-    stored = services.tokens.store(endpoint, _read(endpoint))
+    token = interrupts.read_secret(f"Access token for {endpoint}: ")
+    stored = services.tokens.store(endpoint, token)
     output.result(
         {"endpoint": stored.endpoint, "stored_in": stored.place, "path": stored.path or None}
     )
@@ -40,13 +38,3 @@ def run(
     if stored.is_plain_http:
         output.note(f"{stored.endpoint} is not encrypted: whoever listens can read the token.")
     return 0
-
-
-def _read(endpoint: str) -> str:
-    """A line from stdin; a person at a terminal does not see what is typed."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline()
-    try:
-        return getpass.getpass(f"Access token for {endpoint}: ")
-    except (EOFError, KeyboardInterrupt) as error:
-        raise CancelledByUser from error

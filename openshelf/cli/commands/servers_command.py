@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
 from typing import Any
 
 from openshelf.chat.servers import KnownServer
@@ -12,7 +10,7 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length
 from openshelf.engine.servers import checked_server
-from openshelf.errors import CancelledByUser, UsageError
+from openshelf.errors import UsageError
 from openshelf.services import Services
 
 _NEEDED = {"list": 0, "add": 2, "test": 1, "remove": 1}
@@ -45,7 +43,7 @@ def run(
         raise UsageError(f"it is: openshelf servers {arguments.action}{words}")
     match arguments.action:
         case "add":
-            _add(arguments, services, output)
+            _add(arguments, services, output, interrupts)
         case "test":
             _test(arguments.name, services, output, interrupts)
         case "remove":
@@ -57,14 +55,20 @@ def run(
     return 0
 
 
-def _add(arguments: argparse.Namespace, services: Services, output: Output) -> None:
+def _add(
+    arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
+) -> None:
     server = checked_server(arguments.name, arguments.address, arguments.context)
-    key = _read_key(server.host) if arguments.key else ("" if arguments.no_key else None)
-    before = {known.name.casefold(): known.name for known in services.servers.servers()}
-    replaces = before.get(server.name.casefold(), "")
-    known = services.servers.keep(server, key, replaces)
+    key: str | None = "" if arguments.no_key else None
+    if arguments.key:
+        key = interrupts.read_secret(f"Key for {server.host}: ")
+    names = {known.name.casefold(): known for known in services.servers.servers()}
+    before = names.get(server.name.casefold())
+    known = services.servers.keep(server, key, before.name if before else "")
     output.result(_as_json(known))
     output.line(f"{server.name} is kept: {server.address}. {_where_it_is(known)}")
+    if before is not None and before.address != known.server.address:
+        output.note(f"It takes the place of {before.name} at {before.address}.")
     if known.key_path:
         output.note(
             "There is no keychain here that keeps the key, "
@@ -132,13 +136,3 @@ def _as_json(known: KnownServer) -> dict[str, Any]:
         "key_stored_in": known.key_place or None,
         "key_path": known.key_path or None,
     }
-
-
-def _read_key(host: str) -> str:
-    """A line from stdin; a person at a terminal does not see what is typed."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline()
-    try:
-        return getpass.getpass(f"Key for {host}: ")
-    except (EOFError, KeyboardInterrupt) as error:
-        raise CancelledByUser from error
