@@ -215,6 +215,12 @@ class Downloads:
                     return entry
         return None
 
+    def _unfinished_ones(self) -> list[SavedDownload]:
+        """Of this process and of others."""
+        with self._lock:
+            own = [e.saved for e in self._entries.values() if e.shown.state not in ENDED]
+        return [*own, *read_downloads(self._parts.folder, self._parts.gate)]
+
     def _resting(self, saved: SavedDownload) -> Download:
         return resting(saved, self._parts.models_of(saved))
 
@@ -381,9 +387,10 @@ class Downloads:
     def _stopped(self, entry: Entry, state: DownloadState) -> None:
         """Nothing is on the wire any more."""
         if state is DownloadState.CANCELLED:
-            models = self._parts.models_of(entry.saved)
-            discard(entry.saved.offer, models, self._parts.library)
+            # First: of two that are cancelled together, the last one sees nobody who needs a file.
             forget_download(self._parts.folder, entry.shown.id)
+            parts = self._parts
+            discard(entry.saved, self._unfinished_ones(), parts.models_of, parts.library)
             self._change(entry, state=state, done_bytes=0, reason=None)
         elif state is DownloadState.QUEUED:
             self._change(entry, state=state, reason=None)

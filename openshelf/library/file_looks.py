@@ -42,6 +42,12 @@ class FileLook:
     state: FileState | None = None
     actual_sha256: str = ""
 
+    @property
+    def has_moved(self) -> bool:
+        """Somebody else put it where it lies now, so it is not ours to delete: the same bytes may
+        be a person's own copy."""
+        return self.location != self.row.location
+
 
 def read_file_rows(database: Database) -> list[FileRow]:
     """Raises sqlite3.Error."""
@@ -68,10 +74,11 @@ def keep_looks(connection: sqlite3.Connection, looks: Sequence[FileLook], now: s
         where = (look.row.model_id, look.row.path, look.row.sha256)
         connection.execute(
             "UPDATE files SET folder_id = ?, location = ?, modified_ns = ?, inode = ?,"
-            " edges_sha256 = ? WHERE model_id = ? AND path = ? AND sha256 = ?",
+            " edges_sha256 = ?, is_ours = is_ours AND NOT ?"
+            " WHERE model_id = ? AND path = ? AND sha256 = ?",
             (
                 ids.get(folder), inside, look.stamp.modified_ns, look.stamp.inode,
-                look.edges_sha256, *where,
+                look.edges_sha256, look.has_moved, *where,
             ),
         )  # fmt: skip
         if look.state is None:

@@ -20,6 +20,8 @@ class InstalledFile:
     """When its bytes were last found to be the ones installed; None where that is to be done."""
     folder: str = ""
     """The model folder that it lies in, "" where it lies in none."""
+    is_ours: bool = True
+    """Whether we put it there, so that it goes when its model is removed."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class InstalledModel:
         return tuple(file for file in self.files if parse_name(file.path).kind != MMPROJ)
 
     @property
+    def own_files(self) -> tuple[InstalledFile, ...]:
+        """A person's own, which stay where they are when the model is removed."""
+        return tuple(file for file in self.files if not file.is_ours)
+
+    @property
     def projector(self) -> InstalledFile | None:
         """By which it sees; None for a model that came without."""
         return next((file for file in self.files if parse_name(file.path).kind == MMPROJ), None)
@@ -97,6 +104,7 @@ class InstalledModel:
                     "sha256": file.sha256,
                     "verified_at": file.verified_at,
                     "folder": file.folder or None,
+                    "ours": file.is_ours,
                 }
                 for file in self.files
             ],

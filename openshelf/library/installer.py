@@ -222,6 +222,9 @@ class Installer:
 
         job = FilesJob(offer.files, request, clearance, on_fetched, run.place)
         fetched = fetch_files(job, cancel, report)
+        if not all(each.path.is_file() for each in fetched):
+            # Another model that shared one was removed while the others came.
+            fetched = fetch_files(job, cancel, report)
         ours = {str(each.path) for each in fetched if library.was_placed(each.path)}
         return [
             _installed_file(file, each.path)

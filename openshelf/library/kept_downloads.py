@@ -161,8 +161,9 @@ class KeptDownloads:
         return model
 
     def _discard(self, saved: SavedDownload) -> None:
-        discard(saved.offer, self._parts.models_of(saved), self._parts.library)
+        # First: of two that are cancelled together, the last one sees nobody who needs a file.
         forget_download(self._folder, saved.id)
+        discard(saved, self._saved(), self._parts.models_of, self._parts.library)
 
     def _stop(self, saved: SavedDownload, wish: Wish, cancel: CancelToken) -> None:
         """Returns when nobody runs it any more."""

@@ -17,7 +17,7 @@ MODEL_COLUMNS = (
 )
 _FILES = (
     "SELECT files.model_id, files.path, folders.path, files.location, files.size_bytes,"
-    " files.sha256, files.verified_at"
+    " files.sha256, files.verified_at, files.is_ours"
     " FROM files LEFT JOIN folders ON folders.id = files.folder_id"
     " ORDER BY files.model_id, files.position"
 )
@@ -32,9 +32,9 @@ def read_models(
         " ORDER BY installed_at DESC, id"
     )
     files: dict[str, list[InstalledFile]] = {}
-    for model_id, path, folder, location, size, sha256, verified_at in database.read(_FILES):
+    for model_id, path, folder, location, size, sha256, verified_at, ours in database.read(_FILES):
         place = join_place(folder, location) if folder else location
-        file = InstalledFile(path, place, size, sha256, verified_at, folder or "")
+        file = InstalledFile(path, place, size, sha256, verified_at, folder or "", bool(ours))
         files.setdefault(model_id, []).append(file)
     here: dict[str, bool] = {"": True}
     licenses: dict[str, tuple[str, ...]] = {}

@@ -184,10 +184,11 @@ class Library:
             raise NotFound("id", model_id)
         return effective_from_json(json.loads(rows[0][0]))
 
-    def remove(self, model_id: str, *, for_good: bool = False) -> Removed:
+    def remove(self, model_id: str, *, for_good: bool = False, all_files: bool = False) -> Removed:
         """Take away exactly the files in the manifest, to the trash unless `for_good`.
 
-        What was there before us, what another entry uses, and files outside the model folder stay.
+        What another entry uses and files outside the model folders stay, and so does what we did
+        not put there (before us, or moved by somebody), unless `all_files`.
         Raises NotFound (also while its folder is not here), NoTrash (then the model stays),
         UsageError (its folder cannot be written).
         """
@@ -197,6 +198,8 @@ class Library:
         removed = Removed()
         with self._transaction() as connection:
             entries, others = files_of(connection, model.id)
+            if all_files:
+                entries = [dataclasses.replace(entry, is_ours=True) for entry in entries]
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
             connection.execute("DELETE FROM measurements WHERE model_id = ?", (model.id,))
             if not for_good:

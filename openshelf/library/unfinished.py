@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,13 +49,27 @@ def with_space_left(offer: InstallOffer, models: Path) -> InstallOffer:
     return replace(offer, left_bytes=max(0, offer.size_bytes - bytes_here(offer, models)))
 
 
-def discard(offer: InstallOffer, models: Path, library: Library) -> None:
-    """Delete what was fetched for it and belongs to nothing that is installed."""
+def discard(
+    saved: SavedDownload,
+    others: Iterable[SavedDownload],
+    models_of: Callable[[SavedDownload], Path],
+    library: Library,
+) -> None:
+    """Delete what was fetched for it; what is installed stays, and so does what one of `others`
+    needs as well, as two variants do with the projector of their repository."""
+    offer, models = saved.offer, models_of(saved)
     if offer.source != "hub":
         return
+    needed = {
+        (file.repo, file.sha256)
+        for other in others
+        if other.id != saved.id and other.offer.source == "hub" and models_of(other) == models
+        for file in other.offer.files
+    }
+    files = [file for file in offer.files if (file.repo, file.sha256) not in needed]
     try:
-        places = [place_of(models, file).snapshot for file in offer.files]
-        for file in offer.files:
+        places = [place_of(models, file).snapshot for file in files]
+        for file in files:
             discard_part(models, file)
         library.discard_placed(places)
     except OpenshelfError as error:

@@ -13,6 +13,7 @@ TEMPLATES: dict[str, str] = {
     "placed_reference": "stays where it is",
     "placed_hard_link": "has a second name in the model folder, and takes no room twice",
     "placed_copy": "was copied to the model folder",
+    "removed_file_stays": "Kept, because Openshelf did not put it there: {path}",
     "folder_here": "here",
     "folder_same": "the same folder",
     "folder_missing": "NOT HERE",

@@ -57,13 +57,17 @@ class FakeLibrary:
         self.announcer.announce(self.installed())
         return replace(check, model=changed)
 
-    def remove(self, model_id: str, *, for_good: bool = False) -> Removed:
+    def remove(
+        self, model_id: str, *, for_good: bool = False, all_files: bool = False
+    ) -> Removed:
         if not for_good and not self.has_trash:
             raise NoTrash("Permission denied", model_id)
         model = self.find(model_id)
         self.models.remove(model)
         self.announcer.announce(self.installed())
-        return Removed(model.size_bytes, 0 if for_good else model.size_bytes)
+        taken = [file for file in model.files if all_files or file not in model.own_files]
+        size = sum(file.size_bytes for file in taken)
+        return Removed(size, 0 if for_good else size)
 
 
 class FakeBundles:

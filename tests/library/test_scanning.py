@@ -11,6 +11,7 @@ import pytest
 from openshelf.errors import CancelledByUser, NotEnoughDisk
 from openshelf.library import file_rows, scanning
 from openshelf.library.folders import ModelFolders
+from openshelf.library.removal import Removed
 from openshelf.library.scanning import ScanReport, Stranger, scan
 from openshelf.library.settling import Settled, settle
 from openshelf.library.store import Library
@@ -31,7 +32,12 @@ class Shelves:
             path.mkdir()
         self.listed = [str(self.one), str(self.two)]
         folders = ModelFolders(self.models, lambda: self.listed)
-        self.library = Library(folder / "data" / "library.sqlite3", folders)
+        self.trashed: list[Path] = []
+        self.library = Library(folder / "data" / "library.sqlite3", folders, self.discard)
+
+    def discard(self, path: Path) -> None:
+        self.trashed.append(path)
+        path.unlink()
 
     def follow(self, *listed: Path) -> None:
         self.listed[:] = [str(path) for path in listed]
@@ -103,8 +109,35 @@ def test_a_renamed_folder_and_a_moved_file_are_found_again(shelves: Shelves) -> 
     assert shelves.library.effective_license(model_id) == LICENSE
     again = shelves.scan()
     assert (again.unchanged, again.doubts, again.strangers) == (2, (), ())
-    assert shelves.library.remove(model_id).freed_bytes == 2 * BIG
-    assert not moved.exists()
+    assert set(after.own_files) == set(after.files), "whoever moved them: they are theirs now"
+    assert shelves.library.remove(model_id).freed_bytes == 0
+    assert moved.exists()
+
+
+def test_a_persons_own_copy_that_was_found_in_place_of_ours_stays(shelves: Shelves) -> None:
+    place = place_file(shelves.one, "a.gguf", content(1))
+    own = put(shelves.two / "mine.gguf", content(1))
+    model_id = shelves.register(place)
+    place.blob.unlink()
+    place.snapshot.unlink()
+    shelves.settle(shelves.scan())
+    model = shelves.library.find(model_id)
+    assert [file.location for file in model.own_files] == [str(own)]
+    assert model.as_json()["files"][0]["ours"] is False
+    assert shelves.library.remove(model_id) == Removed()
+    assert own.exists()
+    assert shelves.trashed == []
+
+
+def test_a_persons_own_file_goes_where_they_say_so(shelves: Shelves) -> None:
+    place = place_file(shelves.one, "a.gguf", content(1))
+    model_id = shelves.register(place)
+    moved = shelves.two / "moved.gguf"
+    place.blob.rename(moved)
+    place.snapshot.unlink()
+    shelves.settle(shelves.scan())
+    assert shelves.library.remove(model_id, all_files=True) == Removed(BIG, BIG)
+    assert shelves.trashed == [moved]
 
 
 def test_a_drive_at_another_mount_point_is_found_again(shelves: Shelves) -> None:

@@ -116,6 +116,41 @@ def test_without_a_trash_it_can_be_deleted_for_good(
     assert setting.page.notice.text.text() == "Removed. 7.3 GB are free again."
 
 
+def test_files_of_ones_own_stay_unless_one_says_otherwise(
+    qtbot: QtBot, make_library: Callable[..., Setting]
+) -> None:
+    (file,) = QWEN.files
+    own = replace(QWEN, files=(replace(file, is_ours=False, folder="/models"),))
+    setting = make_library(own)
+    question = setting.card.question
+    setting.card.ask_to_remove(own.id)
+    assert question.text.text() == (
+        "Take Qwen3-14B off the list? Its chats stay. Kept, because Openshelf did not put it "
+        f"there: {file.location}"
+    )
+    assert question.delete_button.isHidden()
+    question.all_tick.click()
+    assert question.text.text() == "Remove Qwen3-14B? 1 file, 7.3 GB. Its chats stay."
+    assert question.delete_button.isVisible()
+    question.keep_button.click()
+    setting.card.ask_to_remove(own.id)
+    assert not question.all_tick.isChecked(), "asked anew each time"
+    question.remove_button.click()
+    qtbot.waitUntil(lambda: setting.names() == [])
+    assert setting.page.notice.text.text() == "Removed from the list. No room was freed."
+
+
+def test_a_file_outside_the_model_folders_is_never_offered_to_be_deleted(
+    make_library: Callable[..., Setting],
+) -> None:
+    (file,) = QWEN.files
+    linked = replace(QWEN, files=(replace(file, is_ours=False),), origin="lm_studio")
+    setting = make_library(linked)
+    setting.card.ask_to_remove(linked.id)
+    assert setting.card.question.all_tick.isHidden()
+    assert file.location in setting.card.question.text.text()
+
+
 def test_a_removal_that_fails_keeps_the_row(
     qtbot: QtBot, make_library: Callable[..., Setting]
 ) -> None:

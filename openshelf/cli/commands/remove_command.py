@@ -9,6 +9,7 @@ from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.errors import NoTrash
+from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.removal import Removed
 from openshelf.services import Services
 from openshelf.units import format_bytes
@@ -17,28 +18,44 @@ from openshelf.units import format_bytes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="an installed id, or an unambiguous part of it")
     parser.add_argument("--for-good", action="store_true", help="past the trash")
+    parser.add_argument(
+        "--all-files", action="store_true",
+        help="in the model folders also files of your own, which Openshelf did not put there",
+    )  # fmt: skip
 
 
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     model = services.library.find(arguments.id)
+    all_files = arguments.all_files
     try:
-        removed = services.library.remove(model.id, for_good=arguments.for_good)
+        removed = services.library.remove(
+            model.id, for_good=arguments.for_good, all_files=all_files
+        )
     except NoTrash as error:
         output.note(wording.error_sentence(error))
         if not _may_delete(output, interrupts):
             raise
-        removed = services.library.remove(model.id, for_good=True)
+        removed = services.library.remove(model.id, for_good=True, all_files=all_files)
+    kept = [file.location for file in _own_files(model, all_files=all_files)]
     output.result(
         {
             "id": model.id,
             "freed_bytes": removed.freed_bytes,
             "trashed_bytes": removed.trashed_bytes,
+            "kept_files": kept,
         }
     )
     output.line(f"Removed {model.id}, {_said(removed)}.")
+    for path in kept:
+        output.line(wording.template("removed_file_stays").format(path=path))
     return 0
+
+
+def _own_files(model: InstalledModel, *, all_files: bool) -> tuple[InstalledFile, ...]:
+    """What stays; outside the model folders nothing is ever taken away."""
+    return tuple(file for file in model.own_files if not (all_files and file.folder))
 
 
 def _may_delete(output: Output, interrupts: Interrupts) -> bool:

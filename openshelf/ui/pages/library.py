@@ -29,6 +29,7 @@ from openshelf.ui.pages.library_export import ExportCard
 from openshelf.ui.pages.library_folders import FoldersNotice
 from openshelf.ui.pages.library_imports import ImportCard
 from openshelf.ui.pages.library_installed import InstalledCard
+from openshelf.ui.pages.library_removal import RemovalChoice
 from openshelf.ui.pages.library_updates import UpdateCard
 from openshelf.ui.pages.library_upkeep import UpkeepNotice
 from openshelf.ui.places import Place
@@ -350,9 +351,11 @@ class LibraryPage(Page):
     def _on_removal_asked(self) -> None:
         self._scroll.ensureWidgetVisible(self.installed_card.question)
 
-    def _on_remove(self, model_id: str, for_good: bool) -> None:  # noqa: FBT001  a signal's
+    def _on_remove(self, choice: RemovalChoice) -> None:
         def work(cancel: CancelToken, report: Report) -> Removed:
-            return self._services.library.remove(model_id, for_good=for_good)
+            return self._services.library.remove(
+                choice.model_id, for_good=choice.for_good, all_files=choice.all_files
+            )
 
         self._bridge.submit("remove a model", work, on_outcome=self._on_removed)
 
@@ -369,6 +372,8 @@ class LibraryPage(Page):
 
     def _removed_text(self, removed: Removed) -> str:
         text = self.tr("Removed. {size} are free again.")
+        if not removed.freed_bytes:
+            text = self.tr("Removed from the list. No room was freed.")
         if removed.trashed_bytes:
             text = self.tr("Moved to the trash. {size} are free once you empty it.")
         return text.format(size=format_bytes(removed.freed_bytes))

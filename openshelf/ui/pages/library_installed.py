@@ -4,82 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu
+from PySide6.QtWidgets import QMenu
 
 from openshelf.library.install import LOCAL
-from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.installed_table import InstalledTableModel
-from openshelf.ui.models.installed_words import can_act, plain_name
+from openshelf.ui.models.installed_words import can_act
 from openshelf.ui.models.library_facts import LibraryFacts
-from openshelf.ui.theme import TextRole
-from openshelf.ui.widgets.buttons import Button, DangerButton, LinkButton
+from openshelf.ui.pages.library_removal import RemovalQuestion
 from openshelf.ui.widgets.containers import Card
 from openshelf.ui.widgets.installed_view import InstalledView
-from openshelf.ui.widgets.text import TextLabel
-from openshelf.units import format_bytes
-
-
-class RemovalQuestion(QFrame):
-    """Hidden until `ask`; `confirmed` carries the model's id and whether for good."""
-
-    confirmed = Signal(str, bool)
-    kept = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._model_id = ""
-        self.setProperty("kind", "notice")
-        self.setProperty("level", "warning")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 8, 14, 8)
-        self.text = TextLabel("", TextRole.SMALL, wrap=True)
-        self.remove_button = DangerButton(self.tr("Move to trash"))
-        self.delete_button = LinkButton(self.tr("Delete for good"), muted=True, small=True)
-        self.keep_button = Button(self.tr("Keep"))
-        row.addWidget(self.text, 1)
-        for button in (self.delete_button, self.remove_button, self.keep_button):
-            row.addWidget(button)
-        self.remove_button.clicked.connect(self._on_remove)
-        self.delete_button.clicked.connect(self._on_delete)
-        self.keep_button.clicked.connect(self._on_keep)
-        self.hide()
-
-    @property
-    def model_id(self) -> str:
-        return "" if self.isHidden() else self._model_id
-
-    def ask(self, model: InstalledModel) -> None:
-        """Say what goes and what stays; nothing is deleted before it is confirmed."""
-        self._model_id = model.id
-        text = self.tr("Remove {name}? {files}, {size}. Its chats stay.")
-        self.text.setText(
-            text.format(
-                name=plain_name(model),
-                files=self.tr("%n file(s)", "", len(model.files)),
-                size=format_bytes(model.size_bytes),
-            )
-        )
-        self._set_enabled(enabled=True)
-        self.show()
-        self.keep_button.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _on_remove(self) -> None:
-        self._confirm(for_good=False)
-
-    def _on_delete(self) -> None:
-        self._confirm(for_good=True)
-
-    def _confirm(self, *, for_good: bool) -> None:
-        self._set_enabled(enabled=False)
-        self.confirmed.emit(self._model_id, for_good)
-
-    def _on_keep(self) -> None:
-        self.hide()
-        self.kept.emit()
-
-    def _set_enabled(self, *, enabled: bool) -> None:
-        for button in (self.remove_button, self.delete_button):
-            button.setEnabled(enabled)
 
 
 class InstalledCard(Card):
@@ -87,7 +20,8 @@ class InstalledCard(Card):
 
     chat_pressed = Signal(str)
     folder_pressed = Signal(str)
-    remove_confirmed = Signal(str, bool)
+    remove_confirmed = Signal(object)
+    """A RemovalChoice."""
     verify_pressed = Signal(str)
     again_pressed = Signal(str)
     update_pressed = Signal(str)
