@@ -222,7 +222,7 @@ class Downloads:
         return [*own, *read_downloads(self._parts.folder, self._parts.gate)]
 
     def _resting(self, saved: SavedDownload) -> Download:
-        return resting(saved, self._parts.models_of(saved))
+        return resting(saved, self._parts.library.folders)
 
     def _save(self, saved: SavedDownload) -> None:
         try:
@@ -291,7 +291,7 @@ class Downloads:
                 clearance, entry.clearance = entry.clearance, None
             if clearance is None:
                 clearance = parts.installer.clear(entry.saved.offer)
-            offer = with_space_left(entry.saved.offer, parts.models_of(entry.saved))
+            offer = with_space_left(entry.saved.offer, parts.library.folders)
             run = InstallRun(parts.tries, parts.place, entry.saved.id)
             parts.place.share.set_own_limit(entry.saved.id, entry.saved.limit)
             with running_mark(parts.folder, entry.saved.id, self._on_wish(entry.saved.id)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,10 +138,10 @@ def _move_standard(
 
 
 def files_of(
-    connection: sqlite3.Connection, model_id: str
+    connection: sqlite3.Connection, model_id: str, is_silent: Callable[[str], bool]
 ) -> tuple[list[ManifestFile], frozenset[Path]]:
     """The files of a model that no other lists (two variants share a projector), and the blobs of
-    all others that may be the same."""
+    all others that may be the same, as far as their folders answer."""
     own = connection.execute(
         f"{_PLACES} WHERE model_id = ?1 AND NOT EXISTS (SELECT 1 FROM files AS other"  # noqa: S608
         " WHERE other.location = files.location AND other.folder_id IS files.folder_id"
@@ -154,15 +154,28 @@ def files_of(
         " (SELECT size_bytes FROM files WHERE model_id = ?1)",
         (model_id,),
     )
-    return entries, frozenset(_entry(*row).blob for row in others)
+    return entries, _blobs(others, is_silent)
 
 
-def blobs_of_sizes(connection: sqlite3.Connection, sizes: Sequence[int]) -> frozenset[Path]:
-    """The blobs of all files of these sizes."""
+def _blobs(
+    rows: Iterable[tuple[str | None, str, int]], is_silent: Callable[[str], bool]
+) -> frozenset[Path]:
+    found = set()
+    for folder, location, is_ours in rows:
+        place = folder or os.path.dirname(location)  # noqa: PTH120
+        if not is_silent(place):
+            found.add(_entry(folder, location, is_ours).blob)
+    return frozenset(found)
+
+
+def blobs_of_sizes(
+    connection: sqlite3.Connection, sizes: Sequence[int], is_silent: Callable[[str], bool]
+) -> frozenset[Path]:
+    """The blobs of all files of these sizes, as far as their folders answer."""
     found: set[Path] = set()
     for size in set(sizes):
         rows = connection.execute(f"{_PLACES} WHERE size_bytes = ?", (size,))
-        found |= {_entry(*row).blob for row in rows}
+        found |= _blobs(rows, is_silent)
     return frozenset(found)
 
 

@@ -9,9 +9,12 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 PATIENCE_SECONDS = 2.0
 """After this long without an answer a network folder counts as gone."""
+SHORT_PATIENCE_SECONDS = 0.25
+"""The same for what is only shown, and asked while the app starts or ends."""
 
 
 class FolderCondition(enum.StrEnum):
@@ -83,35 +86,49 @@ def _mount_of(path: str) -> str:
     return path
 
 
-class PatientLook:
-    """Looks in threads of their own: a network folder that is gone may never answer."""
+_T = TypeVar("_T")
+
+
+class Patience:
+    """Asks in threads of their own: a network folder that is gone may never answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stuck: dict[str, threading.Thread] = {}
+
+    def ask(self, place: str, question: Callable[[], _T], otherwise: _T, seconds: float) -> _T:
+        """What `question` answers, which never raises; `otherwise` where it does not in time, and
+        at once while an earlier one about the same place has not come back."""
+        with self._lock:
+            stuck = self._stuck.get(place)
+            if stuck is not None and stuck.is_alive():
+                return otherwise
+        answer: list[_T] = []
+        thread = threading.Thread(
+            target=lambda: answer.append(question()), name="openshelf-look", daemon=True
+        )
+        thread.start()
+        thread.join(seconds)
+        with self._lock:
+            if thread.is_alive():
+                self._stuck[place] = thread
+            else:
+                self._stuck.pop(place, None)
+        return answer[0] if answer else otherwise
+
+
+class PatientLook(Patience):
+    """`look_at`, waited for at most once for each look that does not come back."""
 
     def __init__(
         self,
         look: Callable[[str], FolderLook] = look_at,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
+        super().__init__()
         self._look = look
         self._patience = patience_seconds
-        self._lock = threading.Lock()
-        self._stuck: dict[str, threading.Thread] = {}
 
     def __call__(self, path: str) -> FolderLook:
-        """Waits at most once for each look that does not come back."""
         silent = FolderLook(FolderCondition.SILENT)
-        with self._lock:
-            stuck = self._stuck.get(path)
-            if stuck is not None and stuck.is_alive():
-                return silent
-        answer: list[FolderLook] = []
-        thread = threading.Thread(
-            target=lambda: answer.append(self._look(path)), name="openshelf-look", daemon=True
-        )
-        thread.start()
-        thread.join(self._patience)
-        with self._lock:
-            if thread.is_alive():
-                self._stuck[path] = thread
-            else:
-                self._stuck.pop(path, None)
-        return answer[0] if answer else silent
+        return self.ask(path, lambda: self._look(path), silent, self._patience)

@@ -11,13 +11,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from openshelf.errors import NotFound, UsageError
+from openshelf.library.folder_look import PATIENCE_SECONDS, Patience, PatientLook
 from openshelf.library.folder_look import FolderCondition as FolderCondition
 from openshelf.library.folder_look import FolderLook as FolderLook
-from openshelf.library.folder_look import PatientLook
 
+_T = TypeVar("_T")
 _MOUNT_PARENTS = ("media", "mnt", "Volumes")
 
 
@@ -74,6 +75,7 @@ class ModelFolders:
         self.standard = Path(normal_path(str(standard)))
         self._listed, self._chosen = listed, chosen
         self._look = look or PatientLook()
+        self._patience = Patience()
         self.mounts: Mapping[str, str] = {}
         """Folder → where its volume began when it was last seen; kept by the library."""
 
@@ -84,6 +86,20 @@ class ModelFolders:
         if found.is_empty and before and found.mount != before:
             return FolderLook(FolderCondition.NOT_MOUNTED)
         return found
+
+    def is_silent(self, folder: str) -> bool:
+        """Whether any folder, of the list or not, does not answer in time."""
+        return self._look(folder).condition is FolderCondition.SILENT
+
+    def ask(
+        self,
+        folder: Path,
+        question: Callable[[], _T],
+        otherwise: _T,
+        seconds: float = PATIENCE_SECONDS,
+    ) -> _T:
+        """A question about files in a folder that may never answer; it must not raise."""
+        return self._patience.ask(str(folder), question, otherwise, seconds)
 
     def paths(self) -> tuple[str, ...]:
         """The standard folder first, then the others in the person's order; each once."""

@@ -76,7 +76,7 @@ class KeptDownloads:
         saved = self._find(download_id)
         self._stop(saved, Wish.CANCEL, cancel)
         self._discard(saved)
-        return replace(resting(saved, self._parts.models_of(saved)), state=DownloadState.CANCELLED)
+        return replace(self._resting(saved), state=DownloadState.CANCELLED)
 
     def move(self, download_id: str, move: Move) -> tuple[Download, ...]:
         """Earlier or later in the list; an open window goes by it when the next turn comes.
@@ -121,10 +121,13 @@ class KeptDownloads:
             return  # it runs all the same, and its `.part` is found by the next install
 
     def _shown(self, saved: SavedDownload) -> Download:
-        shown = resting(saved, self._parts.models_of(saved))
+        shown = self._resting(saved)
         if is_running(self._folder, saved.id):
             return replace(shown, state=DownloadState.RUNNING)
         return shown
+
+    def _resting(self, saved: SavedDownload) -> Download:
+        return resting(saved, self._parts.library.folders)
 
     def _find(self, words: str) -> SavedDownload:
         all_saved = self._saved()
@@ -151,7 +154,7 @@ class KeptDownloads:
         share.set_own_limit(saved.id, saved.limit)
         with running_mark(self._folder, saved.id, on_wish):
             try:
-                offer = with_space_left(saved.offer, self._parts.models_of(saved))
+                offer = with_space_left(saved.offer, self._parts.library.folders)
                 model = self._parts.installer.run(offer, clearance, cancel, report, run)
             except OpenshelfError:
                 if Wish.CANCEL in wishes:

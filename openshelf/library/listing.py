@@ -36,7 +36,7 @@ def read_models(
         place = join_place(folder, location) if folder else location
         file = InstalledFile(path, place, size, sha256, verified_at, folder or "", bool(ours))
         files.setdefault(model_id, []).append(file)
-    here: dict[str, bool] = {"": True}
+    here: dict[str, bool] = {}
     licenses: dict[str, tuple[str, ...]] = {}
     models = []
     for row in rows:
@@ -56,9 +56,12 @@ def _absence(
 ) -> tuple[str, bool]:
     """The folder that is not here, and whether a file is missing. `here` remembers the looks."""
     for file in files:
-        folder = file.folder
+        folder = file.folder or os.path.dirname(file.location)  # noqa: PTH120
         if folder not in here:
-            here[folder] = look(folder).condition is FolderCondition.HERE
+            condition = look(folder).condition
+            # Outside the model folders only silence matters: a stat would wait as long.
+            is_here = condition is FolderCondition.HERE
+            here[folder] = is_here or not (file.folder or condition is FolderCondition.SILENT)
         if not here[folder]:
             return folder, True
     return "", not all(_is_there(file) for file in files)

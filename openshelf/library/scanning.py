@@ -158,8 +158,9 @@ def scan(library: Library, cancel: CancelToken, report: Report) -> ScanReport:
     cut = [folder for folder in here if look.gather(walk(folder, here), cancel)]
     rows = library.file_rows()
     gone = {folder.path for folder in folders if not folder.is_here}
+    silent: dict[str, bool] = {}
     for row in rows:
-        _compare(row, look, is_away=row.folder in gone)
+        _compare(row, look, is_away=row.folder in gone or _is_silent(row, library, silent))
     strangers = _strangers(rows, look)
     missing, away = _seek(look, strangers)
     _keep(library, look.steady)
@@ -175,6 +176,16 @@ def scan(library: Library, cancel: CancelToken, report: Report) -> ScanReport:
         cut=tuple(cut),
         seconds=time.monotonic() - begun,
     )
+
+
+def _is_silent(row: FileRow, library: Library, known: dict[str, bool]) -> bool:
+    """Whether a file outside the model folders lies where nothing answers."""
+    if row.folder:
+        return False
+    place = os.path.dirname(row.location)  # noqa: PTH120
+    if place not in known:
+        known[place] = library.folders.is_silent(place)
+    return known[place]
 
 
 def _keep(library: Library, looks: Sequence[FileLook]) -> None:

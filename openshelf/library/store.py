@@ -197,7 +197,7 @@ class Library:
             raise not_here(model.away)
         removed = Removed()
         with self._transaction() as connection:
-            entries, others = files_of(connection, model.id)
+            entries, others = files_of(connection, model.id, self.folders.is_silent)
             if all_files:
                 entries = [dataclasses.replace(entry, is_ours=True) for entry in entries]
             connection.execute("DELETE FROM models WHERE id = ?", (model.id,))
@@ -289,7 +289,7 @@ class Library:
         ]
         sizes = [entry.blob.stat().st_size for entry in entries if entry.blob.is_file()]
         with self._transaction() as connection:
-            kept = blobs_of_sizes(connection, sizes)
+            kept = blobs_of_sizes(connection, sizes, self.folders.is_silent)
             connection.executemany(
                 "DELETE FROM placed WHERE location = ?", [(str(path),) for path in mine]
             )

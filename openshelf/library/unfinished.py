@@ -10,6 +10,8 @@ from pathlib import Path
 from openshelf.errors import OpenshelfError
 from openshelf.hub.cache_layout import discard_part, part_bytes, place_of
 from openshelf.library.downloads import Download, DownloadState
+from openshelf.library.folder_look import SHORT_PATIENCE_SECONDS
+from openshelf.library.folders import ModelFolders
 from openshelf.library.install import InstallOffer
 from openshelf.library.saved_downloads import SavedDownload
 from openshelf.library.store import Library
@@ -17,13 +19,11 @@ from openshelf.library.store import Library
 log = logging.getLogger(__name__)
 
 
-def resting(saved: SavedDownload, models: Path) -> Download:
-    """A download that does not run, with the bytes that are here."""
-    offer = saved.offer
-    try:
-        done = bytes_here(offer, models)
-    except OpenshelfError:
-        done = 0
+def resting(saved: SavedDownload, folders: ModelFolders) -> Download:
+    """A download that does not run, with the bytes that are here; 0 where the folder is silent,
+    so that the app neither starts nor ends later for it."""
+    offer, models = saved.offer, folders.place_for(saved.offer.folder)
+    done = folders.ask(models, lambda: _bytes_here(offer, models), 0, SHORT_PATIENCE_SECONDS)
     return Download(
         id=saved.id,
         target=offer.target,
@@ -37,16 +37,21 @@ def resting(saved: SavedDownload, models: Path) -> Download:
     )
 
 
-def bytes_here(offer: InstallOffer, models: Path) -> int:
-    """Raises UnsafeName."""
-    return sum(part_bytes(models, file) for file in offer.files) if offer.source == "hub" else 0
+def _bytes_here(offer: InstallOffer, models: Path) -> int:
+    """0 for what has names that cannot be files: it fails when it runs, and says why."""
+    try:
+        return sum(part_bytes(models, file) for file in offer.files) if offer.source == "hub" else 0
+    except OpenshelfError:
+        return 0
 
 
-def with_space_left(offer: InstallOffer, models: Path) -> InstallOffer:
-    """What is here by now need not fit once more. Raises UnsafeName."""
+def with_space_left(offer: InstallOffer, folders: ModelFolders) -> InstallOffer:
+    """What is here by now need not fit once more."""
     if offer.source != "hub":
         return offer
-    return replace(offer, left_bytes=max(0, offer.size_bytes - bytes_here(offer, models)))
+    models = folders.place_for(offer.folder)
+    here = folders.ask(models, lambda: _bytes_here(offer, models), 0)
+    return replace(offer, left_bytes=max(0, offer.size_bytes - here))
 
 
 def discard(
@@ -58,7 +63,7 @@ def discard(
     """Delete what was fetched for it; what is installed stays, and so does what one of `others`
     needs as well, as two variants do with the projector of their repository."""
     offer, models = saved.offer, models_of(saved)
-    if offer.source != "hub":
+    if offer.source != "hub" or library.folders.is_silent(str(models)):
         return
     needed = {
         (file.repo, file.sha256)

@@ -25,6 +25,7 @@ from openshelf.ui.pages.library_checks import LibraryChecks
 from openshelf.ui.pages.library_disk import DiskCard
 from openshelf.ui.pages.library_download import DownloadRow
 from openshelf.ui.pages.library_downloads import DownloadsCard
+from openshelf.ui.pages.library_drops import LibraryDrops
 from openshelf.ui.pages.library_export import ExportCard
 from openshelf.ui.pages.library_folders import FoldersNotice
 from openshelf.ui.pages.library_imports import ImportCard
@@ -37,7 +38,6 @@ from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.buttons import Button
 from openshelf.ui.widgets.containers import EmptyState, PageHeader, ScrollPage
-from openshelf.ui.widgets.drops import PathDrops
 from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 from openshelf.ui.widgets.page import Page
 from openshelf.units import format_bytes
@@ -84,7 +84,7 @@ class LibraryPage(Page):
         self.updates = UpdateCard(self._services, self._bridge)
         self.bundle = BundleCard(self._services, self._bridge)
         self.export = ExportCard(self._services, self._bridge)
-        self.drops = PathDrops(self)
+        self.drops = LibraryDrops(self, self._bridge)
         self.downloads_card = DownloadsCard(self._services, self._bridge)
         self.download_rows = self.downloads_card.rows
         self.installed_card = InstalledCard()
@@ -114,7 +114,8 @@ class LibraryPage(Page):
         self.bundle.ended.connect(self._show_all)
         self.export_button.clicked.connect(self._on_export)
         self.export.ended.connect(self._show_all)
-        self.drops.dropped.connect(self._on_dropped)
+        self.drops.file_dropped.connect(self.install_requested)
+        self.drops.folder_dropped.connect(self._on_folder_dropped)
         self.downloads_card.failed.connect(self._show_error)
         self.downloads_card.settings_pressed.connect(self._on_settings_pressed)
         self.verify_button.clicked.connect(self._on_verify_all)
@@ -321,13 +322,10 @@ class LibraryPage(Page):
         self.export.open_card(self._facts.installed if self._facts else ())
         self._show_all()
 
-    def _on_dropped(self, path: str) -> None:
-        """A file goes to the sheet; a folder is looked through, a bundle verified."""
-        if Path(path).is_dir():
-            self.imports.open_card(path)
-            self._show_all()
-        else:
-            self.install_requested.emit(path)
+    def _on_folder_dropped(self, path: str) -> None:
+        """It is looked through, a bundle verified."""
+        self.imports.open_card(path)
+        self._show_all()
 
     def _on_update(self, model_id: str) -> None:
         models = self._facts.installed if self._facts else ()
