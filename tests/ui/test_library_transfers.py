@@ -84,6 +84,20 @@ def test_export_is_written_and_said(
     assert "holds a bundle already" in card.notice.text.text()
 
 
+def test_licenses_are_called_by_their_names(make_library: Callable[..., Setting]) -> None:
+    gemma = "LicenseRef-scancode-gemma-tou-2025-03-24"
+    model = installed_model(
+        "gemma", license_ids=("gemma", "mit"), license_expression=f"{gemma} AND MIT"
+    )
+    strange = installed_model("odd", license_ids=("<b>own</b>\nterms",), license_expression="x")
+    setting = make_library(model, strange)
+    card = setting.page.export
+    card.open_card((model, strange))
+    first, second = (tick.accessibleName() for tick in card.ticks.rows)
+    assert first.endswith("· Gemma Terms of Use + MIT License")
+    assert second.endswith("· <b>own</b> terms"), "plain text on one line"
+
+
 @pytest.fixture
 def pool() -> Iterator[PoolTaskRunner]:
     runner = PoolTaskRunner()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from openshelf.library.bundling import BundleOffer
+from openshelf.ui.models.license_names import license_names
 from openshelf.units import format_bytes
 
 
 def offer_words(found: BundleOffer) -> str:
     """Size, license, and who accepted it where it was exported."""
-    license = found.offer.decision.license.expression
+    effective = found.offer.decision.license
+    license = license_names(effective.effective, effective.expression)
     parts = [format_bytes(found.model.size_bytes), license]
     name = (found.model.acceptance or {}).get("display_name")
     if isinstance(name, str) and name.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from openshelf.library.updates import CURRENT, NEWER, FileChange, UpdateReport
+from openshelf.ui.models.license_names import license_names
 from openshelf.ui.models.plain_text import readable
 from openshelf.ui.sentences import words
 from openshelf.units import format_bytes
@@ -33,7 +34,9 @@ def terms_lines(found: UpdateReport) -> list[str]:
     lines = []
     if not found.terms.is_changed and found.state != CURRENT:
         text = _tr("License: {license}, as before.")
-        lines.append(text.format(license=found.terms.after.expression or "–"))
+        after = found.terms.after
+        names = license_names(after.effective, after.expression)
+        lines.append(text.format(license=names or "–"))
     changed = "license_changed"
     return lines + [words(flag) for flag in found.terms.flags_added if flag != changed]
 

@@ -12,6 +12,7 @@ from openshelf.library.exporting import ExportReport
 from openshelf.library.installed import InstalledModel
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, CancelToken, Failed, Outcome, Progress, Report, Succeeded
+from openshelf.ui.models.license_names import license_names
 from openshelf.ui.pages.library_transfer import TransferCard
 from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -94,7 +95,8 @@ class ExportCard(TransferCard):
     def _make_tick(self, key: Hashable) -> TickBox:
         model = self._models[key]
         name = f"{' '.join(model.name.split())} {model.quant or ''}".strip()
-        tick = TickBox(f"{name} · {format_bytes(model.size_bytes)} · {model.license_expression}")
+        license = license_names(model.license_ids, model.license_expression)
+        tick = TickBox(f"{name} · {format_bytes(model.size_bytes)} · {license}")
         tick.toggled.connect(self._show_chosen)
         return tick
 
@@ -142,7 +144,8 @@ class ExportCard(TransferCard):
         ).format(folder=report.folder)
         if report.licenses_missing:
             more = self.tr("Not on this machine is the text of {names}; the NOTICE says where.")
-            text = f"{text} {more.format(names=_listed(report.licenses_missing))}"
+            names = [license_names([name], "") for name in report.licenses_missing]
+            text = f"{text} {more.format(names=_listed(names))}"
         self.notice.show_message(text, NoticeLevel.GOOD)
 
 

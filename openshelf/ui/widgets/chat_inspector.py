@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QScrollArea, 
 from openshelf.chat.interface import ModelInMemory
 from openshelf.library.installed import InstalledModel
 from openshelf.library.measurements import totals
+from openshelf.ui.models.license_names import license_names
 from openshelf.ui.models.server_words import ServerMark
 from openshelf.ui.theme import TextRole, font
 from openshelf.ui.theme.kinds import ChipKind
@@ -207,10 +208,9 @@ class ChatInspector(QFrame):
         installed model is chosen."""
         if model is None:
             self.license_line.setText(otherwise)
-        elif accepted_on:
+            return
+        names = license_names(model.license_ids, model.license_expression)
+        if accepted_on:
             text = self.tr("{license} · terms acknowledged {day}")
-            self.license_line.setText(
-                text.format(license=model.license_expression, day=accepted_on)
-            )
-        else:
-            self.license_line.setText(model.license_expression)
+            names = text.format(license=names, day=accepted_on)
+        self.license_line.setText(names)
