@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from openshelf.gguf.names import MMPROJ, parse_name
 
+TERMS, NEWER = "terms_changed", "newer"
+"""News of an installed model: the same files under other terms; other files."""
+
 
 @dataclass(frozen=True)
 class InstalledFile:
@@ -59,6 +62,9 @@ class InstalledModel:
 
     away: str = ""
     """The model folder that is not here now, with its files; then `missing` is set as well."""
+
+    news: str = ""
+    """What the last look for an update found: newer or terms_changed, "" where nothing is new."""
 
     @property
     def is_usable(self) -> bool:
@@ -120,6 +126,7 @@ class InstalledModel:
             "folder_missing": bool(self.away),
             "origin": self.origin,
             "damaged": asdict(self.damaged) if self.damaged else None,
+            "update": self.news or None,
         }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from openshelf.errors import ChecksumMismatch, NotEnoughDisk
+from openshelf.errors import ChecksumMismatch, NotEnoughDisk, OpenshelfError
 from openshelf.hub.cache_layout import place_of
 from openshelf.hub.download import FetchedFile
 from openshelf.hub.entries import DownloadFile
@@ -30,6 +31,7 @@ from openshelf.policy.records import AcceptedModel, build_record
 from openshelf.tasks import CancelToken, Report
 from openshelf.units import GIB
 
+log = logging.getLogger(__name__)
 SPACE_MARGIN_BYTES = GIB
 """What a disk keeps free after an install, so that nothing else on it breaks."""
 
@@ -87,7 +89,10 @@ class Installer:
         """
         offer = self._offers.of_update(model, cancel, report)
         license = self._parts.library.effective_license(model.id)
-        return report_update(model, license, offer, self._parts.acceptances.texts.read, self.clear)
+        read = self._parts.acceptances.texts.read
+        found = report_update(model, license, offer, read, self.clear)
+        self._keep_news(model, found.news, offer.commit)
+        return found
 
     def offer_bundled(self, model: BundledModel) -> InstallOffer:
         """A model of a verified bundle. Raises CorruptModel, UnsupportedArchitecture."""
@@ -104,7 +109,21 @@ class Installer:
         record = build_record(model, decision, form, gate.policy, record_context(offer))
         keep_texts(self._parts.acceptances, decision)
         self._parts.acceptances.append(record)
+        self._settle_news(offer)
         return self.clear(offer)
+
+    def _settle_news(self, offer: InstallOffer) -> None:
+        """Other terms for files that are installed are no news once they are accepted."""
+        hashes = {file.sha256 for file in offer.files}
+        for model in self._parts.library.installed():
+            if model.news and {file.sha256 for file in model.files} == hashes:
+                self._keep_news(model, "", "")
+
+    def _keep_news(self, model: InstalledModel, news: str, commit: str) -> None:
+        try:
+            self._parts.library.keep_news(model.id, news, commit)
+        except OpenshelfError as error:
+            log.info("updates: what was found cannot be kept: %s", error)
 
     def clear(self, offer: InstallOffer) -> Clearance:
         """The clearance from an earlier acceptance.

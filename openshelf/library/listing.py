@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from openshelf.database import Database
 from openshelf.library.folders import FolderCondition, FolderLook, join_place
-from openshelf.library.installed import Damage, InstalledFile, InstalledModel
+from openshelf.library.installed import NEWER, Damage, InstalledFile, InstalledModel
 
 MODEL_COLUMNS = (
     "id, repo, commit_id, name, quant, license_expression, license_ids, record_id, source,"
@@ -36,6 +37,7 @@ def read_models(
         place = join_place(folder, location) if folder else location
         file = InstalledFile(path, place, size, sha256, verified_at, folder or "", bool(ours))
         files.setdefault(model_id, []).append(file)
+    news = _news(database, rows)
     here: dict[str, bool] = {}
     licenses: dict[str, tuple[str, ...]] = {}
     models = []
@@ -47,8 +49,22 @@ def read_models(
         ids = row[6]
         if ids not in licenses:
             licenses[ids] = tuple(json.loads(ids))
-        models.append(_model(row, tuple(own), licenses[ids], away, missing=missing))
+        model = _model(row, tuple(own), licenses[ids], away, missing=missing)
+        models.append(replace(model, news=news[model.id]) if model.id in news else model)
     return tuple(models)
+
+
+def _news(database: Database, rows: list[tuple[Any, ...]]) -> dict[str, str]:
+    """Of those whose newer commit is not installed as well."""
+    found = database.read("SELECT model_id, state, commit_id FROM updates")
+    if not found:
+        return {}
+    repos, there = {row[0]: row[1] for row in rows}, {(row[1], row[2]) for row in rows}
+    return {
+        model_id: state
+        for model_id, state, commit in found
+        if state != NEWER or (repos.get(model_id), commit) not in there
+    }
 
 
 def _absence(

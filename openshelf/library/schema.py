@@ -64,5 +64,12 @@ LIBRARY = Schema(
     CREATE INDEX files_by_place ON files (folder_id, location);
     CREATE INDEX files_by_size ON files (size_bytes);
     """,
+        # What the last look for an update found, as long as it is news.
+        """
+    CREATE TABLE updates (
+        model_id TEXT PRIMARY KEY REFERENCES models (id) ON DELETE CASCADE,
+        state TEXT NOT NULL, commit_id TEXT NOT NULL, found_at TEXT NOT NULL
+    );
+    """,
     ),
 )

@@ -210,6 +210,17 @@ class Library:
         self._announce()
         return removed
 
+    def keep_news(self, model_id: str, state: str, commit: str) -> None:
+        """What a look for an update found; "" where nothing is new."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM updates WHERE model_id = ?", (model_id,))
+            if state:
+                connection.execute(
+                    "INSERT INTO updates SELECT id, ?, ?, ? FROM models WHERE id = ?",
+                    (state, commit, now_utc(), model_id),
+                )
+        self._announce()
+
     def keep_load(self, load: LoadMeasurement) -> None:
         """Keep what a load took, and that the model was used; what is far from its prediction goes
         to the log."""

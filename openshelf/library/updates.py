@@ -10,14 +10,14 @@ from typing import Any
 
 from openshelf.errors import LicenseNotAccepted, NeedsReview, PolicyBlocked
 from openshelf.library.install import InstallOffer
+from openshelf.library.installed import NEWER as NEWER
+from openshelf.library.installed import TERMS as TERMS
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.changes import ReadText, TermsChange, compare_terms
 from openshelf.licenses.clearance import Clearance
 from openshelf.licenses.effective import EffectiveLicense
 
 CURRENT = "current"
-TERMS = "terms_changed"
-NEWER = "newer"
 ACCEPTED, ASK, REVIEW, BLOCKED = "accepted", "ask", "needs_review", "blocked"
 
 
@@ -60,6 +60,13 @@ class UpdateReport:
         if self.has_other_files or self.offer.commit != self.model.commit:
             return NEWER
         return TERMS if self.terms.is_changed else CURRENT
+
+    @property
+    def news(self) -> str:
+        """What is worth a look: other files or other terms; a new commit alone is not."""
+        if self.has_other_files:
+            return NEWER
+        return TERMS if self.terms.is_changed else ""
 
     @property
     def has_other_files(self) -> bool:

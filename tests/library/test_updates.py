@@ -365,3 +365,27 @@ def test_an_endless_text_is_compared_by_its_hash() -> None:
     found = compare_terms(terms(old), terms(new), lambda _: None)
     assert (found.is_changed, found.texts[0].diff) == (True, ())
     assert not found.texts[0].is_compared
+
+
+def test_what_is_new_stays_known_until_it_is_looked_after(
+    hub: LoopbackHub, open_at: OpenHome
+) -> None:
+    home, model = installed(hub, open_at)
+
+    def news() -> str:
+        return home.library.find(model.id).news
+
+    update(home, model)
+    assert news() == ""
+    publish(hub, TERMS.replace("The end.", "Not for companies."))
+    offer = update(home, model).offer
+    assert news() == "terms_changed"
+    assert home.library.find(model.id).as_json()["update"] == "terms_changed"
+    home.installer.accept(offer, AcceptanceForm("Ada"))
+    assert news() == "", "accepted: no news any more"
+    publish(hub, TERMS.replace("The end.", "Not for companies."), b"GGUF 2")
+    update(home, model)
+    home = open_at(endpoint=hub.endpoint)
+    assert news() == "newer", "also after a start"
+    home.install(f"hf:{REPO}")
+    assert news() == "", "the newer one is here"

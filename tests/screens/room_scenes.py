@@ -147,21 +147,27 @@ def with_thousands(services: Services) -> Services:
 
 
 def with_library(services: Services) -> Services:
-    """Two downloads, one of them waiting, and five installed models."""
+    """Downloads, one of them waiting, and six installed models: one is linked and unused for long,
+    one has news, one is missing."""
     library, downloads = services.library, services.downloads
+    accepted = services.acceptances.append({"model": {"repo": "x/y"}, "method": "checkbox"})
     models = (
         installed_model(installed_at="2026-11-22T09:00:00Z"),
         installed_model(
             "Llama-3.2-3B-Instruct", "Q8_0", license_ids=("llama3.2",),
-            license_expression="LicenseRef-scancode-llama-3.2-license-2024", record_id="r1",
+            license_expression="LicenseRef-scancode-llama-3.2-license-2024", record_id=accepted,
             verified_at="2026-11-02T08:00:00Z", decode_tokens_per_second=52.4,
         ),
         installed_model("Mistral-Small-3.2-24B-Instruct-2506", "Q4_K_M", record_id=None,
-                        decode_tokens_per_second=None, verified_at=None),
-        installed_model("gemma-3-12b-it", "Q4_0", missing=True, license_ids=("gemma",)),
-        installed_model("SmolLM2-135M-Instruct", "Q4_1", decode_tokens_per_second=160.0),
+                        decode_tokens_per_second=None, verified_at=None, news="newer"),
+        installed_model("gemma-3-12b-it", "Q4_0", license_ids=("gemma",), record_id=accepted,
+                        origin="lm_studio", source="import",
+                        last_used_at="2026-10-11T08:00:00Z"),
+        installed_model("SmolLM2-135M-Instruct", "Q4_1", decode_tokens_per_second=160.0,
+                        source="starter"),
+        installed_model("phi-4-mini", "Q5_K_M", missing=True, license_ids=("mit",)),
     )  # fmt: skip
-    sizes = (7_300, 3_400, 14_300, 7_900, 98)
+    sizes = (7_300, 3_400, 14_300, 7_900, 98, 2_800)
     for number, (model, size) in enumerate(zip(models, sizes, strict=True)):
         facts = {"size_bytes": size * 1_000_000, "sha256": str(number) * 64}
         library.add(replace(model, files=(replace(model.files[0], **facts),)))  # type: ignore[attr-defined]
@@ -199,6 +205,16 @@ def _remove_one(window: MainWindow, services: Services) -> None:
         QApplication.processEvents()
     card = window.page(Place.LIBRARY).installed_card  # type: ignore[attr-defined]
     card.ask_to_remove(card.table.rows[1].id)
+
+
+def with_own_file(services: Services) -> Services:
+    """A file that somebody moved into a model folder."""
+    with_library(services)
+    models = services.library.models  # type: ignore[attr-defined]
+    (file,) = models[1].files
+    own = replace(file, folder="/mnt/nas", location="/mnt/nas/sorted/Llama.gguf", is_ours=False)
+    models[1] = replace(models[1], files=(own,))
+    return services
 
 
 def _open_chat(number: int) -> Callable[[MainWindow, Services], None]:
@@ -341,6 +357,7 @@ ROOM_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("library-many", _open(Place.LIBRARY), with_thousands),
     ("settings-folders", _open(Place.SETTINGS), with_missing_drive),
     ("library-remove", _remove_one, with_library),
+    ("library-remove-own", _remove_one, with_own_file),
     ("library-update", _look_for_update, _with_update),
     ("library-empty", _open(Place.LIBRARY), _same),
     ("hardware-full", _open(Place.HARDWARE), _same),

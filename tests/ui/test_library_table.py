@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QPersistentModelIndex, Qt
@@ -231,3 +232,41 @@ def test_copies_and_what_nobody_uses_are_named(qtbot: QtBot, make_library: Make)
     said = setting.page.disk_card.notes.text()
     assert "more than once: Two; 7.3 GB could be free." in said
     assert "Not used for 30 days: One." in said
+
+
+def test_news_are_a_chip_that_leads_to_the_update(qtbot: QtBot, make_library: Make) -> None:
+    fresh, old = installed_model("fresh", news="newer"), installed_model("old")
+    other = installed_model("other", news="terms_changed")
+    asked: list[str] = []
+    setting = make_library(fresh, old, other)
+    setting.page.resize(1200, 800)
+    setting.card.update_pressed.connect(asked.append)
+    cells = [setting.cell(model, InstalledColumn.NOTE) for model in (fresh, old, other)]
+    assert cells == ["newer build · review", "", "other terms · review"]
+    for model in (old, fresh):
+        setting.press(model, InstalledColumn.NOTE)
+    assert asked == [fresh.id]
+    spoken = setting.card.table.index(0, InstalledColumn.MODEL)
+    assert "newer build" in spoken.data(Qt.ItemDataRole.AccessibleTextRole)
+    setting.page.resize(840, 640)
+    qtbot.waitUntil(lambda: setting.card.view.isColumnHidden(InstalledColumn.NOTE))
+
+
+@pytest.mark.parametrize(
+    ("facts", "cell", "details"),
+    [
+        ({"source": "starter"}, "starter", "starter, verified 23 Nov"),
+        ({"source": "import", "origin": "lm_studio"}, "linked from LM Studio",
+         "linked from LM Studio, verified 23 Nov"),
+        ({"source": "import", "origin": "bundle"}, "verified 23 Nov", "verified 23 Nov"),
+        ({"source": "starter", "verified_at": None}, "not verified", "not verified"),
+    ],
+)  # fmt: skip
+def test_where_a_file_came_from_stands_in_its_row(
+    make_library: Make, facts: dict[str, Any], cell: str, details: str
+) -> None:
+    model = installed_model(**facts)
+    setting = make_library(model)
+    assert setting.cell(model, InstalledColumn.INTEGRITY) == cell
+    index = setting.card.table.index(0, InstalledColumn.INTEGRITY)
+    assert details in index.data(Qt.ItemDataRole.ToolTipRole)

@@ -25,13 +25,15 @@ class InstalledColumn(enum.IntEnum):
     INTEGRITY = 4
     USED = 5
     SPEED = 6
-    ACTION = 7
-    MORE = 8
+    NOTE = 7
+    """What is worth a look first, as a chip; pressed where there is news."""
+    ACTION = 8
+    MORE = 9
 
 
 NUMBERS = (InstalledColumn.SIZE, InstalledColumn.SPEED)
 """Columns whose texts stand at the right."""
-SORTED = tuple(column for column in InstalledColumn if column < InstalledColumn.ACTION)
+SORTED = tuple(column for column in InstalledColumn if column < InstalledColumn.NOTE)
 _MANY = 50
 """So many changes are told one by one; more are told at once."""
 
@@ -172,6 +174,8 @@ class InstalledTableModel(QAbstractTableModel):
                 return words.used_words(model)
             case InstalledColumn.SPEED:
                 return words.speed_words(model)
+            case InstalledColumn.NOTE:
+                return words.note_words(model, self._facts)
             case InstalledColumn.ACTION:
                 return words.action_words(model)
             case InstalledColumn.MORE:
@@ -211,7 +215,7 @@ class InstalledTableModel(QAbstractTableModel):
             return None
         return (
             self.tr("Model"), self.tr("Variant"), self.tr("Size"), self.tr("License"),
-            self.tr("Integrity"), self.tr("Last used"), self.tr("Measured"), "", "",
+            self.tr("Integrity"), self.tr("Last used"), self.tr("Measured"), "", "", "",
         )[section]  # fmt: skip
 
 

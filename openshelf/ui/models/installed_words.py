@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from openshelf.library.install import BUNDLE
-from openshelf.library.installed import InstalledModel
+from openshelf.library.installed import NEWER, TERMS, InstalledModel
 from openshelf.ui.models.chat_facts import short_day
 from openshelf.ui.models.import_facts import program_name
 from openshelf.ui.models.library_facts import LibraryFacts
@@ -53,22 +53,31 @@ def integrity_words(model: InstalledModel) -> tuple[str, str]:
         return _tr("file is missing"), "bad"
     if not model.verified_at:
         return _tr("not verified"), "warning"
-    if local_day(model.verified_at) == local_today():
-        text = _tr("verified today")
-    else:
-        text = _tr("verified {day}").format(day=short_day(model.verified_at))
+    if model.source == "starter":
+        return _tr("starter"), "muted"
     if model.origin not in ("", BUNDLE):
         program = program_name(model.origin)
-        text = _tr("{text}, linked from {program}").format(text=text, program=program)
-    return text, "muted"
+        return _tr("linked from {program}").format(program=program), "muted"
+    return _verified_words(model.verified_at), "muted"
+
+
+def _verified_words(moment: str) -> str:
+    if local_day(moment) == local_today():
+        return _tr("verified today")
+    return _tr("verified {day}").format(day=short_day(moment))
 
 
 def integrity_details(model: InstalledModel) -> str:
-    if not model.away:
-        return integrity_words(model)[0]
-    text = _tr("The model folder {path} is not here. Its models are kept, and can be used again as "
-               "soon as it is back.")  # fmt: skip
-    return text.format(path=model.away)
+    """What the cell says, where its files came from, and when they were last read."""
+    words, tone = integrity_words(model)
+    if model.away:
+        text = _tr("The model folder {path} is not here. Its models are kept, and can be used "
+                   "again as soon as it is back.")  # fmt: skip
+        return text.format(path=model.away)
+    if tone != "muted" or not model.verified_at:
+        return words
+    verified = _verified_words(model.verified_at)
+    return words if words == verified else f"{words}, {verified}"
 
 
 def used_words(model: InstalledModel) -> str:
@@ -77,6 +86,20 @@ def used_words(model: InstalledModel) -> str:
     if local_day(model.last_used_at) == local_today():
         return _tr("today")
     return short_day(model.last_used_at) or NOTHING
+
+
+def news_words(model: InstalledModel) -> str:
+    """What the last look for an update found; "" where nothing is new."""
+    return {
+        NEWER: _tr("newer build · review"),
+        TERMS: _tr("other terms · review"),
+    }.get(model.news, "")
+
+
+def note_words(model: InstalledModel, facts: LibraryFacts) -> str:
+    """What is worth a look first: news, else that it is in memory."""
+    in_memory = _tr("in memory") if model.id == facts.loaded_id else ""
+    return news_words(model) or in_memory
 
 
 def speed_words(model: InstalledModel) -> str:
@@ -109,6 +132,7 @@ def spoken_row(model: InstalledModel, facts: LibraryFacts) -> str:
     parts = [
         plain_name(model),
         _tr("in memory") if model.id == facts.loaded_id else "",
+        news_words(model),
         model.quant or "",
         format_bytes(model.size_bytes),
         license_details(model, facts),

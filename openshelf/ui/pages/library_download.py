@@ -18,6 +18,8 @@ from openshelf.ui.widgets.text import TextLabel
 
 _RESTING = (DownloadState.PAUSED, DownloadState.FAILED)
 _RUNNING = (DownloadState.RUNNING, DownloadState.WAITING, DownloadState.VERIFYING)
+_STANDING = (*_RESTING, DownloadState.WAITING, DownloadState.QUEUED)
+"""Nothing moves; the bar has another color then."""
 _ENDED = (DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED)
 
 
@@ -91,6 +93,7 @@ class DownloadRow(QWidget):
         figures = figures_words(download)
         share = download.done_bytes / download.total_bytes if download.total_bytes else 0.0
         is_done = download.state is DownloadState.DONE
+        self.meter.set_tint("kv_cache" if download.state in _STANDING else "accent")
         self.meter.set_fraction(1.0 if is_done else share, figures)
         self.meter.setAccessibleName(self.tr("Progress of {name}").format(name=name))
         self._show_words(download, figures)

@@ -51,6 +51,7 @@ class InstalledCard(Card):
         self.copy_action.triggered.connect(self._on_copy)
         self.verify_action.triggered.connect(self._on_verify)
         self.update_action.triggered.connect(self._on_update)
+        self.view.news_pressed.connect(self.update_pressed)
         self.remove_action.triggered.connect(self._on_remove)
 
     def show_facts(self, facts: LibraryFacts) -> None:

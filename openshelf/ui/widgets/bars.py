@@ -98,6 +98,10 @@ class Meter(SegmentBar):
         super().__init__(name, thickness=thickness)
         self._tint = tint
 
+    def set_tint(self, tint: str) -> None:
+        """The color token of what is shown next."""
+        self._tint = tint
+
     def set_fraction(self, fraction: float, spoken: str = "") -> None:
         """Show `fraction`; `spoken` is what a screen reader says for it."""
         self.set_segments([Segment(max(0.0, min(1.0, fraction)), self._tint)])

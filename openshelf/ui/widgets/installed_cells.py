@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 from typing_extensions import override
 
 from openshelf.library.installed import InstalledModel
 from openshelf.ui.models.installed_table import NUMBERS, InstalledColumn, InstalledTableModel
-from openshelf.ui.models.installed_words import NOTHING, can_act, integrity_words
+from openshelf.ui.models.installed_words import NOTHING, can_act, integrity_words, note_words
 from openshelf.ui.models.rows import ROW_ROLE, Index
 from openshelf.ui.theme import TextRole, color, font
 from openshelf.ui.theme.kinds import ChipKind
@@ -43,7 +43,9 @@ class InstalledDelegate(QStyledItemDelegate):
         pale = "ink" if model.is_usable else "faint"
         match column:
             case InstalledColumn.MODEL:
-                self._paint_name(painter, room, text, pale, model.id == table.facts.loaded_id)
+                # Its first half, where there is no room for more.
+                note = note_words(model, table.facts).partition(" · ")[0]
+                _paint_name(painter, room, text, pale, note if self._is_narrow else "")
             case InstalledColumn.LICENSE:
                 is_permissive = table.facts.is_permissive(model)
                 kind = ChipKind.GOOD if is_permissive else ChipKind.WARNING
@@ -52,6 +54,9 @@ class InstalledDelegate(QStyledItemDelegate):
                 paint_chip(painter, room, text, kind, has_edge=is_selected)
             case InstalledColumn.INTEGRITY:
                 draw_text(painter, room, text, font(TextRole.SMALL), integrity_words(model)[1])
+            case InstalledColumn.NOTE:
+                if text:
+                    paint_chip(painter, room, text, ChipKind.ACCENT)
             case InstalledColumn.ACTION:
                 tone = "accent" if can_act(model) else "faint"
                 draw_text(painter, room, text, font(TextRole.STRONG), tone, _RIGHT)
@@ -61,25 +66,25 @@ class InstalledDelegate(QStyledItemDelegate):
                 _paint_figure(painter, room, text, column, pale)
         painter.restore()
 
-    def _paint_name(
-        self,
-        painter: QPainter,
-        room: QRect,
-        text: str,
-        tone: str,
-        is_loaded: bool,  # noqa: FBT001
-    ) -> None:
-        style = font(TextRole.STRONG)
-        if is_loaded:
-            note = self.tr("in memory")
-            width = QFontMetrics(font(TextRole.CHIP)).horizontalAdvance(note) + 2 * _CHIP_SIDE
-            used = min(QFontMetrics(style).horizontalAdvance(text), room.width() - width - 8)
-            is_mirrored = painter.layoutDirection() == Qt.LayoutDirection.RightToLeft
-            change = (0, 0, -used - 8, 0) if is_mirrored else (used + 8, 0, 0, 0)
-            paint_chip(painter, room.adjusted(*change), note, ChipKind.ACCENT)
-            rest = (width + 8, 0, 0, 0) if is_mirrored else (0, 0, -width - 8, 0)
-            room = room.adjusted(*rest)
-        draw_text(painter, room, text, style, tone)
+    @property
+    def _is_narrow(self) -> bool:
+        """No room for a column of notes: they stand behind the names."""
+        view = self.parent()
+        return isinstance(view, QTableView) and view.isColumnHidden(InstalledColumn.NOTE)
+
+
+def _paint_name(painter: QPainter, room: QRect, text: str, tone: str, note: str) -> None:
+    style = font(TextRole.STRONG)
+    if note:
+        wanted = QFontMetrics(font(TextRole.CHIP)).horizontalAdvance(note) + 2 * _CHIP_SIDE
+        width = min(wanted, room.width() * 3 // 5)
+        used = min(QFontMetrics(style).horizontalAdvance(text), room.width() - width - 8)
+        is_mirrored = painter.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        change = (0, 0, -used - 8, 0) if is_mirrored else (used + 8, 0, 0, 0)
+        paint_chip(painter, room.adjusted(*change), note, ChipKind.ACCENT)
+        rest = (width + 8, 0, 0, 0) if is_mirrored else (0, 0, -width - 8, 0)
+        room = room.adjusted(*rest)
+    draw_text(painter, room, text, style, tone)
 
 
 def _paint_figure(

@@ -32,6 +32,7 @@ _WIDTHS = {
     InstalledColumn.SIZE: 78,
     InstalledColumn.USED: 84,
     InstalledColumn.SPEED: 92,
+    InstalledColumn.NOTE: 138,
     InstalledColumn.ACTION: 58,
     InstalledColumn.MORE: 34,
 }
@@ -41,8 +42,8 @@ _SHARES = {
     InstalledColumn.INTEGRITY: 3,
 }
 """Pixels; the rest of the width is shared."""
-_NARROW = 860
-"""Below this width the last use is not shown."""
+_NARROW, _WIDE = 860, 1180
+"""Below the first width notes stand behind the names; below the second the last use is left out."""
 _PRESSED = (InstalledColumn.ACTION, InstalledColumn.MORE)
 
 
@@ -72,6 +73,7 @@ class InstalledView(RowTable):
     """Signals carry the model's id; `menu_asked` also where its menu is to open."""
 
     acted = Signal(str)
+    news_pressed = Signal(str)
     menu_asked = Signal(str, QPoint)
     removal_asked = Signal(str)
 
@@ -119,6 +121,8 @@ class InstalledView(RowTable):
             return
         if index.column() == InstalledColumn.ACTION:
             self.acted.emit(shown.id)
+        elif index.column() == InstalledColumn.NOTE and shown.news:
+            self.news_pressed.emit(shown.id)
         elif index.column() == InstalledColumn.MORE:
             self.open_menu()
 
@@ -159,17 +163,21 @@ class InstalledView(RowTable):
     @override
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
-        is_pressed = self.indexAt(event.position().toPoint()).column() in _PRESSED
+        index = self.indexAt(event.position().toPoint())
+        shown = index.data(ROW_ROLE)
+        has_news = isinstance(shown, InstalledModel) and bool(shown.news)
+        is_note = index.column() == InstalledColumn.NOTE
+        is_pressed = index.column() in _PRESSED or (is_note and has_news)
         shape = Qt.CursorShape.PointingHandCursor if is_pressed else Qt.CursorShape.ArrowCursor
         self.viewport().setCursor(shape)
 
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        is_narrow = self.width() < _NARROW
-        self.setColumnHidden(InstalledColumn.USED, is_narrow)
+        self.setColumnHidden(InstalledColumn.USED, self.width() < _WIDE)
+        self.setColumnHidden(InstalledColumn.NOTE, self.width() < _NARROW)
         header = self.horizontalHeader()
-        fixed = {c: w for c, w in _WIDTHS.items() if not (is_narrow and c is InstalledColumn.USED)}
+        fixed = {c: w for c, w in _WIDTHS.items() if not self.isColumnHidden(c)}
         rest = max(0, self.viewport().width() - sum(fixed.values()))
         for column, width in fixed.items():
             header.resizeSection(column, width)
