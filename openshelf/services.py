@@ -58,9 +58,7 @@ class LibraryLike(Protocol):
         """By id or any unambiguous part of it. Raises NotFound with candidates."""
         ...
 
-    def remove(
-        self, model_id: str, *, for_good: bool = False, all_files: bool = False
-    ) -> Removed:
+    def remove(self, model_id: str, *, for_good: bool = False, all_files: bool = False) -> Removed:
         """Take away exactly the files in the manifest, to the trash unless `for_good`; a person's
         own (`InstalledModel.own_files`) only with `all_files`.
 

@@ -122,7 +122,7 @@ class Fitting:
         target = parse_target(question.text, endpoint_host=self.headers.client().options.host)
         here = self.headers.at_hand(target)
         if here is not None:
-            file_bytes = question.file_bytes if target.path else None
+            file_bytes = question.file_bytes if target.path else here.whole_bytes
             if file_bytes is not None and file_bytes < here.path.stat().st_size:
                 raise UsageError(f"the file is larger than the {file_bytes} bytes said of it")
             headers = headers_of_file(here.path, file_bytes)

@@ -41,6 +41,8 @@ class Origin(enum.StrEnum):
     JAN = "jan"
     GPT4ALL = "gpt4all"
     LLAMA_CPP = "llama_cpp"
+    PACKAGE = "package"
+    """A starter model in Python packages (library/starter.py)."""
     FOLDER = "folder"
 
 

@@ -72,10 +72,12 @@ class ModelHeaders:
 
 @dataclass(frozen=True)
 class AtHand:
-    """A model file on this machine; `measured` is what it reached here before, in tokens/s."""
+    """A model file on this machine; `measured` is what it reached here before, in tokens/s;
+    `whole_bytes` the size of the whole where `path` is only its beginning."""
 
     path: Path
     measured: float | None = None
+    whole_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,9 @@ class Headers:
         model = find_installed(self.library, target)
         if model is not None:
             return AtHand(location_of(model), model.decode_tokens_per_second)
-        starter = find_starter()
-        if starter is not None and starter.is_meant_by(target):
-            return AtHand(starter.path)
+        starter = find_starter(lambda model: model.is_meant_by(target))
+        if starter is not None:
+            return AtHand(starter.path, whole_bytes=starter.whole_bytes)
         return None
 
     def on_hub(self, files: HubFiles, cancel: CancelToken) -> ModelHeaders:

@@ -5,11 +5,12 @@ The same steps for a model from the Hub, the starter model and a file that lies 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from openshelf.gguf.names import parse_name
 from openshelf.hub.entries import DownloadFile
+from openshelf.hub.names import is_repo_id
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.changes import TermsChange
@@ -21,6 +22,8 @@ LOCAL = "local"
 """In place of the repository, for a file of one's own."""
 BUNDLE = "bundle"
 """The origin of what came in a bundle."""
+IMPORTED = "openshelf/imported"
+"""Where files of one's own lie in the model folder, where they were linked or copied there."""
 REFERENCE, LINK, COPY = "reference", "link", "copy"
 """A file that lies on this disk stays where it is; or gets a second name in the model folder (a
 hard link or a clone, where the file system allows, else it stays); or is copied there."""
@@ -58,7 +61,8 @@ class InstallOffer:
     is_main: bool = False
     """The commit is where the branch main stands now."""
     source_paths: tuple[str, ...] = ()
-    """Where the files lie, for source file; the first one is `local_path`."""
+    """Where the files lie, for source file, or the parts of a starter; the first one is
+    `local_path`."""
     origin: str = ""
     """The program that put them there, for source file (library/foreign.py)."""
     placing: str = REFERENCE
@@ -80,6 +84,11 @@ class InstallOffer:
         if self.installed_id is not None:
             return self.installed_id
         return f"{self.repo}@{self.commit[:8]}:{file_stem(self.files[0].path)}"
+
+
+def in_cache(file: DownloadFile) -> DownloadFile:
+    """As the cache's layout has it: what has no repository lies under IMPORTED."""
+    return file if is_repo_id(file.repo) else replace(file, repo=IMPORTED)
 
 
 def file_stem(path: str) -> str:

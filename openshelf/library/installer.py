@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from openshelf.errors import ChecksumMismatch, NotEnoughDisk, OpenshelfError
@@ -11,14 +11,13 @@ from openshelf.hub.cache_layout import place_of
 from openshelf.hub.download import FetchedFile
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest
-from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.library.bundle_offers import offer_bundled
 from openshelf.library.bundles import BundledModel, bundle_around, read_bundled
 from openshelf.library.evidence import keep_texts, record_context
 from openshelf.library.file_fetching import FilesJob, fetch_files
 from openshelf.library.folders import not_here
-from openshelf.library.install import LINK, REFERENCE, InstallOffer
+from openshelf.library.install import LINK, REFERENCE, InstallOffer, in_cache
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.offers import OfferParts, Offers, find_installed, free_bytes
 from openshelf.library.placing import check_source, copy_into, link_into, place_copy
@@ -34,10 +33,6 @@ from openshelf.units import GIB
 log = logging.getLogger(__name__)
 SPACE_MARGIN_BYTES = GIB
 """What a disk keeps free after an install, so that nothing else on it breaks."""
-
-
-IMPORTED = "openshelf/imported"
-"""Where files of one's own lie in the model folder, where they were linked or copied there."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +70,8 @@ class Installer:
         installed = find_installed(self._parts.library, wanted)
         if installed is not None:
             return self._offers.of_installed(installed, target)
-        starter = find_starter()
-        if starter is not None and starter.is_meant_by(wanted):
+        starter = find_starter(lambda model: model.is_meant_by(wanted))
+        if starter is not None:
             return self._offers.of_starter(starter, wanted)
         return self._offers.of_hub(wanted, cancel, report)
 
@@ -255,10 +250,12 @@ class Installer:
     ) -> tuple[list[InstalledFile], set[str]]:
         file = offer.files[0]
         models = self._models(offer)
-        place = place_of(models, file)
+        own = in_cache(file)
+        place = place_of(models, own)
         was_there = place.snapshot.exists() and not self._parts.library.was_placed(place.snapshot)
-        source = Path(offer.local_path or "")
-        location = place_copy(source, file, models, cancel, report)
+        sources = [Path(part) for part in offer.source_paths or (offer.local_path or "",)]
+        place_it = place_copy if len(sources) == 1 else copy_into
+        location = place_it(sources, own, models, cancel, report)
         return [_installed_file(file, location)], set() if was_there else {str(location)}
 
     def _refer_to_files(
@@ -286,10 +283,10 @@ class Installer:
         models = self._models(offer)
         if offer.placing == REFERENCE or models in source.parents:
             return None
-        own = file if is_repo_id(file.repo) else replace(file, repo=IMPORTED)
+        own = in_cache(file)
         if offer.placing == LINK:
             return link_into(source, own, models)
-        return copy_into(source, own, models, cancel, report)
+        return copy_into([source], own, models, cancel, report)
 
     def _register(
         self,

@@ -41,7 +41,7 @@ from openshelf.library.earlier_terms import with_earlier_terms
 from openshelf.library.folder_look import FolderCondition
 from openshelf.library.foreign import ForeignModel, Origin, describe
 from openshelf.library.hashing import sha256_of_file
-from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer
+from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer, in_cache
 from openshelf.library.installed import InstalledModel, KnowsInstalled
 from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
 from openshelf.library.store import Library
@@ -121,14 +121,16 @@ class Offers:
 
     def of_starter(self, starter: Starter, target: Target) -> InstallOffer:
         """The starter model; asks nobody."""
-        file = starter.file
-        license = self._resolve(starter_claims(), fetch_starter_claims)
-        folder, there = self._place((file,))
-        is_near = there == file.size_bytes or _same_volume(starter.path, folder)
+        file, model = starter.file, starter.model
+        license = self._resolve(starter_claims(model), fetch_starter_claims)
+        folder, there = self._place((in_cache(file),))
+        can_link = starter.whole_bytes is None and _same_volume(starter.path, folder)
+        is_near = there == file.size_bytes or can_link
         offer = self._offer(
             target.text, license, repo=file.repo, commit=file.commit, files=(file,),
-            quant=starter.quant, source="starter", local_path=str(starter.path),
-            left_bytes=0 if is_near else file.size_bytes, folder=folder,
+            quant=model.quant, source="starter", local_path=str(starter.path),
+            left_bytes=0 if is_near else file.size_bytes, folder=folder, model_name=model.name,
+            source_paths=tuple(str(path) for path in starter.paths),
         )  # fmt: skip
         return self._with_installed(offer)
 
@@ -183,14 +185,20 @@ class Offers:
         )
         source = "file" if model.source == "import" else model.source
         paths = tuple(file.location for file in model.files)
-        starter = find_starter() if source == "starter" and not model.is_usable else None
-        local = paths[0] if source == "file" else str(starter.path) if starter else None
+        local: str | None = paths[0]
+        if source == "starter" and not model.is_usable:
+            sha256 = model.first_file.sha256
+            starter = find_starter(lambda known: known.sha256 == sha256)
+            paths = tuple(str(path) for path in starter.paths) if starter else ()
+            local = paths[0] if paths else None
+        elif source != "file":
+            paths, local = (), None
         return self._offer(
             text, license, repo=model.repo, commit=model.commit, files=files, quant=model.quant,
             source=source, local_path=local,
             left_bytes=model.size_bytes if source == "hub" and not model.is_usable else 0,
             model_name=model.name, installed_id=model.id if model.is_usable else None,
-            source_paths=paths if source == "file" else (), origin=model.origin,
+            source_paths=paths, origin=model.origin,
             folder=self._own_folder(model),
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from openshelf.durable import sync_folder
@@ -25,12 +25,18 @@ _FICLONE = 0x40049409
 
 
 def place_copy(
-    source: Path, file: DownloadFile, models: Path, cancel: CancelToken, report: Report
+    sources: Sequence[Path],
+    file: DownloadFile,
+    models: Path,
+    cancel: CancelToken,
+    report: Report,
 ) -> Path:
-    """Put `source` into the cache as `file`, linked where possible; its path in the snapshot.
+    """Put the only one of `sources` into the cache as `file`, linked where possible; its path in
+    the snapshot.
 
     Raises ChecksumMismatch, NotEnoughDisk, UsageError, CancelledByUser. The source stays.
     """
+    (source,) = sources
 
     def link(draft: Path) -> bool:
         if not _linked(source, draft):
@@ -38,16 +44,21 @@ def place_copy(
         _verify(draft, file, cancel, report)
         return True
 
-    return _place(file, models, link) or copy_into(source, file, models, cancel, report)
+    return _place(file, models, link) or copy_into(sources, file, models, cancel, report)
 
 
 def copy_into(
-    source: Path, file: DownloadFile, models: Path, cancel: CancelToken, report: Report
+    sources: Sequence[Path],
+    file: DownloadFile,
+    models: Path,
+    cancel: CancelToken,
+    report: Report,
 ) -> Path:
-    """The same by copying all bytes. Raises what `place_copy` does."""
+    """The same by copying all bytes of `sources`, one behind the other. Raises what `place_copy`
+    does; until all is verified, there is a draft without a model's name."""
 
     def copy(draft: Path) -> bool:
-        _copy(source, draft, file, cancel, report)
+        _copy(sources, draft, file, cancel, report)
         _verify(draft, file, cancel, report)
         return True
 
@@ -122,15 +133,17 @@ def _cloned(source: Path, draft: Path) -> bool:
 
 
 def _copy(
-    source: Path, draft: Path, file: DownloadFile, cancel: CancelToken, report: Report
+    sources: Sequence[Path], draft: Path, file: DownloadFile, cancel: CancelToken, report: Report
 ) -> None:
     done = 0
-    with source.open("rb") as reader, draft.open("wb") as writer:
-        while piece := reader.read(_PIECE):
-            cancel.raise_if_cancelled()
-            writer.write(piece)
-            done += len(piece)
-            report(Progress(done, file.size_bytes, "copying"))
+    with draft.open("wb") as writer:
+        for source in sources:
+            with source.open("rb") as reader:
+                while piece := reader.read(_PIECE):
+                    cancel.raise_if_cancelled()
+                    writer.write(piece)
+                    done += len(piece)
+                    report(Progress(done, file.size_bytes, "copying"))
         writer.flush()
         os.fsync(writer.fileno())
 

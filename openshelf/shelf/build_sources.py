@@ -37,6 +37,8 @@ class LocalFile:
     size_bytes: int
     installed_id: str | None = None
     decode_tokens_per_second: float | None = None
+    whole_bytes: int | None = None
+    """Of the whole file, where `path` is only its beginning."""
 
     @classmethod
     def of_installed(cls, model: InstalledModel) -> LocalFile:
@@ -52,8 +54,11 @@ class LocalFile:
 
     @classmethod
     def of_starter(cls, starter: Starter) -> LocalFile:
-        file = starter.file
-        return cls(file.repo, starter.quant, (file.path,), starter.path, file.size_bytes)
+        model = starter.model
+        return cls(
+            model.repo, model.quant, (model.file,), starter.path, model.size_bytes,
+            whole_bytes=starter.whole_bytes,
+        )  # fmt: skip
 
 
 ExpectedSize = Callable[[str | None], int | None]
@@ -165,6 +170,7 @@ def with_local(
         known,
         files=local.files,
         path=local.path,
+        whole_bytes=local.whole_bytes,
         is_local=True,
         installed_id=local.installed_id or known.installed_id,
         size_bytes=local.size_bytes,

@@ -71,6 +71,8 @@ class Build:
     """Its files on the Hub, with sizes and hashes."""
     path: Path | None = None
     """Its first file on this machine."""
+    whole_bytes: int | None = None
+    """Of the whole file, where `path` is only its beginning."""
     shards: int = 1
     last_modified: str | None = None
     """When the repository changed last (ISO 8601), as the Hub says."""

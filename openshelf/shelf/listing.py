@@ -15,7 +15,7 @@ from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.library.fitting import LaysEverythingOut, verify
 from openshelf.library.headers import Headers, ModelHeaders, headers_of_file
-from openshelf.library.starter import find_starter
+from openshelf.library.starter import find_starters
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
 from openshelf.shelf.asking import Answers, Wanted, ask, open_stranger, unopened
@@ -135,9 +135,8 @@ class Models:
         return build if headers is None else with_headers(build, headers)
 
     def _local_files(self) -> Iterable[LocalFile]:
-        """The starter first: where it is installed as well, that says more."""
-        starter = find_starter()
-        if starter is not None:
+        """Starters first: where it is installed as well, that says more."""
+        for starter in find_starters():
             yield LocalFile.of_starter(starter)
         for model in self.headers.library.installed():
             if model.is_usable:
@@ -168,7 +167,7 @@ class Models:
 
     def _headers(self, build: Build, cancel: CancelToken) -> ModelHeaders:
         if build.path is not None:
-            return headers_of_file(build.path)
+            return headers_of_file(build.path, build.whole_bytes)
         if build.source is None:
             raise NotFound("variant", build.target)
         return self.headers.on_hub(build.source, cancel)

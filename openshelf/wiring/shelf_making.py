@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from openshelf.catalog.entries import Catalog
 from openshelf.engine.architectures import KnownArchitectures
 from openshelf.hardware.facts import Machine
-from openshelf.library.starter import Starter, find_starter
+from openshelf.library.starter import Starter, find_starters
 from openshelf.library.store import Library
 from openshelf.licenses.license import License
 from openshelf.policy.organization import Policy
@@ -47,12 +47,10 @@ class ShelfMaking:
     def parts(self, decisions: Callable[[], CatalogDecisions]) -> ShelfParts:
         installed = self._library.installed()
         here = {file.sha256 for model in installed for file in model.files}
-        starter = find_starter()
-        local = () if starter is None or starter.file.sha256 in here else (_local(starter),)
         return ShelfParts(
             decide=decisions().decide,
             installed=installed,
-            local=local,
+            local=tuple(_local(starter) for starter in find_starters(here)),
             commercial_use=lambda decision: commercial_use(decision, self._licenses),
             engine=self._architectures.current(),
             freshness=self._catalog.freshness(),
@@ -78,5 +76,5 @@ class ShelfMaking:
 
 
 def _local(starter: Starter) -> LocalVariant:
-    file = starter.file
-    return LocalVariant(file.repo, starter.quant, file.path, file.size_bytes, file.sha256)
+    model = starter.model
+    return LocalVariant(model.repo, model.quant, model.file, model.size_bytes, model.sha256)

@@ -14,6 +14,7 @@ TEMPLATES: dict[str, str] = {
     "placed_hard_link": "has a second name in the model folder, and takes no room twice",
     "placed_copy": "was copied to the model folder",
     "removed_file_stays": "Kept, because Openshelf did not put it there: {path}",
+    "starter_ready": "Ready on this machine, without a download: openshelf install {target}",
     "folder_here": "here",
     "folder_same": "the same folder",
     "folder_missing": "NOT HERE",

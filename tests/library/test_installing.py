@@ -108,17 +108,22 @@ def test_starter_is_copied_where_it_cannot_be_linked(
 def test_starter_that_is_not_the_one_we_know_is_not_offered(
     starter_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert starter.find_starter() is not None
-    other = tmp_path / starter.FILE
+    known = starter.SMOLLM2
+
+    def found() -> bool:
+        return starter.find_starter(lambda model: model is known) is not None
+
+    assert found()
+    other = tmp_path / known.file
     other.write_bytes(b"x")
-    monkeypatch.setattr(starter, "_package_file", lambda: other)
-    assert starter.find_starter() is None
+    monkeypatch.setattr(starter, "_package_file", lambda _: other)
+    assert not found()
     other.unlink()
     with other.open("wb") as file:
-        file.truncate(starter.SIZE_BYTES)
-    assert starter.find_starter() is None, "the right size is not enough"
-    monkeypatch.setattr(starter, "_package_file", lambda: None)
-    assert starter.find_starter() is None
+        file.truncate(known.size_bytes)
+    assert not found(), "the right size is not enough"
+    monkeypatch.setattr(starter, "_package_file", lambda _: None)
+    assert not found()
 
 
 def test_from_the_hub(hub: LoopbackHub, open_at: OpenHome) -> None:

@@ -20,9 +20,10 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.errors import CancelledByUser, NotFound, OpenshelfError
 from openshelf.library.bundles import is_bundle
-from openshelf.library.foreign import ForeignModel, find_models, usual_places
+from openshelf.library.foreign import ForeignModel, Origin, find_models, usual_places
 from openshelf.library.install import COPY, LINK, REFERENCE
 from openshelf.library.installed import InstalledModel
+from openshelf.library.starter import find_starters
 from openshelf.paths import written_path
 from openshelf.services import Services
 from openshelf.units import format_bytes
@@ -137,11 +138,19 @@ def _list_places(output: Output) -> int:
     rows = []
     for origin, folder in usual_places(os.environ, Path.home()):
         rows.append((origin.value, str(folder), len(find_models(folder))))
+    starters = find_starters()
+    rows += [(Origin.PACKAGE.value, str(starter.path.parent), 1) for starter in starters]
+    targets = [starter.model.target for starter in starters]
     output.result(
-        {"places": [{"origin": o, "path": path, "models": count} for o, path, count in rows]}
+        {
+            "places": [{"origin": o, "path": path, "models": count} for o, path, count in rows],
+            "starters": targets,
+        }
     )
     if not rows:
         output.line("No other program's models were found in their usual places.")
         return 0
     output.table(("PROGRAM", "MODELS", "FOLDER"), [(o, str(n), path) for o, path, n in rows])
+    for target in targets:
+        output.line(wording.template("starter_ready").format(target=target))
     return 0

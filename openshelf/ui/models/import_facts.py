@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from openshelf.library.bundles import is_bundle
 from openshelf.library.foreign import ForeignModel, Origin, find_models, usual_places
+from openshelf.library.starter import find_starters
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
 
 
 @dataclass(frozen=True)
 class Importable:
-    """`path` is its first file; `is_here` where that very file is in the library."""
+    """`path` is its first file, or the target of a starter; `is_here` where that very file is in
+    the library."""
 
     path: str
     name: str
@@ -41,15 +43,15 @@ def look_for_models(
     """The work for a task."""
 
     def work(cancel: CancelToken, report: Report) -> ImportFacts:
-        here = {
-            os.path.realpath(file.location)
-            for model in services.library.installed()
-            for file in model.files
-        }
+        files = [file for model in services.library.installed() for file in model.files]
+        here = {os.path.realpath(file.location) for file in files}
         if folder and is_bundle(Path(folder)):
             return ImportFacts(folder, (), is_bundle=True)
         folders = [Path(folder)] if folder else _places(services)
         found: dict[str, Importable] = {}
+        if not folder:
+            hashes = {file.sha256 for file in files}
+            found = {starter.path: starter for starter in _starters(hashes)}
         for stranger in () if folder else services.folders.scan(cancel, report).strangers:
             path = Path(stranger.path)
             found[os.path.realpath(path)] = Importable(
@@ -62,6 +64,13 @@ def look_for_models(
         return ImportFacts(folder, tuple(found.values()))
 
     return work
+
+
+def _starters(installed: Collection[str]) -> Iterator[Importable]:
+    for starter in find_starters():
+        model = starter.model
+        is_here = model.sha256 in installed
+        yield Importable(model.target, model.file, Origin.PACKAGE, model.size_bytes, is_here)
 
 
 def _places(services: Services) -> list[Path]:
@@ -84,6 +93,7 @@ _PROGRAMS = {
     Origin.JAN: "Jan",
     Origin.GPT4ALL: "GPT4All",
     Origin.LLAMA_CPP: "llama.cpp",
+    Origin.PACKAGE: "PyPI",
     Origin.FOLDER: "GGUF",
 }
 
