@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from openshelf.gguf.header import Header
 from openshelf.gguf.names import nearest_projector
+
+
+def is_projector_of(projector: Header, model: Header) -> bool:
+    """Whether it can be: a folder may hold files of many models, and what a projector makes must be
+    as wide as a token."""
+    widths = {projector.get(f"{part}.projection_dim") for part in ("vision", "audio")} - {None}
+    return not widths or model.get("embedding_length") in widths
 
 
 def projector_beside(model: Path, root: Path | None = None) -> Path | None:

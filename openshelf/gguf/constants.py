@@ -64,6 +64,16 @@ def architecture_names() -> frozenset[str]:
 
 
 @functools.cache
+def file_types() -> dict[int, str]:
+    """`general.file_type` → the label that a file's name would bear."""
+    return {
+        int(kind): kind.name.removeprefix("MOSTLY_").removeprefix("ALL_")
+        for kind in gguf_constants().LlamaFileType
+        if kind.name != "GUESSED"
+    }
+
+
+@functools.cache
 def types_by_name() -> dict[str, TensorType]:
     """ggml's own name (Q4_K) → block size."""
     return {kind.name: kind for kind in tensor_types().values()}

@@ -13,7 +13,7 @@ from typing import Any
 
 from openshelf.errors import CorruptModel, NotFound
 from openshelf.gguf.checks import check_model, check_shard
-from openshelf.gguf.constants import MAGIC, READABLE_VERSIONS
+from openshelf.gguf.constants import MAGIC, READABLE_VERSIONS, file_types
 from openshelf.gguf.cursor import Cursor, Fault
 from openshelf.gguf.cursor import IncompleteHeader as IncompleteHeader
 from openshelf.gguf.metadata import read_metadata
@@ -48,6 +48,12 @@ class Header:
     def shard(self) -> tuple[int, int] | None:
         """(number from 1, of how many), or None for a file that is whole."""
         return check_shard(dict(self.metadata))
+
+    @property
+    def quant_told(self) -> str | None:
+        """The label that `general.file_type` stands for, for files whose names say none."""
+        told = self.metadata.get("general.file_type")
+        return file_types().get(told) if type(told) is int else None
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key below the architecture's name: `get("block_count")`."""

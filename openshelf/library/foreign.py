@@ -14,24 +14,31 @@ makes no sense tells nothing. Layouts, as seen in November 2026:
 from __future__ import annotations
 
 import enum
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from openshelf.gguf.companions import projector_beside
+from openshelf.gguf.names import MODEL, parse_name
 from openshelf.gguf.split import shard_paths
 from openshelf.hub.names import is_plain_name, is_repo_id
-from openshelf.licenses.claims import LICENSE_FILES
+from openshelf.library.foreign_notes import (
+    DIGEST,
+    MOST_FILES,
+    begins_like_gguf,
+    digests_that_are_no_models,
+    license_beside,
+    lm_studio_folder,
+    ollama_layers,
+    ollama_manifests,
+    read_json,
+    read_text,
+)
 
-_MAX_NOTE_BYTES = 1 << 20
-_MAX_FILES = 20_000
-_DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
 _ADDRESS = re.compile(r"https://(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#]+)/resolve/")
 _HUB_HOSTS = ("hf.co", "huggingface.co")
-_LAYER = "application/vnd.ollama.image."
 
 
 class Origin(enum.StrEnum):
@@ -46,11 +53,16 @@ class Origin(enum.StrEnum):
     FOLDER = "folder"
 
 
+_FLAT = (Origin.OLLAMA, Origin.GPT4ALL, Origin.LLAMA_CPP)
+"""In these stores the files of all models lie in one folder: what is beside one is not its own."""
+
+
 @dataclass(frozen=True)
 class ForeignModel:
     """`paths` are all its files, the first shard first, `names` what they are called in a library.
 
-    `repo` is the repository that the program fetched it from, "" where it does not say.
+    `repo` is the repository that the program fetched it from, "" where it does not say; `projector`
+    a file that may be the one by which it sees, which its header has to confirm.
     """
 
     paths: tuple[Path, ...]
@@ -59,6 +71,8 @@ class ForeignModel:
     repo: str = ""
     license_text: str | None = None
     license_path: str = "LICENSE"
+    projector: Path | None = None
+    projector_name: str = ""
 
 
 def describe(path: Path) -> ForeignModel:
@@ -67,12 +81,18 @@ def describe(path: Path) -> ForeignModel:
     for look in (_in_ollama, _in_hub_cache, _in_lm_studio, _in_jan, _in_llama_cpp):
         found = look(path, paths)
         if found is not None:
-            return found
+            return found if found.projector or found.origin in _FLAT else _with_eyes(found, path)
     names = tuple(part.name for part in paths)
     if any(parent.name.casefold() == "gpt4all" for parent in path.parents):
         return ForeignModel(paths, names, Origin.GPT4ALL)
-    text, name = _license_beside(path.parent) if _is_alone(path) else (None, "LICENSE")
-    return ForeignModel(paths, names, Origin.FOLDER, "", text, name)
+    text, name = license_beside(path.parent) if _is_alone(path) else (None, "LICENSE")
+    return _with_eyes(ForeignModel(paths, names, Origin.FOLDER, "", text, name), path)
+
+
+def _with_eyes(found: ForeignModel, path: Path) -> ForeignModel:
+    """With the projector that lies beside it, in the same folder."""
+    eyes = projector_beside(path)
+    return found if eyes is None else replace(found, projector=eyes, projector_name=eyes.name)
 
 
 def find_models(folder: Path) -> tuple[ForeignModel, ...]:
@@ -105,6 +125,7 @@ def usual_places(environment: Mapping[str, str], home: Path) -> tuple[tuple[Orig
         (Origin.HF_CACHE, Path(hub) if hub else cache / "huggingface" / "hub"),
         (Origin.LM_STUDIO, home / ".lmstudio" / "models"),
         (Origin.LM_STUDIO, home / ".cache" / "lm-studio" / "models"),
+        *((Origin.LM_STUDIO, folder) for folder in (lm_studio_folder(home),) if folder),
         (Origin.OLLAMA, Path(environment.get("OLLAMA_MODELS") or home / ".ollama" / "models")),
         (Origin.OLLAMA, Path("/usr/share/ollama/.ollama/models")),
         *((Origin.JAN, base / "Jan" / "data") for base in (data, support, roaming)),
@@ -113,28 +134,37 @@ def usual_places(environment: Mapping[str, str], home: Path) -> tuple[tuple[Orig
         (Origin.LLAMA_CPP, Path(environment.get("LLAMA_CACHE") or cache / "llama.cpp")),
         (Origin.LLAMA_CPP, home / "Library" / "Caches" / "llama.cpp"),
     )
-    return tuple((origin, path) for origin, path in places if path.is_dir())
+    return tuple(dict.fromkeys((origin, path) for origin, path in places if path.is_dir()))
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
     """Files that may be models; links to files are followed, links to folders are not."""
     seen = 0
+    parts: dict[str, set[str]] = {}
     for parent, folders, files in os.walk(folder):
         folders.sort()
         for name in sorted(files):
             seen += 1
-            if seen > _MAX_FILES:
+            if seen > MOST_FILES:
                 return
             path = Path(parent, name)
             lowered = name.casefold()
             if lowered in ("model.yml", "model.yaml"):
                 if (elsewhere := _jan_path(path)) is not None:
                     yield elsewhere
-            elif _DIGEST.fullmatch(name) and Path(parent).name == "blobs":
-                if _begins_like_gguf(path):
+            elif (match := DIGEST.fullmatch(name)) and Path(parent).name == "blobs":
+                if parent not in parts:
+                    parts[parent] = digests_that_are_no_models(Path(parent).parent)
+                if match[1] not in parts[parent] and begins_like_gguf(path):
                     yield path
-            elif lowered.endswith(".gguf") and not lowered.startswith("mmproj") and path.is_file():
+            elif lowered.endswith(".gguf") and _may_be_whole(path) and path.is_file():
                 yield path
+
+
+def _may_be_whole(path: Path) -> bool:
+    """By its name neither a projector, an adapter or the like, nor half a download of GPT4All."""
+    is_begun = path.name.startswith("incomplete-") and path.parent.name.casefold() == "gpt4all"
+    return parse_name(path.name).kind == MODEL and not is_begun
 
 
 def _in_hub_cache(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
@@ -144,17 +174,23 @@ def _in_hub_cache(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
             if not is_repo_id(repo):
                 return None
             names = tuple(part.relative_to(parent).as_posix() for part in paths)
-            return ForeignModel(paths, names, Origin.HF_CACHE, repo, *_license_beside(parent))
+            return ForeignModel(paths, names, Origin.HF_CACHE, repo, *license_beside(parent))
     return None
 
 
 def _in_lm_studio(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
-    if not any(parent.name in (".lmstudio", "lm-studio") for parent in path.parents):
+    try:
+        chosen = lm_studio_folder(Path.home())
+    except RuntimeError:  # nobody's home is known
+        chosen = None
+    is_chosen = chosen is not None and chosen in path.parents
+    if not is_chosen and not any(p.name in (".lmstudio", "lm-studio") for p in path.parents):
         return None
     repo = f"{path.parents[1].name}/{path.parent.name}"
-    is_deep = path.parents[2].name == "models" and is_repo_id(repo)
+    top = path.parents[2] if len(path.parents) > 2 else path
+    is_deep = (top == chosen if is_chosen else top.name == "models") and is_repo_id(repo)
     names = tuple(part.name for part in paths)
-    beside = _license_beside(path.parent)
+    beside = license_beside(path.parent)
     return ForeignModel(paths, names, Origin.LM_STUDIO, repo if is_deep else "", *beside)
 
 
@@ -170,7 +206,7 @@ def _in_jan(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
 
 def _jan_path(note: Path) -> Path | None:
     """The file that a `model.yml` names and that does not lie beside it."""
-    text = _read_text(note) or ""
+    text = read_text(note) or ""
     match = re.search(r"^model_path:\s*[\"']?([^\"'\n]+?)[\"']?\s*$", text, re.MULTILINE)
     if match is None:
         return None
@@ -180,56 +216,61 @@ def _jan_path(note: Path) -> Path | None:
 
 
 def _in_llama_cpp(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
-    names = tuple(part.name for part in paths)
-    told = _read_json(path.with_name(f"{path.name}.json")).get("url")
+    told = read_json(path.with_name(f"{path.name}.json")).get("url")
     match = _ADDRESS.match(told) if isinstance(told, str) else None
     if match is not None and is_repo_id(match[1]):
+        names = tuple(_without_repo(part.name, match[1]) for part in paths)
         return ForeignModel(paths, names, Origin.LLAMA_CPP, match[1])
-    for note in sorted(path.parent.glob("manifest=*=*=*.json"))[:_MAX_FILES]:
-        owner, name = note.name.split("=")[1:3]
-        file = _read_json(note).get("ggufFile")
-        inside = file.get("rfilename") if isinstance(file, dict) else None
-        if not isinstance(inside, str) or not is_repo_id(f"{owner}/{name}"):
+    for note in sorted(path.parent.glob("manifest=*=*=*.json"))[:MOST_FILES]:
+        repo = "/".join(note.name.split("=")[1:3])
+        manifest = read_json(note) if is_repo_id(repo) else {}
+        if path.name != _cached_name(repo, manifest.get("ggufFile")):
             continue
-        if path.name == f"{owner}_{name}_{inside.replace('/', '_')}":
-            return ForeignModel(paths, names, Origin.LLAMA_CPP, f"{owner}/{name}")
+        eyes = path.with_name(_cached_name(repo, manifest.get("mmprojFile")) or "none")
+        names = tuple(_without_repo(part.name, repo) for part in paths)
+        found = ForeignModel(paths, names, Origin.LLAMA_CPP, repo)
+        if not eyes.is_file():
+            return found
+        return replace(found, projector=eyes, projector_name=_without_repo(eyes.name, repo))
     return None
 
 
+def _cached_name(repo: str, file: object) -> str:
+    """Under which name llama.cpp keeps a file of a manifest; "" for none."""
+    inside = file.get("rfilename") if isinstance(file, dict) else None
+    name = f"{repo}/{inside}".replace("/", "_")
+    return name if isinstance(inside, str) and is_plain_name(name) else ""
+
+
+def _without_repo(name: str, repo: str) -> str:
+    return name.removeprefix(repo.replace("/", "_") + "_") or name
+
+
 def _in_ollama(path: Path, paths: tuple[Path, ...]) -> ForeignModel | None:
-    digest = _DIGEST.fullmatch(path.name)
+    digest = DIGEST.fullmatch(path.name)
     root = path.parents[1]
     if digest is None or path.parent.name != "blobs" or not (root / "manifests").is_dir():
         return None
-    for manifest in sorted((root / "manifests").rglob("*"))[:_MAX_FILES]:
-        layers = _layers(manifest)
+    for manifest in ollama_manifests(root):
+        layers = ollama_layers(manifest)
         if digest[1] not in layers.get("model", ()):
             continue
         host, *middle, name, tag = ("", *manifest.relative_to(root / "manifests").parts)[-4:]
         repo = f"{middle[-1]}/{name}" if middle and host in _HUB_HOSTS else ""
         called = f"{name}-{tag}.gguf"
-        texts = [_read_text(path.with_name(f"sha256-{d}")) for d in layers.get("license", ())]
+        texts = [read_text(path.with_name(f"sha256-{d}")) for d in layers.get("license", ())]
+        name = called if is_plain_name(called) else f"{digest[1][:12]}.gguf"
+        eyes = [path.with_name(f"sha256-{known}") for known in layers.get("projector", ())]
         return ForeignModel(
             paths,
-            (called if is_plain_name(called) else f"{digest[1][:12]}.gguf",),
+            (name,),
             Origin.OLLAMA,
             repo if is_repo_id(repo) else "",
             next((text for text in texts if text), None),
+            projector=eyes[0] if eyes else None,
+            projector_name=f"mmproj-{name}",
         )
     return ForeignModel(paths, (f"{digest[1][:12]}.gguf",), Origin.OLLAMA)
-
-
-def _layers(manifest: Path) -> dict[str, list[str]]:
-    """Kind of layer → the digests of those, in order."""
-    found: dict[str, list[str]] = {}
-    listed = _read_json(manifest).get("layers") if manifest.is_file() else None
-    for layer in listed if isinstance(listed, list) else ():
-        kind = layer.get("mediaType") if isinstance(layer, dict) else None
-        digest = layer.get("digest") if isinstance(layer, dict) else None
-        match = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
-        if match is not None and isinstance(kind, str) and kind.startswith(_LAYER):
-            found.setdefault(kind.removeprefix(_LAYER), []).append(match[1])
-    return found
 
 
 def _is_alone(path: Path) -> bool:
@@ -240,40 +281,3 @@ def _is_alone(path: Path) -> bool:
     except OSError:
         return False
     return all(name in own or name.casefold().startswith("mmproj") for name in others)
-
-
-def _license_beside(folder: Path) -> tuple[str | None, str]:
-    """Text and name of the LICENSE file in `folder`."""
-    try:
-        by_name = {path.name.casefold(): path for path in folder.iterdir()}
-    except OSError:
-        return None, "LICENSE"
-    for name in LICENSE_FILES:
-        if name in by_name and (text := _read_text(by_name[name])):
-            return text, by_name[name].name
-    return None, "LICENSE"
-
-
-def _read_text(path: Path) -> str | None:
-    try:
-        if not path.is_file() or path.stat().st_size > _MAX_NOTE_BYTES:
-            return None
-        return path.read_bytes().decode("utf-8", "replace")
-    except OSError:
-        return None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(_read_text(path) or "null")
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _begins_like_gguf(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(4) == b"GGUF"
-    except OSError:
-        return False

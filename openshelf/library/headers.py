@@ -13,7 +13,7 @@ from pathlib import Path
 from openshelf.errors import CorruptModel, GatedModel, NetworkFailure, NotFound, Offline
 from openshelf.fit.projector import Projector, projector_from_header
 from openshelf.fit.shapes import ModelShape, shape_from_header
-from openshelf.gguf.companions import projector_beside
+from openshelf.gguf.companions import is_projector_of, projector_beside
 from openshelf.gguf.header import Header, read_header
 from openshelf.gguf.split import read_model
 from openshelf.hub.client import HubClient
@@ -152,15 +152,9 @@ def headers_of_file(path: Path, file_bytes: int | None = None) -> ModelHeaders:
     except (CorruptModel, NotFound) as error:
         log.info("the header of a projector could not be read: %s", error.kind)
         return ModelHeaders(model, None, beside.stat().st_size)
-    if not _belongs_to(projector, model):
+    if not is_projector_of(projector, model):
         return ModelHeaders(model)
     return ModelHeaders(model, projector, projector.file_bytes)
-
-
-def _belongs_to(projector: Header, model: Header) -> bool:
-    """A folder may hold files of many models: what a projector makes must be as wide as a token."""
-    widths = {projector.get(f"{part}.projection_dim") for part in ("vision", "audio")} - {None}
-    return not widths or model.get("embedding_length") in widths
 
 
 def header_of_file(path: Path, file_bytes: int | None = None) -> Header:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import shutil
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,14 @@ from openshelf.library.bundles import BundledModel
 from openshelf.library.earlier_terms import with_earlier_terms
 from openshelf.library.folder_look import FolderCondition
 from openshelf.library.foreign import ForeignModel, Origin, describe
+from openshelf.library.foreign_claims import claims_of, with_projector
 from openshelf.library.hashing import sha256_of_file
-from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer, in_cache
+from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer, file_stem, in_cache
 from openshelf.library.installed import InstalledModel, KnowsInstalled
 from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
-from openshelf.licenses.ancestry import Overrides, header_parents, shipped_overrides
+from openshelf.licenses.ancestry import Overrides, shipped_overrides
 from openshelf.licenses.lineage import EffectiveLicense, Fetch, RepoClaims, resolve
 from openshelf.paths import nearest_existing
 from openshelf.policy.gate import Gate
@@ -142,16 +143,17 @@ class Offers:
         path = (target.path or Path(target.text)).absolute()
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
-        found = describe(path)
+        found = with_projector(describe(path), header)
         paths, files = found.paths, self._hashed(found, cancel, report)
-        claims = _claims_of(found, read_license_claims(header), files[0].sha256[:40])
+        claims = claims_of(found, read_license_claims(header), files[0].sha256[:40])
         # The Hub where it answers, else "could not be read".
         license = self._resolve(*self._reader(cancel, tolerant=True).read_above(claims))
         license, change = with_earlier_terms(license, self._parts.acceptances, files)
-        name = str(header.metadata.get("general.name") or path.stem)
+        name = str(header.metadata.get("general.name") or file_stem(found.names[0]))
         offer = self._offer(
             target.text, license, repo=LOCAL, commit=files[0].sha256[:40], files=files,
-            quant=parse_name(found.names[0]).quant, source="file", local_path=str(paths[0]),
+            quant=parse_name(found.names[0]).quant or header.quant_told,
+            source="file", local_path=str(paths[0]),
             left_bytes=0, model_name=" ".join(name.split())[:120],
             source_paths=tuple(str(p) for p in paths),
             origin="" if found.origin is Origin.FOLDER else found.origin.value, change=change,
@@ -319,22 +321,6 @@ class Offers:
             DownloadFile(LOCAL, commit, name, size, sha256)
             for name, size, sha256 in zip(found.names, sizes, hashes, strict=True)
         )
-
-
-def _claims_of(found: ForeignModel, gguf: Mapping[str, Any], commit: str) -> RepoClaims:
-    """What a file says of itself, and what is told where it lies: neither hides the other."""
-    own = RepoClaims(
-        id=found.names[0].rpartition("/")[2],
-        commit=commit,
-        gguf=gguf,
-        files=found.names,
-        license_text=found.license_text,
-        license_path=found.license_path,
-    )
-    if not found.repo:
-        return own
-    above = (found.repo, *header_parents(own))
-    return replace(own, base_models=tuple(("quantized", repo) for repo in above))
 
 
 def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | None:
