@@ -44,7 +44,13 @@ from openshelf.library.foreign_claims import claims_of, with_projector
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer, file_stem, in_cache
 from openshelf.library.installed import InstalledModel, KnowsInstalled
-from openshelf.library.starter import Starter, fetch_starter_claims, find_starter, starter_claims
+from openshelf.library.starter import (
+    Starter,
+    fetch_starter_claims,
+    find_starter,
+    starter_claims,
+    with_terms,
+)
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.ancestry import Overrides, shipped_overrides
@@ -124,6 +130,7 @@ class Offers:
         """The starter model; asks nobody."""
         file, model = starter.file, starter.model
         license = self._resolve(starter_claims(model), fetch_starter_claims)
+        license = with_terms(license, model)
         folder, there = self._place((in_cache(file),))
         can_link = starter.whole_bytes is None and _same_volume(starter.path, folder)
         is_near = there == file.size_bytes or can_link

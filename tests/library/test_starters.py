@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ from openshelf.library import installer as installer_module
 from openshelf.library import starter
 from openshelf.library.fitting import Fitting, TargetQuestion
 from openshelf.library.headers import Headers
-from openshelf.library.starter import GEMMA, StarterModel, StarterPart, find_starters
+from openshelf.library.starter import (
+    GEMMA,
+    StarterModel,
+    StarterPart,
+    StarterTerms,
+    find_starters,
+)
+from openshelf.library.starter_terms import words_of_page
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.tasks import CancelToken, Progress, no_report
 from tests.fakes.example_data import plain_machine
@@ -172,3 +180,40 @@ def test_the_real_packages_are_what_we_know() -> None:
 
 def nothing_is_left(models: Path) -> None:
     assert [path for path in models.rglob("*") if path.is_file()] == []
+
+
+PAGE = """<!doctype html><html><head><title>Terms</title><style>x { y }</style></head>
+<body><nav><div>Sign in</div></nav>
+<div class="site article-body other"><script>track("me")</script><h2>1. A &amp; B</h2>
+<p>You   may
+<b>use</b> it.</p><div><p>Also this.</div></div>
+<div>Footer</div></body></html>"""
+
+
+def test_the_words_of_a_page_are_taken_without_the_page() -> None:
+    words = words_of_page(PAGE, "article-body")
+    assert words == "1. A & B\nYou may\nuse it.Also this."
+    assert words_of_page(PAGE, "article") == ""
+    assert words_of_page("<div class='a'>" * 5000 + "x", "a") == "x"
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_the_terms_in_a_package_can_be_read_before_they_are_accepted(
+    open_at: OpenHome, packages: Packages, monkeypatch: pytest.MonkeyPatch, is_changed: bool
+) -> None:
+    part = StarterPart("parted0", "data/TERMS.html")
+    path = put(packages.files[0].with_name("TERMS.html"), PAGE)
+    known = hashlib.sha256(path.read_bytes()).hexdigest()
+    terms = StarterTerms(part, known, "article-body")
+    monkeypatch.setattr(starter, "KNOWN", (replace(packages.model, terms=terms),))
+    if is_changed:
+        path.write_text(f"{PAGE}<!-- other -->", encoding="utf-8")
+    home = open_at(offline=True)
+    text = home.prepare(REPO).decision.license.texts[0]
+    assert text.url == "https://ai.google.dev/gemma/terms"
+    assert text.text == (None if is_changed else words_of_page(PAGE, "article-body"))
+    assert bool(text.sha256) is not is_changed
+    home.install(REPO)
+    (record,) = home.parts.acceptances.records()
+    shown = next(t for t in record["texts"] if t["kind"] == "license")
+    assert shown["sha256"] == text.sha256
