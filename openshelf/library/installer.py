@@ -254,8 +254,7 @@ class Installer:
         place = place_of(models, own)
         was_there = place.snapshot.exists() and not self._parts.library.was_placed(place.snapshot)
         sources = [Path(part) for part in offer.source_paths or (offer.local_path or "",)]
-        place_it = place_copy if len(sources) == 1 else copy_into
-        location = place_it(sources, own, models, cancel, report)
+        location = place_copy(sources, own, models, cancel, report)
         return [_installed_file(file, location)], set() if was_there else {str(location)}
 
     def _refer_to_files(

@@ -31,15 +31,14 @@ def place_copy(
     cancel: CancelToken,
     report: Report,
 ) -> Path:
-    """Put the only one of `sources` into the cache as `file`, linked where possible; its path in
-    the snapshot.
+    """Put what `sources` hold, one behind the other, into the cache as `file`; a single one is
+    linked where possible. Its path in the snapshot.
 
-    Raises ChecksumMismatch, NotEnoughDisk, UsageError, CancelledByUser. The source stays.
+    Raises ChecksumMismatch, NotEnoughDisk, UsageError, CancelledByUser. The sources stay.
     """
-    (source,) = sources
 
     def link(draft: Path) -> bool:
-        if not _linked(source, draft):
+        if len(sources) != 1 or not _linked(sources[0], draft):
             return False
         _verify(draft, file, cancel, report)
         return True

@@ -57,9 +57,7 @@ class FakeLibrary:
         self.announcer.announce(self.installed())
         return replace(check, model=changed)
 
-    def remove(
-        self, model_id: str, *, for_good: bool = False, all_files: bool = False
-    ) -> Removed:
+    def remove(self, model_id: str, *, for_good: bool = False, all_files: bool = False) -> Removed:
         if not for_good and not self.has_trash:
             raise NoTrash("Permission denied", model_id)
         model = self.find(model_id)
