@@ -34,6 +34,7 @@ def test_a_starter_can_be_imported(qtbot: QtBot, make_library: Callable[..., Set
     setting.page.import_button.click()
     card = setting.page.imports
     qtbot.waitUntil(lambda: len(card.rows.rows) == 1)
+    assert "put into the model folder" in card.words.text()
     (row,) = card.rows.rows
     assert (row.name.text(), row.words.text()) == (GEMMA.file, "PyPI · 253 MB")
     with qtbot.waitSignal(setting.page.install_requested) as asked:

