@@ -34,6 +34,8 @@ _TERM_WORDS = (
 _FILE_VIEW = re.compile(r"/(raw|resolve)/")
 """The Hub and GitHub show one file at several addresses; facts name the one with /blob/."""
 _SPECIAL = (UNKNOWN_LICENSE, NO_LICENSE)
+_SAYS_LICENSE = re.compile(r"-(license(-agreement)?|agreement)$")
+_NOBODYS = ("", "other", "unknown", "none")
 _STRICT_BY_USE = {"yes": 0, "conditional": 2, "unknown": 3, "no": 4}
 _STRICT_BY_CLASS = {
     "permissive": 0,
@@ -66,10 +68,11 @@ class LicenseIndex:
         has_terms = any(word in normalized_text(remark) for word in _TERM_WORDS)
         for written in (name, *((bare,) if bracket and not has_terms else ())):
             key = normalized_name(written)
-            if key in self.licenses:
-                return (key,)
-            if found := self._names.get(key):
-                return tuple(found)
+            for spelled in (key, *_other_spellings(key)):
+                if spelled in self.licenses:
+                    return (spelled,)
+                if found := self._names.get(spelled):
+                    return tuple(found)
         return ()
 
     def by_link(self, link: str) -> tuple[str, ...]:
@@ -154,6 +157,17 @@ def shipped_index() -> LicenseIndex:
 def normalized_name(name: str) -> str:
     """`Apache 2.0`, `apache_2.0` → `apache-2.0`."""
     return re.sub(r"[\s_-]+", "-", name.strip().casefold()).strip("-")
+
+
+def _other_spellings(key: str) -> tuple[str, ...]:
+    """`apache-license,-version-2.0`, `mit-licence` as their catalog names; words that say only
+    that it is a license are left out last, and not where nothing but "other" is left.
+    """
+    plain = re.sub(r",|-(version|v)(?=-?\d)", "", key.replace("licence", "license"))
+    plain = plain.removeprefix("the-")
+    bare = _SAYS_LICENSE.sub("", plain)
+    shorter = () if bare in _NOBODYS else (bare,)
+    return tuple(name for name in (plain, *shorter) if name != key)
 
 
 def normalized_text(text: str) -> str:

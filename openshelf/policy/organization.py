@@ -43,6 +43,8 @@ class Organization:
     ai_work_assistant: bool | None = None
     trains_on_outputs: bool | None = None
     competes_with_licensor: bool | None = None
+    fields_of_use: tuple[str, ...] | None = None
+    """In the organization's own words: "military", "medical advice"."""
 
 
 @dataclass(frozen=True)

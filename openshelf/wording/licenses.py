@@ -26,6 +26,7 @@ _REASONS = {
     "on_the_line": "Your figure stands exactly on a line of {license} that can be read both ways ({ref}).",
     "region_excluded": "{license} gives no rights where you are ({ref}: {fact:fact}).",
     "outputs_prohibited": "{license} forbids training other models on outputs, which your policy says you do ({ref}).",
+    "field_of_use": "{license} rules out some uses, and your policy names one that may be among them ({ref}: {value}). Somebody has to read the clause.",
     "fact_missing": "{license} depends on a fact about you that is not known{clause:clause}: {fact:fact}.",
     "unknown_license": "Nobody can say what the license asks ({license}). Read its text first.",
     "unsure_fact": "A fact of {license} that decides here could not be confirmed in its text ({ref}).",
@@ -76,6 +77,7 @@ _SHEET = {
     "term_outputs": "Outputs",
     "term_scale": "Scale",
     "term_region": "Region",
+    "term_field": "Fields",
     "term_allowed": "Allowed",
     "when_use": "When you use it",
     "when_outputs": "When you use what it writes",
@@ -120,6 +122,7 @@ _CHECKS = {
     "check_scale": "Your size",
     "check_region": "Your region",
     "check_outputs": "Training on its outputs",
+    "check_fields": "What it is used for",
     "check_allow_only": "Licenses your team allows",
     "check_deny_classes": "Classes of licenses your team denies",
     "check_deny_vendor_regions": "Regions of the vendors",
@@ -188,6 +191,7 @@ _FACTS = {
     "fact_ai_work_assistant": "whether it drives an AI coding or office assistant",
     "fact_trains_on_outputs": "whether other models are trained on its outputs",
     "fact_competes_with_licensor": "whether your products compete with the licensor’s",
+    "fact_fields_of_use": "what the models are used for",
 }
 
 _TRIGGERS = {
