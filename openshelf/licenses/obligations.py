@@ -175,7 +175,7 @@ def _fields_row(entry: License) -> TermRow | None:
     """The uses that a license rules out, in one line."""
     if not entry.field_of_use:
         return None
-    text = f"None of these uses: {'; '.join(entry.field_of_use)}."
+    text = f"Not for these uses: {'; '.join(entry.field_of_use)}."
     is_unsure = _is_unsure(entry, "obligations")
     return TermRow("field", text, entry.fields_ref, entry.id, is_unsure=is_unsure)
 

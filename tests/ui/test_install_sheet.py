@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -28,6 +28,7 @@ from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
 from openshelf.ui.widgets import Chip, LinkButton, TextLabel
+from openshelf.ui.widgets.marked_text import MarkedText
 from tests.fakes.downloads import FakeDownloads, FakeInstaller
 from tests.fakes.example_data import COMMIT, LICENSES, SHA256, example_offer
 from tests.fakes.example_updates import example_change
@@ -52,6 +53,7 @@ def _with_offer(services: Services, **changes: Any) -> Services:
 def _texts(sheet: InstallSheet) -> str:
     parts = [label.text() for label in sheet.findChildren(TextLabel) if label.isVisible()]
     parts += [chip.words for chip in sheet.findChildren(Chip) if chip.isVisible()]
+    parts += [m.toPlainText() for m in sheet.findChildren(MarkedText) if m.isVisible()]
     return "\n".join(parts)
 
 
@@ -397,6 +399,29 @@ def test_terms_that_changed_are_shown_old_beside_new(
     ):
         assert words in text
     assert text.index("not the ones") < text.index("YOU MUST")
+
+
+def test_changed_words_inside_a_passage_are_marked(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    before = "You may sell it below 20 million dollars a year."
+    after = "You may never sell it below 20 million dollars a month."
+    offer = replace(example_offer(), change=example_change(before, after))
+    sheet = _open(make_window(replace(services, installer=FakeInstaller(offer))), qtbot)
+    old, new = sheet.findChildren(MarkedText)
+    assert (old.toPlainText(), new.toPlainText()) == (before, after)
+    assert (old.marked, new.marked) == (("year",), ("never", "month"))
+    assert old.accessibleDescription() == "Gone: year"
+    assert new.accessibleDescription() == "New words: never … month"
+    for part, word, is_gone in ((old, "year", True), (new, "never", False)):
+        cursor = QTextCursor(part.document())
+        cursor.setPosition(part.toPlainText().index(word) + 1)
+        assert cursor.charFormat().fontStrikeOut() is is_gone
+        assert cursor.charFormat().fontUnderline() is not is_gone
+        cursor.setPosition(1)
+        assert not cursor.charFormat().fontUnderline()
+        assert not cursor.charFormat().fontStrikeOut()
+        assert part.height() >= part.document().size().height() - 1
 
 
 def test_without_an_earlier_acceptance_nothing_changed(window: MainWindow, qtbot: QtBot) -> None:
