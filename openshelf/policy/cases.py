@@ -18,7 +18,6 @@ from openshelf.policy.organization import Organization, Policy, Rules, policy_fr
 from openshelf.policy.rules import decide
 from openshelf.policy.verdict import Decision
 
-
 _NOT_GATED = (None, False, "false", "", 0)
 
 
