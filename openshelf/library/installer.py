@@ -173,7 +173,7 @@ class Installer:
             path=file.path,
             size_bytes=file.size_bytes,
             sha256=file.sha256,
-            policy_sha256=self._parts.gate.policy.sha256,
+            policy_sha256=self._parts.gate.current_sha256(),
         )
 
     def _installed_already(self, offer: InstallOffer) -> InstalledModel | None:
@@ -228,7 +228,7 @@ class Installer:
                 file=file,
                 models=models,
                 options=self._parts.client().options,
-                policy_sha256=self._parts.gate.policy.sha256,
+                policy_sha256=self._parts.gate.current_sha256(),
                 is_main=offer.is_main,
                 tries=run.tries,
                 download_id=run.download_id,

@@ -22,11 +22,11 @@ _OPENING = b'{"accepted_by":'
 class VerifyReport:
     """`problem` is None where the log is whole, else a code; `line` counts from 1.
 
-    Codes: not_a_record, not_canonical, wrong_link, fewer_than_head, more_than_head,
-    head_differs, unfinished_is_foreign, unreadable, head_unreadable, head_seal_wrong,
-    rolled_back (an older log with its own head). `sealed` says whether the head bears an HMAC under a key of the keychain; None where there is no key.
-    `beyond_head`: the last record is one that the head does not count, as after a crash.
-    `clock_line` is the first line that says an earlier time than the one before it.
+    Codes: not_a_record, not_canonical, wrong_link, fewer_than_head, more_than_head, head_differs,
+    unfinished_is_foreign, unreadable, head_unreadable, head_seal_wrong, rolled_back (an older log
+    with its own head). `sealed` says whether the head bears an HMAC under a key of the keychain;
+    None where there is no key. `beyond_head`: the last record is one that the head does not count,
+    as after a crash. `clock_line` is the first line that says an earlier time than the one before.
     """
 
     records: int

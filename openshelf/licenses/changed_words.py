@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 
+OpCode = tuple[str, int, int, int, int]
 _TOKEN = re.compile(r"\s+|[^\W_]+(?:[.,'’-][^\W_]+)*|.", re.DOTALL)
 _MOST_TOKENS = 4000
 """Of both sides together: a longer passage counts as another one, word for word."""
@@ -109,13 +110,13 @@ def _numbered(old: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[s
     return ([" " if t.isspace() else t for t in old], [" " if t.isspace() else t for t in new])
 
 
-def _alike(old: Sequence[str], new: Sequence[str], codes: Iterable[tuple[object, ...]]) -> float:
+def _alike(old: Sequence[str], new: Sequence[str], codes: Iterable[OpCode]) -> float:
     """Share of the shorter side's words (signs and spaces left out) that the other has too."""
     same = sum(
         _is_word(token)
         for tag, a, b, _, _ in codes
         if tag == "equal"
-        for token in old[a:b]  # type: ignore[misc]
+        for token in old[a:b]
     )
     words = min(sum(map(_is_word, old)), sum(map(_is_word, new)))
     return same / words if words else 1.0

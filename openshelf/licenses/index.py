@@ -106,7 +106,7 @@ class LicenseIndex:
 
     def by_repository(self, repo: str) -> tuple[str, ...]:
         """The license whose licensor is known to publish repositories of this name under it."""
-        name = repo.casefold()
+        name = repo.casefold() if repo.isascii() else ""
         fits = {
             entry.id: max(map(len, fitting))
             for entry in self.licenses.values()
@@ -117,6 +117,8 @@ class LicenseIndex:
 
     def is_home(self, license_id: str, organization: str) -> bool:
         """Whether an account of the Hub is one of the licensor's own."""
+        if not organization.isascii():  # some letters of other scripts fold to ours
+            return False
         homes = self.licenses[license_id].ids.organizations
         return organization.casefold() in (home.casefold() for home in homes)
 
@@ -130,7 +132,7 @@ class LicenseIndex:
 
     def region_of(self, organization: str) -> str | None:
         """Home of an account on the Hub that belongs to a known licensor."""
-        return self._regions.get(organization.casefold())
+        return self._regions.get(organization.casefold()) if organization.isascii() else None
 
     def strictness(self, license_id: str) -> int:
         """How much a license asks: 0 permissive … 4 no commercial use. Only for comparing."""

@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 
 
 def read_plain(path: Path, most_bytes: int = _MOST_BYTES) -> bytes:
-    """The content. Raises FileNotFoundError, and OSError for a link, a folder, a pipe or too much."""
+    """The content. Raises OSError, also for a link, a folder, a pipe, and for too much."""
     descriptor = _open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         state = os.fstat(file.fileno())
@@ -34,7 +34,7 @@ def read_plain(path: Path, most_bytes: int = _MOST_BYTES) -> bytes:
 
 
 def open_for_appending(path: Path) -> int:
-    """A descriptor on the file, made for its owner only where missing. Raises OSError for a link."""
+    """A descriptor on the file, made for its owner only. Raises OSError, also for a link."""
     return _open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 

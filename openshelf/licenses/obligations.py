@@ -77,8 +77,8 @@ class TermRow:
     """One line of the sheet, in English as the license has it.
 
     `kind` is display, name, pass_on, mark, ask, use, outputs, scale, region, field or allowed;
-    `when` one of WHEN; `exact` is wording to be copied as it stands; `applies` is None where a fact of the
-    organization is missing; `is_unsure` where nobody could confirm the fact in the text.
+    `when` one of WHEN; `exact` is wording to be copied as it stands; `applies` is None where a
+    fact of the organization is missing; `is_unsure` where nobody could confirm it in the text.
     """
 
     kind: str

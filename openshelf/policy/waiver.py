@@ -49,7 +49,7 @@ class Waiver:
 
     def covers(self, reason: PolicyReason, repo: str, today: date) -> bool:
         return (
-            self.repo.casefold() == repo.casefold()
+            _same_repo(self.repo, repo)
             and today <= self.until
             and any(scope.covers(reason) for scope in self.scopes)
         )
@@ -64,6 +64,11 @@ class Waiver:
             "record_id": self.record_id,
             "source": self.source,
         }
+
+
+def _same_repo(one: str, other: str) -> bool:
+    """Letter case does not count on the Hub; letters of other scripts are other letters."""
+    return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())
 
 
 _LONGEST = 2000

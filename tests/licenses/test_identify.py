@@ -367,3 +367,21 @@ def test_a_title_above_a_well_known_text_makes_another_license_of_it(rider: str)
 )
 def test_a_remark_in_brackets_may_be_terms(name: str, ids: tuple[str, ...]) -> None:
     assert shipped_index().by_name(name) == ids
+
+
+def test_an_owner_in_letters_that_fold_to_a_licensors_is_not_the_licensor() -> None:
+    """ſ and the Kelvin sign become s and k when letters are folded."""
+    index = shipped_index()
+    for stranger, home, license_id in (
+        ("mi\u017ftralai/Devstral", "mistralai/Devstral", "mistral-modified-mit"),
+        ("\u212aakaocorp/m", "kakaocorp/m", "kanana"),
+    ):
+        owner, own = stranger.split("/")[0], home.split("/")[0]
+        assert index.is_home(license_id, own)
+        assert not index.is_home(license_id, owner)
+        assert index.region_of(own) is not None
+        assert index.region_of(owner) is None
+        assert repo_id_of(stranger) is None
+        assert repo_id_of(home) == home
+    assert index.by_repository("MiniMaxAI/MiniMax-M2.7") == ("minimax-m2.7-nc",)
+    assert index.by_repository("M\u0131niMaxAI/MiniMax-M2.7") == ()

@@ -374,3 +374,16 @@ def test_knowing_less_never_allows_more_than_the_worst_answer(
         unknown = verdict(license_, replace(facts, **{field: None})).verdict
         ranks = [_ORDER.index(answer) for answer in answers]
         assert min(ranks) <= _ORDER.index(unknown) <= max(*ranks, 2)
+
+
+def test_a_variant_is_not_allowed_by_the_spdx_id_that_it_bears() -> None:
+    """Cohere's CC BY-NC comes with a use policy; whoever lists the plain one has not allowed it."""
+    card = {"license": "cc-by-nc-4.0"}
+    cohere = resolve(RepoClaims("CohereLabs/aya-23-8B", card=card), lambda _: None)
+    plain = resolve(RepoClaims("a/m", card=card), lambda _: None)
+    facts = Organization(commercial=False, trains_on_outputs=False)
+    listed = Policy(organization=facts, rules=Rules(allow_only=("CC-BY-NC-4.0",)))
+    assert "policy.allow_only" in [r.code for r in decide(cohere, LICENSES, listed).reasons]
+    assert "policy.allow_only" not in [r.code for r in decide(plain, LICENSES, listed).reasons]
+    own = replace(listed, rules=Rules(allow_only=("cohere-cc-by-nc",)))
+    assert "policy.allow_only" not in [r.code for r in decide(cohere, LICENSES, own).reasons]

@@ -19,6 +19,8 @@ from openshelf.policy.gate import Gate
 from openshelf.policy.in_force import policy_in_force
 from openshelf.policy.organization import Organization, Policy, Rules, load_policy, tighten
 from openshelf.policy.records import AcceptedModel, RecordContext, build_record
+from openshelf.policy.verdict import PolicyReason
+from openshelf.policy.waiver import Scope, Waiver
 from openshelf.policy.waiving import WaiverRequest, waiver_from_record, waiver_part
 
 REPO, COMMIT = "owner/model-GGUF", "c" * 40
@@ -303,3 +305,14 @@ def test_needs_review_is_lifted_too(log: AcceptanceLog) -> None:
     part = waiver_part(decision, WaiverRequest(LATER))
     log.append({**record_of(gate, under("nobodys-terms")), "method": WAIVED, "waiver": part})
     assert gate_of(log, team).check(decision, target="x").verdict is Verdict.ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Mistralai/X", True), ("mi\u017ftralai/x", False), ("mistr\u0430lai/x", False),
+     ("mistralai/x ", False), ("mistralai/x*", False), ("mistralai", False)],
+)  # fmt: skip
+def test_letters_that_look_alike_are_other_letters(written: str, meant: bool) -> None:
+    waiver = Waiver(written, date(2999, 1, 1), (Scope(),))
+    reason = PolicyReason("unknown_license", "unknown", "unknown")
+    assert waiver.covers(reason, "mistralai/x", date(2026, 1, 1)) is meant
