@@ -27,6 +27,7 @@ from openshelf.services import Services
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
+from openshelf.ui.pages.install_terms import FullText
 from openshelf.ui.widgets import Chip, LinkButton, TextLabel
 from openshelf.ui.widgets.marked_text import MarkedText
 from tests.fakes.downloads import FakeDownloads, FakeInstaller
@@ -95,6 +96,34 @@ def test_nothing_can_be_accepted_before_the_tick(window: MainWindow, qtbot: QtBo
     assert sheet.side.accept.isEnabled()
     qtbot.mouseClick(sheet.side.tick, LEFT)
     assert not sheet.side.accept.isEnabled()
+
+
+def test_the_full_text_is_one_key_away_from_the_top(window: MainWindow, qtbot: QtBot) -> None:
+    sheet = _open(window, qtbot)
+    (link,) = [b for b in sheet.terms.findChildren(LinkButton) if b.text() == "Full text"]
+    assert link.accessibleName().startswith("Go to the full text of Llama 3.2")
+    assert not link.visibleRegion().isEmpty(), "seen without scrolling"
+    (text,) = [part for part in sheet.terms._texts if part.sha256 and type(part) is FullText]
+    assert sheet.terms.texts_shown == ()
+    link.setFocus()
+    qtbot.keyClick(link, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is text._view)
+    assert text._view is not None
+    qtbot.waitUntil(lambda: not text._view.visibleRegion().isEmpty())  # type: ignore[union-attr]
+    assert sheet.terms.texts_shown == (text.sha256,)
+    link.click()
+    assert text._view.isVisible(), "pressed again it stays open"
+
+
+def test_the_gray_button_says_what_it_waits_for(window: MainWindow, qtbot: QtBot) -> None:
+    side = _open(window, qtbot).side
+    assert not side.accept.isEnabled()
+    assert side.accept.toolTip() == side.accept.accessibleDescription() == "First tick the box above."
+    qtbot.mouseClick(side.tick, LEFT)
+    assert side.accept.isEnabled()
+    assert side.accept.toolTip() == ""
+    qtbot.mouseClick(side.tick, LEFT)
+    assert side.accept.toolTip() != ""
 
 
 def test_accepting_records_note_and_texts_that_were_shown(
