@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
@@ -82,8 +82,8 @@ def marked_diff(lines: Sequence[str]) -> Iterator[str]:
         if _is_all(both.before) and _is_all(both.after):
             yield from block
             continue
-        yield from _signed("-", written(_by_line(both.before), OLD_MARKS))
-        yield from _signed("+", written(_by_line(both.after), NEW_MARKS))
+        yield from _signed("-", both.before, OLD_MARKS)
+        yield from _signed("+", both.after, NEW_MARKS)
 
 
 def _sign(number: int, line: str) -> str:
@@ -91,18 +91,24 @@ def _sign(number: int, line: str) -> str:
     return "±" if line[:1] in ("-", "+") and number > 1 else " "
 
 
-def _signed(sign: str, text: str) -> Iterator[str]:
-    return (sign + line for line in text.split("\n"))
+def _signed(sign: str, pieces: Iterable[Piece], marks: tuple[str, str]) -> Iterator[str]:
+    """One line after the other; of a line that is all new its sign says enough."""
+    for line in _lines(pieces):
+        text = "".join(piece.text for piece in line)
+        yield sign + (text if _is_all(line) else written(line, marks))
 
 
-def _by_line(pieces: Iterable[Piece]) -> Iterator[Piece]:
+def _lines(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     """Marks end with their line and begin again on the next one."""
+    line: list[Piece] = []
     for piece in pieces:
         for number, part in enumerate(piece.text.split("\n")):
             if number:
-                yield Piece("\n", is_changed=False)
+                yield line
+                line = []
             if part:
-                yield Piece(part, is_changed=piece.is_changed and bool(part.strip()))
+                line.append(replace(piece, text=part))
+    yield line
 
 
 def _numbered(old: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -112,12 +118,7 @@ def _numbered(old: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[s
 
 def _alike(old: Sequence[str], new: Sequence[str], codes: Iterable[OpCode]) -> float:
     """Share of the shorter side's words (signs and spaces left out) that the other has too."""
-    same = sum(
-        _is_word(token)
-        for tag, a, b, _, _ in codes
-        if tag == "equal"
-        for token in old[a:b]
-    )
+    same = sum(_is_word(token) for tag, a, b, _, _ in codes if tag == "equal" for token in old[a:b])
     words = min(sum(map(_is_word, old)), sum(map(_is_word, new)))
     return same / words if words else 1.0
 

@@ -30,6 +30,7 @@ _REASONS = {
     "fact_missing": "{license} depends on a fact about you that is not known{clause:clause}: {fact:fact}.",
     "unknown_license": "Nobody can say what the license asks ({license}). Read its text first.",
     "unsure_fact": "A fact of {license} that decides here could not be confirmed in its text ({ref}).",
+    "policy_names_nothing": "allow_only names licenses that Openshelf does not know: {names:list}. They allow nothing.",
     "policy.offline_only": "Your policy keeps this program offline, so nothing is sent to {value}.",
     "policy.allow_remote_hosts": "{value} is not among the servers that your policy allows.",
     "policy.allow_only": "{license} is not on your policy’s list of allowed licenses.",

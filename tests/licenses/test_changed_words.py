@@ -80,6 +80,14 @@ def test_a_diff_on_paper_marks_its_words() -> None:
     )  # fmt: skip
 
 
+def test_a_line_that_is_all_new_needs_no_marks() -> None:
+    diff = ("--- accepted", "+++ now", "-You may sell it.", "+You may never sell it.",
+            "+2. Nor may you lend it.")  # fmt: skip
+    assert tuple(marked_diff(diff))[2:] == (
+        "-You may sell it.", "+You may {+never+} sell it.", "+2. Nor may you lend it.",
+    )  # fmt: skip
+
+
 @given(st.lists(st.text(alphabet="ab .\n", max_size=12), max_size=6),
        st.lists(st.text(alphabet="ab .\n", max_size=12), max_size=6))  # fmt: skip
 def test_a_marked_diff_has_the_lines_of_the_diff(old: list[str], new: list[str]) -> None:

@@ -16,7 +16,7 @@ from openshelf.licenses.license import Fact, License, Threshold
 from openshelf.licenses.lineage import EffectiveLicense, RepoClaims, resolve
 from openshelf.policy.findings import EU, all_of, any_of, region_matches
 from openshelf.policy.organization import Organization, Policy, Rules
-from openshelf.policy.rules import LABEL_FLAGS, REVIEW_FLAGS, decide
+from openshelf.policy.rules import LABEL_FLAGS, REVIEW_FLAGS, decide, names_of_nothing
 from openshelf.policy.verdict import Decision
 from openshelf.wording.licenses import TEMPLATES
 
@@ -387,3 +387,9 @@ def test_a_variant_is_not_allowed_by_the_spdx_id_that_it_bears() -> None:
     assert "policy.allow_only" not in [r.code for r in decide(plain, LICENSES, listed).reasons]
     own = replace(listed, rules=Rules(allow_only=("cohere-cc-by-nc",)))
     assert "policy.allow_only" not in [r.code for r in decide(cohere, LICENSES, own).reasons]
+
+
+def test_a_slip_of_the_pen_in_the_list_of_licenses_is_found() -> None:
+    listed = ("mit", "Apache-2.0", "apache-2", "LicenseRef-scancode-llama-3.1-license-2024", "")
+    assert names_of_nothing(Rules(allow_only=listed), LICENSES) == ("apache-2", "")
+    assert names_of_nothing(Rules(), LICENSES) == ()

@@ -329,7 +329,8 @@ def test_the_wired_gate_does_so(paths: Paths) -> None:
 
 
 def test_a_file_that_an_editor_marked(paths: Paths) -> None:
-    paths.policy_file.write_bytes(b'\xef\xbb\xbfname = "House"\r\n[rules]\r\nrequire_osi = true\r\n')
+    text = b'name = "House"\r\n[rules]\r\nrequire_osi = true\r\n'
+    paths.policy_file.write_bytes(b"\xef\xbb\xbf" + text)
     store = make_store(paths)
     assert store.current.policy.name == "House"
     saved = store.save(replace(store.current.policy, name="Home"))

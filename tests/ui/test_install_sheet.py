@@ -118,7 +118,9 @@ def test_the_full_text_is_one_key_away_from_the_top(window: MainWindow, qtbot: Q
 def test_the_gray_button_says_what_it_waits_for(window: MainWindow, qtbot: QtBot) -> None:
     side = _open(window, qtbot).side
     assert not side.accept.isEnabled()
-    assert side.accept.toolTip() == side.accept.accessibleDescription() == "First tick the box above."
+    assert (
+        side.accept.toolTip() == side.accept.accessibleDescription() == "First tick the box above."
+    )
     qtbot.mouseClick(side.tick, LEFT)
     assert side.accept.isEnabled()
     assert side.accept.toolTip() == ""

@@ -54,9 +54,7 @@ class TermsPanel(ScrollPage):
 
     def show_terms(self, terms: ShownTerms) -> None:
         texts = {
-            head.id: FullText(head.name, head.text)
-            for head in terms.heads
-            if head.id != NO_LICENSE
+            head.id: FullText(head.name, head.text) for head in terms.heads if head.id != NO_LICENSE
         }
         for head in terms.heads:
             self.body.addWidget(self._head_line(head, texts.get(head.id)))
