@@ -31,6 +31,7 @@ _TERM_WORDS = (
     "only", "additional", "restrict", "rider", "addendum", "custom", "not for", "evaluation",
 )  # fmt: skip
 """What makes another license of a well-known one where it stands beside its name or title."""
+_COPYRIGHT = re.compile(r"\A(?:\s*(?:copyright|\(c\)|©)[^\n]*\n)+", re.IGNORECASE)
 _FILE_VIEW = re.compile(r"/(raw|resolve)/")
 """The Hub and GitHub show one file at several addresses; facts name the one with /blob/."""
 _SPECIAL = (UNKNOWN_LICENSE, NO_LICENSE)
@@ -92,7 +93,9 @@ class LicenseIndex:
         exact = [e.id for e in self.licenses.values() if known in e.ids.sha256_known]
         if exact:
             return tuple(exact)
-        plain = normalized_text(text[:_LONGEST_TEXT])
+        text = text[:_LONGEST_TEXT].removeprefix("\ufeff")
+        # In a beginning, whose it is may stand before what it is.
+        plain = normalized_text(_COPYRIGHT.sub("", text) if is_head else text)
         found = [e.id for e in self.licenses.values() if _text_matches(e, plain, is_head=is_head)]
         # The title "llama 3 …" stands inside no other, but a shorter title may inside a longer one.
         titles = {id_: _longest_title(self.licenses[id_], plain) for id_ in found}

@@ -385,3 +385,41 @@ def test_an_owner_in_letters_that_fold_to_a_licensors_is_not_the_licensor() -> N
         assert repo_id_of(home) == home
     assert index.by_repository("MiniMaxAI/MiniMax-M2.7") == ("minimax-m2.7-nc",)
     assert index.by_repository("M\u0131niMaxAI/MiniMax-M2.7") == ()
+
+
+@pytest.mark.parametrize(
+    ("head", "license_id"),
+    [
+        (
+            "Copyright (c) 2022 Robin Rombach\n\nCreativeML Open RAIL-M\ndated",
+            "creativeml-openrail-m",
+        ),
+        ("\ufeffGemma Terms of Use", "gemma"),
+        ("\u00a9 2024 A\nCopyright 2025 B\n\nMIT License\n", "mit"),
+        ("NVIDIA Nemotron Model License\nVersion", "nvidia-nemotron"),
+    ],
+)
+def test_what_may_stand_before_a_title(head: str, license_id: str) -> None:
+    assert shipped_index().by_text(head, is_head=True) == (license_id,)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("MIT Licence", "mit"), ("Apache License, Version 2.0", "apache-2.0"),
+        ("apache-2.0 license", "apache-2.0"), ("Llama 3.3 Community License", "llama3.3"),
+        ("deepseek-license-agreement", "deepseek"), ("Qwen Research License", "qwen-research"),
+        ("the gemma license", "gemma"), ("NVIDIA Nemotron Model License", "nvidia-nemotron"),
+        ("Apache 2.0 non-commercial license", None), ("other license", None),
+        ("unknown-license", None), ("license", None), ("research license", None),
+        ("mit-0", None), ("Llama License", "llama1"), ("qwen community license", None),
+    ],
+)  # fmt: skip
+def test_spellings_of_a_name(written: str, meant: str | None) -> None:
+    assert shipped_index().by_name(written) == ((meant,) if meant else ())
+
+
+def test_a_modified_mit_under_its_full_name_is_as_open_a_question() -> None:
+    index = shipped_index()
+    assert index.by_name("Modified MIT License") == index.by_name("modified-mit")
+    assert len(index.by_name("Modified MIT License")) == 4
