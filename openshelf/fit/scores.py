@@ -90,8 +90,8 @@ WEIGHTS = {
 READING_PER_SECOND = 6.5
 """Tokens; below this an answer is awaited and no longer read as it comes.
 
-Most people read 175 to 300 words a minute silently (Brysbaert 2019), the quick ones five a second; a
-word is about 1.3 tokens.
+Most people read 175 to 300 words a minute silently (Brysbaert 2019), the quick ones five a second;
+a word is about 1.3 tokens.
 """
 _UNKNOWN_SIZE = 1_000_000_000
 _SHARE_OF_TOTAL = 0.6

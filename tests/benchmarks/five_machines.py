@@ -150,12 +150,12 @@ def _weights() -> str:
     weights = WEIGHTS[Preference.BALANCE]
     return (
         "Of what fits, the first is the one with the highest sum of ability, speed and place, in "
-        "doublings of model size (`openshelf/fit/scores.py`; `shelf --json --all` tells the parts). "
-        f"A doubling of speed below {weights.enough_per_second:g} tokens a second weighs "
-        f"{weights.speed:g} doublings of size, one above it a tenth of that. What writes slower than "
-        f"a quick reader reads ({READING_PER_SECOND:g} tokens a second) loses the square of the "
-        "doublings it lacks besides, so that it comes first only where nothing quicker is nearly as "
-        "able. “quality” minds neither as much, “speed” minds both more.\n\n"
+        "doublings of model size (`openshelf/fit/scores.py`; `shelf --json --all` tells the "
+        f"parts). A doubling of speed below {weights.enough_per_second:g} tokens a second weighs "
+        f"{weights.speed:g} doublings of size, one above it a tenth of that. What writes slower "
+        f"than a quick reader reads ({READING_PER_SECOND:g} tokens a second) loses the square of "
+        "the doublings that it lacks besides, so that it comes first only where nothing quicker "
+        "is nearly as able. “quality” minds both less, “speed” asks for more of it.\n\n"
     )
 
 
