@@ -232,8 +232,12 @@ NO_LOGITS = CACHELESS_GRAPHS - DIFFUSION_ARCHITECTURES
 """Their result is an embedding."""
 SHARED_CACHES = frozenset({"gemma3n", "gemma4"})
 """Some of their layers use the cache of one before."""
-LATE_OUTPUTS = frozenset(["gemma4", "cohere2", "cohere2moe", "nemotron_h", "nemotron_h_moe"])
+LATE_OUTPUTS = frozenset(
+    ["gemma4", "cohere2", "cohere2moe", "nemotron_h", "nemotron_h_moe", "hy_v3"]
+)
 """The rows that are asked for are picked behind the last layer, on the output's device."""
+ADDED_AT_LAST = frozenset({"command-r"})
+"""The output's device adds up the last layer."""
 LOGITS_TWICE = frozenset({"chameleon", "qwen3tts"})
 SCORES_PER_INDEXER = frozenset({"qwen4exp", "minimax-m3"})
 """Each head of their indexer scores all cells, and the scores are alive at once."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from openshelf.fit.architectures import (
+    ADDED_AT_LAST,
     BOTH_IN_EVERY_LAYER,
     LAST_NORM_APART,
     LATE_OUTPUTS,
@@ -28,9 +29,11 @@ from openshelf.fit.phases import (
     logits_phase,
     lost_rows,
     mask_bytes,
+    moved_experts_on_cpu,
     output_ids,
     rotated_rows,
 )
+from openshelf.fit.repacking import NO_OUTPUT_LAYER
 from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
@@ -49,11 +52,15 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     masks = mask_bytes(step, part.input_kinds or part.kinds)
     inputs = graph_inputs(shape, step, part.input_kinds or part.kinds)
     inputs += output_ids(step) if part.has_output or part.has_input else 0
+    if part.runs_experts_only and shape.known:
+        # the embeddings and masks are sent on before the first experts run
+        experts = moved_experts_on_cpu(shape, step, masks)
+        return step.ubatch * _POSITION_BYTES + max(2 * hidden, experts) + masks + inputs
     phases = [0]
     if part.has_layers:
         layers = layers_phase(shape, step, part) + lost_rows(shape, step, part)
         if not part.has_input:
-            layers += rotated_rows(shape, step, part)
+            layers += rotated_rows(shape, step, part) + _apart(shape, step, part) * hidden
         phases.append(layers + masks + inputs)
     if part.has_output and shape.architecture not in NO_LOGITS:
         phases.append(logits_phase(shape, step, part, inputs))
@@ -78,7 +85,9 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
 
 def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
     """Of a plain block with a rotated cache, the feed-forward part takes the place of the input."""
-    if not (part.has_layers and step.rotates_k and shape.architecture in PLAIN_ARCHITECTURES):
+    if not (part.has_layers and shape.architecture in PLAIN_ARCHITECTURES):
+        return False
+    if not (step.rotates_k and step.rotates_v):
         return False
     if step.outputs > 1 or shape.n_expert or shape.has_fused_qkv:
         return False
@@ -88,6 +97,13 @@ def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
         return False
     attention = attention_phase(shape, step, part.kinds)
     return feed_forward_phase(shape, step) >= attention + shape.n_embd * step.row_bytes
+
+
+def _apart(shape: ModelShape, step: Step, part: Part) -> int:
+    """Activations that few graphs leave alive besides, on a device that has not the inputs."""
+    if step.rotates_k and shape.architecture in ROTATED_APART:
+        return 1 + part.starts_late
+    return int(part.starts_late and shape.architecture in NO_OUTPUT_LAYER)
 
 
 def _output_alone(shape: ModelShape, step: Step, part: Part, copies: int) -> int:
@@ -114,8 +130,8 @@ def _late_rows(shape: ModelShape, part: Part, copies: int) -> int:
         return 1 if shape.placed_layers > shape.n_layers else copies
     if shape.has_expert_bias:
         return 6
-    if shape.is_parallel:
-        return 1 if is_picking else 0
+    if shape.is_parallel or shape.architecture in ADDED_AT_LAST:
+        return 1 if is_picking or not shape.is_parallel else 0
     if is_picking or shape.memory_class == "recurrent":
         return 3 if shape.n_expert else 2
     return 0
@@ -175,6 +191,4 @@ def _lost_in_pipeline(shape: ModelShape, part: Part) -> int:
     is_dense_hybrid = shape.memory_class == "hybrid" and not (shape.n_expert or shape.is_gated)
     if not is_dense_hybrid or shape.has_short_convolution:
         return 0
-    if shape.architecture in BOTH_IN_EVERY_LAYER:
-        return 1
-    return 8 if part.kinds.caches else 17
+    return 1 if shape.architecture in BOTH_IN_EVERY_LAYER else 17

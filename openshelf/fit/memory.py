@@ -161,9 +161,11 @@ def estimate(
     """
     spans = layer_spans(shape.placed_layers, placement)
     step = _step(shape, request)
-    has_cpu_experts = bool(request.experts_on_cpu and shape.expert_bytes)
+    kept, first = request.experts_on_cpu, spans[0].stop
+    has_cpu_experts = shape.experts_within(first, kept) > 0
+    has_overrides = bool(request.experts_on_cpu and shape.expert_bytes)
     is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.placed_layers
-    buffer = pipeline_buffer if is_pipeline and not has_cpu_experts else compute_buffer
+    buffer = pipeline_buffer if is_pipeline and not has_overrides else compute_buffer
     result = []
     projector_bytes, projector_at = _projector(shape, request, spans)
     for index, span in enumerate(spans):
@@ -174,14 +176,15 @@ def estimate(
             has_input=device is None,
             has_output=span.start <= shape.placed_layers < span.stop,
             receives=index > 1,
-            kinds=layer_kinds(shape, layers),
+            kinds=layer_kinds(shape, _attended(shape, layers)),
             input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
             has_experts=not layers or _has_experts(shape, layers),
             starts_late=span.start > 0,
             has_some_moved_experts=has_cpu_experts,
-            has_moved_experts=bool(device)
+            has_moved_experts=bool(device and layers)
             and has_cpu_experts
-            and request.experts_on_cpu >= shape.n_layers,
+            and kept >= layers.stop,
+            runs_experts_only=device is None and not layers and has_cpu_experts,
             has_one_layer=len(layers) == 1,
             has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
         )
@@ -278,8 +281,8 @@ def _weights(
         size += shape.shared_bytes if _has_shared(shape, layers) else 0
     if part.has_output:
         size += shape.output_bytes
-        if shape.tied_output and not part.has_input:
-            size += shape.table_bytes
+        if not part.has_input and shape.has_output_layer:
+            size += shape.table_bytes if shape.tied_output else 0
     if part.has_input:
         size += shape.embedding_bytes
     if request.experts_on_cpu and shape.expert_bytes:
@@ -297,6 +300,14 @@ def _rearranged(shape: ModelShape, placement: Placement, part: Part) -> int:
     if not part.has_input or placement.devices:
         return 0
     return shape.rearranging.more_bytes(placement.cpu_features)
+
+
+def _attended(shape: ModelShape, layers: range) -> range:
+    """The layers whose kinds count on a device: of a layer with a short convolution, llama.cpp's
+    scheduler moves the end of the one before to it."""
+    if not (layers and layers.start and shape.has_short_convolution):
+        return layers
+    return range(layers.start - 1, layers.stop)
 
 
 def _has_shared(shape: ModelShape, layers: range) -> bool:

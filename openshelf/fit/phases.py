@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from openshelf.fit.architectures import (
     BOTH_IN_EVERY_LAYER,
     LAST_NORM_APART,
+    LATE_OUTPUTS,
     NO_FIRST_NORM,
     SHARED_CACHES,
 )
@@ -26,6 +27,9 @@ _RWKV_ROWS = 18
 _CONVOLUTION_ROWS = 13
 """Half activations of a short convolution, what it keeps of tokens before among them."""
 _GATED_ALONE = 7
+_ROWS_OF_OTHER_BRANCH = 5
+_LOST_BY_LATENT = 5
+_LOST_BY_LAST_MIXTURE = 6
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,9 @@ class Part:
     starts_late: bool = False
     """Its first layer is not the model's first."""
     has_moved_experts: bool = False
-    """The experts of all layers are on the CPU, and this is another device."""
+    """The experts of all its layers are on the CPU, and this is another device."""
+    runs_experts_only: bool = False
+    """The CPU has no layers, but experts of others' layers."""
 
 
 def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
@@ -147,9 +153,17 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         size += scores * step.row_bytes * (2 if shape.has_no_cache and shape.known else 1)
         if shape.latent is not None:
             size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
-        if shape.architecture in BOTH_IN_EVERY_LAYER:
-            size += shape.n_embd * step.row_bytes  # the other branch's result waits
+        size += _lost_beside_scores(shape) * shape.n_embd * step.row_bytes
     return size
+
+
+def _lost_beside_scores(shape: ModelShape) -> int:
+    """Rows of activations that lie between free blocks, none of which holds the scores."""
+    if shape.n_expert:
+        return max(1, shape.n_expert_used)
+    if shape.architecture in BOTH_IN_EVERY_LAYER:
+        return _ROWS_OF_OTHER_BRANCH
+    return int(shape.has_post_norm)
 
 
 def feed_forward_phase(
@@ -240,12 +254,27 @@ def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
     return size + 4 * step.outputs * shape.n_embd * copies
 
 
-def _moved_experts_phase(shape: ModelShape, step: Step) -> int:
+def _moved_experts_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     """What a device holds while the CPU runs the experts: their results are added up on it."""
     head = shape.latent.value_length if shape.latent else shape.key_length
     width = 2 * shape.n_embd + shape.n_head * head
-    sums = max(1, shape.n_expert_used) * shape.n_embd + 3 * shape.n_ff_shared
+    results = max(1, shape.n_expert_used) * shape.n_embd
+    sums = results + 3 * shape.n_ff_shared
+    if kinds.caches > 1 and not (shape.n_ff_shared or shape.has_dense_layers):
+        sums += 0 if shape.has_expert_bias else results  # the sums do not take the copies' place
     return step.row_bytes * (width + max(sums, 3 * shape.n_ff * shape.has_dense_layers))
+
+
+def moved_experts_on_cpu(shape: ModelShape, step: Step, masks: int) -> int:
+    """Bytes of the activations of a CPU that runs the experts of layers on other devices."""
+    used = max(1, shape.n_expert_used)
+    width = used * shape.n_ff_expert
+    rows = 2 * shape.n_embd + 3 * width
+    if used * shape.n_embd > 2 * width:
+        rows += used * shape.n_embd  # the results find no room where two of the three were
+    if masks >= width * step.row_bytes:
+        rows += width  # lies where masks were, and parts the free block
+    return step.row_bytes * rows
 
 
 def rotated_rows(shape: ModelShape, step: Step, part: Part) -> int:
@@ -265,10 +294,15 @@ def lost_rows(shape: ModelShape, step: Step, part: Part) -> int:
         is_latent = shape.latent is not None and shape.n_expert
         is_dense_part = is_latent and not (part.has_experts or part.has_one_layer)
         return 2 * shape.n_embd * step.row_bytes if is_dense_part else 0
+    if shape.latent is not None and part.has_some_moved_experts:
+        return _LOST_BY_LATENT * shape.n_embd * step.row_bytes
     if part.has_moved_experts:
-        return 4 * shape.n_embd * step.row_bytes if shape.latent is not None else 0
-    if shape.latent is not None or not part.has_layers or part.has_last_layer_only:
+        late = max(1, shape.n_expert_used) if part.starts_late else 0
+        return late * shape.n_embd * step.row_bytes
+    if shape.latent is not None or not part.has_layers:
         return 0
+    if part.has_last_layer_only:
+        return _LOST_BY_LAST_MIXTURE * shape.n_embd * step.row_bytes if shape.n_expert else 0
     if not shape.n_expert:
         is_lost = _keeps_state_input(shape, part)
         return shape.n_embd * step.row_bytes if is_lost else 0
@@ -303,7 +337,7 @@ def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
     if part.has_last_layer_only and shape.is_gated:
         attention += _GATED_ALONE * shape.n_embd * step.row_bytes
     if part.has_moved_experts:
-        return max(*sizes, attention, _moved_experts_phase(shape, step))
+        return max(*sizes, attention, _moved_experts_phase(shape, step, kinds))
     feed_forward = feed_forward_phase(
         shape, step, has_experts=part.has_experts, starts_late=part.starts_late
     )
@@ -313,7 +347,9 @@ def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
 def _last_layer_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int | None:
     """The same of a device with the model's last layer alone, which goes on behind its attention
     with the outputs alone; None where the graph does not."""
-    if shape.is_gated or shape.has_expert_bias or shape.architecture in SHARED_CACHES:
+    if shape.is_gated or shape.has_expert_bias:
+        return None
+    if shape.architecture in SHARED_CACHES | LATE_OUTPUTS:
         return None
     feed_forward = feed_forward_phase(shape, dataclasses.replace(step, ubatch=step.outputs))
     state = state_phase(shape, step, kinds) if kinds.has_state else 0

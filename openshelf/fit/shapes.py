@@ -143,6 +143,11 @@ class ModelShape:
         return self.n_layers + self.n_appended
 
     @property
+    def has_output_layer(self) -> bool:
+        """Whether it has weights of its own; else the table is multiplied where it lies."""
+        return self.architecture not in NO_OUTPUT_LAYER
+
+    @property
     def heads_of_full_layers(self) -> int:
         return self.n_head_full or self.n_head
 
@@ -167,7 +172,7 @@ class ModelShape:
     @functools.cached_property
     def rearranging(self) -> Rearranging:
         """What the CPU's rearranging depends on."""
-        has_tied = self.tied_output and self.architecture not in NO_OUTPUT_LAYER
+        has_tied = self.tied_output and self.has_output_layer
         return Rearranging(
             table=self.table_bytes if has_tied else 0,
             table_type=self.table_type,
