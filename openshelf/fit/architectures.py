@@ -233,7 +233,7 @@ NO_LOGITS = CACHELESS_GRAPHS - DIFFUSION_ARCHITECTURES
 SHARED_CACHES = frozenset({"gemma3n", "gemma4"})
 """Some of their layers use the cache of one before."""
 LATE_OUTPUTS = frozenset(
-    ["gemma4", "cohere2", "cohere2moe", "nemotron_h", "nemotron_h_moe", "hy_v3"]
+    ["gemma4", "cohere2", "cohere2moe", "nemotron_h", "nemotron_h_moe", "hy_v3", "nanbeige"]
 )
 """The rows that are asked for are picked behind the last layer, on the output's device."""
 ADDED_AT_LAST = frozenset({"command-r"})

@@ -13,6 +13,7 @@ from openshelf.fit.architectures import (
     LAST_NORM_APART,
     LATE_OUTPUTS,
     LOGITS_TWICE,
+    LOOPED,
     NO_FEED_FORWARD_LAYERS,
     NO_LOGITS,
     PLAIN_ARCHITECTURES,
@@ -38,7 +39,11 @@ from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
 _PIPELINE_COPIES = 4
+_COPIES_OF_LOOPS = 12
+_SENT = 8
+_LOST_BY_CONVOLUTION = 4
 _STATES_OF_GEMMA3N = 10
+_STREAMS_OF_GEMMA3N = 4
 _INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
 """An unknown graph gets this many times the plain one's buffer, as an upper bound."""
@@ -99,10 +104,14 @@ def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
     return feed_forward_phase(shape, step) >= attention + shape.n_embd * step.row_bytes
 
 
+def _rotated_apart(shape: ModelShape, step: Step) -> int:
+    return int(step.rotates_k and shape.architecture in ROTATED_APART)
+
+
 def _apart(shape: ModelShape, step: Step, part: Part) -> int:
     """Activations that few graphs leave alive besides, on a device that has not the inputs."""
-    if step.rotates_k and shape.architecture in ROTATED_APART:
-        return 1 + part.starts_late
+    if shape.architecture in ROTATED_APART:
+        return step.rotates_k + part.starts_late
     return int(part.starts_late and shape.architecture in NO_OUTPUT_LAYER)
 
 
@@ -117,7 +126,7 @@ def _output_alone(shape: ModelShape, step: Step, part: Part, copies: int) -> int
             size += late_size
         else:
             size = max(size, late_size + 8 * shape.n_embd + output_ids(step))
-    return size if shape.known else _bound(shape, step, size)
+    return size if shape.known else _bound(shape, step, size, 2 * copies)
 
 
 def _late_rows(shape: ModelShape, part: Part, copies: int) -> int:
@@ -125,21 +134,27 @@ def _late_rows(shape: ModelShape, part: Part, copies: int) -> int:
     what is left of the last layer comes from the CPU, and of few graphs from another GPU."""
     is_picking = shape.is_gated or shape.architecture in LATE_OUTPUTS
     if part.receives:
-        if not is_picking or shape.is_parallel:
+        if not is_picking or (shape.is_parallel and not shape.n_expert):
             return 0
-        return 1 if shape.placed_layers > shape.n_layers else copies
+        if shape.placed_layers > shape.n_layers:
+            return 1
+        return copies + (shape.architecture in LOOPED)
     if shape.has_expert_bias:
         return 6
     if shape.is_parallel or shape.architecture in ADDED_AT_LAST:
-        return 1 if is_picking or not shape.is_parallel else 0
+        return (2 if shape.n_expert else 1) if is_picking or not shape.is_parallel else 0
     if is_picking or shape.memory_class == "recurrent":
         return 3 if shape.n_expert else 2
     return 0
 
 
-def _bound(shape: ModelShape, step: Step, size: int) -> int:
-    """More than any graph that is not known was seen to take."""
+def _bound(shape: ModelShape, step: Step, size: int, copies: int = 1) -> int:
+    """More than any graph that is not known was seen to take; what goes from device to device is
+    there `copies` times."""
     size *= _UNKNOWN_FACTOR
+    if copies > 1 or shape.architecture == "gemma3n":
+        streams = _STREAMS_OF_GEMMA3N if shape.architecture == "gemma3n" else 0
+        size += (copies + 1) * step.row_bytes * (streams * shape.n_embd + shape.layer_inputs)
     if shape.indexer_heads:
         # of all cells, and their order
         scores = 1 if shape.architecture == "deepseek4" else 2
@@ -171,24 +186,32 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     if not part.has_layers:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
         copied += (_PIPELINE_COPIES + 1) * hidden
-        return copied if shape.known else _bound(shape, step, copied)
+        return copied if shape.known else _bound(shape, step, copied, _PIPELINE_COPIES)
     part = dataclasses.replace(part, starts_late=False)
     phases = layers_phase(shape, step, part) + rotated_rows(shape, step, part)
     if _has_room_for_input(shape, step, part) or part.has_last_layer_only:
         phases -= hidden
     if part.has_output:
         phases = max(phases, logits_phase(shape, step, part, 0))
-    phases += _lost_in_pipeline(shape, part) * hidden
+    phases += (_lost_in_pipeline(shape, step, part) + _rotated_apart(shape, step)) * hidden
     states = 2 if part.receives else 1
     size = phases + copied + _PIPELINE_COPIES * states * hidden
-    return size if shape.known else _bound(shape, step, size)
+    return size if shape.known else _bound(shape, step, size, 2 * _PIPELINE_COPIES)
 
 
-def _lost_in_pipeline(shape: ModelShape, part: Part) -> int:
-    """Activations that pipelines of state layers were seen to lose between blocks."""
+def _lost_in_pipeline(shape: ModelShape, step: Step, part: Part) -> int:
+    """Activations that pipelines of state layers were seen to lose between blocks, and those that
+    go from a layer's device to that of its weights and back, where layers are run in loops."""
+    if shape.architecture in LOOPED:
+        return _COPIES_OF_LOOPS * part.foreign_layers
+    if shape.has_short_convolution and not shape.n_expert:
+        return _LOST_BY_CONVOLUTION
     if shape.memory_class == "recurrent" or shape.architecture in NO_FEED_FORWARD_LAYERS:
-        return 20
+        return 20 if part.receives else _SENT * part.sends
     is_dense_hybrid = shape.memory_class == "hybrid" and not (shape.n_expert or shape.is_gated)
-    if not is_dense_hybrid or shape.has_short_convolution:
-        return 0
-    return 1 if shape.architecture in BOTH_IN_EVERY_LAYER else 17
+    if not is_dense_hybrid:
+        is_beside = shape.has_post_norm and not step.has_flash_attention
+        return int(is_beside or (shape.is_parallel and shape.n_expert > 0 and step.rotates_k))
+    if shape.architecture in BOTH_IN_EVERY_LAYER:
+        return 2
+    return 17 if part.receives else _SENT * part.sends

@@ -12,10 +12,15 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
+from openshelf.fit.architectures import (
+    ALL_OUTPUTS,
+    LOOPED,
+    NO_FEED_FORWARD_LAYERS,
+    NO_FLASH_ATTENTION,
+)
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
-from openshelf.fit.phases import Part, Step, layer_kinds
+from openshelf.fit.phases import Part, Step, drops_rows, layer_kinds
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -166,6 +171,7 @@ def estimate(
     has_overrides = bool(request.experts_on_cpu and shape.expert_bytes)
     is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.placed_layers
     buffer = pipeline_buffer if is_pipeline and not has_overrides else compute_buffer
+    foreign = _foreign_layers(shape, spans)
     result = []
     projector_bytes, projector_at = _projector(shape, request, spans)
     for index, span in enumerate(spans):
@@ -176,14 +182,17 @@ def estimate(
             has_input=device is None,
             has_output=span.start <= shape.placed_layers < span.stop,
             receives=index > 1,
+            sends=any(other.start < shape.n_layers for other in spans[index + 1 :] if other),
             kinds=layer_kinds(shape, _attended(shape, layers)),
             input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
             has_experts=not layers or _has_experts(shape, layers),
+            has_dense=not all(shape.expert_bytes[layers.start : layers.stop]),
             starts_late=span.start > 0,
             has_some_moved_experts=has_cpu_experts,
             has_moved_experts=bool(device and layers)
             and has_cpu_experts
-            and kept >= layers.stop,
+            and kept >= layers.stop - (layers.stop == shape.n_layers and drops_rows(shape)),
+            foreign_layers=foreign,
             runs_experts_only=device is None and not layers and has_cpu_experts,
             has_one_layer=len(layers) == 1,
             has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
@@ -302,10 +311,20 @@ def _rearranged(shape: ModelShape, placement: Placement, part: Part) -> int:
     return shape.rearranging.more_bytes(placement.cpu_features)
 
 
+def _foreign_layers(shape: ModelShape, spans: tuple[range, ...]) -> int:
+    """Runs of layers on another device than that with their weights; of loops only."""
+    if shape.architecture not in LOOPED:
+        return 0
+    owners = [index for index, span in enumerate(spans) for _ in span]
+    loop = sum(map(bool, shape.layer_bytes)) or 1
+    return 1 + sum(owners[layer] != owners[layer % loop] for layer in range(shape.n_layers))
+
+
 def _attended(shape: ModelShape, layers: range) -> range:
-    """The layers whose kinds count on a device: of a layer with a short convolution, llama.cpp's
-    scheduler moves the end of the one before to it."""
-    if not (layers and layers.start and shape.has_short_convolution):
+    """The layers whose kinds count on a device: of few graphs llama.cpp's scheduler moves the end
+    of the layer before to it."""
+    is_parted = shape.has_short_convolution or shape.architecture in NO_FEED_FORWARD_LAYERS
+    if not (layers and layers.start and is_parted):
         return layers
     return range(layers.start - 1, layers.stop)
 

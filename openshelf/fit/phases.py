@@ -12,6 +12,7 @@ from openshelf.fit.architectures import (
     BOTH_IN_EVERY_LAYER,
     LAST_NORM_APART,
     LATE_OUTPUTS,
+    NO_FEED_FORWARD_LAYERS,
     NO_FIRST_NORM,
     SHARED_CACHES,
 )
@@ -28,8 +29,9 @@ _CONVOLUTION_ROWS = 13
 """Half activations of a short convolution, what it keeps of tokens before among them."""
 _GATED_ALONE = 7
 _ROWS_OF_OTHER_BRANCH = 5
-_LOST_BY_LATENT = 5
-_LOST_BY_LAST_MIXTURE = 6
+_LOST_BY_LATENT = 4
+_LOST_BY_LAST_LAYER = 6
+_LOST_BY_CONVOLUTION = 5
 
 
 @dataclass(frozen=True)
@@ -75,22 +77,31 @@ class Part:
     has_input: bool
     has_output: bool
     receives: bool = False
-    """Its first layer gets its input from another device."""
+    """Its first layer gets its input from another GPU."""
+    sends: bool = False
+    """Another GPU goes on with the layers behind its own."""
     kinds: LayerKinds = LayerKinds()
     input_kinds: LayerKinds | None = None
     """The whole model's on the device with the inputs, which holds all masks; None = `kinds`."""
     has_some_moved_experts: bool = False
     has_one_layer: bool = False
+    foreign_layers: int = 0
+    """Where layers are run in loops, those whose weights another device has."""
     has_last_layer_only: bool = False
     """Of the model's layers, the last and no other."""
     has_experts: bool = True
     """Some of its layers have routed experts, or it runs those of others."""
+    has_dense: bool = True
+    """Of a mixture, some of its layers have none."""
     starts_late: bool = False
     """Its first layer is not the model's first."""
     has_moved_experts: bool = False
     """The experts of all its layers are on the CPU, and this is another device."""
     runs_experts_only: bool = False
     """The CPU has no layers, but experts of others' layers."""
+
+
+WHOLE = Part(has_layers=True, has_input=True, has_output=True)
 
 
 def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
@@ -166,21 +177,19 @@ def _lost_beside_scores(shape: ModelShape) -> int:
     return int(shape.has_post_norm)
 
 
-def feed_forward_phase(
-    shape: ModelShape, step: Step, *, has_experts: bool = True, starts_late: bool = False
-) -> int:
+def feed_forward_phase(shape: ModelShape, step: Step, part: Part = WHOLE) -> int:
     """Bytes of the activations of the widest feed-forward part, dense or of experts."""
     width = 2 * shape.n_embd
     if shape.latent is not None:
         width += shape.n_head * shape.latent.value_length
-    elif keeps_queries(shape) and not (starts_late and spares_queries(shape)):
+    elif keeps_queries(shape) and not (part.starts_late and spares_queries(shape)):
         width += shape.n_head * shape.key_length
     if shape.is_parallel:
         width += shape.n_embd
     dense = (3 if shape.has_gate else 1) * shape.n_ff
     if shape.state is not None and shape.memory_class == "hybrid" and not shape.is_gated:
         dense += shape.n_embd + 2 * shape.n_head_kv * shape.key_length
-    if not shape.n_expert or not has_experts:
+    if not shape.n_expert or not part.has_experts:
         return step.row_bytes * (width + dense)
     used = max(1, shape.n_expert_used)
     experts = 3 * used * shape.n_ff_expert
@@ -191,7 +200,11 @@ def feed_forward_phase(
         experts += used * shape.n_embd
     if shape.n_ff_shared:
         experts += shape.n_embd  # their sum waits for the shared expert's
-    return step.row_bytes * (width + max(experts, dense if shape.has_dense_layers else 0))
+    return step.row_bytes * (width + max(experts, dense if _is_dense(shape, part) else 0))
+
+
+def _is_dense(shape: ModelShape, part: Part) -> bool:
+    return shape.has_dense_layers and part.has_dense
 
 
 def keeps_queries(shape: ModelShape) -> bool:
@@ -222,6 +235,7 @@ def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         return step.row_bytes * 6 * state.inner + 4 * (held + window)
     common = shape.n_embd + 2 * state.channels + 3 * state.inner + state.heads
     if shape.is_gated:
+        common += shape.n_embd if state.inner >= 2 * shape.n_embd else 0
         return step.row_bytes * common + 4 * (held + window)
     after = step.row_bytes * (common + state.inner)
     if kinds.caches:
@@ -254,15 +268,19 @@ def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
     return size + 4 * step.outputs * shape.n_embd * copies
 
 
-def _moved_experts_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
+def _moved_experts_phase(shape: ModelShape, step: Step, part: Part) -> int:
     """What a device holds while the CPU runs the experts: their results are added up on it."""
     head = shape.latent.value_length if shape.latent else shape.key_length
     width = 2 * shape.n_embd + shape.n_head * head
+    if shape.is_parallel:
+        width += 3 * shape.n_embd
     results = max(1, shape.n_expert_used) * shape.n_embd
-    sums = results + 3 * shape.n_ff_shared
-    if kinds.caches > 1 and not (shape.n_ff_shared or shape.has_dense_layers):
-        sums += 0 if shape.has_expert_bias else results  # the sums do not take the copies' place
-    return step.row_bytes * (width + max(sums, 3 * shape.n_ff * shape.has_dense_layers))
+    factor = 3 if shape.has_gate else 1
+    sums = results + factor * shape.n_ff_shared
+    if part.kinds.caches > 1 and not (shape.n_ff_shared or shape.has_expert_bias):
+        sums += results + 2 * shape.n_embd  # the sums were seen not to take the copies' place
+    dense = factor * shape.n_ff if _is_dense(shape, part) else 0
+    return step.row_bytes * (width + max(sums, dense))
 
 
 def moved_experts_on_cpu(shape: ModelShape, step: Step, masks: int) -> int:
@@ -272,7 +290,7 @@ def moved_experts_on_cpu(shape: ModelShape, step: Step, masks: int) -> int:
     rows = 2 * shape.n_embd + 3 * width
     if used * shape.n_embd > 2 * width:
         rows += used * shape.n_embd  # the results find no room where two of the three were
-    if masks >= width * step.row_bytes:
+    if masks > width * step.row_bytes:
         rows += width  # lies where masks were, and parts the free block
     return step.row_bytes * rows
 
@@ -291,38 +309,62 @@ def lost_rows(shape: ModelShape, step: Step, part: Part) -> int:
     """Bytes of mixtures that were seen to be lost between blocks where only a part of the layers,
     or of the experts, is on a device."""
     if part.has_input:
-        is_latent = shape.latent is not None and shape.n_expert
-        is_dense_part = is_latent and not (part.has_experts or part.has_one_layer)
-        return 2 * shape.n_embd * step.row_bytes if is_dense_part else 0
+        return _lost_on_host(shape, step, part) * shape.n_embd * step.row_bytes
     if shape.latent is not None and part.has_some_moved_experts:
-        return _LOST_BY_LATENT * shape.n_embd * step.row_bytes
+        rows = _LOST_BY_LATENT + (2 if shape.memory_class == "hybrid" else 0)
+        return rows * shape.n_embd * step.row_bytes
     if part.has_moved_experts:
         late = max(1, shape.n_expert_used) if part.starts_late else 0
+        late += shape.state is not None
         return late * shape.n_embd * step.row_bytes
     if shape.latent is not None or not part.has_layers:
         return 0
     if part.has_last_layer_only:
-        return _LOST_BY_LAST_MIXTURE * shape.n_embd * step.row_bytes if shape.n_expert else 0
+        is_lost = shape.n_expert or shape.has_short_convolution
+        return _LOST_BY_LAST_LAYER * shape.n_embd * step.row_bytes if is_lost else 0
     if not shape.n_expert:
-        is_lost = _keeps_state_input(shape, part)
-        return shape.n_embd * step.row_bytes if is_lost else 0
-    rows = 0
+        return _lost_by_states(shape, part) * shape.n_embd * step.row_bytes
+    is_mixed = shape.state is not None or part.kinds.caches > 1
+    rows = 4 * shape.n_embd if part.has_some_moved_experts and is_mixed else 0
     if part.starts_late:
         is_wide = shape.n_embd <= 2 * shape.n_ff_expert and not shape.n_ff_shared
         is_wide = is_wide and not shape.has_expert_bias
-        rows = (6 if is_wide else 2) * shape.n_embd + 16
+        rows += (10 if is_wide else 2) * shape.n_embd + 16
     if part.has_some_moved_experts and shape.has_expert_bias:
         rows += 4 * shape.n_embd
     return rows * step.row_bytes
 
 
-def _keeps_state_input(shape: ModelShape, part: Part) -> bool:
-    """Whether state layers were seen to keep what another device sent them."""
+def _lost_on_host(shape: ModelShape, step: Step, part: Part) -> int:
+    """Rows where the CPU has the first layers."""
+    rows = int(shape.architecture in BOTH_IN_EVERY_LAYER)
+    if shape.latent is not None and shape.n_expert:
+        rows += 0 if part.has_experts or part.has_one_layer else 2
+    if part.has_output:
+        return rows
+    if shape.n_expert and step.rotates_k:
+        rows += shape.is_parallel or shape.n_head * shape.key_length == shape.n_embd
+    if shape.architecture in NO_FEED_FORWARD_LAYERS:
+        rows += 2
+    return rows + (shape.has_post_norm and not step.has_flash_attention)
+
+
+def _lost_by_states(shape: ModelShape, part: Part) -> int:
+    """Rows that state layers were seen to keep of what another device sent them."""
+    if shape.has_short_convolution:
+        return 0 if part.has_output and not part.starts_late else _LOST_BY_CONVOLUTION
     if shape.architecture in BOTH_IN_EVERY_LAYER:
-        return part.starts_late
+        return 3 if part.starts_late else 1
     if shape.memory_class != "recurrent" or shape.state is None:
+        return 0
+    return int(part.starts_late or shape.state.channels != shape.state.inner)
+
+
+def drops_rows(shape: ModelShape) -> bool:
+    """Whether the last layer goes on behind its attention with the outputs alone."""
+    if shape.is_gated or shape.has_expert_bias:
         return False
-    return part.starts_late or shape.state.channels != shape.state.inner
+    return shape.architecture not in SHARED_CACHES | LATE_OUTPUTS
 
 
 def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
@@ -337,19 +379,14 @@ def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
     if part.has_last_layer_only and shape.is_gated:
         attention += _GATED_ALONE * shape.n_embd * step.row_bytes
     if part.has_moved_experts:
-        return max(*sizes, attention, _moved_experts_phase(shape, step, kinds))
-    feed_forward = feed_forward_phase(
-        shape, step, has_experts=part.has_experts, starts_late=part.starts_late
-    )
-    return max(*sizes, attention, feed_forward)
+        return max(*sizes, attention, _moved_experts_phase(shape, step, part))
+    return max(*sizes, attention, feed_forward_phase(shape, step, part))
 
 
 def _last_layer_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int | None:
     """The same of a device with the model's last layer alone, which goes on behind its attention
     with the outputs alone; None where the graph does not."""
-    if shape.is_gated or shape.has_expert_bias:
-        return None
-    if shape.architecture in SHARED_CACHES | LATE_OUTPUTS:
+    if not drops_rows(shape):
         return None
     feed_forward = feed_forward_phase(shape, dataclasses.replace(step, ubatch=step.outputs))
     state = state_phase(shape, step, kinds) if kinds.has_state else 0

@@ -118,6 +118,8 @@ class ModelShape:
     """Elements of a head of a state as RWKV keeps it; 0 for others."""
     indexer_heads: int = 0
     indexer_length: int = 0
+    layer_inputs: int = 0
+    """Elements of embeddings per token that are made for all layers together."""
     deepstack: int = 0
     """Embeddings per token that are added after the first layers."""
     is_parallel: bool = False
@@ -294,6 +296,7 @@ def shape_from_parts(header: Header, facts: TensorFacts, *, source: str) -> Mode
         wkv_head=number(header, "wkv.head_size"),
         indexer_heads=number(header, "attention.indexer.head_count"),
         indexer_length=number(header, "attention.indexer.key_length"),
+        layer_inputs=n_layers * number(header, "embedding_length_per_layer_input"),
         deepstack=number(header, "n_deepstack_layers"),
         is_parallel=header.architecture in PARALLEL_ARCHITECTURES,
         memory_class=kind.value,
