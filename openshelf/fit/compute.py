@@ -60,7 +60,8 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     if part.runs_experts_only and shape.known:
         # the embeddings and masks are sent on before the first experts run
         experts = moved_experts_on_cpu(shape, step, masks)
-        return step.ubatch * _POSITION_BYTES + max(2 * hidden, experts) + masks + inputs
+        size = max((2 + shape.deepstack) * hidden, experts + shape.deepstack * hidden)
+        return step.ubatch * _POSITION_BYTES + size + masks + inputs
     phases = [0]
     if part.has_layers:
         layers = layers_phase(shape, step, part) + lost_rows(shape, step, part)
@@ -84,8 +85,19 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
             size += hidden
         elif part.has_layers and step.rotates_k and 0 < queries < shape.n_embd:
             size += queries * step.row_bytes if shape.state is None else hidden
-        size += 2 * shape.deepstack * hidden
+        size += (1 + part.has_layers) * shape.deepstack * hidden
+    elif shape.deepstack:
+        size += _deepstack_rows(shape, part) * hidden
     return size if shape.known else _bound(shape, step, size)
+
+
+def _deepstack_rows(shape: ModelShape, part: Part) -> int:
+    """Copies that a GPU with one of the first layers gets of the embeddings and of what is added
+    to them: each as wide as all of them together."""
+    width = 1 + shape.deepstack
+    if not part.starts_late:
+        return width
+    return width * max(0, width - part.first_layer)
 
 
 def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
@@ -94,7 +106,7 @@ def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
         return False
     if not (step.rotates_k and step.rotates_v):
         return False
-    if step.outputs > 1 or shape.n_expert or shape.has_fused_qkv:
+    if step.outputs > 1 or shape.n_expert or shape.has_fused_qkv or shape.deepstack:
         return False
     if part.starts_late or part.has_last_layer_only:
         return False
@@ -185,9 +197,10 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     copied = _PIPELINE_COPIES * inputs
     if not part.has_layers:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
-        copied += (_PIPELINE_COPIES + 1) * hidden
+        copied += (1 + _PIPELINE_COPIES * (1 + shape.deepstack)) * hidden
         return copied if shape.known else _bound(shape, step, copied, _PIPELINE_COPIES)
-    part = dataclasses.replace(part, starts_late=False)
+    has_inputs = not part.starts_late
+    part = dataclasses.replace(part, first_layer=0)
     phases = layers_phase(shape, step, part) + rotated_rows(shape, step, part)
     if _has_room_for_input(shape, step, part) or part.has_last_layer_only:
         phases -= hidden
@@ -195,6 +208,8 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         phases = max(phases, logits_phase(shape, step, part, 0))
     phases += (_lost_in_pipeline(shape, step, part) + _rotated_apart(shape, step)) * hidden
     states = 2 if part.receives else 1
+    if shape.deepstack and has_inputs:
+        phases += _deepstack_rows(shape, part) * hidden
     size = phases + copied + _PIPELINE_COPIES * states * hidden
     return size if shape.known else _bound(shape, step, size, 2 * _PIPELINE_COPIES)
 

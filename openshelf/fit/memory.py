@@ -187,7 +187,7 @@ def estimate(
             input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
             has_experts=not layers or _has_experts(shape, layers),
             has_dense=not all(shape.expert_bytes[layers.start : layers.stop]),
-            starts_late=span.start > 0,
+            first_layer=span.start,
             has_some_moved_experts=has_cpu_experts,
             has_moved_experts=bool(device and layers)
             and has_cpu_experts

@@ -30,6 +30,7 @@ _CONVOLUTION_ROWS = 13
 _GATED_ALONE = 7
 _ROWS_OF_OTHER_BRANCH = 5
 _LOST_BY_LATENT = 4
+_LOST_BY_GATED = 6
 _LOST_BY_LAST_LAYER = 6
 _LOST_BY_CONVOLUTION = 5
 
@@ -93,12 +94,17 @@ class Part:
     """Some of its layers have routed experts, or it runs those of others."""
     has_dense: bool = True
     """Of a mixture, some of its layers have none."""
-    starts_late: bool = False
-    """Its first layer is not the model's first."""
+    first_layer: int = 0
     has_moved_experts: bool = False
     """The experts of all its layers are on the CPU, and this is another device."""
     runs_experts_only: bool = False
     """The CPU has no layers, but experts of others' layers."""
+
+
+    @property
+    def starts_late(self) -> bool:
+        """Whether its first layer is not the model's first."""
+        return self.first_layer > 0
 
 
 WHOLE = Part(has_layers=True, has_input=True, has_output=True)
@@ -164,14 +170,15 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         size += scores * step.row_bytes * (2 if shape.has_no_cache and shape.known else 1)
         if shape.latent is not None:
             size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
-        size += _lost_beside_scores(shape) * shape.n_embd * step.row_bytes
     return size
 
 
-def _lost_beside_scores(shape: ModelShape) -> int:
+def _lost_beside_scores(shape: ModelShape, part: Part) -> int:
     """Rows of activations that lie between free blocks, none of which holds the scores."""
     if shape.n_expert:
-        return max(1, shape.n_expert_used)
+        is_parted = part.starts_late or part.has_some_moved_experts
+        is_summed = shape.n_ff_shared > 0 and shape.latent is None
+        return max(1, shape.n_expert_used) if is_parted or is_summed else 0
     if shape.architecture in BOTH_IN_EVERY_LAYER:
         return _ROWS_OF_OTHER_BRANCH
     return int(shape.has_post_norm)
@@ -311,11 +318,11 @@ def lost_rows(shape: ModelShape, step: Step, part: Part) -> int:
     if part.has_input:
         return _lost_on_host(shape, step, part) * shape.n_embd * step.row_bytes
     if shape.latent is not None and part.has_some_moved_experts:
-        rows = _LOST_BY_LATENT + (2 if shape.memory_class == "hybrid" else 0)
+        rows = _LOST_BY_LATENT + part.starts_late + 2 * (shape.memory_class == "hybrid")
         return rows * shape.n_embd * step.row_bytes
     if part.has_moved_experts:
         late = max(1, shape.n_expert_used) if part.starts_late else 0
-        late += shape.state is not None
+        late += _LOST_BY_GATED if shape.is_gated else shape.state is not None
         return late * shape.n_embd * step.row_bytes
     if shape.latent is not None or not part.has_layers:
         return 0
@@ -376,6 +383,8 @@ def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
             return few
     sizes = [state_phase(shape, step, kinds) if kinds.has_state else 0]
     attention = attention_phase(shape, step, kinds)
+    if kinds.caches and not step.has_flash_attention:
+        attention += _lost_beside_scores(shape, part) * shape.n_embd * step.row_bytes
     if part.has_last_layer_only and shape.is_gated:
         attention += _GATED_ALONE * shape.n_embd * step.row_bytes
     if part.has_moved_experts:
