@@ -8,27 +8,29 @@ from __future__ import annotations
 import dataclasses
 
 from openshelf.fit.architectures import (
-    ADDED_AT_LAST,
     BOTH_IN_EVERY_LAYER,
+    LOOPED,
+    NO_FEED_FORWARD_LAYERS,
+    PLAIN_ARCHITECTURES,
+)
+from openshelf.fit.graphs import (
+    ADDED_AT_LAST,
+    KEPT_LATE,
     LAST_NORM_APART,
     LATE_OUTPUTS,
     LOGITS_TWICE,
-    LOOPED,
-    NO_FEED_FORWARD_LAYERS,
     NO_LOGITS,
-    PLAIN_ARCHITECTURES,
     ROTATED_APART,
     SCORES_PER_INDEXER,
 )
+from openshelf.fit.losses import lost_rows
+from openshelf.fit.parts import Part, Step
 from openshelf.fit.phases import (
-    Part,
-    Step,
     attention_phase,
     feed_forward_phase,
     graph_inputs,
     layers_phase,
     logits_phase,
-    lost_rows,
     mask_bytes,
     moved_experts_on_cpu,
     output_ids,
@@ -117,14 +119,14 @@ def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
 
 
 def _rotated_apart(shape: ModelShape, step: Step) -> int:
-    return int(step.rotates_k and shape.architecture in ROTATED_APART)
+    return int(step.rotates_k and shape.architecture in ROTATED_APART | KEPT_LATE)
 
 
 def _apart(shape: ModelShape, step: Step, part: Part) -> int:
     """Activations that few graphs leave alive besides, on a device that has not the inputs."""
     if shape.architecture in ROTATED_APART:
         return step.rotates_k + part.starts_late
-    return int(part.starts_late and shape.architecture in NO_OUTPUT_LAYER)
+    return int(part.starts_late and shape.architecture in KEPT_LATE | NO_OUTPUT_LAYER)
 
 
 def _output_alone(shape: ModelShape, step: Step, part: Part, copies: int) -> int:
@@ -211,7 +213,7 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     if shape.deepstack and has_inputs:
         phases += _deepstack_rows(shape, part) * hidden
     size = phases + copied + _PIPELINE_COPIES * states * hidden
-    return size if shape.known else _bound(shape, step, size, 2 * _PIPELINE_COPIES)
+    return size if shape.known else _bound(shape, step, size, 2 + 2 * _PIPELINE_COPIES)
 
 
 def _lost_in_pipeline(shape: ModelShape, step: Step, part: Part) -> int:

@@ -12,15 +12,12 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from openshelf.fit.architectures import (
-    ALL_OUTPUTS,
-    LOOPED,
-    NO_FEED_FORWARD_LAYERS,
-    NO_FLASH_ATTENTION,
-)
+from openshelf.fit.architectures import LOOPED, NO_FEED_FORWARD_LAYERS
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
-from openshelf.fit.phases import Part, Step, drops_rows, layer_kinds
+from openshelf.fit.graphs import ALL_OUTPUTS, NO_FLASH_ATTENTION
+from openshelf.fit.parts import Part, Step
+from openshelf.fit.phases import drops_rows, layer_kinds
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name

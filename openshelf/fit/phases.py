@@ -6,16 +6,16 @@ tests/fit has the comparison with llama.cpp itself.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
-from openshelf.fit.architectures import (
-    BOTH_IN_EVERY_LAYER,
+from openshelf.fit.architectures import BOTH_IN_EVERY_LAYER
+from openshelf.fit.graphs import (
     LAST_NORM_APART,
     LATE_OUTPUTS,
-    NO_FEED_FORWARD_LAYERS,
     NO_FIRST_NORM,
     SHARED_CACHES,
 )
+from openshelf.fit.losses import lost_beside_scores
+from openshelf.fit.parts import WHOLE, LayerKinds, Part, Step
 from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
@@ -28,86 +28,6 @@ _RWKV_ROWS = 18
 _CONVOLUTION_ROWS = 13
 """Half activations of a short convolution, what it keeps of tokens before among them."""
 _GATED_ALONE = 7
-_ROWS_OF_OTHER_BRANCH = 5
-_LOST_BY_LATENT = 4
-_LOST_BY_GATED = 6
-_LOST_BY_LAST_LAYER = 6
-_LOST_BY_CONVOLUTION = 5
-
-
-@dataclass(frozen=True)
-class Step:
-    """One evaluation: `ubatch` tokens, `cells` of the cache (`window_cells` of those that keep a
-    window), `outputs` rows of logits."""
-
-    ubatch: int
-    cells: int
-    outputs: int
-    has_flash_attention: bool
-    rotates_k: bool = False
-    """A quantized cache is rotated first, by a matrix that is an input."""
-    rotates_v: bool = False
-    window_cells: int = 0
-    has_cache: bool = True
-    """Without one, a token sees the tokens of its own step."""
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one f32 activation for all tokens of the step."""
-        return 4 * self.ubatch
-
-
-@dataclass(frozen=True)
-class LayerKinds:
-    """What kinds of layers are among those of a device."""
-
-    has_full: bool = True
-    has_windowed: bool = False
-    has_state: bool = False
-
-    @property
-    def caches(self) -> int:
-        return self.has_full + self.has_windowed
-
-
-@dataclass(frozen=True)
-class Part:
-    """What of the model a device holds."""
-
-    has_layers: bool
-    has_input: bool
-    has_output: bool
-    receives: bool = False
-    """Its first layer gets its input from another GPU."""
-    sends: bool = False
-    """Another GPU goes on with the layers behind its own."""
-    kinds: LayerKinds = LayerKinds()
-    input_kinds: LayerKinds | None = None
-    """The whole model's on the device with the inputs, which holds all masks; None = `kinds`."""
-    has_some_moved_experts: bool = False
-    has_one_layer: bool = False
-    foreign_layers: int = 0
-    """Where layers are run in loops, those whose weights another device has."""
-    has_last_layer_only: bool = False
-    """Of the model's layers, the last and no other."""
-    has_experts: bool = True
-    """Some of its layers have routed experts, or it runs those of others."""
-    has_dense: bool = True
-    """Of a mixture, some of its layers have none."""
-    first_layer: int = 0
-    has_moved_experts: bool = False
-    """The experts of all its layers are on the CPU, and this is another device."""
-    runs_experts_only: bool = False
-    """The CPU has no layers, but experts of others' layers."""
-
-
-    @property
-    def starts_late(self) -> bool:
-        """Whether its first layer is not the model's first."""
-        return self.first_layer > 0
-
-
-WHOLE = Part(has_layers=True, has_input=True, has_output=True)
 
 
 def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
@@ -162,6 +82,7 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         queries = shape.n_head * shape.key_length
         width = 2 * shape.n_embd + 2 * queries + 2 * shape.n_head_kv * shape.key_length
         width += queries if shape.is_gated else 0
+        width += shape.n_embd if shape.is_gated and step.rotates_k > step.rotates_v else 0
     size = step.row_bytes * width
     if not step.has_flash_attention:
         scores = shape.n_head * step.window_cells
@@ -171,17 +92,6 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         if shape.latent is not None:
             size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
     return size
-
-
-def _lost_beside_scores(shape: ModelShape, part: Part) -> int:
-    """Rows of activations that lie between free blocks, none of which holds the scores."""
-    if shape.n_expert:
-        is_parted = part.starts_late or part.has_some_moved_experts
-        is_summed = shape.n_ff_shared > 0 and shape.latent is None
-        return max(1, shape.n_expert_used) if is_parted or is_summed else 0
-    if shape.architecture in BOTH_IN_EVERY_LAYER:
-        return _ROWS_OF_OTHER_BRANCH
-    return int(shape.has_post_norm)
 
 
 def feed_forward_phase(shape: ModelShape, step: Step, part: Part = WHOLE) -> int:
@@ -312,61 +222,6 @@ def rotated_rows(shape: ModelShape, step: Step, part: Part) -> int:
     return step.row_bytes * queries if is_apart and shape.state is None else 0
 
 
-def lost_rows(shape: ModelShape, step: Step, part: Part) -> int:
-    """Bytes of mixtures that were seen to be lost between blocks where only a part of the layers,
-    or of the experts, is on a device."""
-    if part.has_input:
-        return _lost_on_host(shape, step, part) * shape.n_embd * step.row_bytes
-    if shape.latent is not None and part.has_some_moved_experts:
-        rows = _LOST_BY_LATENT + part.starts_late + 2 * (shape.memory_class == "hybrid")
-        return rows * shape.n_embd * step.row_bytes
-    if part.has_moved_experts:
-        late = max(1, shape.n_expert_used) if part.starts_late else 0
-        late += _LOST_BY_GATED if shape.is_gated else shape.state is not None
-        return late * shape.n_embd * step.row_bytes
-    if shape.latent is not None or not part.has_layers:
-        return 0
-    if part.has_last_layer_only:
-        is_lost = shape.n_expert or shape.has_short_convolution
-        return _LOST_BY_LAST_LAYER * shape.n_embd * step.row_bytes if is_lost else 0
-    if not shape.n_expert:
-        return _lost_by_states(shape, part) * shape.n_embd * step.row_bytes
-    is_mixed = shape.state is not None or part.kinds.caches > 1
-    rows = 4 * shape.n_embd if part.has_some_moved_experts and is_mixed else 0
-    if part.starts_late:
-        is_wide = shape.n_embd <= 2 * shape.n_ff_expert and not shape.n_ff_shared
-        is_wide = is_wide and not shape.has_expert_bias
-        rows += (10 if is_wide else 2) * shape.n_embd + 16
-    if part.has_some_moved_experts and shape.has_expert_bias:
-        rows += 4 * shape.n_embd
-    return rows * step.row_bytes
-
-
-def _lost_on_host(shape: ModelShape, step: Step, part: Part) -> int:
-    """Rows where the CPU has the first layers."""
-    rows = int(shape.architecture in BOTH_IN_EVERY_LAYER)
-    if shape.latent is not None and shape.n_expert:
-        rows += 0 if part.has_experts or part.has_one_layer else 2
-    if part.has_output:
-        return rows
-    if shape.n_expert and step.rotates_k:
-        rows += shape.is_parallel or shape.n_head * shape.key_length == shape.n_embd
-    if shape.architecture in NO_FEED_FORWARD_LAYERS:
-        rows += 2
-    return rows + (shape.has_post_norm and not step.has_flash_attention)
-
-
-def _lost_by_states(shape: ModelShape, part: Part) -> int:
-    """Rows that state layers were seen to keep of what another device sent them."""
-    if shape.has_short_convolution:
-        return 0 if part.has_output and not part.starts_late else _LOST_BY_CONVOLUTION
-    if shape.architecture in BOTH_IN_EVERY_LAYER:
-        return 3 if part.starts_late else 1
-    if shape.memory_class != "recurrent" or shape.state is None:
-        return 0
-    return int(part.starts_late or shape.state.channels != shape.state.inner)
-
-
 def drops_rows(shape: ModelShape) -> bool:
     """Whether the last layer goes on behind its attention with the outputs alone."""
     if shape.is_gated or shape.has_expert_bias:
@@ -384,7 +239,7 @@ def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
     sizes = [state_phase(shape, step, kinds) if kinds.has_state else 0]
     attention = attention_phase(shape, step, kinds)
     if kinds.caches and not step.has_flash_attention:
-        attention += _lost_beside_scores(shape, part) * shape.n_embd * step.row_bytes
+        attention += lost_beside_scores(shape, part) * shape.n_embd * step.row_bytes
     if part.has_last_layer_only and shape.is_gated:
         attention += _GATED_ALONE * shape.n_embd * step.row_bytes
     if part.has_moved_experts:

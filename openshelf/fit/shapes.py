@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from openshelf.fit.architectures import (
     CACHELESS_GRAPHS,
-    EMBEDDING_NORM_IS_LAST,
     INTERVAL_RECURRENT,
-    PARALLEL_ARCHITECTURES,
     MemoryClass,
     cache_class,
     memory_class,
@@ -26,6 +24,7 @@ from openshelf.fit.caches import (
     trunk_layers,
     uniform_caches,
 )
+from openshelf.fit.graphs import EMBEDDING_NORM_IS_LAST, PARALLEL_ARCHITECTURES
 from openshelf.fit.projector import Projector
 from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, Rearranging
 from openshelf.fit.tensor_sums import TensorFacts, sum_tensors, tensor_facts
