@@ -85,7 +85,7 @@ class Weights:
 WEIGHTS = {
     Preference.SPEED: Weights(speed=1.6, enough_per_second=60.0, low_bits=1.0, impatience=1.0),
     Preference.BALANCE: Weights(speed=0.9, enough_per_second=15.0, low_bits=1.0, impatience=1.0),
-    Preference.QUALITY: Weights(speed=0.4, enough_per_second=5.0, low_bits=1.5, impatience=0.1),
+    Preference.QUALITY: Weights(speed=0.4, enough_per_second=5.0, low_bits=1.5, impatience=0.3),
 }
 READING_PER_SECOND = 6.5
 """Tokens; below this an answer is awaited and no longer read as it comes.
