@@ -45,9 +45,10 @@ class TurnWatch(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.step = ""
+        self.step = "making"
         self.turns: list[Turn] = []
         self._longest: dict[str, Turn] = {}
+        self._most_cpu: dict[str, float] = {}
         self._now = _Now(time.perf_counter())
         self._cpu = time.thread_time()
         self._thread_id = threading.get_ident()
@@ -64,7 +65,6 @@ class TurnWatch(QObject):
         """What comes now belongs to this step."""
         self._end_turn()
         self.step = step
-        self._longest[step] = Turn(step, 0.0, 0.0)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -84,6 +84,10 @@ class TurnWatch(QObject):
                 return condition()
 
         return asked
+
+    def most_cpu(self, step: str) -> float:
+        """Seconds of the window thread's CPU in the turn of this step that took most of it."""
+        return self._most_cpu.get(step, 0.0)
 
     def longest(self) -> list[Turn]:
         """One per step, in their order."""
@@ -105,6 +109,7 @@ class TurnWatch(QObject):
         if seconds > LONG_SECONDS:
             turn = Turn(*_facts(turn), tuple(self._now.seen.most_common(3)))
             self.turns.append(turn)
+        self._most_cpu[self.step] = max(self.most_cpu(self.step), turn.cpu_seconds)
         before = self._longest.get(self.step)
         if before is None or turn.seconds > before.seconds:
             self._longest[self.step] = turn

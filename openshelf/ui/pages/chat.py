@@ -98,7 +98,7 @@ class ChatPage(Page):
         self.organizer.left.connect(self.start_new)
         self.organizer.failed.connect(self._on_failed)
         header.model_chosen.connect(self._on_model_chosen)
-        header.shelf_requested.connect(self._on_shelf_requested)
+        header.place_requested.connect(self.place_requested)
         header.delete_requested.connect(self.organizer.delete_shown)
         header.delete_all_requested.connect(self.organizer.ask_to_delete_all)
         header.rename_requested.connect(self.organizer.rename_shown)

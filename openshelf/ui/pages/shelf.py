@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 _CARDS_AT_ONCE = 6
 """Cards made before the first paint and then per turn of the event loop."""
+_SHOWN_AT_ONCE = 16
+"""Cards that are given another row, or shown again, per turn: more than the window has room for."""
 
 
 class ShelfPage(Page):
@@ -255,16 +257,17 @@ class ShelfPage(Page):
         self._note_painted()
 
     def _fill_cards(self, rows: list[ShelfRow], answer: ShelfAnswer) -> None:
-        made = 0
+        made = changed = 0
         for index, row in enumerate(rows):
+            if made == _CARDS_AT_ONCE or changed == _SHOWN_AT_ONCE:
+                self._grow_timer.start(0)
+                break
             if index == len(self._cards):
-                if made == _CARDS_AT_ONCE:
-                    self._grow_timer.start(0)
-                    break
                 self._add_card(answer)
                 made += 1
-            self._cards[index].show_row(row)
-            self._cards[index].show()
+            card = self._cards[index]
+            changed += card.show_row(row) or card.isHidden()
+            card.show()
         for card in self._cards[len(rows) :]:
             card.hide()
 
