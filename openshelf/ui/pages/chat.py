@@ -108,7 +108,7 @@ class ChatPage(Page):
         self.organizer.imported.connect(self._open_conversation)
         self.organizer.exported.connect(self._on_exported)
         header.find_requested.connect(self.area.finder.open)
-        header.shortcuts_requested.connect(self._keys.show_list)
+        header.shortcuts_requested.connect(self.keys_requested)
         header.details_toggled.connect(self._on_details_toggled)
         transcript.link_pressed.connect(self.area.link_notice.show_address)
         transcript.send_again_requested.connect(self._on_send_requested)

@@ -76,6 +76,9 @@ def apply_theme(app: QApplication, scheme: Scheme | str) -> Tokens:
             app.setStyle("Fusion")
         app.setFont(font(TextRole.BODY))
     app.setProperty(_APPLIED, tokens.name)
+    if applied is not None:
+        # Taken off and put on anew, a sheet costs a fifth of what exchanging it costs.
+        app.setStyleSheet("")
     app.setPalette(build_palette(tokens))
     app.setStyleSheet(build_stylesheet(tokens))
     return tokens
