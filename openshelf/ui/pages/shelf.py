@@ -83,9 +83,7 @@ class ShelfPage(Page):
         if decides_alike(machine, self._machine):
             return
         self._machine = machine
-        if self._answer is None:
-            self.controls.set_subtitle(self.tr("Working out what fits…"))
-        elif not self.isVisible():
+        if self._answer is not None and not self.isVisible():
             self._is_stale = True
             return
         self._ask()
@@ -172,6 +170,8 @@ class ShelfPage(Page):
             self._task.cancel()
         self._number += 1
         self._is_stale = False
+        if self._answer is None:
+            self.controls.set_subtitle(self.tr("Working out what fits…"))
         self._ask_hub()
         work = ask_shelf(self._services, self._machine, self._question, self._number)
         self._task = self._bridge.submit("shelf", work, on_outcome=self._on_answer)
@@ -202,6 +202,8 @@ class ShelfPage(Page):
                 self._show_answer(answer)
             case Failed(error):
                 self._hide_skeletons()
+                if self._answer is None:
+                    self.controls.set_subtitle(self.tr("What fits could not be worked out."))
                 self.notice.show_message(
                     error_text(error),
                     NoticeLevel.BAD,

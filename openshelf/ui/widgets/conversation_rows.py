@@ -159,6 +159,7 @@ class ConversationView(QListView):
     def __init__(self) -> None:
         super().__init__()
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setProperty("kind", "list")
         self.setItemDelegate(ConversationDelegate(self))
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)

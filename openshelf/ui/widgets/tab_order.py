@@ -15,8 +15,6 @@ from PySide6.QtWidgets import QGridLayout, QLayout, QScrollArea, QStackedWidget,
 def order_tabs(root: QWidget) -> None:
     """Put what Tab reaches inside of `root` into the order in which it is laid out."""
     wanted = [widget for widget in laid_out(root) if _takes_tab(widget)]
-    if len(wanted) < 2 or wanted == _chain(root, set(wanted)):
-        return
     for before, after in zip(wanted, wanted[1:], strict=False):
         QWidget.setTabOrder(before, after)
 
@@ -70,14 +68,3 @@ def _in_layout(layout: QLayout) -> Iterator[QWidget]:
             yield widget
         elif inner is not None:
             yield from _in_layout(inner)
-
-
-def _chain(root: QWidget, known: set[QWidget]) -> list[QWidget]:
-    """Those of `known` in the order of the chain, from the first one inside of `root`."""
-    found = []
-    widget = root.nextInFocusChain()
-    while widget is not None and widget is not root:
-        if widget in known:
-            found.append(widget)
-        widget = widget.nextInFocusChain()
-    return found
