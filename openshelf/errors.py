@@ -7,7 +7,8 @@ OpenshelfError
 │   ├── BadOverride            a value by hand that this machine cannot have
 │   ├── BadPolicy              a policy file with a wrong key
 │   ├── BadChatFile            no conversation can be read from a file, or written to it
-│   └── BadAttachment          a file that cannot go along with a question
+│   ├── BadAttachment          a file that cannot go along with a question
+│   └── BenchTooLong           more tokens to time than the context holds
 ├── PolicyBlocked              a rule or a license stops it
 ├── NeedsReview                a policy asks for a review first
 ├── LicenseNotAccepted         nobody acknowledged the terms yet
@@ -27,6 +28,7 @@ OpenshelfError
 ├── UnsupportedArchitecture
 ├── EngineDied
 ├── EngineFailed               the engine answered, and the answer was no
+│   ├── ContextFull            the messages are longer than the context
 │   └── OutOfMemory
 ├── NotEnoughDisk
 └── CancelledByUser
@@ -139,6 +141,17 @@ class BadAttachment(UsageError):
 
     path: str = ""
     why: str = ""
+
+
+@dataclass(eq=False)
+class BenchTooLong(UsageError):
+    """So many tokens are to be timed, and the context holds `context_length`; `why` is
+    beyond_model where the model was `trained` for no more, else beyond_context."""
+
+    why: str = ""
+    asked: int = 0
+    context_length: int = 0
+    trained: int = 0
 
 
 @dataclass(eq=False)
@@ -318,13 +331,24 @@ class EngineDied(OpenshelfError):
 
 @dataclass(eq=False)
 class EngineFailed(OpenshelfError):
-    """The worker lives and said no. `why`: load_failed, context_too_long, template_failed, busy…"""
+    """The worker lives and said no. `why`: load_failed, template_failed, busy…"""
 
     code: ClassVar[str] = "engine_died"
     exit_code: ClassVar[int] = 8
     why: str = ""
     detail: str = ""
     tail: str = ""
+
+
+@dataclass(eq=False)
+class ContextFull(EngineFailed):
+    """What is to be read has no room in the context. `why` is counted (`needed_tokens` of
+    `context_length`), said (`detail` is a server's own word) or too_large (`detail` says what)."""
+
+    code: ClassVar[str] = "does_not_fit"
+    exit_code: ClassVar[int] = 6
+    needed_tokens: int = 0
+    context_length: int = 0
 
 
 @dataclass(eq=False)

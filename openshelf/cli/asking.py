@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.chat.advice import Advice
-from openshelf.cli.values import count, positive, share, temperature
+from openshelf.cli.values import count, positive, share, some_text, temperature
 from openshelf.engine.asking import AnswerForm, Sampling
 from openshelf.errors import UsageError
+from openshelf.reasons import Reason
 
 _MOST_BYTES = 1 << 20
 _DRAWN = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "max_tokens", "seed")
@@ -27,8 +28,9 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=positive, metavar="N")
     parser.add_argument("--seed", type=count, metavar="N")
     parser.add_argument(
-        "--stop", action="append", default=[], metavar="TEXT", help="ends the answer; repeatable"
-    )
+        "--stop", action="append", default=[], type=some_text, metavar="TEXT",
+        help="ends the answer; repeatable",
+    )  # fmt: skip
     parser.add_argument("--thinking", choices=("on", "off"), help="where the template has it")
     parser.add_argument("--effort", choices=("low", "medium", "high"), help="the same")
     parser.add_argument("--schema", metavar="FILE", help="hold the answer to a JSON schema")
@@ -37,6 +39,21 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
         "--attach", action="append", default=[], metavar="FILE",
         help="text, PDF or picture that goes along with the first message; repeatable",
     )  # fmt: skip
+
+
+def ignored_options(arguments: argparse.Namespace, advice: Advice | None) -> tuple[Reason, ...]:
+    """Options that change nothing; `advice` is None where nobody knows what the template takes."""
+    found = []
+    if arguments.server is not None and arguments.context is not None:
+        found.append("chat_context_ignored")
+    if advice is not None:
+        if arguments.thinking is not None and not advice.can_switch_thinking:
+            found.append("chat_thinking_ignored")
+        if arguments.effort is not None and arguments.effort not in advice.efforts:
+            found.append("chat_effort_ignored")
+        if arguments.tools is not None and not advice.takes_tools:
+            found.append("chat_tools_ignored")
+    return tuple(Reason(code) for code in found)
 
 
 def sampling_from(arguments: argparse.Namespace, advice: Advice) -> Sampling:

@@ -19,6 +19,11 @@ from openshelf.tasks import Progress
 from openshelf.units import format_bytes, format_duration, format_rate
 
 _BAR_WIDTH = 28
+_SHARES = ("loading", "prompt")
+"""Phases of which only the share is known."""
+_COUNTS = ("bench", "generating", "resolving", "refreshing")
+"""Phases that count tokens, repositories or steps, and not bytes."""
+_CLEAR_LINE = "\r\x1b[K"
 
 
 def printable(text: str) -> str:
@@ -37,6 +42,7 @@ class Output:
     as_json: bool = False
     progress: str = "none"
     _bar_shown: bool = False
+    _waits_for: str = ""
 
     def line(self, text: str = "") -> None:
         """A line for people; nothing where JSON was asked for."""
@@ -45,6 +51,7 @@ class Output:
 
     def stream(self, text: str) -> None:
         """A piece of an answer, at once and without a line's end."""
+        self._clear_bar()
         if not self.as_json:
             sys.stdout.write(printable(text))
             sys.stdout.flush()
@@ -68,14 +75,24 @@ class Output:
             self.line("  ".join(padded).rstrip())
 
     def report(self, progress: Progress) -> None:
-        """How far something is: a bar in a terminal, or one JSON object per line."""
+        """How far something is: a bar in a terminal, or one JSON object per line; why it stands
+        still is said once."""
         if self.progress == "json":
             facts = {"done": progress.done, "total": progress.total, "phase": progress.phase}
+            if progress.reason is not None:
+                facts["reason"] = progress.reason.as_json()
             sys.stderr.write(json.dumps(facts) + "\n")
-        elif self.progress == "bar":
+            sys.stderr.flush()
+            return
+        waits_for = "" if progress.reason is None else progress.reason.code
+        if progress.reason is not None and waits_for != self._waits_for:
+            self.note(f"openshelf: {wording.sentence(progress.reason)}")
+        self._waits_for = waits_for
+        if self.progress == "bar":
             self._bar_shown = True
-            sys.stderr.write(f"\r\x1b[K{_bar(progress)}")
-        sys.stderr.flush()
+            most = max(1, shutil.get_terminal_size().columns - 1)
+            sys.stderr.write(f"{_CLEAR_LINE}{_bar(progress)[:most]}")
+            sys.stderr.flush()
 
     def error(self, error: BaseException) -> None:
         self._end_bar()
@@ -85,6 +102,12 @@ class Output:
             data = error.data() if isinstance(error, OpenshelfError) else {}
             self.result({"error": {"code": code, "message": sentence, **data}})
         sys.stderr.write(f"openshelf: {printable(sentence)}\n")
+
+    def _clear_bar(self) -> None:
+        if self._bar_shown:
+            sys.stderr.write(_CLEAR_LINE)
+            sys.stderr.flush()
+            self._bar_shown = False
 
     def _end_bar(self) -> None:
         if self._bar_shown:
@@ -105,15 +128,17 @@ def write_output(path: Path, content: bytes) -> None:
 
 
 def _bar(progress: Progress) -> str:
-    fraction = progress.fraction
+    fraction, is_bytes = progress.fraction, progress.phase not in (*_SHARES, *_COUNTS)
     if fraction is None:
-        return f"{progress.phase} {format_bytes(progress.done)}"
+        done = format_bytes(progress.done) if is_bytes else "…"
+        return f"{progress.phase} {done}"
     filled = round(fraction * _BAR_WIDTH)
-    parts = [
-        f"{progress.phase} [{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {fraction:4.0%}",
-        f"{format_bytes(progress.done)} of {format_bytes(progress.total or 0)}",
-    ]
-    if progress.rate_per_second:
+    parts = [f"{progress.phase} [{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {fraction:4.0%}"]
+    if is_bytes:
+        parts.append(f"{format_bytes(progress.done)} of {format_bytes(progress.total or 0)}")
+    elif progress.phase in _COUNTS:
+        parts.append(f"{progress.done:,} of {progress.total:,}")
+    if progress.rate_per_second and is_bytes:
         parts.append(format_rate(progress.rate_per_second))
     if progress.seconds_left:
         parts.append(f"{format_duration(progress.seconds_left)} left")

@@ -56,6 +56,13 @@ def shares(text: str) -> tuple[float, ...]:
     return values
 
 
+def some_text(text: str) -> str:
+    """Not nothing."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
 def share(text: str) -> float:
     """0 to 1."""
     return _number_to(1, text)
