@@ -174,10 +174,13 @@ class NeedsReview(OpenshelfError):
 
 @dataclass(eq=False)
 class LicenseNotAccepted(OpenshelfError):
+    """`why` is empty, nobody_to_ask (a command without a terminal) or declined (another answer)."""
+
     code: ClassVar[str] = "license_not_accepted"
     exit_code: ClassVar[int] = 3
     target: str = ""
     licenses: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(eq=False)

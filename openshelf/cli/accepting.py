@@ -68,10 +68,10 @@ def clearance_for(
     method = "--accept"
     if not arguments.accept:
         if output.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
+            raise _not_accepted(offer, "nobody_to_ask")
         typed = terminal.interrupts.read_line("Type `accept` to accept these terms: ")
         if typed.strip().casefold() != "accept":
-            raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
+            raise _not_accepted(offer, "declined")
         method = "typed"
     form = AcceptanceForm(
         display_name=arguments.accept_as or "",
@@ -80,6 +80,10 @@ def clearance_for(
         method=method,
     )
     return services.installer.accept(offer, form)
+
+
+def _not_accepted(offer: InstallOffer, why: str) -> LicenseNotAccepted:
+    return LicenseNotAccepted(offer.target, offer.decision.license.effective, why)
 
 
 def _tell_change(offer: InstallOffer, output: Output) -> None:

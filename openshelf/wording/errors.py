@@ -52,6 +52,8 @@ TEMPLATES: dict[str, str] = {
     "PolicyBlocked": "Your policy or the license does not allow {target}.",
     "NeedsReview": "Your policy asks for a review of {target} before it may be used.",
     "LicenseNotAccepted": "The terms of {target} have not been accepted yet ({licenses:list}).",
+    "LicenseNotAccepted.nobody_to_ask": "The terms of {target} have not been accepted yet ({licenses:list}). See `openshelf license {target}`, then add --accept.",
+    "LicenseNotAccepted.declined": "The terms of {target} were not accepted ({licenses:list}), so nothing was installed.",
     "ClearanceRefused": "There is no valid acceptance for {target}. Install it again.",
     "ClearanceRefused.stale_policy": "The policy changed since {target} was cleared. Try again.",
     "ClearanceRefused.blocked": "{target} is blocked by your policy or its license.",

@@ -14,8 +14,8 @@ from openshelf.chat.advice import Advice
 from openshelf.chat.conversation import Message, MessageState, Role
 from openshelf.chat.endings import death_detail
 from openshelf.cli.asking import add_sampling, sampling_from
-from openshelf.cli.turns import failure_of
 from openshelf.cli.main import run_command
+from openshelf.cli.turns import failure_of
 from openshelf.errors import EngineDied, UsageError
 from tests.chat.files_of_strangers import pdf_with, write
 
