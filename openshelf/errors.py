@@ -3,6 +3,8 @@
 OpenshelfError
 ├── UsageError                 the words of a command or a field's content
 │   ├── CorruptSettings
+│   ├── BadWords               what cannot be, or does not go together
+│   ├── UnwritableFile         a file or stdout that cannot be written
 │   ├── NoTrash                nothing can be taken back there
 │   ├── BadOverride            a value by hand that this machine cannot have
 │   ├── BadPolicy              a policy file with a wrong key
@@ -82,6 +84,14 @@ class CorruptSettings(UsageError):
 
 
 @dataclass(eq=False)
+class UnwritableFile(UsageError):
+    """`detail` is what the system says; `why` is empty or no_folder."""
+
+    path: str = ""
+    why: str = ""
+
+
+@dataclass(eq=False)
 class NoTrash(UsageError):
     """The file `path` cannot go to the trash; `detail` is what the system says."""
 
@@ -98,6 +108,16 @@ class BadOverride(UsageError):
     value: str = ""
     why: str = ""
     most: int = 0
+    known: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class BadWords(UsageError):
+    """Words of a command, or what was written into a field, that cannot be: `why` is a key of
+    wording/words.py, `name` what was written or is missing, `known` what it may be."""
+
+    why: str = ""
+    name: str = ""
     known: tuple[str, ...] = ()
 
 

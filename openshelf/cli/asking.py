@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.chat.advice import Advice
-from openshelf.cli.values import count, positive, share, some_text, temperature
+from openshelf.cli.values import count, penalty, positive, seed, share, some_text, temperature
 from openshelf.engine.asking import AnswerForm, Sampling
 from openshelf.errors import UsageError
 from openshelf.reasons import Reason
@@ -24,9 +24,9 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-k", type=count, metavar="N", help="0 leaves all tokens in")
     parser.add_argument("--top-p", type=share, metavar="X")
     parser.add_argument("--min-p", type=share, metavar="X")
-    parser.add_argument("--repeat-penalty", type=temperature, metavar="X", help="1 is none")
+    parser.add_argument("--repeat-penalty", type=penalty, metavar="X", help="1 is none")
     parser.add_argument("--max-tokens", type=positive, metavar="N")
-    parser.add_argument("--seed", type=count, metavar="N")
+    parser.add_argument("--seed", type=seed, metavar="N")
     parser.add_argument(
         "--stop", action="append", default=[], type=some_text, metavar="TEXT",
         help="ends the answer; repeatable",

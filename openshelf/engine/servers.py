@@ -81,7 +81,7 @@ def checked_address(text: str) -> str:
         written = f"{_usual_scheme(written)}://{written}"
     try:
         parts = urlsplit(written)
-        host, _ = parts.hostname or "", parts.port
+        host = "" if parts.port == 0 else parts.hostname or ""
     except ValueError:
         host, parts = "", urlsplit("")
     if parts.scheme not in ("http", "https") or not host or " " in written:

@@ -158,6 +158,11 @@ def _key(endpoint: str) -> str:
     return f"{origin_of(endpoint)[0]}://{host_of(endpoint).lower()}"
 
 
+def check_token_endpoint(endpoint: str) -> None:
+    """Raises UsageError where no token can be kept for it."""
+    _key(endpoint)
+
+
 def _checked(token: str, kind: str) -> str:
     token = token.strip()
     if not token or len(token) > _LONGEST or not token.isascii() or not token.isprintable():

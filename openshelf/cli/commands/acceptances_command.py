@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output, write_output
+from openshelf.cli.values import refuse_stray
 from openshelf.errors import UsageError
 from openshelf.library.evidence import os_user_name
 from openshelf.library.store import now_utc
@@ -23,11 +23,16 @@ from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.units import counted
 
+_BELONGING = {
+    **dict.fromkeys(("id", "accept_as", "note"), ("revoke",)),
+    "person": ("list", "export", "erase"),
+    "output": ("export",),
+}
 _KINDS = {"revoked": "revocation", "waiver": "waiver", "names_erased": "names erased"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=tuple(_ACTS))
+    parser.add_argument("act", choices=tuple(_ACTS), metavar="|".join(_ACTS))
     parser.add_argument("id", metavar="ID", nargs="?", help="revoke: a record, or its beginning")
     parser.add_argument("--person", metavar="NAME", help="list, export, erase: only this name")
     parser.add_argument("--output", metavar="FILE", help="export: where to, instead of stdout")
@@ -38,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
+    refuse_stray(arguments, arguments.act, _BELONGING)
     return _ACTS[arguments.act](arguments, services, output)
 
 
@@ -145,7 +151,7 @@ def _export(arguments: argparse.Namespace, services: Services, output: Output) -
     if report.problem is not None:
         output.note(_problem(report))
     if path is None:
-        sys.stdout.write(text)
+        output.document(text)
         return 0
     write_output(path, text.encode())
     output.result({"path": str(path), "records": len(records), "head_sha256": report.head_sha256})

@@ -11,6 +11,7 @@ from openshelf.bandwidth import Bandwidth, clock_words, parse_hours, parse_rate
 from openshelf.cli.commands.install_command import show_installed
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
+from openshelf.cli.values import refuse_stray
 from openshelf.errors import UsageError
 from openshelf.library.downloads import Download
 from openshelf.library.queue_order import Move
@@ -20,6 +21,11 @@ from openshelf.units import format_bytes, format_rate
 _STOPS = ("pause", "cancel")
 _MOVES = tuple(move.value for move in Move)
 _NONE = "none"
+_BELONGING = {
+    "subject": ("pause", "resume", "cancel", *_MOVES, "limit", "hours"),
+    "only": ("limit",),
+    "pause": ("hours",),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
+    refuse_stray(arguments, arguments.action or "list", _BELONGING)
     kept, action, subject = services.kept_downloads, arguments.action, arguments.subject
     if action is None:
         _list(kept.listed(), services.settings.current.bandwidth, output)
