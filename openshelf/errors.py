@@ -4,6 +4,8 @@ OpenshelfError
 ├── UsageError                 the words of a command or a field's content
 │   ├── CorruptSettings
 │   ├── BadWords               what cannot be, or does not go together
+│   ├── BadFile                a file that cannot be used as it is meant
+│   ├── BadFolder              a folder that cannot be used as it is meant
 │   ├── UnwritableFile         a file or stdout that cannot be written
 │   ├── NoTrash                nothing can be taken back there
 │   ├── BadOverride            a value by hand that this machine cannot have
@@ -41,137 +43,23 @@ apart, for the wording. The fields of each class are its data.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from typing_extensions import override
-
-
-@dataclass(eq=False)
-class OpenshelfError(Exception):
-    """Root of all expected failures."""
-
-    code: ClassVar[str] = "unexpected"
-    exit_code: ClassVar[int] = 1
-
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
-
-    def data(self) -> dict[str, Any]:
-        """The fields, ready for JSON."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-
-    @override
-    def __str__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.data().items())
-        return f"{self.kind}({fields})"
-
-
-@dataclass(eq=False)
-class UsageError(OpenshelfError):
-    """Something was written in a way that cannot be understood; `detail` says what."""
-
-    code: ClassVar[str] = "usage"
-    exit_code: ClassVar[int] = 2
-    detail: str = ""
-
-
-@dataclass(eq=False)
-class CorruptSettings(UsageError):
-    path: str = ""
-
-
-@dataclass(eq=False)
-class UnwritableFile(UsageError):
-    """`detail` is what the system says; `why` is empty or no_folder."""
-
-    path: str = ""
-    why: str = ""
-
-
-@dataclass(eq=False)
-class NoTrash(UsageError):
-    """The file `path` cannot go to the trash; `detail` is what the system says."""
-
-    path: str = ""
-
-
-@dataclass(eq=False)
-class BadOverride(UsageError):
-    """`why` is no_value, unknown_part, unknown_field, not_a_size, not_a_rate, not_a_count,
-    not_a_flag, too_small, too_large, above_total, above_threads or engine_cannot; `most` is the
-    bound."""
-
-    name: str = ""
-    value: str = ""
-    why: str = ""
-    most: int = 0
-    known: tuple[str, ...] = ()
-
-
-@dataclass(eq=False)
-class BadWords(UsageError):
-    """Words of a command, or what was written into a field, that cannot be: `why` is a key of
-    wording/words.py, `name` what was written or is missing, `known` what it may be."""
-
-    why: str = ""
-    name: str = ""
-    known: tuple[str, ...] = ()
-
-
-@dataclass(eq=False)
-class UnknownFilter(UsageError):
-    """Nothing on the shelf has `name` as its `what` (family, use, language, license, origin,
-    capability, modality, packager); `candidates` are what it may be instead."""
-
-    what: str = ""
-    name: str = ""
-    candidates: tuple[str, ...] = ()
-
-
-@dataclass(eq=False)
-class BadPolicy(UsageError):
-    """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type, not_a_region or
-    unknown_class.
-
-    `key` is dotted; `line` counts from 1 and is 0 where it is not known.
-    """
-
-    path: str = ""
-    key: str = ""
-    why: str = ""
-    line: int = 0
-
-
-@dataclass(eq=False)
-class BadChatFile(UsageError):
-    """A conversation's file; `why` is unreadable, unwritable, too_large, no_chat, too_new or
-    wrong_field."""
-
-    path: str = ""
-    why: str = ""
-
-
-@dataclass(eq=False)
-class BadAttachment(UsageError):
-    """A file for a question; `why` is missing, not_a_file, unreadable, too_large, not_text, empty,
-    no_text, encrypted, broken, too_slow, too_much_memory, too_many_pixels, too_many or not_seen."""
-
-    path: str = ""
-    why: str = ""
-
-
-@dataclass(eq=False)
-class BenchTooLong(UsageError):
-    """So many tokens are to be timed, and the context holds `context_length`; `why` is
-    beyond_model where the model was `trained` for no more, else beyond_context."""
-
-    why: str = ""
-    asked: int = 0
-    context_length: int = 0
-    trained: int = 0
+from openshelf.usage_errors import BadAttachment as BadAttachment
+from openshelf.usage_errors import BadChatFile as BadChatFile
+from openshelf.usage_errors import BadFile as BadFile
+from openshelf.usage_errors import BadFolder as BadFolder
+from openshelf.usage_errors import BadOverride as BadOverride
+from openshelf.usage_errors import BadPolicy as BadPolicy
+from openshelf.usage_errors import BadWords as BadWords
+from openshelf.usage_errors import BenchTooLong as BenchTooLong
+from openshelf.usage_errors import CorruptSettings as CorruptSettings
+from openshelf.usage_errors import NoTrash as NoTrash
+from openshelf.usage_errors import OpenshelfError as OpenshelfError
+from openshelf.usage_errors import UnknownFilter as UnknownFilter
+from openshelf.usage_errors import UnwritableFile as UnwritableFile
+from openshelf.usage_errors import UsageError as UsageError
 
 
 @dataclass(eq=False)

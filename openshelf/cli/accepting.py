@@ -10,7 +10,7 @@ from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision, print_terms_change
-from openshelf.errors import LicenseNotAccepted, UsageError
+from openshelf.errors import BadWords, LicenseNotAccepted
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
@@ -34,7 +34,7 @@ def under_policy(arguments: argparse.Namespace, services: Services) -> Services:
     if not arguments.policy:
         return services
     if services.gate.policy.managed:
-        raise UsageError("--policy is refused here: this machine's policy is managed")
+        raise BadWords(why="policy_managed")
     return services.with_policy(written_path(arguments.policy), False)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from openshelf.chat.advice import Advice
 from openshelf.cli.values import count, penalty, positive, seed, share, some_text, temperature
 from openshelf.engine.asking import AnswerForm, Sampling
-from openshelf.errors import UsageError
+from openshelf.errors import BadFile
 from openshelf.reasons import Reason
 
 _MOST_BYTES = 1 << 20
@@ -72,7 +72,7 @@ def sampling_from(arguments: argparse.Namespace, advice: Advice) -> Sampling:
 def _schema_of(name: str | None) -> str:
     text = _text_of(name)
     if name is not None and not isinstance(_json_of(name, text), dict):
-        raise UsageError(f"{name} holds no JSON schema: it is no object")
+        raise BadFile(path=name, why="no_schema")
     return text
 
 
@@ -81,7 +81,7 @@ def _tools_of(name: str | None) -> str:
     if name is not None:
         tools = _json_of(name, text)
         if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-            raise UsageError(f"{name} holds no tools: they are a JSON list of objects")
+            raise BadFile(path=name, why="no_tools")
     return text
 
 
@@ -90,9 +90,9 @@ def _json_of(name: str, text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise UsageError(f"{name} is no JSON: {error.msg} ({where})") from error
+        raise BadFile(f"{error.msg}, {where}", name, "not_json") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name} is no JSON that can be read") from error
+        raise BadFile(type(error).__name__, name, "not_json") from error
 
 
 def _text_of(name: str | None) -> str:
@@ -101,8 +101,9 @@ def _text_of(name: str | None) -> str:
     try:
         data = Path(name).read_bytes()
         if len(data) > _MOST_BYTES:
-            raise UsageError(f"{name} is larger than {_MOST_BYTES >> 20} MiB")
+            raise BadFile(f"{_MOST_BYTES >> 20} MiB", name, "too_large")
         return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise UsageError(f"{name} cannot be read: {reason}") from error
+        if isinstance(error, UnicodeDecodeError):
+            raise BadFile(path=name, why="not_utf8") from error
+        raise BadFile(error.strerror or type(error).__name__, name, "unreadable") from error

@@ -15,8 +15,6 @@ TEMPLATES: dict[str, str] = {
     "UnknownFilter.modality.candidates": "No model on the shelf takes {name}. Try {candidates:list}.",
     "UnknownFilter.packager.candidates": "No files on the shelf are by {name}. Try {candidates:list}.",
     "CorruptSettings": "The file {path} could not be read: {detail}. Its other values are in use.",
-    "UnwritableFile": "{path} cannot be written: {detail}.",
-    "UnwritableFile.no_folder": "{path} cannot be written: its folder is not there.",
     "NoTrash": "{path} cannot be moved to the trash ({detail}), so it stays. It can be deleted for good.",
     "BadChatFile": "{path} cannot be used for a chat: {detail}.",
     "BadChatFile.unreadable": "{path} cannot be read: {detail}.",

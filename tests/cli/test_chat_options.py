@@ -102,8 +102,9 @@ def test_a_file_that_holds_something_else_is_named_before_a_model_is_loaded(
     add_sampling(parser)
     with pytest.raises(UsageError) as refused:
         sampling_from(parser.parse_args([option, str(file)]), Advice())
-    assert told in refused.value.detail
-    assert str(file) in refused.value.detail
+    said = wording.error_sentence(refused.value)
+    assert told in said
+    assert str(file) in said
 
 
 def test_why_the_engine_died_is_said() -> None:

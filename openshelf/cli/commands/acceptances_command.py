@@ -10,7 +10,7 @@ from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output, write_output
 from openshelf.cli.values import refuse_stray
-from openshelf.errors import UsageError
+from openshelf.errors import BadWords
 from openshelf.library.evidence import os_user_name
 from openshelf.library.store import now_utc
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -126,7 +126,7 @@ def _problem(report: VerifyReport) -> str:
 
 def _revoke(arguments: argparse.Namespace, services: Services, output: Output) -> int:
     if not arguments.id:
-        raise UsageError("acceptances revoke needs the ID of a record")
+        raise BadWords(why="revoke_needs")
     log = services.acceptances
     ids = [str(record.get("record_id")) for record in log.records()]
     found = [id_ for id_ in ids if id_.startswith(arguments.id)]
@@ -181,7 +181,7 @@ def _people(arguments: argparse.Namespace, services: Services, output: Output) -
 
 def _erase(arguments: argparse.Namespace, services: Services, output: Output) -> int:
     if arguments.person is None:
-        raise UsageError("acceptances erase needs --person NAME")
+        raise BadWords(why="erase_needs")
     ids = services.acceptances.erase_names(arguments.person, os_user_name())
     output.result({"erased": list(ids)})
     output.line(f"The name and its notes are erased from {counted(len(ids), 'record')}.")

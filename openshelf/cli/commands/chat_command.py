@@ -18,7 +18,7 @@ from openshelf.cli.output import Output
 from openshelf.cli.turns import Asking, Turns, failure_of, raise_if_failed
 from openshelf.cli.values import context_length
 from openshelf.engine.servers import ServerModelName, is_model_name
-from openshelf.errors import CorruptModel, NotFound, UsageError
+from openshelf.errors import BadWords, CorruptModel, NotFound
 from openshelf.services import Services
 
 
@@ -67,11 +67,11 @@ def _prompt(arguments: argparse.Namespace, output: Output) -> str | None:
     """None for a conversation. Raises UsageError."""
     if arguments.prompt is None:
         if output.as_json:
-            raise UsageError("chat --json needs --prompt")
+            raise BadWords(why="chat_json_needs")
         return None
     prompt = sys.stdin.read() if arguments.prompt == "-" else str(arguments.prompt)
     if not prompt.strip():
-        raise UsageError("the prompt is empty")
+        raise BadWords(why="empty_prompt")
     return prompt
 
 
@@ -81,7 +81,7 @@ def _model_id(arguments: argparse.Namespace, services: Services, output: Output)
         return services.library.find(arguments.id).id
     server = services.servers.find(arguments.server)
     if not is_model_name(arguments.id):
-        raise UsageError("that is not the name of a model on a server")
+        raise BadWords(why="server_model", name=arguments.id)
     if server.is_here:
         output.note(f"Another program on this machine ({server.host}) answers.")
     else:

@@ -9,7 +9,7 @@ from openshelf.cli.deciding import decide, show
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.values import refuse_stray
-from openshelf.errors import BadWords, NotFound, PolicyBlocked, UsageError
+from openshelf.errors import BadFile, BadWords, NotFound, PolicyBlocked
 from openshelf.licenses.clearance import Verdict
 from openshelf.paths import written_path
 from openshelf.services import Services
@@ -48,7 +48,7 @@ def _answer_cases(name: str, output: Output) -> int:
     except OSError as error:
         raise NotFound("path", name) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name} is not JSON: {error}") from error
+        raise BadFile(str(error), name, "not_json") from error
     answer = evaluate_cases(data)
     output.result(answer)
     output.table(

@@ -12,7 +12,7 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
 from openshelf.cli.values import refuse_stray
-from openshelf.errors import PolicyBlocked, UsageError
+from openshelf.errors import BadWords, PolicyBlocked
 from openshelf.library.evidence import record_waiver
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Verdict
@@ -170,7 +170,7 @@ def _waive(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     if not arguments.target or arguments.until is None:
-        raise UsageError("policy waive needs a TARGET, --accept-as NAME, --note TEXT, --until DAY")
+        raise BadWords(why="waive_needs")
     offer = services.installer.prepare(arguments.target, interrupts.token, no_report)
     form = AcceptanceForm(
         display_name=arguments.accept_as or "",

@@ -10,7 +10,7 @@ from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.values import context_length, refuse_stray
 from openshelf.engine.servers import checked_server
-from openshelf.errors import BadWords, UsageError
+from openshelf.errors import BadWords
 from openshelf.services import Services
 
 _BELONGING = dict.fromkeys(("key", "no_key", "context"), ("add",))
@@ -43,7 +43,7 @@ def run(
     given = sum(word is not None for word in (arguments.name, arguments.address))
     if given != _NEEDED[arguments.action]:
         words = {0: "", 1: " NAME", 2: " NAME ADDRESS"}[_NEEDED[arguments.action]]
-        raise UsageError(f"it is: openshelf servers {arguments.action}{words}")
+        raise BadWords(why="servers_needs", name=f"{arguments.action}{words}")
     match arguments.action:
         case "add":
             _add(arguments, services, output, interrupts)
