@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from openshelf import __version__
-from openshelf.errors import Offline, UsageError
+from openshelf.errors import BadFile, BadWords, Offline, UsageError
 
 if TYPE_CHECKING:
     import urllib3
@@ -150,7 +150,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         parts.port  # noqa: B018  # a bad port is found only when it is asked for
     except ValueError as error:
-        raise UsageError(f"{url} is not a web address") from error
+        raise BadWords(why="web_address", name=url) from error
     return parts
 
 
@@ -162,7 +162,7 @@ def check_endpoint(options: NetworkOptions) -> None:
     """Raise UsageError where the Hub's address cannot be one."""
     parts = _split(options.endpoint)
     if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.username:
-        raise UsageError(f"{options.endpoint} is not the address of a Hub (https://host)")
+        raise BadWords(why="hub_address", name=options.endpoint)
 
 
 def is_loopback(host: str) -> bool:
@@ -215,7 +215,7 @@ def trusted_certificates(options: NetworkOptions) -> ssl.SSLContext:
             context.load_verify_locations(cafile=options.ca_file)
         except OSError as error:  # ssl.SSLError is one
             reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
-            raise UsageError(f"The CA file {options.ca_file} cannot be used: {reason}") from error
+            raise BadFile(str(reason), options.ca_file, "ca_file") from error
     return context
 
 

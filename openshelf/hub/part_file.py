@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from openshelf.durable import sync_folder
-from openshelf.errors import ChecksumMismatch, NotEnoughDisk, UsageError
+from openshelf.errors import ChecksumMismatch, NotEnoughDisk, UnwritableFile, UsageError
 from openshelf.hub.cache_layout import (
     Place,
     is_sidecar_of,
@@ -33,7 +33,7 @@ OnHashed = Callable[[int], None]
 def disk_failure(error: OSError, folder: Path, needed_bytes: int) -> NotEnoughDisk | UsageError:
     """An error of the file system as one of ours."""
     if error.errno not in _FULL:
-        return UsageError(f"{folder} cannot be written: {error.strerror or type(error).__name__}")
+        return UnwritableFile(error.strerror or type(error).__name__, str(folder))
     free = 0
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(folder).free
