@@ -23,7 +23,8 @@ from openshelf.gguf.header import (
 )
 from openshelf.gguf.shadow import shadow_bytes
 from openshelf.gguf.split import join_shards
-from openshelf.hub.body import BodyRequest, LinkExpired, StallWatch, open_body
+from openshelf.hub.body import BodyRequest, StallWatch, open_body
+from openshelf.hub.body_head import LinkExpired
 from openshelf.hub.client import HubClient
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.names import check_path
