@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
+WEB_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _GARBLED = (
     "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_RECORD_TYPE", "RECORD_LAYER_FAILURE",
     "SSLV3_ALERT_BAD_RECORD_MAC", "UNEXPECTED_EOF_WHILE_READING", "TLSV1_ALERT_INTERNAL_ERROR",
@@ -153,7 +153,7 @@ def _check_address(url: str, request: BodyRequest) -> None:
     except UsageError as error:
         raise NetworkFailure(host, "not_a_hub", "address") from error
     is_open = scheme == "http" and origin_of(request.options.endpoint)[0] == "https"
-    if scheme not in ("http", "https") or not _HOST.fullmatch(name) or is_open:
+    if scheme not in ("http", "https") or not WEB_HOST.fullmatch(name) or is_open:
         raise NetworkFailure(host, "not_a_hub", "address")
 
 
@@ -195,7 +195,8 @@ def connection_failure(error: BaseException, host: str) -> NetworkFailure:
             case ssl.SSLError():
                 return tls_failure(cause, host)
             case exceptions.ProxyError():
-                return NetworkFailure(host, "refused", "proxy")
+                needs_login = any("407 " in str(part) for part in _causes(error))
+                return NetworkFailure(host, "http_407" if needs_login else "refused", "proxy")
             case exceptions.IncompleteRead():
                 return NetworkFailure(host, "early_end")
             case exceptions.LocationValueError():

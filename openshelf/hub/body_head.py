@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _SECONDS = re.compile(r"0*([0-9]{0,9})[0-9]*")
 _ASSUMED_WAIT_SECONDS = 30.0
 _PLAIN = ("", "identity")
-_SIGN_IN = 511
+SIGN_IN = 511
 """Network Authentication Required (RFC 6585): what a network's sign-in page should answer."""
 
 
@@ -59,7 +59,7 @@ def judge(response: BaseHTTPResponse, host: str, file: DownloadFile, offset: int
         seconds = asked_wait(headers.get("retry-after", ""))
         seconds = _ASSUMED_WAIT_SECONDS if seconds is None else seconds
         raise RateLimited(host, "http_429", retry_after_seconds=seconds)
-    if status == _SIGN_IN:
+    if status == SIGN_IN:
         raise NetworkFailure(host, "not_a_hub", "http_511")
     if status not in (200, 206):
         raise NetworkFailure(host, f"http_{status}")

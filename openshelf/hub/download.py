@@ -295,7 +295,7 @@ class _Download:
         """Ask the Hub where the bytes are, and whether they are still the ones we want."""
         found = self._line.hub.locate(self._file)
         file = self._file
-        if found.etag != file.sha256:
+        if (found.etag or "").lower() != file.sha256:
             raise ChecksumMismatch(file.path, file.sha256, found.etag or "", "etag")
         if found.size_bytes not in (None, file.size_bytes):
             raise ChecksumMismatch(file.path, str(file.size_bytes), str(found.size_bytes), "size")
@@ -313,6 +313,8 @@ def _waiting_code(failure: NetworkFailure) -> str:
     """A code of wording/hub.py."""
     if isinstance(failure, RateLimited):
         return "waiting_rate_limited"
+    if failure.why == "http_407":
+        return "waiting_http_407"
     if failure.why.startswith("http_"):
         return "waiting_http"
     known = ("timeout", "refused", "reset", "early_end", "not_a_hub")

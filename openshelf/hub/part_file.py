@@ -43,8 +43,8 @@ def disk_failure(error: OSError, folder: Path, needed_bytes: int) -> NotEnoughDi
 
 
 def clear_way(path: Path) -> None:
-    """Nothing but a plain file may lie where one of ours goes: a link would lead out of the library,
-    a pipe would never answer. A folder is put aside with all that is in it. Raises OSError."""
+    """Nothing but a plain file may lie where one of ours goes: a link would lead out of here, a
+    pipe would never answer. A folder is put aside with all that is in it. Raises OSError."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -105,7 +105,7 @@ class PartFile:
                 write_sidecar(place, file)
             place.bad.unlink(missing_ok=True)
             # Unbuffered: what write() took is on its way to the disk even if we are killed.
-            self._handle = open(place.part, "ab+", buffering=0, opener=_open_itself)  # noqa: SIM115, PTH123
+            self._handle = open(place.part, "ab+", buffering=0, opener=_open_itself)  # noqa: SIM115
         try:
             self._hash_what_is_here()
         except BaseException:
