@@ -43,6 +43,7 @@ _TRIES = 4
 _FIRST_WAIT_SECONDS = 0.4
 _HOPELESS = ("tls", "bad_token", "disabled", "not_a_hub")
 _FORMAT = 1
+_UNREADABLE = (CorruptModel, IncompleteHeader)
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _read_kept(path: Path | None) -> Header | None:
         if facts["format"] != _FORMAT:
             return None
         return read_header_bytes(data, int(facts["size"]), name=path.name)
-    except (OSError, ValueError, KeyError, TypeError, CorruptModel, IncompleteHeader):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, *_UNREADABLE):
         return None
 
 
