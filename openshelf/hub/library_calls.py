@@ -213,7 +213,7 @@ def _send(request: httpx2.Request) -> httpx2.Response:
     received = 0
     watch = _Watch(call)
     try:
-        raw = call.route.transport(url).handle_request(request)
+        raw = _answer_to(request, call.route.transport(url))
         try:
             body, received = _read_answer(raw, call)
         finally:
@@ -242,6 +242,18 @@ def _send(request: httpx2.Request) -> httpx2.Response:
         stream=httpx2.ByteStream(body),
         extensions=raw.extensions,
     )
+
+
+def _answer_to(request: httpx2.Request, transport: httpx2.HTTPTransport) -> httpx2.Response:
+    """A connection kept from before may be closed by the other side at this very moment."""
+    import httpx2
+
+    try:
+        return transport.handle_request(request)
+    except httpx2.RemoteProtocolError as error:
+        if request.method not in ("GET", "HEAD") or "without sending" not in str(error):
+            raise
+        return transport.handle_request(request)
 
 
 class _Watch:

@@ -86,7 +86,7 @@ def read_downloads(folder: Path, gate: Gate) -> list[SavedDownload]:
     for path in sorted(folder.glob("*.json")):
         try:
             if not path.is_file():
-                raise ValueError("no file")  # noqa: TRY301  a pipe would never answer
+                raise ValueError("a pipe would never answer")
             saved = _read(json.loads(path.read_bytes()), gate)
         except _MISREAD:
             log.warning("downloads: %s cannot be read and was put aside", path.name)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from openshelf import wording
-from openshelf.errors import CorruptBundle, OpenshelfError
+from openshelf.errors import ChecksumMismatch, CorruptBundle, OpenshelfError
 from openshelf.library.bundles import MANIFEST, SUMS, read_bundle
 from openshelf.library.bundling import Bundles
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -111,12 +111,12 @@ def bring(home: Home, folder: Path) -> str:
 def attack(home: Home, folder: Path, count: int) -> dict[str, int]:
     good = json.loads((folder / MANIFEST).read_bytes())
     dice, outcomes = random.Random(SEED), {"whole": 0, "refused": 0}
-    outside = {path for path in folder.parent.iterdir()}
+    outside = set(folder.parent.iterdir())
     for _ in range(count):
         write(folder, json.dumps(changed(good, dice)))
         outcome = bring(home, folder)
         outcomes["whole" if outcome == "whole" else "refused"] += 1
-    assert {path for path in folder.parent.iterdir()} == outside
+    assert set(folder.parent.iterdir()) == outside
     lying = [p for p in home.models.rglob("*") if p.is_file() and not p.is_symlink()]
     hashes = {hashlib.sha256(shard(number)).hexdigest() for number in (1, 2)}
     assert {p.name for p in lying if p.suffix != ".lock" and p.parent.name == "blobs"} <= hashes
@@ -148,9 +148,7 @@ def test_too_large_a_list_is_not_read(bundle: Path, name: str) -> None:
         file.truncate(100 << 20)
     with pytest.raises(OpenshelfError) as error:
         read_bundle(bundle, CancelToken(), no_report)
-    assert isinstance(error.value, CorruptBundle) or "changed" in wording.error_sentence(
-        error.value
-    )
+    assert isinstance(error.value, CorruptBundle | ChecksumMismatch)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
