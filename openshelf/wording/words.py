@@ -43,6 +43,9 @@ TEMPLATES: dict[str, str] = {
     "BadWords.setting": "{detail} is not a value for {name}.",
     "BadWords.web_address": "{name} is not a web address.",
     "BadWords.hub_address": "{name} is not the address of a Hub (https://host).",
+    "BadWords.hub_address_with_name": "{name}: the address of a Hub holds no name; see `openshelf login`.",
+    "BadWords.token_in_use": "The access token holds marks that none has: HF_TOKEN, or what "
+    "`openshelf login` stored.",
     "BadWords.catalog_address": "{name} is not an address for a catalog (https://…).",
     "BadWords.not_a_secret": "That is no {name}: one line of letters and digits is expected.",
     "BadWords.secret_with_spaces": "That is no {name}: it holds spaces.",
