@@ -49,6 +49,8 @@ def license_beside(folder: Path) -> tuple[str | None, str]:
 
 
 def begins_like_gguf(path: Path) -> bool:
+    if not path.is_file():
+        return False  # a pipe would never answer
     try:
         with path.open("rb") as file:
             return file.read(4) == b"GGUF"

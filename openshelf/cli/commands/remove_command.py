@@ -11,8 +11,8 @@ from openshelf.cli.output import Output
 from openshelf.errors import NoTrash
 from openshelf.library.installed import InstalledFile, InstalledModel
 from openshelf.library.removal import Removed
+from openshelf.reasons import Reason
 from openshelf.services import Services
-from openshelf.units import format_bytes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def run(
             "kept_files": kept,
         }
     )
-    output.line(f"Removed {model.id}, {_said(removed)}.")
+    output.line(wording.sentence(_outcome(model, removed)))
     for path in kept:
         output.line(wording.template("removed_file_stays").format(path=path))
     return 0
@@ -66,8 +66,13 @@ def _may_delete(output: Output, interrupts: Interrupts) -> bool:
     return typed.strip().casefold() == "delete"
 
 
-def _said(removed: Removed) -> str:
+def _outcome(model: InstalledModel, removed: Removed) -> Reason:
+    data = {
+        "id": model.id,
+        "path": model.first_file.location,
+        "freed_bytes": removed.freed_bytes,
+        "trashed_bytes": removed.trashed_bytes,
+    }
     if removed.trashed_bytes:
-        size = format_bytes(removed.trashed_bytes)
-        return f"{size} lie in the trash and are free once that is emptied"
-    return f"{format_bytes(removed.freed_bytes)} freed"
+        return Reason("removed_to_trash", data)
+    return Reason("removed_for_good" if removed.freed_bytes else "removed_from_list", data)
