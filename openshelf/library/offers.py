@@ -138,6 +138,7 @@ class Offers:
             target.text, license, repo=file.repo, commit=file.commit, files=(file,),
             quant=model.quant, source="starter", local_path=str(starter.path),
             left_bytes=0 if is_near else file.size_bytes, folder=folder, model_name=model.name,
+            packager=load_packagers().of(model.repo).name,
             source_paths=tuple(str(path) for path in starter.paths),
         )  # fmt: skip
         return self._with_installed(offer)
@@ -232,11 +233,11 @@ class Offers:
         bases = [node.repo for node in license.lineage if node.relation != "quantized"]
         publisher = bases[0].split("/")[0] if bases and "/" in bases[0] else ""
         name = facts.pop("model_name", None) or repo.rpartition("/")[2].removesuffix("-GGUF")
-        is_local = repo == LOCAL
+        own_packager = "" if repo == LOCAL else load_packagers().of(repo).name
         return InstallOffer(
             target=text,
             model_name=found[1].name if found else name,
-            packager="" if is_local else load_packagers().of(repo).name,
+            packager=facts.pop("packager", own_packager),
             publisher=found[0].publisher if found else publisher,
             repo=repo,
             files=files,

@@ -68,6 +68,7 @@ def test_it_is_offered_under_its_own_terms_and_put_together(
     home = open_at(offline=True)
     offer = home.prepare(f"{REPO}:Q4_K_M")
     assert (offer.source, offer.repo, offer.model_name) == ("starter", "local", "Parted")
+    assert offer.packager == "ada"
     assert offer.decision.license.effective == ("gemma",)
     assert [node.repo for node in offer.decision.license.lineage] == [REPO, packages.model.base]
     assert offer.left_bytes == len(packages.content)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from openshelf.library.evidence import os_user_name
-from openshelf.library.install import InstallOffer
+from openshelf.library.install import LOCAL, InstallOffer
 from openshelf.licenses.clearance import Verdict
 from openshelf.policy.organization import Policy
 from openshelf.policy.review_request import is_possible
@@ -158,7 +158,7 @@ class ConsentPanel(ScrollPage):
         left = format_bytes(max(0, offer.free_bytes - offer.left_bytes))
         self.body.addWidget(KeyValueRow(self.tr("Free after install"), left))
         self.body.addWidget(KeyValueRow(self.tr("Checked by"), "SHA-256"))
-        if offer.commit and offer.source != "file":
+        if offer.commit and offer.source != "file" and offer.repo != LOCAL:
             self.commit = TextLabel(offer.commit[:8], TextRole.CODE, selectable=True)
             self.commit.setToolTip(f"{offer.repo}\n{offer.commit}")
             self.body.addWidget(KeyValueRow(self.tr("Commit"), self.commit))
