@@ -149,3 +149,9 @@ def make_library(
     for bridge in bridges:
         bridge.close()
         bridge.deleteLater()
+
+
+@pytest.fixture
+def no_starters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The import list is what a test put there, whatever packages are installed."""
+    monkeypatch.setattr("openshelf.ui.models.import_facts.find_starters", tuple)

@@ -267,6 +267,7 @@ def test_damaged_file_of_ones_own_can_neither_chat_nor_be_fetched(
         setting.press(mine, InstalledColumn.ACTION)
 
 
+@pytest.mark.usefixtures("no_starters")
 def test_importing_lists_a_folder_and_leads_to_the_sheet(
     qtbot: QtBot,
     make_library: Callable[..., Setting],
@@ -312,6 +313,7 @@ def test_importing_lists_a_folder_and_leads_to_the_sheet(
     assert card.isHidden()
 
 
+@pytest.mark.usefixtures("no_starters")
 def test_importing_is_possible_where_nothing_is_installed(
     qtbot: QtBot,
     make_library: Callable[..., Setting],

@@ -183,6 +183,7 @@ def test_what_moved_is_read_and_then_told(qtbot: QtBot, make_library: Make) -> N
     assert setting.page.folders.property("level") == "bad"
 
 
+@pytest.mark.usefixtures("no_starters")
 def test_files_that_nobody_entered_are_offered_for_import(
     qtbot: QtBot, make_library: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
