@@ -197,9 +197,12 @@ def test_library_of_any_version_before_is_brought_along(
             " ('x','a/b','c','n','MIT','[]','hub','2026','2026-01-02','{}')"
         )
         older.executemany(
-            "INSERT INTO files VALUES ('x',?,?,?,?,1,'0',1)",
+            "INSERT INTO files (model_id, position, path, location, blob, size_bytes, sha256,"
+            " is_ours) VALUES ('x',?,?,?,?,1,'0',1)",
             [(n, p.name, str(p), str(p)) for n, p in enumerate((models / "a.gguf", outside))],
         )
+        if version >= 4:
+            older.execute("UPDATE files SET verified_at = '2026-01-02'")
         older.execute(f"PRAGMA user_version = {version}")
     older.close()
     library = Library(database, models)
