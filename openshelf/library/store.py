@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from openshelf.database import Database
-from openshelf.errors import NotFound, OpenshelfError, UsageError
+from openshelf.errors import BadFile, NotFound, OpenshelfError
 from openshelf.hardware.facts import LearnedRate
 from openshelf.library.file_looks import FileLook, FileRow, keep_check, keep_looks, read_file_rows
 from openshelf.library.file_rows import blobs_of_sizes, files_of, insert_files, sync_folders
@@ -96,7 +96,7 @@ class Library:
     def require_kept(self) -> None:
         """Raise UsageError where the manifest lives in memory only: an install would be lost."""
         if self.problem is not None and not self.problem.code.endswith("set_aside"):
-            raise UsageError(f"The library {self._path} cannot be kept, so nothing is installed")
+            raise BadFile(path=str(self._path), why="library_not_kept")
 
     def close(self) -> None:
         self._database.close()
@@ -349,7 +349,7 @@ class Library:
         try:
             yield
         except sqlite3.Error as error:
-            raise UsageError(f"The library {self._path} cannot be used: {error}") from error
+            raise BadFile(str(error), str(self._path), "library_unusable") from error
 
     def _announce(self) -> None:
         self.announcer.announce(self.installed())

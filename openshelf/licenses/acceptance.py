@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.durable import sync_folder
-from openshelf.errors import NotEnoughDisk, NotFound, OpenshelfError, UsageError
+from openshelf.errors import NotEnoughDisk, NotFound, OpenshelfError, UnwritableFile
 from openshelf.licenses.chain import (
     UNREADABLE,
     Head,
@@ -338,4 +338,4 @@ def _cannot_write(path: Path, error: OSError) -> OpenshelfError:
     if error.errno == errno.ENOSPC:
         return NotEnoughDisk(str(path), _RECORD_BYTES, shutil.disk_usage(path.parent).free)
     reason = error.strerror or type(error).__name__
-    return UsageError(f"The acceptance log {path} cannot be written: {reason}")
+    return UnwritableFile(reason, str(path), "acceptance_log")

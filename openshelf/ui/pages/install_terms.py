@@ -53,8 +53,11 @@ class TermsPanel(ScrollPage):
         self.body.addWidget(self.change)
 
     def show_terms(self, terms: ShownTerms) -> None:
+        is_one = len(terms.heads) == 1
         texts = {
-            head.id: FullText(head.name, head.text) for head in terms.heads if head.id != NO_LICENSE
+            head.id: FullText(head.name, head.text, is_one=is_one)
+            for head in terms.heads
+            if head.id != NO_LICENSE
         }
         for head in terms.heads:
             self.body.addWidget(self._head_line(head, texts.get(head.id)))
@@ -166,9 +169,10 @@ class FullText(QWidget):
 
     grown = Signal()
 
-    def __init__(self, name: str, text: LicenseText | None) -> None:
+    def __init__(self, name: str, text: LicenseText | None, *, is_one: bool = True) -> None:
+        """`is_one` of several has to say whose text it is."""
         super().__init__()
-        self._text = text
+        self._text, self._is_one = text, is_one
         self.was_opened = False
         self._view: QPlainTextEdit | None = None
         self._name = name
@@ -182,7 +186,7 @@ class FullText(QWidget):
         row = FlowLayout(line, spacing=12)
         size = format_bytes(text.bytes)
         short, spoken = self.opener_words
-        self.opener = LinkButton(short.format(size=size))
+        self.opener = LinkButton(short.format(size=size, license=name).replace("&", "&&"))
         self.opener.setAccessibleName(spoken.format(license=name))
         self.opener.clicked.connect(self._on_opened)
         row.addWidget(self.opener)
@@ -197,7 +201,10 @@ class FullText(QWidget):
     @property
     def opener_words(self) -> tuple[str, str]:
         """What its button says, and what a screen reader says instead."""
-        return self.tr("Read the full text ({size})"), self.tr("Read the full text of {license}")
+        short = self.tr("Read the full text ({size})")
+        if not self._is_one:
+            short = self.tr("Read the {license} ({size})")
+        return short, self.tr("Read the full text of {license}")
 
     @property
     def sha256(self) -> str:

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from openshelf.durable import replace_file
-from openshelf.errors import UsageError
+from openshelf.errors import UnwritableFile
 from openshelf.hub.names import is_repo_id
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.chain import VerifyReport
@@ -316,7 +316,7 @@ def write_export(
             replace_file(Path(path), text.encode("utf-8", "replace"), is_private=True)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise UsageError(f"{path} cannot be written: {reason}") from error
+            raise UnwritableFile(reason, str(path)) from error
         return path
 
     return work
