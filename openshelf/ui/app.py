@@ -27,7 +27,7 @@ from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.crash_report import CrashReporter, build_report
 from openshelf.ui.interrupt import InterruptWatch
 from openshelf.ui.main_window import MainWindow
-from openshelf.ui.places import Place
+from openshelf.ui.places import Place, read_pages
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
@@ -154,6 +154,7 @@ class Desktop(QObject):
 
     def _on_first_painted(self) -> None:
         if not self._arguments.is_probe:
+            self.bridge.submit("modules of the pages", read_pages)
             self.window.page(Place.SHELF).catch_up()
             self._services.upkeep.start()
         if is_traced():

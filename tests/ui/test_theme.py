@@ -8,8 +8,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QFontDatabase, QFontInfo, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+from typing_extensions import override
 
 from openshelf.ui.theme import Scheme, TextRole, apply_theme, color, current_tokens, font
 from openshelf.ui.theme.icons import pixmap
@@ -25,6 +28,19 @@ from openshelf.ui.theme.tokens import (
 )
 
 ALL = (LIGHT, DARK, HIGH_CONTRAST)
+
+
+class StyleCounter(QLabel):
+    """Counts how often it is given a style."""
+
+    changes = 0
+
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        self.changes += event.type() is QEvent.Type.StyleChange
+        super().changeEvent(event)
+
+
 _COLORS = st.from_regex(r"#[0-9A-F]{6}", fullmatch=True)
 
 
@@ -76,6 +92,21 @@ def test_apply_theme_sets_palette_and_tokens(themed_app: QApplication) -> None:
         window = themed_app.palette().color(QPalette.ColorRole.Window)
         assert window.name().upper() == DARK.background
         assert color("accent").name().upper() == DARK.accent
+    finally:
+        apply_theme(themed_app, Scheme.LIGHT)
+
+
+def test_what_is_on_already_dresses_nothing_anew(themed_app: QApplication, qtbot: QtBot) -> None:
+    """Every change of a setting comes by here, and dressing all widgets takes seconds."""
+    label = StyleCounter()
+    qtbot.addWidget(label)
+    label.show()
+    label.changes = 0
+    apply_theme(themed_app, Scheme.LIGHT)
+    assert label.changes == 0
+    try:
+        apply_theme(themed_app, Scheme.DARK)
+        assert 0 < label.changes <= 3
     finally:
         apply_theme(themed_app, Scheme.LIGHT)
 
