@@ -73,7 +73,8 @@ class Overlay(QWidget):
 
     @override
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        host = getattr(self, "_host", None)  # gone while Python takes the object apart
+        # Python may have taken the object apart before Qt is done with it.
+        host: QWidget | None = getattr(self, "_host", None)
         if host is not None and watched is host and event.type() == QEvent.Type.Resize:
             self.setGeometry(host.rect())
             self.fit_panel()
