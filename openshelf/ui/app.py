@@ -141,7 +141,9 @@ class Desktop(QObject):
     def _connect(self) -> None:
         self.window.first_painted.connect(self._on_first_painted)
         self.bridge.listen(self._services.settings.announcer, self._on_settings_changed)
-        self._app.styleHints().colorSchemeChanged.connect(self._on_system_scheme_changed)
+        hints = self._app.styleHints()
+        hints.colorSchemeChanged.connect(self._on_system_scheme_changed)
+        hints.accessibility().contrastPreferenceChanged.connect(self._on_system_scheme_changed)
 
     def _on_machine(self, outcome: Outcome[Machine]) -> None:
         match outcome:

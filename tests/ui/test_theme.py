@@ -8,7 +8,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFontDatabase, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from openshelf.ui.theme import Scheme, TextRole, apply_theme, color, current_tokens, font
 from openshelf.ui.theme.icons import pixmap
+from openshelf.ui.theme.scheme import tokens_for
 from openshelf.ui.theme.stylesheet import build_stylesheet
 from openshelf.ui.theme.tokens import (
     DARK,
@@ -133,3 +134,36 @@ def test_icons_take_the_color_of_the_scheme(themed_app: QApplication) -> None:
     image = pixmap("close", "bad", 16).toImage()
     middle = image.pixelColor(image.width() // 2, image.height() // 2)
     assert middle.name().upper() == LIGHT.bad
+
+
+class SystemHints:
+    """What a system says of its colors."""
+
+    def __init__(self, scheme: Qt.ColorScheme, contrast: Qt.ContrastPreference) -> None:
+        self.colorScheme = lambda: scheme
+        self.contrastPreference = lambda: contrast
+
+    def accessibility(self) -> SystemHints:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("scheme", "contrast", "expected"),
+    [
+        (Qt.ColorScheme.Unknown, Qt.ContrastPreference.NoPreference, LIGHT),
+        (Qt.ColorScheme.Light, Qt.ContrastPreference.NoPreference, LIGHT),
+        (Qt.ColorScheme.Dark, Qt.ContrastPreference.NoPreference, DARK),
+        (Qt.ColorScheme.Dark, Qt.ContrastPreference.HighContrast, HIGH_CONTRAST),
+        (Qt.ColorScheme.Unknown, Qt.ContrastPreference.HighContrast, HIGH_CONTRAST),
+        (Qt.ColorScheme.Light, Qt.ContrastPreference.HighContrast, LIGHT),
+    ],
+)
+def test_the_systems_colors_and_contrast_are_followed(
+    themed_app: QApplication,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: Qt.ColorScheme,
+    contrast: Qt.ContrastPreference,
+    expected: Tokens,
+) -> None:
+    monkeypatch.setattr(QApplication, "styleHints", lambda: SystemHints(scheme, contrast))
+    assert tokens_for(Scheme.SYSTEM) is expected

@@ -144,6 +144,8 @@ TEXT_PAIRS: tuple[tuple[str, str], ...] = (
     ("ink", "bad_soft"),
     ("ink", "good_soft"),
     ("ink", "accent_soft"),
+    ("ink", "free"),
+    ("muted", "free"),
 )
 """(text, background) as they occur in the window: contrast of at least 4.5."""
 
