@@ -177,7 +177,7 @@ class Servers:
             clearance=clearance,
             order=order,
             still_allowed=lambda: (
-                self.gate.policy.sha256 == policy_sha256
+                self.gate.current_sha256() == policy_sha256
                 and any(_is_same(s, server) for s in self.servers())
             ),
         )

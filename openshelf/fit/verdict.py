@@ -257,7 +257,16 @@ def effective_request(
         reasons.append(Reason("fit_expected"))
     elif shape.source == "sibling":
         reasons.append(Reason("fit_from_sibling"))
-    effective = dataclasses.replace(request, context_length=length, flash_attention=flash_attention)
+    experts = min(request.experts_on_cpu, shape.n_layers)
+    if experts and not any(shape.expert_bytes):
+        reasons.append(Reason("fit_no_experts"))
+        experts = 0
+    effective = dataclasses.replace(
+        request,
+        context_length=length,
+        flash_attention=flash_attention,
+        experts_on_cpu=experts,
+    )
     return effective, tuple(reasons)
 
 

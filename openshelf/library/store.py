@@ -176,8 +176,22 @@ class Library:
         self._announce()
         return self.find(model.id)
 
+    def keep_terms(self, model_id: str, license: EffectiveLicense, record_id: str | None) -> None:
+        """The same files were accepted under other terms: those are the model's from now on."""
+        values = (
+            license.expression, json.dumps(license.effective), record_id,
+            json.dumps(license.as_json()), model_id,
+        )  # fmt: skip
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE models SET license_expression = ?, license_ids = ?, record_id = ?,"
+                " license_json = ? WHERE id = ?",
+                values,
+            )
+        self._announce()
+
     def effective_license(self, model_id: str) -> EffectiveLicense:
-        """The license as it was when the model was installed. Raises NotFound, CorruptSettings."""
+        """The license as it was accepted last. Raises NotFound, CorruptSettings."""
         with self._failures():
             rows = self._database.read("SELECT license_json FROM models WHERE id = ?", model_id)
         if not rows:

@@ -110,10 +110,16 @@ def _verify(arguments: argparse.Namespace, services: Services, output: Output) -
             "line": report.line,
             "unfinished_line": report.unfinished_line,
             "sealed": report.sealed,
+            "beyond_head": report.beyond_head,
+            "clock_line": report.clock_line,
         }
     )
     facts = {"records": report.records, "head_sha256": report.head_sha256}
     output.line(wording.sentence(Reason("log_whole", facts)) if whole else _problem(report))
+    if report.beyond_head:
+        output.line(wording.template("log_beyond_head"))
+    if report.clock_line is not None:
+        output.line(wording.sentence(Reason("log_clock", {"line": report.clock_line})))
     if report.sealed is not None:
         output.line(wording.template("log_sealed" if report.sealed else "log_unsealed"))
     output.line(wording.template("log_limits"))
@@ -153,7 +159,7 @@ def _export(arguments: argparse.Namespace, services: Services, output: Output) -
     if path is None:
         output.document(text)
         return 0
-    write_output(path, text.encode())
+    write_output(path, text.encode("utf-8", "replace"))
     output.result({"path": str(path), "records": len(records), "head_sha256": report.head_sha256})
     count = counted(len(records), "record")
     output.line(f"{count} written to {path}. Head of the log: {report.head_sha256}")

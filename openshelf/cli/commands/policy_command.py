@@ -16,9 +16,12 @@ from openshelf.errors import BadWords, PolicyBlocked
 from openshelf.library.evidence import record_waiver
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Verdict
+from openshelf.licenses.facts import load_licenses
 from openshelf.paths import written_path
 from openshelf.policy.in_force import policy_in_force
+from openshelf.policy.rules import names_of_nothing
 from openshelf.policy.waiving import WaiverRequest
+from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.shelf.preview import PolicyPreview
 from openshelf.tasks import no_report
@@ -134,7 +137,8 @@ def _short(verdict: Verdict) -> str:
 def _show(services: Services, output: Output) -> int:
     gate = services.gate
     found = policy_in_force(gate.policy, gate.waivers(), gate.today())
-    output.result(found)
+    nothing = names_of_nothing(gate.policy.rules, load_licenses())
+    output.result({**found, "allow_only_unknown": list(nothing)})
     if not found["exists"]:
         output.line("There is no policy: every fact is unknown, and no rule is set.")
     else:
@@ -152,6 +156,8 @@ def _show(services: Services, output: Output) -> int:
         state = "until" if waiver["in_force"] else "over since"
         source = waiver["record_id"] or waiver["source"]
         output.line(f"waiver: {waiver['repo']}, {state} {waiver['until']} ({source})")
+    if nothing:
+        output.line(wording.sentence(Reason("policy_names_nothing", {"names": nothing})))
     if found["facts_unknown"]:
         output.line(f"unknown: {', '.join(found['facts_unknown'])}")
     return 0
