@@ -15,6 +15,7 @@ _LOG_NAME = "openshelf.log"
 _FAILURE = re.compile(r"\S+ (?:WARNING|ERROR|CRITICAL) ")
 _RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\dT)", re.MULTILINE)
 _SECRETS = (
+    re.compile(r"(?<=://)[^/\s@]+(?=@)"),
     re.compile(r"\bhf_[A-Za-z0-9]{8,}\b"),
     re.compile(r"(?i)\bauthorization['\"]?[=: ]+['\"]?(?:[a-z]+ +)?[^\s\"',;]+"),
     re.compile(r"(?i)\bbearer +[^\s\"',;]+"),

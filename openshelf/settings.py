@@ -211,6 +211,8 @@ class SettingsStore:
         return self._current
 
     def _load(self) -> Settings:
+        if self._path.exists() and not self._path.is_file():
+            return self._broken("it is not a file")
         try:
             return read_settings(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -37,6 +37,17 @@ def _is_harmless(character: str) -> bool:
     return character in "\n\t" or unicodedata.category(character)[0] != "C"
 
 
+def _json_text(value: dict[str, Any]) -> str:
+    """Readable where stdout can hold it; escaped where not: names of files may be no Unicode at
+    all, and a terminal may know few letters."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return json.dumps(value, indent=2)
+    return text
+
+
 @dataclass
 class Output:
     """`progress` is bar, json or none."""
@@ -66,7 +77,7 @@ class Output:
     def result(self, value: dict[str, Any]) -> None:
         """The one JSON object, where JSON was asked for."""
         if self.as_json:
-            _write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+            _write(_json_text(value) + "\n")
 
     def document(self, text: str) -> None:
         """What is JSON, or a table for other programs, with and without `--json`."""

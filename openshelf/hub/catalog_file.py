@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from openshelf.errors import BadWords, NetworkFailure, RateLimited
 from openshelf.hub.body import connection_failure
+from openshelf.hub.body_head import asked_wait
 from openshelf.network import EgressLog, NetworkOptions, host_of, is_loopback, open_pool
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ def _wire_errors() -> tuple[type[Exception], ...]:
 
 def _check_status(response: BaseHTTPResponse, host: str) -> None:
     if response.status == 429:
-        wait = response.headers.get("retry-after", "")
-        seconds = float(wait) if wait.isdigit() else _USUAL_WAIT_SECONDS
+        wait = asked_wait(response.headers.get("retry-after", ""))
+        seconds = _USUAL_WAIT_SECONDS if wait is None else wait
         raise RateLimited(host, "http_429", retry_after_seconds=seconds)
     if response.status != 200:
         raise NetworkFailure(host, f"http_{response.status}")

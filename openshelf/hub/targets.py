@@ -12,10 +12,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from openshelf.errors import BadWords
 from openshelf.hub.names import is_repo_id
+from openshelf.network import shown_address
 from openshelf.paths import written_path
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}|(?<=--hf-token[ =])\S+|(?<=[?&]token=)[^&\s]+")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 _HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 _RECOMMENDED = ("", "latest", "main")
@@ -58,6 +60,7 @@ def parse_target(text: str, *, endpoint_host: str = "") -> Target:
     `endpoint_host` is the host of the Hub in use, whose addresses are understood as well.
     """
     words = _unwrapped(text)
+    text = _without_secrets(text.strip())
     if not words or len(words) > _LONGEST or any(ord(mark) < 32 for mark in words):
         raise BadWords(why="target")
     hosts = (*_HUB_HOSTS, *((endpoint_host.lower(),) if endpoint_host else ()))
@@ -71,10 +74,16 @@ def parse_target(text: str, *, endpoint_host: str = "") -> Target:
     if forced:
         words = words.removeprefix("hf:").removeprefix("//")
     if _SCHEME.match(words):
-        return _from_address(text.strip(), words, hosts)
+        return _from_address(text, words, hosts)
     if words.split("/")[0].lower() in hosts and words.count("/") >= 2:
-        return _from_address(text.strip(), f"https://{words}", hosts)
-    return _from_name(text.strip(), words, is_forced=forced)
+        return _from_address(text, f"https://{words}", hosts)
+    return _from_name(text, words, is_forced=forced)
+
+
+def _without_secrets(text: str) -> str:
+    """What was written is kept with the download and in the log of acceptances: not a token that
+    stood in a pasted line, nor the login in an address."""
+    return shown_address(_TOKEN.sub("[redacted]", text))
 
 
 def _unwrapped(text: str) -> str:

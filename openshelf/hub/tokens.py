@@ -129,6 +129,8 @@ class TokenStore:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         """What can be read of the file; entries that are none are left out."""
+        if not self._path.is_file():
+            return {}
         try:
             table = json.loads(self._path.read_bytes())
         except (OSError, ValueError, RecursionError):

@@ -174,20 +174,6 @@ def test_recipes_of_the_catalog(
         assert capsys.readouterr().out.strip().endswith(f"/v1 {key}")
 
 
-def test_an_address_that_takes_the_place_of_another_is_told(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert run_command(["servers", "add", "Box", "http://10.0.0.7:8000"]) == 0
-    assert "takes the place" not in capsys.readouterr().err
-    assert run_command(["servers", "add", "Box", "http://10.0.0.7:8000"]) == 0
-    assert "takes the place" not in capsys.readouterr().err, "nothing changed"
-    assert run_command(["servers", "add", "box", "http://10.0.0.8:8000"]) == 0
-    told = capsys.readouterr().err
-    assert "takes the place of Box at http://10.0.0.7:8000/v1" in told
-    (kept,) = ask(capsys, "servers")[1]["servers"]
-    assert (kept["name"], kept["address"]) == ("box", "http://10.0.0.8:8000/v1")
-
-
 def test_a_recipe_is_no_way_around_the_policy(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -201,3 +187,17 @@ def test_a_recipe_is_no_way_around_the_policy(
     assert (status, refused["error"]["code"]) == (3, "policy_blocked")
     assert "recipes" not in refused
     assert ask(capsys, "recipe", "microsoft/phi-4")[0] == 0
+
+
+def test_an_address_that_takes_the_place_of_another_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command(["servers", "add", "Box", "http://10.0.0.7:8000"]) == 0
+    assert "takes the place" not in capsys.readouterr().err
+    assert run_command(["servers", "add", "Box", "http://10.0.0.7:8000"]) == 0
+    assert "takes the place" not in capsys.readouterr().err, "nothing changed"
+    assert run_command(["servers", "add", "box", "http://10.0.0.8:8000"]) == 0
+    told = capsys.readouterr().err
+    assert "takes the place of Box at http://10.0.0.7:8000/v1" in told
+    (kept,) = ask(capsys, "servers")[1]["servers"]
+    assert (kept["name"], kept["address"]) == ("box", "http://10.0.0.8:8000/v1")
