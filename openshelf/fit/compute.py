@@ -50,6 +50,9 @@ _INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
 """An unknown graph gets this many times the plain one's buffer, as an upper bound."""
 
+_ROTATED_IN_PIPELINES = ROTATED_APART | KEPT_LATE
+_ONE_MORE_LATE = KEPT_LATE | NO_OUTPUT_LAYER
+
 
 def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     """Bytes of the compute buffer of a device that holds `part`."""
@@ -119,14 +122,14 @@ def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
 
 
 def _rotated_apart(shape: ModelShape, step: Step) -> int:
-    return int(step.rotates_k and shape.architecture in ROTATED_APART | KEPT_LATE)
+    return int(step.rotates_k and shape.architecture in _ROTATED_IN_PIPELINES)
 
 
 def _apart(shape: ModelShape, step: Step, part: Part) -> int:
     """Activations that few graphs leave alive besides, on a device that has not the inputs."""
     if shape.architecture in ROTATED_APART:
         return step.rotates_k + part.starts_late
-    return int(part.starts_late and shape.architecture in KEPT_LATE | NO_OUTPUT_LAYER)
+    return int(part.starts_late and shape.architecture in _ONE_MORE_LATE)
 
 
 def _output_alone(shape: ModelShape, step: Step, part: Part, copies: int) -> int:

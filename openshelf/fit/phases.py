@@ -29,6 +29,9 @@ _CONVOLUTION_ROWS = 13
 """Half activations of a short convolution, what it keeps of tokens before among them."""
 _GATED_ALONE = 7
 
+_PICKING_LATE = SHARED_CACHES | LATE_OUTPUTS
+_KEEPING_QUERIES = NO_FIRST_NORM | SHARED_CACHES
+
 
 def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
     """The kinds among some layers; among all where there are none (their experts are)."""
@@ -133,7 +136,7 @@ def spares_queries(shape: ModelShape) -> bool:
     """Whether a device that starts behind the model's first layer does without that block: what it
     gets lies in the input of the copy. Seen of dense blocks that begin with a norm."""
     is_dense = not (shape.n_expert or shape.state or shape.is_parallel or shape.latent)
-    return is_dense and shape.architecture not in NO_FIRST_NORM | SHARED_CACHES
+    return is_dense and shape.architecture not in _KEEPING_QUERIES
 
 
 def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
@@ -226,7 +229,7 @@ def drops_rows(shape: ModelShape) -> bool:
     """Whether the last layer goes on behind its attention with the outputs alone."""
     if shape.is_gated or shape.has_expert_bias:
         return False
-    return shape.architecture not in SHARED_CACHES | LATE_OUTPUTS
+    return shape.architecture not in _PICKING_LATE
 
 
 def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
