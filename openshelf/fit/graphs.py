@@ -10,7 +10,7 @@ from openshelf.fit.architectures import CACHELESS_GRAPHS, DIFFUSION_ARCHITECTURE
 PARALLEL_ARCHITECTURES = frozenset({"cohere2", "cohere2moe", "phi2", "falcon", "gptneox"})
 ROTATED_APART = frozenset({"command-r", "gptneox", "gpt2"})
 """A quantized cache's rotation leaves one more activation alive."""
-KEPT_LATE = frozenset({"smollm3"})
+KEPT_LATE = frozenset({"smollm3", "bloom", "baichuan"})
 """One more activation is alive on a GPU that has not the first layers."""
 EMBEDDING_NORM_IS_LAST = frozenset({"lfm2", "lfm2moe"})
 """What they call the norm of the embeddings is the one before the output."""
