@@ -85,7 +85,6 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         queries = shape.n_head * shape.key_length
         width = 2 * shape.n_embd + 2 * queries + 2 * shape.n_head_kv * shape.key_length
         width += queries if shape.is_gated else 0
-        width += shape.n_embd if shape.is_gated and step.rotates_k > step.rotates_v else 0
     size = step.row_bytes * width
     if not step.has_flash_attention:
         scores = shape.n_head * step.window_cells
@@ -157,6 +156,8 @@ def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     if shape.is_gated:
         common += shape.n_embd if state.inner >= 2 * shape.n_embd else 0
         return step.row_bytes * common + 4 * (held + window)
+    if shape.memory_class == "recurrent" and 4 * (state.channels - state.inner) < state.inner:
+        common += shape.n_embd  # what groups leave between is too small for it
     after = step.row_bytes * (common + state.inner)
     if kinds.caches:
         # a block of another kind's that is left between; where every layer does both, a smaller one
