@@ -78,7 +78,7 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     if part.has_output and shape.architecture not in NO_LOGITS:
         phases.append(logits_phase(shape, step, part, inputs))
     size = max(phases)
-    if step.rotates_k > step.rotates_v and shape.architecture in MIXED_APART:
+    if step.rotates_k != step.rotates_v and shape.architecture in MIXED_APART:
         size += hidden
     queries = shape.n_head * shape.key_length
     if _has_room_for_input(shape, step, part):

@@ -13,10 +13,21 @@ PARALLEL_ARCHITECTURES = frozenset({"cohere2", "cohere2moe", "phi2", "falcon", "
 ROTATED_APART = frozenset({"command-r", "gptneox", "gpt2"})
 """A quantized cache's rotation leaves one more activation alive."""
 MIXED_APART = frozenset({"qwen35", "qwen35moe", "plamo3"})
-"""One more is, where the keys' cache alone is rotated."""
+"""One more activation is alive where one of the caches alone is rotated."""
 KEPT_LATE = frozenset(
-    ["smollm3", "bloom", "baichuan", "mpt", "refact"]
-    + ["gemma-embedding", "dream", "llada", "llama-embed"]
+    [
+        "smollm3",
+        "bloom",
+        "baichuan",
+        "mpt",
+        "refact",
+        "starcoder",
+        "spark2_5",
+        "gemma-embedding",
+        "dream",
+        "llada",
+        "llama-embed",
+    ]
 )
 """One more activation is alive on a GPU that has not the first layers."""
 EMBEDDING_NORM_IS_LAST = frozenset({"lfm2", "lfm2moe"})
@@ -60,7 +71,7 @@ GATED_WINDOWS = frozenset({"afmoe", "step35"})
 """What each head attends to is multiplied by a gate, in layers of both kinds."""
 ADDED_AT_LAST: Mapping[str, int] = {"command-r": 1, "gptneox": 1, "phi2": 1, "falcon": 2}
 """The output's device adds up so many parts of the last layer."""
-POSITIONS_ADDED = frozenset({"gpt2", "mpt"})
+POSITIONS_ADDED = frozenset({"gpt2", "mpt", "starcoder"})
 """Positions are embedded too, and added where the first layer is."""
 CHUNKED_EXPERTS = frozenset({"grovemoe"})
 """What a second set of experts finds is added to the first's."""
