@@ -91,6 +91,7 @@ class Connection:
         self._last_heard = time.monotonic()
         self._is_hung = False
         self.during = "start"
+        self._path = ""
         # The thread that starts the process reads from it as well: Linux sends the parent-death
         # signal when the *thread* that forked ends, not the process.
         self._reader = threading.Thread(target=self._run, name="engine-reader", daemon=True)
@@ -130,6 +131,11 @@ class Connection:
             self.end()
             raise EngineFailed("wrong_worker", f"{theirs} instead of {own}")
         self.during = ""
+
+    def begin(self, during: str, path: str) -> None:
+        """A job, and the model that it is about: what stderr tells from now on is of this job."""
+        self.during, self._path = during, path
+        self._tail.clear()
 
     # --- talking --------------------------------------------------------------------------------
 
@@ -264,7 +270,7 @@ class Connection:
             self._tail += f"\n{fault}".encode()
         name, tail = signal_name(status), self.tail()
         why = "hung" if self._is_hung else cause_of_death(name, tail)
-        death = EngineDied(exit_status=status, signal=name, during=self.during, tail=tail, why=why)
+        death = EngineDied(status, name, self.during, tail, why, self._path)
         if status:
             log.info("the engine ended: %s", death)
         with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from openshelf.engine.protocol import Refused
 from openshelf.engine.worker_failures import classify
 from openshelf.errors import (
@@ -14,6 +16,9 @@ from openshelf.errors import (
 )
 
 _WRONG_CPU = ("SIGILL", "ILLEGAL_INSTRUCTION")
+_LOST_PAGES = "SIGBUS"
+_OWN_END = ("SIGABRT", "ABORT")
+_GAVE_UP = re.compile(r"GGML_ASSERT|GGML_ABORT|fatal error|terminate called|what\(\):")
 
 
 def cause_of_death(signal: str, tail: str) -> str:
@@ -21,7 +26,11 @@ def cause_of_death(signal: str, tail: str) -> str:
     if signal in _WRONG_CPU:
         return "wrong_cpu"
     why, _ = classify(tail.splitlines()) if signal != "SIGKILL" else ("", "")
-    return why if why in ("out_of_memory", "driver") else ""
+    if why in ("out_of_memory", "driver"):
+        return why
+    if signal == _LOST_PAGES:
+        return "file_lost"
+    return "gave_up" if signal in _OWN_END and _GAVE_UP.search(tail) else ""
 
 
 def error_of(refused: Refused, path: str) -> OpenshelfError:

@@ -30,15 +30,12 @@ from openshelf.engine.protocol import (
 from openshelf.engine.worker_context import HeldContext, Prompt
 from openshelf.engine.worker_failures import Refusal
 from openshelf.engine.worker_grammar import Grammar
+from openshelf.engine.worker_layout import Rendered, render_prompt
 from openshelf.engine.worker_llama import Model
+from openshelf.engine.worker_numbers import check_drawn, check_logits
 from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_stream import AnswerStream
-from openshelf.engine.worker_template import (
-    ChatTemplate,
-    Rendered,
-    TemplateFailed,
-    render_prompt,
-)
+from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
 from openshelf.engine.worker_threads import ThreadPacer
 
 if TYPE_CHECKING:
@@ -46,6 +43,8 @@ if TYPE_CHECKING:
 
 _PENALTY_WINDOW = 64
 _SLOW_TOKEN_SECONDS = 0.1
+MOST_ANSWER_BYTES = 16 << 20
+"""100,000 tokens make a twentieth of it; a vocabulary may hold tokens of any length."""
 
 
 @dataclass
@@ -149,7 +148,9 @@ class Generator:
 
     def count(self, request: CountTokens) -> Counted:
         """Of the whole prompt, whatever the context holds already. Raises Refusal."""
-        rendered = self._rendered(Chat(request.id, request.messages, Sampling()))
+        asked = Chat(request.id, request.messages, Sampling(), request.own_template)
+        rendered = self._rendered(asked)
+        self._send(PromptLaidOut(request.id))
         images = tuple(image for message in request.messages for image in message.images)
         prompt = self._held.whole(rendered.text.encode("utf-8", "replace"), images)
         try:
@@ -195,12 +196,16 @@ class Generator:
     ) -> str:
         held, context, vocabulary = self._held, self._model.context, self._model.vocabulary
         text = bytearray(held.text)
+        begun = len(text)
         turn.first_token = turn.last_token = turn.prompt_done
         self._pacer.begin(turn.prompt_done)
         finish_reason = "cancelled"
         while not held.stop.is_set():
             try:
+                if not turn.completion_tokens:
+                    check_logits(context, vocabulary)
                 token = draw(context)
+                check_drawn(context, token)
             except Refusal:
                 held.text = bytes(text)
                 raise
@@ -218,8 +223,9 @@ class Generator:
             if stream.add(shown):
                 finish_reason = "stop"
                 break
-            full = len(held.tokens) + 1 >= self._model.n_context
-            if full or turn.completion_tokens >= max_tokens > 0:
+            is_full = len(held.tokens) + 1 >= self._model.n_context
+            is_full = is_full or len(text) + len(whole) - begun > MOST_ANSWER_BYTES
+            if is_full or turn.completion_tokens >= max_tokens > 0:
                 finish_reason = "length"
                 held.drawn = [token]
                 break

@@ -10,12 +10,8 @@ import pytest
 
 from openshelf.engine import worker_template
 from openshelf.engine.protocol import ChatMessage
-from openshelf.engine.worker_template import (
-    ChatTemplate,
-    TemplateFailed,
-    merge_system,
-    render_prompt,
-)
+from openshelf.engine.worker_layout import merge_system, render_prompt
+from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
 
 USER = ChatMessage("user", "Hi")
 SYSTEM = ChatMessage("system", "Be brief.")
