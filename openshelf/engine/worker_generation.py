@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import llama_cpp.llama_cpp as lib
 
+from openshelf.engine.asking import MOST_ANSWER
 from openshelf.engine.protocol import (
     Chat,
     Counted,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 _PENALTY_WINDOW = 64
 _SLOW_TOKEN_SECONDS = 0.1
-MOST_ANSWER_BYTES = 16 << 20
-"""100,000 tokens make a twentieth of it; a vocabulary may hold tokens of any length."""
 
 
 @dataclass
@@ -224,7 +223,7 @@ class Generator:
                 finish_reason = "stop"
                 break
             is_full = len(held.tokens) + 1 >= self._model.n_context
-            is_full = is_full or len(text) + len(whole) - begun > MOST_ANSWER_BYTES
+            is_full = is_full or len(text) + len(whole) - begun > MOST_ANSWER
             if is_full or turn.completion_tokens >= max_tokens > 0:
                 finish_reason = "length"
                 held.drawn = [token]
