@@ -22,6 +22,7 @@ _CAUSES = {
     "out_of_memory": "engine_out_of_memory",
     "driver": "engine_driver_failed",
     "hung": "engine_hung",
+    "schema_hung": "engine_schema_hung",
     "gave_up": "engine_gave_up",
     "file_lost": "engine_file_lost",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from openshelf.engine.protocol import Refused
-from openshelf.engine.worker_failures import classify
+from openshelf.engine.worker_failures import SCHEMA_HUNG, classify
 from openshelf.errors import (
     CancelledByUser,
     CorruptModel,
@@ -25,6 +25,8 @@ def cause_of_death(signal: str, tail: str) -> str:
     """`why` of EngineDied: what the last lines of a worker say, where it died of itself."""
     if signal in _WRONG_CPU:
         return "wrong_cpu"
+    if SCHEMA_HUNG in tail:
+        return "schema_hung"
     why, _ = classify(tail.splitlines()) if signal != "SIGKILL" else ("", "")
     if why in ("out_of_memory", "driver"):
         return why

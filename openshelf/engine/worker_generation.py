@@ -29,8 +29,8 @@ from openshelf.engine.protocol import (
     Tokens,
 )
 from openshelf.engine.worker_context import HeldContext, Prompt
-from openshelf.engine.worker_failures import Refusal
-from openshelf.engine.worker_grammar import Grammar
+from openshelf.engine.worker_failures import SCHEMA_HUNG, Refusal
+from openshelf.engine.worker_grammar import STEP_SECONDS, Grammar
 from openshelf.engine.worker_layout import Rendered, render_prompt
 from openshelf.engine.worker_llama import Model
 from openshelf.engine.worker_numbers import check_drawn, check_logits
@@ -38,6 +38,7 @@ from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_stream import AnswerStream
 from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
 from openshelf.engine.worker_threads import ThreadPacer
+from openshelf.engine.worker_watch import StepWatch
 
 if TYPE_CHECKING:
     from openshelf.engine.worker_vision import Vision
@@ -161,12 +162,15 @@ class Generator:
     def _grammar_for(self, sampling: Sampling) -> Iterator[Grammar | None]:
         """Made before the prompt is read: a schema that cannot be used is refused at once."""
         schema = sampling.form.json_schema
-        grammar = Grammar(self._model.vocabulary, schema) if schema else None
+        if not schema:
+            yield None
+            return
+        watch = StepWatch(STEP_SECONDS, SCHEMA_HUNG)
         try:
-            yield grammar
+            with contextlib.closing(Grammar(self._model.vocabulary, schema, watch.step)) as grammar:
+                yield grammar
         finally:
-            if grammar is not None:
-                grammar.close()
+            watch.close()
 
     # --- the answer -----------------------------------------------------------------------------
 

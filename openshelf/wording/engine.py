@@ -28,6 +28,7 @@ TEMPLATES: dict[str, str] = {
     "engine_out_of_memory": "There was not enough memory, and the engine ended. What it had written is kept. Take a shorter context or a smaller build of this model, or close other programs.",
     "engine_driver_failed": "The GPU's driver failed, and the engine ended. What it had written is kept. Update the driver, or load the model without the GPU.",
     "engine_gave_up": "The engine ended itself over something in {path}, which may be damaged or made for another engine. What it had written is kept. Take another build of this model.",
+    "engine_schema_hung": "Holding the answer to this JSON schema took too long for a single word, so the engine was ended. What it had written is kept. Ask with simpler patterns or fewer repetitions.",
     "engine_file_lost": "The engine lost {path} while it read it: the file was cut short, or its disk is gone. What it had written is kept. Verify the model before you go on.",
     "engine_hung": "The engine no longer answered and was ended. What it had written is kept; the next message starts it again.",
     "engine_died_loading": "The engine stopped while it loaded the model. The model may be too large for this machine or damaged.",

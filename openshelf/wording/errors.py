@@ -137,6 +137,7 @@ TEMPLATES: dict[str, str] = {
     "EngineDied.out_of_memory": "There was not enough memory, and the engine ended. Take a shorter context or a smaller build of this model.",
     "EngineDied.driver": "The GPU's driver failed, and the engine ended. Update the driver, or load the model without the GPU.",
     "EngineDied.gave_up": "The engine ended itself over something in {path}, which may be damaged or made for another engine. Take another build of this model.",
+    "EngineDied.schema_hung": "Holding the answer to this JSON schema took too long for a single word, so the engine was ended. Ask with simpler patterns or fewer repetitions.",
     "EngineDied.file_lost": "The engine lost {path} while it read it: the file was cut short, or its disk is gone. Verify the model before you go on.",
     "EngineDied.hung": "The engine no longer answered and was ended. Try again; where it happens each time, the file may be damaged.",
     "EngineFailed.no_backend": "This engine build has nothing to compute with: its libraries for the CPU or the GPU are missing. Choose another engine build, or install llama-cpp-python again.",
