@@ -58,6 +58,8 @@ def detail_of(sent: Sent, done: Done, sampling: Sampling, text: str) -> dict[str
     if sampling.form.json_schema and done.finish_reason != "cancelled" and not is_json(text):
         code = "json_cut_off" if done.finish_reason == "length" else "answer_no_json"
         return {"code": code, "messages": sent.dropped}
+    if done.finish_reason != "cancelled" and not text.strip():
+        return {"code": "answer_empty", "messages": sent.dropped}
     return {"code": "turns_dropped", "messages": sent.dropped} if sent.dropped else None
 
 

@@ -47,6 +47,7 @@ TEMPLATES: dict[str, str] = {
     "chat_export.file": "Attached: {name}, {tokens:,} tokens",
     "chat_export.attached_image": "Attached: {name}, a picture",
     "chat_export.note": "Exported from Openshelf. The answers were written by a language model and may be wrong.",
+    "answer_empty": "The model ended its answer without a word that can be shown. Ask again, or ask in other words; where it happens each time, try another build.",
     "json_cut_off": "The answer ends before its JSON does. Allow a longer answer, or ask for less.",
     "answer_no_json": "The answer is not valid JSON, although it was held to a schema.",
     # ui/widgets/attachment_bar.py: chips

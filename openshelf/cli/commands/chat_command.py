@@ -46,6 +46,7 @@ from openshelf.tasks import (
 )
 
 _POLL_SECONDS = 0.05
+_FAILED = (MessageState.ENGINE_DIED, MessageState.FAILED)
 _SERVER_ERRORS: dict[str, type[OpenshelfError]] = {
     kind.__name__: kind for kind in (ServerFailed, RateLimited, Offline)
 }
@@ -170,6 +171,8 @@ class _Turn:
             case Cancelled():
                 raise CancelledByUser
         self._output.stream(answer.content[shown:] + "\n")
+        if answer.detail is not None and answer.state not in _FAILED:
+            self._output.note(wording.sentence(Reason(str(answer.detail["code"]), answer.detail)))
         loaded = self._chats.loaded()
         if loaded is not None and loaded.left_gpu and not self._has_said_cpu:
             self._has_said_cpu = True
@@ -184,7 +187,7 @@ def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:
         if not text.strip():
             return 0
         answer = turn.ask(text.strip(), interrupts.renew())
-        if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
+        if answer.state in _FAILED:
             output.note(wording.error_sentence(_error_of(answer)))
         elif answer.figures is not None:
             figures = answer.figures
@@ -195,7 +198,7 @@ def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:
 
 
 def _raise_if_failed(answer: Message) -> None:
-    if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
+    if answer.state in _FAILED:
         raise _error_of(answer)
     if answer.state is MessageState.STOPPED:
         raise CancelledByUser
@@ -208,6 +211,6 @@ def _error_of(answer: Message) -> OpenshelfError:
         names = {field.name for field in dataclasses.fields(kind)}
         return kind(**{name: value for name, value in detail.items() if name in names})
     if answer.state is MessageState.ENGINE_DIED:
-        signal, tail, why = (str(detail.get(name, "")) for name in ("signal", "tail", "why"))
-        return EngineDied(signal=signal, tail=tail, why=why)
+        names = ("signal", "tail", "why", "path")
+        return EngineDied(**{name: str(detail.get(name, "")) for name in names})
     return EngineFailed(why=str(detail.get("why", "")), detail=str(detail.get("detail", "")))
