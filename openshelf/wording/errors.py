@@ -111,6 +111,7 @@ TEMPLATES: dict[str, str] = {
     "CorruptModel.version": "{path} is a GGUF file of version {detail}, which this engine cannot read.",
     "CorruptModel.big_endian": "{path} was made for big-endian machines and cannot be used here.",
     "CorruptModel.unreadable": "{path} could not be read: {detail}.",
+    "CorruptModel.other_kind": "{path} is no model of its own ({detail}): it goes along with one. Choose the model's own file.",
     "CorruptModel.name_no_text": "The name of {path} is no text (UTF-8). Give the file another name.",
     "CorruptModel.missing_key": "{path} is not a usable model file: it lacks {detail}.",
     "CorruptModel.template_too_long": "{path} has a chat template that is far too long ({detail}).",
