@@ -11,8 +11,8 @@ import pytest
 from openshelf.engine.asking import AnswerForm, ChatMessage
 from openshelf.engine.worker_context import SHOWN_MARKS, HeldContext
 from openshelf.engine.worker_failures import Refusal
-from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_layout import render_prompt
+from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
 
 USER = (ChatMessage("user", "hi"),)

@@ -137,9 +137,7 @@ LOST: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("name", LOST)
 def test_a_template_that_loses_the_question_is_not_used(name: str, bench: Bench) -> None:
     source, used = LOST[name]
-    parts = with_key(
-        take_apart(bench.path.read_bytes()), "tokenizer.chat_template", STRING, source
-    )
+    parts = with_key(take_apart(bench.path.read_bytes()), "tokenizer.chat_template", STRING, source)
     bench.path.write_bytes(parts.bytes())
     bench.load()
     assert bench.ask()[0].template == used
