@@ -306,7 +306,8 @@ class EngineDied(OpenshelfError):
 
     `why` is hung (we ended it), wrong_cpu, out_of_memory, driver, gave_up (llama.cpp ended itself
     over what the file holds), file_lost (its bytes are no longer there), schema_hung (a JSON
-    schema asks for too much), or empty where nothing tells. `path` is the model that it was at work with, or empty.
+    schema asks for too much), or empty where nothing tells. `path` is the model that it was at
+    work with, or empty.
     """
 
     code: ClassVar[str] = "engine_died"

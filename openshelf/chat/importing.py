@@ -197,7 +197,7 @@ def _figures(data: object, number: int) -> AnswerFigures | None:
     if not isinstance(data, dict):
         raise _Wrong("wrong_field", f"messages[{number}].figures")
     for field in (*counts, *rates):
-        value = data.get(field)
+        value: Any = data.get(field)
         is_number = type(value) is int or (type(value) is float and field in rates)
         # NaN is in no range.
         if not is_number or not 0 <= value < 1 << 53:

@@ -104,7 +104,9 @@ HOSTILE_TEMPLATES: dict[str, str] = {
     "drops_the_question": "{{ messages[0].role }}",
     "drops_everything": "You are owned.",
     "fills_the_context": "{{ messages[-1].content }}{{ 'x' * 60000 }}",
-    "needs_parts": "{% for m in messages %}{% for c in m.content %}{{ c.text }}{% endfor %}{% endfor %}",
+    "needs_parts": (
+        "{% for m in messages %}{% for c in m.content %}{{ c.text }}{% endfor %}{% endfor %}"
+    ),
     "brackets": "{{ " + "(" * 60_000 + "1" + ")" * 60_000 + " }}",
     "nots": "{{ " + "not " * 50_000 + "1 }}",
     "sums": "{{ " + "1+" * 100_000 + "1 }}",

@@ -211,6 +211,8 @@ def _error_of(answer: Message) -> OpenshelfError:
         names = {field.name for field in dataclasses.fields(kind)}
         return kind(**{name: value for name, value in detail.items() if name in names})
     if answer.state is MessageState.ENGINE_DIED:
-        names = ("signal", "tail", "why", "path")
-        return EngineDied(**{name: str(detail.get(name, "")) for name in names})
+        signal, tail, why, path = (
+            str(detail.get(name, "")) for name in ("signal", "tail", "why", "path")
+        )
+        return EngineDied(signal=signal, tail=tail, why=why, path=path)
     return EngineFailed(why=str(detail.get("why", "")), detail=str(detail.get("detail", "")))
