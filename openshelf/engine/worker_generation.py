@@ -29,7 +29,7 @@ from openshelf.engine.protocol import (
     Tokens,
 )
 from openshelf.engine.worker_context import HeldContext, Prompt
-from openshelf.engine.worker_failures import SCHEMA_HUNG, Refusal
+from openshelf.engine.worker_failures import SCHEMA_HUNG, Refusal, TooLong
 from openshelf.engine.worker_grammar import STEP_SECONDS, Grammar
 from openshelf.engine.worker_layout import Rendered, render_prompt
 from openshelf.engine.worker_llama import Model
@@ -129,9 +129,7 @@ class Generator:
         if not prompt.ids:
             raise Refusal("template_failed", "an empty prompt")
         if prompt.cells >= self._model.n_context:
-            raise Refusal(
-                "context_too_long", f"{prompt.cells} tokens, {self._model.n_context} in the context"
-            )
+            raise TooLong(prompt.cells, self._model.n_context)
         turn.cached_tokens = self._held.reuse(prompt)
         finish_reason = "cancelled"
 
