@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,3 +239,13 @@ def test_copy_is_a_file_of_its_own(open_at: OpenHome, tmp_path: Path) -> None:
     assert location.stat().st_nlink == 1
     path.unlink()
     assert location.read_bytes() == gguf("a")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "manifests").mkdir()
+    names = (f"blobs/sha256-{'a' * 64}", "x-Q4_K_M.gguf", "model.yml", "manifests/m", "LICENSE")
+    for name in names:
+        os.mkfifo(tmp_path / name)
+    assert find_models(tmp_path) == ()
