@@ -18,6 +18,7 @@ from openshelf.errors import (
     NotFound,
     UnsafeName,
     UnsupportedArchitecture,
+    UsageError,
 )
 from openshelf.gguf.claims import read_license_claims
 from openshelf.gguf.header import Header
@@ -138,6 +139,7 @@ class Offers:
         Raises NotFound, CorruptModel, UnsupportedArchitecture, UsageError (it cannot be read).
         """
         path = (target.path or Path(target.text)).absolute()
+        _require_text(path)
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
         found = describe(path)
@@ -368,6 +370,15 @@ def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[Downlo
             raise NetworkFailure(host, "no_checksum", file.path)
         files.append(DownloadFile(repo.id, repo.commit, file.path, file.size_bytes, file.sha256))
     return tuple(files)
+
+
+def _require_text(path: Path) -> None:
+    """A name of bytes that are no text cannot be kept. Raises UsageError."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode(errors="replace").decode()
+        raise UsageError(f"The name {shown} is no text (UTF-8); rename it first") from error
 
 
 def _folded(path: str) -> str:
