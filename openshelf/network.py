@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from openshelf import __version__
-from openshelf.errors import Offline, UsageError
+from openshelf.errors import BadFile, BadWords, Offline, UsageError
 
 if TYPE_CHECKING:
     import urllib3
@@ -153,7 +153,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         parts.port  # noqa: B018  # a bad port is found only when it is asked for
     except ValueError as error:
-        raise UsageError(f"{shown_address(url)} is not a web address") from error
+        raise BadWords(why="web_address", name=shown_address(url)) from error
     return parts
 
 
@@ -171,13 +171,11 @@ def check_endpoint(options: NetworkOptions) -> None:
     parts = _split(options.endpoint)
     shown = shown_address(options.endpoint)
     if "@" in parts.netloc:
-        raise UsageError(f"{shown}: the address of a Hub holds no name; see `openshelf login`")
+        raise BadWords(why="hub_address_with_name", name=shown)
     if parts.scheme not in _PORTS or not parts.hostname or parts.query:
-        raise UsageError(f"{shown} is not the address of a Hub (https://host)")
+        raise BadWords(why="hub_address", name=shown)
     if options.token and not (options.token.isascii() and options.token.isprintable()):
-        raise UsageError(
-            "The access token holds marks that none has: HF_TOKEN, or what `openshelf login` stored"
-        )
+        raise BadWords(why="token_in_use")
 
 
 def is_loopback(host: str) -> bool:
@@ -248,7 +246,7 @@ def trusted_certificates(options: NetworkOptions) -> ssl.SSLContext:
             context.load_verify_locations(cafile=options.ca_file)
         except OSError as error:  # ssl.SSLError is one
             reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
-            raise UsageError(f"The CA file {options.ca_file} cannot be used: {reason}") from error
+            raise BadFile(str(reason), options.ca_file, "ca_file") from error
     return context
 
 

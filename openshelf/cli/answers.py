@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from openshelf import wording
 from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.conversation import Message
 from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.asking import Sampling
+from openshelf.reasons import Reason
 
 
 def answer_json(
-    answer: Message, sampling: Sampling, loaded: ModelInMemory | None
+    answer: Message, sampling: Sampling, loaded: ModelInMemory | None, notes: Sequence[Reason]
 ) -> dict[str, object]:
     """The shape of docs/cli.md; `value` is the parsed answer where a schema was asked for."""
     figures, server = answer.figures, loaded.server if loaded else None
@@ -37,6 +40,8 @@ def answer_json(
             "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
             "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,
         },
+        "context_length": loaded.context_length if loaded else None,
+        "notes": [{**note.as_json(), "message": wording.sentence(note)} for note in notes],
         "server": server.name if server else None,
         "leaves_machine": server is not None and not server.is_here,
         "memory": {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from openshelf.errors import NetworkFailure, RateLimited, UsageError
+from openshelf.errors import BadWords, NetworkFailure, RateLimited
 from openshelf.hub.body import connection_failure
 from openshelf.hub.body_head import asked_wait
 from openshelf.network import EgressLog, NetworkOptions, host_of, is_loopback, open_pool
@@ -50,7 +50,7 @@ def check_address(address: str) -> None:
     except ValueError:
         is_good = False
     if not is_good:
-        raise UsageError(f"{address} is not an address for a catalog (https://…)")
+        raise BadWords(why="catalog_address", name=address)
 
 
 def fetch_catalog_file(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from openshelf.durable import sync_folder
-from openshelf.errors import ChecksumMismatch, NotEnoughDisk, UsageError
+from openshelf.errors import ChecksumMismatch, NotEnoughDisk, UnwritableFile, UsageError
 from openshelf.hub.cache_layout import (
     Place,
     is_sidecar_of,
@@ -37,7 +37,7 @@ def disk_failure(error: OSError, folder: Path, needed_bytes: int) -> NotEnoughDi
     """An error of the file system as one of ours."""
     if error.errno not in _FULL:
         where = error.filename2 or error.filename or folder
-        return UsageError(f"{where} cannot be written: {error.strerror or type(error).__name__}")
+        return UnwritableFile(error.strerror or type(error).__name__, str(where))
     free = 0
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(folder).free

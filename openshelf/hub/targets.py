@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from openshelf.errors import UsageError
+from openshelf.errors import BadWords
 from openshelf.hub.names import is_repo_id
 from openshelf.network import shown_address
 from openshelf.paths import written_path
@@ -62,13 +62,13 @@ def parse_target(text: str, *, endpoint_host: str = "") -> Target:
     words = _unwrapped(text)
     text = _without_secrets(text.strip())
     if not words or len(words) > _LONGEST or any(ord(mark) < 32 for mark in words):
-        raise UsageError("A model is named by OWNER/REPO, OWNER/REPO:QUANT or a path")
+        raise BadWords(why="target")
     hosts = (*_HUB_HOSTS, *((endpoint_host.lower(),) if endpoint_host else ()))
     pasted = _pasted_model(words, hosts)
     if pasted is None and (words.startswith(_PATH_STARTS) or _DRIVE.match(words)):
         return Target(words, TargetKind.PATH, path=written_path(words))
     if pasted is None and " " in words:
-        raise UsageError(f"{words} names no model")
+        raise BadWords(why="no_model_named", name=words)
     words = pasted or words
     forced = words.startswith("hf:")
     if forced:
@@ -141,7 +141,7 @@ def _from_name(text: str, words: str, *, is_forced: bool) -> Target:
     name, colon, tag = name.partition(":")
     repo = f"{owner}/{name}"
     if not is_repo_id(repo) or (colon and inside):
-        raise UsageError(f"{text} is not the name of a model (OWNER/REPO)")
+        raise BadWords(why="not_a_repo", name=text)
     if inside:
         return _file_target(text, repo, inside, None, is_forced=is_forced)
     return Target(text, TargetKind.HUB, repo=repo, quant=_quant(text, tag), is_forced=is_forced)
@@ -151,7 +151,7 @@ def _quant(text: str, tag: str) -> str | None:
     if tag.lower() in _RECOMMENDED:
         return None
     if not _TAG.fullmatch(tag):
-        raise UsageError(f"{text} has no usable variant after the colon")
+        raise BadWords(why="not_a_variant", name=text)
     return tag
 
 
@@ -159,7 +159,7 @@ def _file_target(
     text: str, repo: str, file: str, revision: str | None, *, is_forced: bool
 ) -> Target:
     if not file.lower().endswith(".gguf"):
-        raise UsageError(f"{file} is not a GGUF file")
+        raise BadWords(why="not_gguf", name=file)
     return Target(
         text, TargetKind.HUB, repo=repo, file=file, revision=revision, is_forced=is_forced
     )
@@ -170,18 +170,18 @@ def _from_address(text: str, address: str, hosts: tuple[str, ...]) -> Target:
         parts = urlsplit(address)
         host = (parts.netloc.rpartition("@")[2]).lower()
     except ValueError as error:
-        raise UsageError(f"{text} is not a web address") from error
+        raise BadWords(why="web_address", name=text) from error
     if parts.scheme not in ("http", "https", "openshelf") or (
         host not in hosts and (parts.hostname or "") not in hosts
     ):
-        raise UsageError(f"{text} is not an address on the Hub")
+        raise BadWords(why="not_on_hub", name=text)
     words = [unquote(word) for word in parts.path.strip("/").split("/")]
     if len(words) < 2:
-        raise UsageError(f"{text} names no model")
+        raise BadWords(why="no_model_named", name=text)
     name, _, tag = words[1].partition(":")
     repo = f"{words[0]}/{name}"
     if not is_repo_id(repo) or words[0] in ("datasets", "spaces", "collections", "docs", "papers"):
-        raise UsageError(f"{text} is not the address of a model")
+        raise BadWords(why="not_a_model_address", name=text)
     if len(words) > 4 and words[2] in ("blob", "resolve", "raw"):
         revision = None if words[3] == "main" else words[3]
         return _file_target(text, repo, "/".join(words[4:]), revision, is_forced=True)

@@ -22,7 +22,7 @@ from openshelf.reasons import Reason
 
 _TABLES = (
     "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "answers",
-    "command_line", "evidence", "launch",
+    "command_line", "evidence", "launch", "words",
 )  # fmt: skip
 
 
