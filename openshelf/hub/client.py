@@ -144,7 +144,7 @@ class HubClient:
         check_path(path)
 
         def ask() -> str:
-            from huggingface_hub.utils import get_session, hf_raise_for_status
+            from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
             url = (
                 f"{self.options.endpoint}/{repo_id}/resolve/{quote(commit, safe='')}/{quote(path)}"
