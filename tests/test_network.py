@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openshelf import wording
 from openshelf.errors import BadFile, Offline, UsageError
 from openshelf.network import (
     DEFAULT_ENDPOINT,
@@ -184,7 +185,7 @@ def test_a_proxy_that_cannot_be_used_is_said_without_its_login(proxy: str) -> No
     assert proxy_for(options, "http://127.0.0.1:1/") is None, "loopback needs none"
     with pytest.raises(UsageError) as error:
         proxy_for(options, "https://huggingface.co/")
-    assert "HTTPS_PROXY" in error.value.detail
+    assert "HTTPS_PROXY" in wording.error_sentence(error.value)
     assert "s3cret" not in str(error.value)
 
 
@@ -195,12 +196,12 @@ def test_an_address_is_said_without_its_login(endpoint: str) -> None:
     with pytest.raises(UsageError) as error:
         check_endpoint(NetworkOptions(endpoint=endpoint))
     assert "s3cret" not in str(error.value)
-    assert "hub" in error.value.detail
+    assert "hub" in wording.error_sentence(error.value)
 
 
 @pytest.mark.parametrize("token", ["hf_abcdefgh\r\nX-Evil: 1", "hf_abc\u20ac", "hf_a\x01b"])
 def test_a_token_that_is_none_is_said_and_not_shown(token: str) -> None:
     with pytest.raises(UsageError) as error:
         check_endpoint(NetworkOptions(token=token))
-    assert "HF_TOKEN" in error.value.detail
+    assert "HF_TOKEN" in wording.error_sentence(error.value)
     assert token not in str(error.value)

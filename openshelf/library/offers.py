@@ -14,11 +14,11 @@ from openshelf.catalog.entries import Catalog
 from openshelf.catalog.packagers import load_packagers
 from openshelf.engine.architectures import Knows, nobody_knows
 from openshelf.errors import (
+    BadFile,
     NetworkFailure,
     NotFound,
     UnsafeName,
     UnsupportedArchitecture,
-    UsageError,
 )
 from openshelf.gguf.claims import read_license_claims
 from openshelf.gguf.header import Header
@@ -373,12 +373,12 @@ def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[Downlo
 
 
 def _require_text(path: Path) -> None:
-    """A name of bytes that are no text cannot be kept. Raises UsageError."""
+    """A name of bytes that are no text cannot be kept. Raises BadFile."""
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
         shown = str(path).encode(errors="replace").decode()
-        raise UsageError(f"The name {shown} is no text (UTF-8); rename it first") from error
+        raise BadFile(path=shown, why="name_no_text") from error
 
 
 def _folded(path: str) -> str:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from openshelf.database import Database
-from openshelf.errors import CorruptSettings, NotFound, OpenshelfError, UsageError
+from openshelf.errors import BadFile, CorruptSettings, NotFound, OpenshelfError
 from openshelf.hardware.facts import LearnedRate
 from openshelf.library.file_looks import FileLook, FileRow, keep_check, keep_looks, read_file_rows
 from openshelf.library.file_rows import blobs_of_sizes, files_of, insert_files, sync_folders

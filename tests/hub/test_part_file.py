@@ -83,4 +83,4 @@ def test_a_part_that_cannot_be_read_is_an_error_of_ours(
     file = DownloadFile("ada/Small-GGUF", "1" * 40, "x.gguf", 100, "1" * 64)
     with pytest.raises(UsageError) as error:
         part_file.PartFile(place_of(tmp_path, file), file, lambda done: None)
-    assert "Input/output error" in error.value.detail
+    assert "Input/output error" in wording.error_sentence(error.value)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from openshelf.errors import LicenseNotAccepted, NeedsReview, PolicyBlocked, UsageError
+from openshelf import wording
+from openshelf.errors import BadFile, LicenseNotAccepted, NeedsReview, PolicyBlocked
 from openshelf.library.foreign import Origin, describe, find_models, usual_places
 from openshelf.library.install import COPY, LINK, REFERENCE
 from openshelf.library.installed import InstalledModel
@@ -255,8 +256,7 @@ def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
 def test_a_name_that_is_no_text_is_refused(open_at: OpenHome, tmp_path: Path) -> None:
     name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe-Q4_K_M.gguf")
-    put(Path(name), gguf())
-    with pytest.raises(UsageError) as error:
+    put(Path(name), gguf("Small"))
+    with pytest.raises(BadFile) as error:
         open_at(offline=True).prepare(name)
-    assert "rename it" in error.value.detail
-    assert error.value.detail.encode()
+    assert "Rename" in wording.error_sentence(error.value).encode().decode()
