@@ -140,6 +140,8 @@ class Offers:
         """
         path = (target.path or Path(target.text)).absolute()
         _require_text(path)
+        if path.is_dir():
+            raise BadFile(path=str(path), why="is_folder")
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
         found = describe(path)
