@@ -273,11 +273,15 @@ class OutOfMemory(EngineFailed):
 
 @dataclass(eq=False)
 class NotEnoughDisk(OpenshelfError):
+    """`why` is file_size (the file system takes no file as large), quota, or no_room (nothing more
+    is taken although bytes are free: no names are left); empty where the bytes do not suffice."""
+
     code: ClassVar[str] = "not_enough_disk"
     exit_code: ClassVar[int] = 9
     path: str = ""
     needed_bytes: int = 0
     free_bytes: int = 0
+    why: str = ""
 
 
 @dataclass(eq=False)

@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from openshelf.errors import CorruptModel
 from openshelf.gguf.split import shard_paths
 from openshelf.hub.names import is_plain_name, is_repo_id
 from openshelf.licenses.claims import LICENSE_FILES
@@ -75,14 +74,7 @@ def describe(path: Path) -> ForeignModel:
 
 
 def describe_file(path: Path, *, is_whole: bool) -> ForeignModel:
-    """The same of a file whose header was read: one that is whole may be named like a shard.
-
-    Raises CorruptModel for a name that no database can keep.
-    """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise CorruptModel(str(path), "name_no_text") from error
+    """The same of a file whose header was read: one that is whole may be named like a shard."""
     found = describe(path)
     if is_whole and len(found.paths) > 1:
         name = found.names[found.paths.index(path)]

@@ -139,6 +139,7 @@ class Offers:
         Raises NotFound, CorruptModel, UnsupportedArchitecture, UsageError (it cannot be read).
         """
         path = (target.path or Path(target.text)).absolute()
+        _require_text(path)
         if path.is_dir():
             raise BadFile(path=str(path), why="is_folder")
         header = read_model(path)
@@ -371,6 +372,15 @@ def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[Downlo
             raise NetworkFailure(host, "no_checksum", file.path)
         files.append(DownloadFile(repo.id, repo.commit, file.path, file.size_bytes, file.sha256))
     return tuple(files)
+
+
+def _require_text(path: Path) -> None:
+    """A name of bytes that are no text cannot be kept. Raises BadFile."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode(errors="replace").decode()
+        raise BadFile(path=shown, why="name_no_text") from error
 
 
 def _folded(path: str) -> str:

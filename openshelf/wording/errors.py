@@ -120,7 +120,6 @@ TEMPLATES: dict[str, str] = {
     "CorruptModel.big_endian": "{path} was made for big-endian machines and cannot be used here.",
     "CorruptModel.unreadable": "{path} could not be read: {detail}.",
     "CorruptModel.other_kind": "{path} is no model of its own ({detail}): it goes along with one. Choose the model's own file.",
-    "CorruptModel.name_no_text": "The name of {path} is no text (UTF-8). Give the file another name.",
     "CorruptModel.missing_key": "{path} is not a usable model file: it lacks {detail}.",
     "CorruptModel.template_too_long": "{path} has a chat template that is far too long ({detail}).",
     "CorruptModel.shard": "{path} does not belong to the other parts of this model ({detail}).",
@@ -196,6 +195,9 @@ TEMPLATES: dict[str, str] = {
     "CorruptModel.size_changed": "{path} is not as long as it was when it was installed ({detail} bytes). Install the model again.",
     "CorruptModel.refused_by_engine": "{path} is not a usable model file: {detail}. Download it again, or another build of this model.",
     "OutOfMemory": "There was not enough memory: {detail}",
+    "NotEnoughDisk.file_size": "{path} takes no file as large as this one: {needed_bytes:bytes} more are needed. A limit of its file system (FAT32: 4 GB) or of this account stops it; choose another model folder, or one with smaller parts.",
+    "NotEnoughDisk.quota": "The quota on {path} is used up: {needed_bytes:bytes} more are needed. Make room there, or choose another model folder.",
+    "NotEnoughDisk.no_room": "{path} takes nothing more, although {free_bytes:bytes} are free and {needed_bytes:bytes} are needed: it has too many files (no inodes are left), or a quota. Delete files there, or choose another model folder.",
     "NotEnoughDisk": "{path} has {free_bytes:bytes} free, and {needed_bytes:bytes} are needed.",
     "CancelledByUser": "Cancelled.",
 }
