@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from openshelf.chat.attachment_rows import keep_counts
 from openshelf.chat.context import Sent, budget_tokens, choose_messages
 from openshelf.chat.conversation import AnswerFigures, Message, MessageState
 from openshelf.chat.endings import (
@@ -88,8 +89,9 @@ class AnswerWriter:
         self, answer: Message, sampling: Sampling, current: AnswerInProgress, report: Report
     ) -> Message:
         """Stream and keep; however it ends, the text so far is in the store."""
-        current.move_to(LivePhase.PROMPT)
         try:
+            self._count_attached(answer, current)
+            current.move_to(LivePhase.PROMPT)
             done, sent = self._stream(answer, sampling, current, report)
         except CancelledByUser:
             return self._keep(answer, current.text, MessageState.STOPPED)
@@ -149,6 +151,22 @@ class AnswerWriter:
             else:
                 return done, sent
         raise refusal
+
+    def _count_attached(self, answer: Message, current: AnswerInProgress) -> None:
+        """What came with the question, exactly, before it is chosen what else goes along."""
+        store = self._stores.of(answer.id)
+        question = store.path_to(answer.parent_id or 0)[-1:]
+        attached = question[0].attachments if question else ()
+        if all(one.is_counted for one in attached):
+            return
+        try:
+            counted = self._holder.count(attached, answer.model_id or "", current.cancel)
+            if counted != attached:
+                keep_counts(store.database, question[0].id, counted)
+        except EngineFailed as failure:
+            log.info("what is attached could not be counted: %s", failure)
+        except (sqlite3.Error, NotEnoughDisk) as error:
+            log.warning("the tokens of what is attached could not be kept: %s", error)
 
     # --- keeping --------------------------------------------------------------------------------
 

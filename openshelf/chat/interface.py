@@ -230,6 +230,16 @@ class ChatsLike(Protocol):
         Raises UsageError where something follows."""
         ...
 
+    def count(
+        self, attached: Sequence[Attachment], model_id: str, cancel: CancelToken
+    ) -> tuple[Attachment, ...]:
+        """With their tokens as that model counts them, if it is in memory on this machine; else,
+        and where it does not tell, as they are. Nothing goes to a server before it is sent.
+
+        Raises EngineFailed (busy) while an answer is written, EngineDied, CancelledByUser.
+        """
+        ...
+
     def live(self, conversation_id: int) -> LiveAnswer | None: ...
     def stop(self, conversation_id: int) -> None: ...
     def loaded(self) -> ModelInMemory | None: ...

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from openshelf.chat.answer_parts import split_answer
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message
 from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.asking import Sampling
 
 
 def answer_json(
-    answer: Message, sampling: Sampling, loaded: ModelInMemory | None
+    answer: Message,
+    sampling: Sampling,
+    loaded: ModelInMemory | None,
+    attached: Sequence[Attachment] = (),
 ) -> dict[str, object]:
     """The shape of docs/cli.md; `value` is the parsed answer where a schema was asked for."""
     figures, server = answer.figures, loaded.server if loaded else None
@@ -37,6 +42,9 @@ def answer_json(
             "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
             "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,
         },
+        "attachments": [
+            {"name": one.name, "tokens": one.tokens, "counted": one.is_counted} for one in attached
+        ],
         "server": server.name if server else None,
         "leaves_machine": server is not None and not server.is_here,
         "memory": {

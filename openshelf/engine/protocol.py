@@ -108,9 +108,10 @@ class Unload(Request):
 
 @dataclass(frozen=True)
 class CountTokens(Request):
-    """How many tokens the prompt of these messages has, by the loaded model."""
+    """How many tokens the prompt of these messages has, by the loaded model; as `Chat` has it."""
 
     messages: tuple[ChatMessage, ...]
+    own_template: bool = True
 
 
 # --- answers ------------------------------------------------------------------------------------

@@ -50,9 +50,13 @@ TEMPLATES: dict[str, str] = {
     "attached_file": "{name} · {tokens:,} tokens",
     "attached_file_guessed": "{name} · ≈ {tokens:,} tokens",
     "attached_picture": "{name} · picture",
+    "attached_picture_counted": "{name} · picture · {tokens:,} tokens",
     "attached_pages": "{read:,} of {pages:,} pages read",
     "attached_cut": "its last {count:,} characters are left out",
     # ui/pages/chat_attaching.py: above the message that they go along with
+    "attached_counted_fits": "{tokens:,} tokens of the {whole:,} that the context holds.",
+    "attached_counted_drops": "{tokens:,} tokens of the {whole:,} that the context holds: the first {messages} messages of this chat would be left out.",
+    "attached_counted_too_long": "{tokens:,} tokens, and the context holds {whole:,}: this cannot be sent whole. Attach less, or load the model with a longer context.",
     "attached_fits": "About {tokens:,} tokens of the {whole:,} that the context holds.",
     "attached_drops": "About {tokens:,} tokens of the {whole:,} that the context holds: the first {messages} messages of this chat would be left out.",
     "attached_too_long": "About {tokens:,} tokens, and the context holds {whole:,}: this cannot be sent whole. Attach less, or load the model with a longer context.",

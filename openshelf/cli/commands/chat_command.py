@@ -12,9 +12,10 @@ from pathlib import Path
 from openshelf import wording
 from openshelf.chat.advice import Advice
 from openshelf.chat.advising import AdvisesLike
-from openshelf.chat.attachments import Attachment
-from openshelf.chat.conversation import Message, MessageState
+from openshelf.chat.attachments import Attachment, reason_of_attachment, tokens_of
+from openshelf.chat.conversation import Message, MessageState, Role
 from openshelf.chat.interface import AskWith, ChatsLike
+from openshelf.chat.live import LivePhase
 from openshelf.cli.answers import answer_json
 from openshelf.cli.asking import add_sampling, sampling_from
 from openshelf.cli.interrupts import Interrupts
@@ -85,7 +86,7 @@ def run(
         answer = turn.ask(prompt, interrupts.token)
         # An error is the one object on stdout, in place of the answer.
         _raise_if_failed(answer)
-        output.result(answer_json(answer, sampling, chats.loaded()))
+        output.result(answer_json(answer, sampling, chats.loaded(), turn.attached()))
         return 0
     if output.as_json:
         raise UsageError("chat --json needs --prompt")
@@ -156,15 +157,20 @@ class _Turn:
         )
         thread.start()
         shown = 0
+        untold = bool(attached)
         while thread.is_alive():
             thread.join(_POLL_SECONDS)
             live = self._chats.live(self._conversation_id)
+            if untold and live is not None and live.phase is not LivePhase.LOADING:
+                untold = False
+                self._tell_attached()
             if live is not None and len(live.text) > shown:
                 self._output.stream(live.text[shown:])
                 shown = len(live.text)
         match outcomes[0]:
             case Succeeded(answer):
-                pass
+                if untold and answer.figures is not None:
+                    self._tell_attached()
             case Failed(error):
                 raise error
             case Cancelled():
@@ -175,6 +181,22 @@ class _Turn:
             self._has_said_cpu = True
             self._output.note(wording.sentence(Reason("engine_left_gpu")))
         return answer
+
+    def attached(self) -> tuple[Attachment, ...]:
+        """What came with the last question, as it was counted for the model that reads it."""
+        asked = [m for m in self._chats.messages(self._conversation_id) if m.role is Role.USER]
+        return asked[-1].attachments if asked else ()
+
+    def _tell_attached(self) -> None:
+        """What each file takes, and what the context holds, once the model is in memory."""
+        for one in self.attached():
+            self._output.note(wording.sentence(reason_of_attachment(one)))
+        loaded, files = self._chats.loaded(), self.attached()
+        if loaded is None:
+            return
+        code = "attached_counted_fits" if all(f.is_counted for f in files) else "attached_fits"
+        data = {"tokens": tokens_of(files), "whole": loaded.context_length}
+        self._output.note(wording.sentence(Reason(code, data)))
 
 
 def _converse(turn: _Turn, output: Output, interrupts: Interrupts) -> int:

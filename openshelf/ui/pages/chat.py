@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout
 from typing_extensions import override
 
@@ -127,8 +127,6 @@ class ChatPage(Page):
         self.dialogue.ended.connect(self._on_ended)
         self.dialogue.failed.connect(self._on_failed)
         self.area.nothing_installed.acted.connect(self._on_shelf_requested)
-        self.area.link_notice.open_requested.connect(self._on_link_confirmed)
-        self.area.link_notice.copy_requested.connect(self._on_link_copied)
         self.asking.advised.connect(self._on_advised)
         self.asking.failed.connect(self._on_failed)
         self.attaching.failed.connect(self._on_failed)
@@ -204,6 +202,7 @@ class ChatPage(Page):
                 self.dialogue.know(facts.conversations)
                 self._choose_shown()
                 self._show_all()
+                self.attaching.count()
                 if has_changed:
                     self.memory_changed.emit()
             case Failed(error):
@@ -239,6 +238,7 @@ class ChatPage(Page):
     def _on_model_chosen(self, model_id: str) -> None:
         self.chosen.id = model_id
         self._show_all()
+        self.attaching.count()
         self.focus_content()
 
     def _choose_shown(self) -> None:
@@ -285,7 +285,7 @@ class ChatPage(Page):
     def _asked_for(self) -> AskedFor:
         messages = () if self.dialogue.is_empty else self.dialogue.messages
         whole = context_length(self.chosen.loaded, self._services)
-        return AskedFor(messages, whole, self.asking.sampling)
+        return AskedFor(messages, whole, self.asking.sampling, self.chosen.counted_by)
 
     def _on_created(self, conversation: Conversation) -> None:
         if conversation.id == self.dialogue.shown_id:
@@ -306,14 +306,6 @@ class ChatPage(Page):
 
     def _on_failed(self, error: BaseException) -> None:
         self.area.notice.show_message(error_text(error), NoticeLevel.BAD)
-
-    # --- links, the rest --------------------------------------------------------------------------
-
-    def _on_link_confirmed(self, address: str) -> None:
-        QDesktopServices.openUrl(QUrl(address))
-
-    def _on_link_copied(self, address: str) -> None:
-        QGuiApplication.clipboard().setText(address)
 
     def _on_shelf_requested(self) -> None:
         self.place_requested.emit(Place.SHELF)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from openshelf.chat.attachments import Attachment, AttachmentKind
-from openshelf.ui.sentences import words
+from openshelf.chat.attachments import Attachment, reason_of_attachment
+from openshelf.ui.sentences import reason_sentence, words
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.buttons import LinkButton
@@ -18,11 +18,8 @@ from openshelf.ui.widgets.text import TextLabel
 
 
 def attachment_words(one: Attachment) -> str:
-    """`msa-2026.pdf · 3,120 tokens`; a guess of the length says so."""
-    if one.kind is AttachmentKind.IMAGE:
-        return words("attached_picture", name=one.name)
-    code = "attached_file" if one.is_counted else "attached_file_guessed"
-    return words(code, name=one.name, tokens=one.tokens)
+    """Its name, and what it takes of the context."""
+    return reason_sentence(reason_of_attachment(one))
 
 
 def attachment_details(one: Attachment) -> str:
