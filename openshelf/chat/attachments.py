@@ -63,7 +63,7 @@ def images_in_base64(attachments: Iterable[Attachment]) -> tuple[str, ...]:
 
 
 def reason_of_attachment(one: Attachment) -> Reason:
-    """`msa-2026.pdf · 3,120 tokens`; a guess of the length says so. Of a picture no guess is told."""
+    """`msa-2026.pdf · 3,120 tokens`; a guess says so, and is not told of a picture."""
     kind = "attached_picture" if one.kind is AttachmentKind.IMAGE else "attached_file"
     own = {"attached_picture": "_counted"} if one.is_counted else {"attached_file": "_guessed"}
     return Reason(kind + own.get(kind, ""), {"name": one.name, "tokens": one.tokens})

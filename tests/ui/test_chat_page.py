@@ -283,6 +283,27 @@ def test_what_could_not_be_asked_is_said_and_tried_again_without_doubling(
     assert [type(item) for item in page.area.transcript.items] == [UserBubble, AnswerView]
 
 
+def test_a_shorter_context_is_offered_where_that_one_fits(
+    qtbot: QtBot, make_page: Callable[..., ChatPage]
+) -> None:
+    chats = FakeChats()
+    chats.error = DoesNotFit(
+        "SmolLM2", "ram", 3 << 30, 1 << 30, device="RAM", why="shorter", context_length=4096
+    )
+    page = make_page(chats)
+    write(qtbot, page, "hello")
+    notice = last_answer(page).notice
+    qtbot.waitUntil(notice.isVisible)
+    assert "needs 3.0 GiB of RAM, and 1.0 GiB are free for it now" in notice.text.text()
+    assert "4,096" in notice.text.text()
+    assert notice.button.text() == "Use 4,096 tokens"
+    chats.error = None
+    notice.button.click()
+    qtbot.waitUntil(lambda: last_answer(page).footer.isVisible())
+    assert page.asking._services.settings.current.context_length == 4096
+    assert [type(item) for item in page.area.transcript.items] == [UserBubble, AnswerView]
+
+
 def test_another_chat_can_be_read_while_one_is_answered(
     qtbot: QtBot, slow: tuple[ChatPage, SlowChats]
 ) -> None:

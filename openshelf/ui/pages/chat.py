@@ -111,6 +111,7 @@ class ChatPage(Page):
         header.shortcuts_requested.connect(self._keys.show_list)
         header.details_toggled.connect(self._on_details_toggled)
         transcript.link_pressed.connect(self.area.link_notice.show_address)
+        transcript.shorter_context_wanted.connect(self.asking.use_context)
         transcript.send_again_requested.connect(self._on_send_requested)
         transcript.edit_requested.connect(self._on_edit_requested)
         transcript.regenerate_requested.connect(self._on_regenerate_requested)

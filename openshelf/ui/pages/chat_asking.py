@@ -12,7 +12,7 @@ from openshelf.chat.advice import Advice
 from openshelf.chat.conversation import Conversation
 from openshelf.chat.presets import Preset, PresetKind
 from openshelf.engine.asking import Sampling
-from openshelf.errors import BadAttachment, CorruptModel, NotFound
+from openshelf.errors import BadAttachment, CorruptModel, NotFound, OpenshelfError
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.task_bridge import TaskBridge
@@ -83,6 +83,14 @@ class Asking(QObject):
     def forget_model(self) -> None:
         """It may have been installed anew meanwhile: look again."""
         self._model_id = None
+
+    def use_context(self, length: int) -> None:
+        """Models are loaded with a context of so many tokens from now on."""
+        settings = self._services.settings
+        try:
+            settings.save(replace(settings.current, context_length=length))
+        except OpenshelfError as error:  # in force until the end all the same
+            self.failed.emit(error)
 
     def show_model(self, model_id: str | None, *, on_server: bool = False) -> None:
         """The model that answers next: what its publisher recommends, and its template knows. Of

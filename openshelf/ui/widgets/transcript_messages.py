@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.live import LiveAnswer, LivePhase
-from openshelf.errors import EngineDied, EngineFailed, OpenshelfError
+from openshelf.errors import DoesNotFit, EngineDied, EngineFailed, OpenshelfError
 from openshelf.reasons import Reason
 from openshelf.ui.sentences import error_text, reason_sentence
 from openshelf.ui.theme import TextRole
@@ -111,9 +111,12 @@ class AnswerView(Column):
     regenerate_pressed = Signal(int)
     continue_pressed = Signal(int)
     version_chosen = Signal(int)
+    shorter_context_wanted = Signal(int)
+    """Before `send_again_pressed`: with a context of so many tokens."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._shorter = 0
         self.is_kept = False
         self._rate: float | None = None
         self._speed = Pace(_SPEED_MILLISECONDS, self._show_speed, self)
@@ -196,6 +199,7 @@ class AnswerView(Column):
         self.text.finish()
         self._end_activity("")
         details = _details(error.data()) if isinstance(error, OpenshelfError) else repr(error)
+        self._shorter = error.context_length if isinstance(error, DoesNotFit) else 0
         self._show_failure(error_text(error), details)
 
     def show_stopped(self) -> None:
@@ -248,6 +252,8 @@ class AnswerView(Column):
 
     def _show_failure(self, text: str, details: str) -> None:
         button = self.tr("Send again")
+        if self._shorter:
+            button = self.tr("Use {count} tokens").format(count=f"{self._shorter:,}")
         self.notice.show_message(text, NoticeLevel.BAD, button=button, details=details)
 
     def _on_regenerate(self) -> None:
@@ -262,4 +268,6 @@ class AnswerView(Column):
         self.link_pressed.emit(address)
 
     def _on_notice_acted(self) -> None:
+        if self._shorter:
+            self.shorter_context_wanted.emit(self._shorter)
         self.send_again_pressed.emit()
