@@ -76,10 +76,10 @@ class AnswerWriter:
             )
             self._holder.have(writing.ask.model_id, current, writing.report)
         except CancelledByUser:
-            return self._keep(answer, answer.content, MessageState.STOPPED)
+            return self._keep(answer, current, MessageState.STOPPED)
         except EngineDied as death:
             detail = death_detail(death, loading=True)
-            return self._keep(answer, answer.content, MessageState.ENGINE_DIED, detail=detail)
+            return self._keep(answer, current, MessageState.ENGINE_DIED, detail=detail)
         except BaseException:
             take_back(answer)
             raise
@@ -94,19 +94,19 @@ class AnswerWriter:
             current.move_to(LivePhase.PROMPT)
             done, sent = self._stream(answer, sampling, current, report)
         except CancelledByUser:
-            return self._keep(answer, current.text, MessageState.STOPPED)
+            return self._keep(answer, current, MessageState.STOPPED)
         except EngineDied as death:
             detail = death_detail(death, loading=False)
-            return self._keep(answer, current.text, MessageState.ENGINE_DIED, detail=detail)
+            return self._keep(answer, current, MessageState.ENGINE_DIED, detail=detail)
         except (EngineFailed, NetworkFailure, Offline) as failure:
             detail = failure_detail(failure)
-            return self._keep(answer, current.text, MessageState.FAILED, detail=detail)
+            return self._keep(answer, current, MessageState.FAILED, detail=detail)
         except BaseException:
-            self._keep(answer, current.text, MessageState.FAILED)
+            self._keep(answer, current, MessageState.FAILED)
             raise
         kept = self._keep(
             answer,
-            current.text,
+            current,
             STATES.get(done.finish_reason, MessageState.COMPLETE),
             figures=figures_of(done),
             detail=detail_of(sent, done, sampling, current.text),
@@ -127,7 +127,7 @@ class AnswerWriter:
             current.add(text, count)
             report(Progress(current.tokens, None, LivePhase.GENERATING.value))
             if self._clock() - kept_at >= _SAVE_SECONDS:
-                self._keep_partial(answer, current.text)
+                self._keep_partial(answer, current)
                 kept_at = self._clock()
 
         def on_progress(progress: Progress) -> None:
@@ -173,20 +173,26 @@ class AnswerWriter:
     def _keep(
         self,
         answer: Message,
-        text: str = "",
-        state: MessageState = MessageState.COMPLETE,
+        current: AnswerInProgress,
+        state: MessageState,
         figures: AnswerFigures | None = None,
         detail: dict[str, Any] | None = None,
     ) -> Message:
         kept = dataclasses.replace(
-            answer, content=text, state=state, figures=figures, detail=detail
+            _so_far(answer, current), state=state, figures=figures, detail=detail
         )
         self._stores.of(answer.id).update(kept)
         return kept
 
-    def _keep_partial(self, answer: Message, text: str) -> None:
+    def _keep_partial(self, answer: Message, current: AnswerInProgress) -> None:
         """A disk that is full now may have room by the end; the answer goes on."""
         try:
-            self._stores.of(answer.id).update(dataclasses.replace(answer, content=text))
+            self._stores.of(answer.id).update(_so_far(answer, current))
         except (sqlite3.Error, NotEnoughDisk) as error:
             log.warning("the answer so far could not be kept: %s", error)
+
+
+def _so_far(answer: Message, current: AnswerInProgress) -> Message:
+    return dataclasses.replace(
+        answer, content=current.text, thought_seconds=current.thought_seconds
+    )

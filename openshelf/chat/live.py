@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from openshelf.chat.conversation import Message
+from openshelf.chat.thinking import ThinkingClock
 from openshelf.tasks import CancelToken
 
 
@@ -29,6 +30,8 @@ class LiveAnswer:
     tokens: int
     tokens_per_second: float | None
     fraction: float | None
+    thought_seconds: float | None = None
+    """So far; None where nothing was thought."""
 
 
 class AnswerInProgress:
@@ -48,12 +51,20 @@ class AnswerInProgress:
         self._tokens = 0
         self._first_token_at: float | None = None
         self._last_token_at = 0.0
+        self._thinking = ThinkingClock()
 
     def begin(self, message: Message) -> None:
         """The message that is written from now on; what it has already is where it goes on."""
         with self._lock:
             self.message, self._text = message, message.content
             self._new.clear()
+            self._thinking = ThinkingClock(message.content, message.thought_seconds)
+
+    @property
+    def thought_seconds(self) -> float | None:
+        with self._lock:
+            self._thinking.look(self._joined(), self._last_token_at)
+            return self._thinking.seconds
 
     @property
     def text(self) -> str:
@@ -84,6 +95,8 @@ class AnswerInProgress:
                 self._phase, self._fraction = LivePhase.GENERATING, None
             self._new.append(text)
             self._tokens += count
+            if self._thinking.is_due(self._last_token_at):
+                self._thinking.look(self._joined(), self._last_token_at)
 
     def snapshot(self) -> LiveAnswer | None:
         """None before there is a message to show it in."""
@@ -98,6 +111,7 @@ class AnswerInProgress:
                 tokens=self._tokens,
                 tokens_per_second=self._rate(),
                 fraction=self._fraction,
+                thought_seconds=self._thinking.seconds,
             )
 
     def _rate(self) -> float | None:

@@ -38,6 +38,7 @@ def answer_json(
         },
         "timings": {
             "load_seconds": loaded.load_seconds if loaded else None,
+            "thought_seconds": answer.thought_seconds,
             "first_token_seconds": figures.first_token_seconds if figures else None,
             "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
             "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,

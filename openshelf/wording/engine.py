@@ -41,6 +41,7 @@ TEMPLATES: dict[str, str] = {
     "chat_export.answer": "Answer",
     "chat_export.model": "Answer by {model}",
     "chat_export.thoughts": "Thoughts before the answer",
+    "chat_export.thought_for": "Thought for {seconds:duration}",
     "chat_export.file": "Attached: {name}, {tokens:,} tokens",
     "chat_export.attached_image": "Attached: {name}, a picture",
     "chat_export.note": "Exported from Openshelf. The answers were written by a language model and may be wrong.",

@@ -85,7 +85,7 @@ def with_chats(services: Services) -> Services:
         Message(11, 1, None, Role.USER, question, MessageState.COMPLETE, now.isoformat()),
         Message(
             12, 1, 11, Role.ASSISTANT, f"<think>\nClause 9.\n</think>\n{ANSWER}",
-            MessageState.COMPLETE, now.isoformat(), model.id, figures,
+            MessageState.COMPLETE, now.isoformat(), model.id, figures, thought_seconds=6.2,
         ),
     ]  # fmt: skip
     chats.all_versions = {11: (9, 11), 12: (10, 12, 13)}  # type: ignore[attr-defined]

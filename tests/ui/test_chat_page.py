@@ -339,6 +339,26 @@ def test_thoughts_are_folded_away(qtbot: QtBot, make_page: Callable[..., ChatPag
     assert answer.reasoning.view.isVisible()
 
 
+def test_the_time_of_thinking_stands_on_the_fold(
+    qtbot: QtBot, make_page: Callable[..., ChatPage]
+) -> None:
+    chats = FakeChats()
+    chats.answer = "<think>\nlong thoughts\n</think>\n\nshort answer"
+    page = make_page(chats)
+    write(qtbot, page, "think")
+    qtbot.waitUntil(lambda: last_answer(page).footer.isVisible())
+    fold = last_answer(page).reasoning
+    assert fold._button.text() == "▸ Thoughts before the answer", "of an older chat"
+    live = LiveAnswer(1, 2, LivePhase.GENERATING, "<think>long", 3, 20.0, None, 1.5)
+    last_answer(page).show_live(live, "m")
+    assert fold._button.text() == "▸ Thinking…"
+    last_answer(page).show_live(replace(live, text="<think>long</think>It", thought_seconds=6.2), "")
+    assert fold._button.text() == "▸ Thought for 6.2 s"
+    last_answer(page).show_message(replace(chats.texts[1][-1], thought_seconds=95.0))
+    assert fold._button.text() == "▸ Thought for 2 min"
+    assert fold._button.accessibleName() == "Thought for 2 min"
+
+
 def test_deleting_asks_below_the_list_first(
     qtbot: QtBot, make_page: Callable[..., ChatPage]
 ) -> None:

@@ -39,7 +39,7 @@ class AskedFor:
 
 
 @dataclass(frozen=True)
-class _Held:
+class HeldFile:
     """A file as it was read, and as the model `by` counted it."""
 
     read: Attachment
@@ -68,7 +68,7 @@ class Attaching(QObject):
         super().__init__(area)
         self._services, self._bridge = services, bridge
         self._composer, self._asked_for = area.composer, asked_for
-        self._files: list[_Held] = []
+        self._files: list[HeldFile] = []
         self._counting: Task | None = None
         self._reading: dict[int, tuple[str, Task]] = {}
         self._numbers = itertools.count()
@@ -120,7 +120,7 @@ class Attaching(QObject):
         if found.kind is AttachmentKind.IMAGE and self.cannot_see:
             self.failed.emit(BadAttachment(self.cannot_see, path, "not_seen"))
         else:
-            self._files.append(_Held(found))
+            self._files.append(HeldFile(found))
             self.count()
 
     def remove(self, place: int) -> None:
@@ -137,7 +137,7 @@ class Attaching(QObject):
         if not self._files:
             return
         by = self._asked_for().counted_by
-        self._files = [held if held.by == by else _Held(held.read) for held in self._files]
+        self._files = [held if held.by == by else HeldFile(held.read) for held in self._files]
         missing = [held.read for held in self._files if held.exact is None]
         self._stop_counting()
         self.show()
@@ -162,7 +162,7 @@ class Attaching(QObject):
         for place, held in enumerate(self._files):
             exact = found.get(id(held.read))
             if exact is not None and exact.is_counted:
-                self._files[place] = _Held(held.read, exact, by)
+                self._files[place] = HeldFile(held.read, exact, by)
         self.show()
 
     def _stop_counting(self) -> None:

@@ -23,6 +23,7 @@ from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.text_view import TextView
 from openshelf.ui.widgets.tool_calls_view import ToolCallsView
 from openshelf.ui.widgets.transcript_footer import AnswerFooter
+from openshelf.units import format_duration
 
 _SPEED_MILLISECONDS = 500
 
@@ -55,16 +56,18 @@ class ReasoningFold(QWidget):
         column.addWidget(self._button)
         column.addLayout(self._inside)
         self._text, self._is_thinking = "", False
+        self._seconds: float | None = None
         self.hide()
 
-    def show_reasoning(self, text: str, *, is_thinking: bool) -> None:
-        self._text, self._is_thinking = text, is_thinking
+    def show_reasoning(self, text: str, *, is_thinking: bool, seconds: float | None = None) -> None:
+        """`seconds` is how long it took, None where that is not known."""
+        self._text, self._is_thinking, self._seconds = text, is_thinking, seconds
         self.setVisible(bool(text) or is_thinking)
         self._show()
 
     def _show(self) -> None:
         opened = self._button.isChecked()
-        words = self.tr("Thinking…") if self._is_thinking else self.tr("Thoughts before the answer")
+        words = self._words()
         self._button.setText(f"{'▾' if opened else '▸'} {words}")
         self._button.setAccessibleName(words)
         if opened or self._view is not None:
@@ -73,6 +76,13 @@ class ReasoningFold(QWidget):
             self.view.set_text(self._text)
             if not self._is_thinking:
                 self.view.finish()
+
+    def _words(self) -> str:
+        if self._is_thinking:
+            return self.tr("Thinking…")
+        if self._seconds is None:
+            return self.tr("Thoughts before the answer")
+        return self.tr("Thought for {time}").format(time=format_duration(self._seconds))
 
     @property
     def view(self) -> TextView:
@@ -167,7 +177,7 @@ class AnswerView(Column):
         """The answer so far."""
         if live.phase is not LivePhase.GENERATING:
             self._speed.forget()
-        self._show_text(live.text)
+        self._show_text(live.text, live.thought_seconds)
         match live.phase:
             case LivePhase.LOADING:
                 words = self.tr("Loading {model}…").format(model=model_name)
@@ -186,11 +196,13 @@ class AnswerView(Column):
     def show_message(self, message: Message) -> None:
         """The answer as it was stored."""
         self.is_kept = True
-        self._show_text(message.content)
+        self._show_text(message.content, message.thought_seconds)
         self.text.finish()
         self._end_activity("")
         parts = split_answer(message.content)
-        self.reasoning.show_reasoning(parts.reasoning, is_thinking=False)
+        self.reasoning.show_reasoning(
+            parts.reasoning, is_thinking=False, seconds=message.thought_seconds
+        )
         self.footer.show_message(message)
         self._show_detail(message)
 
@@ -206,9 +218,11 @@ class AnswerView(Column):
         self.text.finish()
         self._end_activity(self.tr("Stopped."))
 
-    def _show_text(self, text: str) -> None:
+    def _show_text(self, text: str, seconds: float | None) -> None:
         parts = split_answer(text)
-        self.reasoning.show_reasoning(parts.reasoning, is_thinking=parts.is_thinking)
+        self.reasoning.show_reasoning(
+            parts.reasoning, is_thinking=parts.is_thinking, seconds=seconds
+        )
         self.calls.show_calls(parts.calls)
         if parts.calls and not parts.answer:
             self.text.set_text("")
