@@ -52,6 +52,11 @@ class ModelInMemory:
     """Where the model is on a server: nothing is known of its memory then."""
     left_gpu: bool = False
     """It was to run on a GPU, and the engine put all of it on the CPU."""
+    engine_version: str = ""
+    engine_folder: str = ""
+    """Where the engine build lies, empty for the one that is installed."""
+    devices: tuple[str, ...] = ()
+    """What holds its weights, by the names that a person knows."""
 
 
 def _always() -> bool:

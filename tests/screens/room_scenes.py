@@ -94,6 +94,7 @@ def with_chats(services: Services) -> Services:
         {"gpu:0": 7_570_000_000, "ram": 420_000_000}, {"gpu:0": 7_580_000_000, "ram": 401_000_000},
         3.1,
         tuple(ComponentMemory(*row) for row in MEASURED),
+        engine_version="llama.cpp 0.5.0-dev", devices=("NVIDIA GeForce RTX 4070 Laptop GPU",),
     )  # fmt: skip
     return services
 

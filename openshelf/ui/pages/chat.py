@@ -15,6 +15,8 @@ from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.chat_facts import (
     ChatFacts,
     context_length,
+    context_parts,
+    last_figures,
     read_acceptances,
     read_facts,
     tokens_in_context,
@@ -380,7 +382,8 @@ class ChatPage(Page):
         if dialogue.is_answering:
             self.inspector.show_growing_context((used or 0) + dialogue.live_tokens, whole)
         else:
-            self.inspector.show_context(used, whole)
+            self.inspector.show_context(used, whole, context_parts(dialogue.messages))
+        self.inspector.answer.show_figures(last_figures(dialogue.messages))
 
     def _show_model(self) -> None:
         loaded = self.chosen.loaded
