@@ -126,7 +126,7 @@ class Generator:
             raise Refusal("template_failed", str(error)) from error
 
     def _answer(self, request: Chat, rendered: Rendered, prompt: Prompt, turn: _Turn) -> Done:
-        turn.prompt_tokens = len(prompt.ids)
+        turn.prompt_tokens = prompt.cells
         if not prompt.ids:
             raise Refusal("template_failed", "an empty prompt")
         if prompt.cells >= self._model.n_context:
@@ -137,7 +137,7 @@ class Generator:
         finish_reason = "cancelled"
 
         def report(done: int) -> None:
-            self._send(PromptProgress(request.id, done, len(prompt.ids)))
+            self._send(PromptProgress(request.id, done, prompt.cells))
 
         with self._grammar_for(request.sampling) as grammar:
             is_read = self._held.read(prompt, report)
@@ -221,7 +221,7 @@ class Generator:
             if stream.add(shown):
                 finish_reason = "stop"
                 break
-            full = len(held.tokens) + 1 >= self._model.n_context
+            full = held.cells + 1 >= self._model.n_context
             if full or turn.completion_tokens >= max_tokens > 0:
                 finish_reason = "length"
                 held.drawn = [token]
