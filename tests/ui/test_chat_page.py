@@ -14,8 +14,8 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from openshelf.chat.attachments import Attachment, AttachmentKind
-from openshelf.chat.conversation import AnswerFigures, Message, MessageState
+from openshelf.chat.attachments import Attachment
+from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.engine.protocol import Sampling
@@ -283,27 +283,6 @@ def test_what_could_not_be_asked_is_said_and_tried_again_without_doubling(
     assert [type(item) for item in page.area.transcript.items] == [UserBubble, AnswerView]
 
 
-def test_a_shorter_context_is_offered_where_that_one_fits(
-    qtbot: QtBot, make_page: Callable[..., ChatPage]
-) -> None:
-    chats = FakeChats()
-    chats.error = DoesNotFit(
-        "SmolLM2", "ram", 3 << 30, 1 << 30, device="RAM", why="shorter", context_length=4096
-    )
-    page = make_page(chats)
-    write(qtbot, page, "hello")
-    notice = last_answer(page).notice
-    qtbot.waitUntil(notice.isVisible)
-    assert "needs 3.0 GiB of RAM, and 1.0 GiB are free for it now" in notice.text.text()
-    assert "4,096" in notice.text.text()
-    assert notice.button.text() == "Use 4,096 tokens"
-    chats.error = None
-    notice.button.click()
-    qtbot.waitUntil(lambda: last_answer(page).footer.isVisible())
-    assert page.asking._services.settings.current.context_length == 4096
-    assert [type(item) for item in page.area.transcript.items] == [UserBubble, AnswerView]
-
-
 def test_another_chat_can_be_read_while_one_is_answered(
     qtbot: QtBot, slow: tuple[ChatPage, SlowChats]
 ) -> None:
@@ -337,28 +316,6 @@ def test_thoughts_are_folded_away(qtbot: QtBot, make_page: Callable[..., ChatPag
     answer.reasoning._button.click()
     assert answer.reasoning.view.toPlainText() == "long thoughts"
     assert answer.reasoning.view.isVisible()
-
-
-def test_the_time_of_thinking_stands_on_the_fold(
-    qtbot: QtBot, make_page: Callable[..., ChatPage]
-) -> None:
-    chats = FakeChats()
-    chats.answer = "<think>\nlong thoughts\n</think>\n\nshort answer"
-    page = make_page(chats)
-    write(qtbot, page, "think")
-    qtbot.waitUntil(lambda: last_answer(page).footer.isVisible())
-    fold = last_answer(page).reasoning
-    assert fold._button.text() == "▸ Thoughts before the answer", "of an older chat"
-    live = LiveAnswer(1, 2, LivePhase.GENERATING, "<think>long", 3, 20.0, None, 1.5)
-    last_answer(page).show_live(live, "m")
-    assert fold._button.text() == "▸ Thinking…"
-    last_answer(page).show_live(
-        replace(live, text="<think>long</think>It", thought_seconds=6.2), ""
-    )
-    assert fold._button.text() == "▸ Thought for 6.2 s"
-    last_answer(page).show_message(replace(chats.texts[1][-1], thought_seconds=95.0))
-    assert fold._button.text() == "▸ Thought for 2 min"
-    assert fold._button.accessibleName() == "Thought for 2 min"
 
 
 def test_deleting_asks_below_the_list_first(
@@ -528,47 +485,3 @@ def test_a_question_keeps_its_length_out_of_the_layout(
     bubble._more.click()
     assert bubble._label.text() == "word " * 5_000
     assert bubble._more.isHidden()
-
-
-def test_the_inspector_tells_parts_figures_and_engine(
-    qtbot: QtBot, make_page: Callable[..., ChatPage]
-) -> None:
-    chats = FakeChats()
-    chats.in_memory = ModelInMemory(
-        MODEL.id, 4096, 0, 30, "fits_cpu", {"ram": 1}, {"ram": 1}, 0.3,
-        engine_version="llama.cpp 0.5.0", engine_folder="/opt/llama", devices=("Ryzen 9",),
-    )  # fmt: skip
-    page = make_page(chats)
-    inspector = page.inspector
-    assert not inspector.answer.isVisibleTo(inspector)
-    write(qtbot, page, "hello")
-    qtbot.waitUntil(lambda: inspector.answer.isVisibleTo(inspector))
-    assert inspector.engine_line.text() == "llama.cpp 0.5.0 · Ryzen 9"
-    assert inspector.engine_line.toolTip() == "/opt/llama"
-    conversation = page.dialogue.conversation
-    assert conversation is not None
-    question, answer = chats.texts[conversation.id]
-    file = Attachment(AttachmentKind.TEXT, "a.txt", tokens=3000, is_counted=True)
-    figures = AnswerFigures(3600, 40, 3100, 0.4, 310.0, 21.3)
-    chats.texts[conversation.id] = [
-        replace(question, attachments=(file,)), replace(answer, figures=figures)
-    ]  # fmt: skip
-    page._open_conversation(conversation)
-    qtbot.waitUntil(lambda: inspector.context_words.text() == "3,640 of 4,096")
-    assert inspector.context_legend.words.text() == "files 3,000 · messages 600 · last answer 40"
-    shares = [round(segment.share * 4096) for segment in inspector.context_meter.segments]
-    assert shares == [3000, 600, 40]
-    told = {key: row.value.text() for key, row in inspector.answer.rows.items()}  # type: ignore[attr-defined]
-    assert told == {
-        "speed": "21.3 tok/s", "reading": "310 tok/s", "first": "0.4 s", "cached": "3,100 of 3,600",
-    }  # fmt: skip
-    chats.texts[conversation.id][0] = replace(
-        question, attachments=(replace(file, is_counted=False),)
-    )
-    page._open_conversation(conversation)
-    qtbot.waitUntil(lambda: "files ≈ 3,000" in inspector.context_legend.words.text())
-    chats.texts[conversation.id][1] = replace(
-        answer, figures=figures, detail={"code": "turns_dropped", "messages": 2}
-    )
-    page._open_conversation(conversation)
-    qtbot.waitUntil(lambda: not inspector.context_legend.isVisibleTo(inspector))

@@ -31,7 +31,7 @@ from openshelf.ui.pages.chat_asking import Asking
 from openshelf.ui.pages.chat_attaching import AskedFor, Attaching
 from openshelf.ui.pages.chat_dialogue import Dialogue
 from openshelf.ui.pages.chat_organizer import Organizer
-from openshelf.ui.pages.chat_server import sent_to, show_chosen
+from openshelf.ui.pages.chat_server import sent_to, show_chosen, tell_lost_gpu
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -208,6 +208,7 @@ class ChatPage(Page):
                 self.attaching.count()
                 if has_changed:
                     self.memory_changed.emit()
+                    tell_lost_gpu(facts.loaded, self.area.notice)
             case Failed(error):
                 self._on_failed(error)
             case Cancelled():

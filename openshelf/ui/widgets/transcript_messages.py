@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -181,9 +182,10 @@ class AnswerView(Column):
         match live.phase:
             case LivePhase.LOADING:
                 words = self.tr("Loading {model}…").format(model=model_name)
-                self._set_activity(words, live.fraction)
+                self._set_activity(words, live.fraction, live.seconds_left)
             case LivePhase.PROMPT:
-                self._set_activity(self.tr("Reading the conversation…"), live.fraction)
+                words = self.tr("Reading the conversation…")
+                self._set_activity(words, live.fraction, live.seconds_left)
             case LivePhase.GENERATING:
                 self._rate = live.tokens_per_second
                 self._speed.ask()
@@ -231,15 +233,24 @@ class AnswerView(Column):
             self.text.show()
             self.text.set_text(parts.answer)
 
+    def _left(self, seconds: int) -> str:
+        """In whole seconds: tenths that change all the time cannot be read."""
+        time = format_duration(seconds) if seconds >= 10 else f"{seconds} s"
+        return self.tr("{time} left").format(time=time)
+
     def _end_activity(self, words: str) -> None:
         self._speed.forget()
         self._set_activity(words, None)
 
-    def _set_activity(self, words: str, fraction: float | None) -> None:
+    def _set_activity(
+        self, words: str, fraction: float | None, seconds_left: float | None = None
+    ) -> None:
         if fraction is None and words == self.activity.text() and self.progress.isHidden():
             return
         if fraction is not None:
             words = f"{words} {fraction * 100:.0f} %"
+            if seconds_left is not None:
+                words = f"{words} · {self._left(ceil(seconds_left))}"
             self.progress.set_fraction(fraction)
         self.activity.setText(words)
         self.activity.setVisible(bool(words))
