@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from openshelf.chat.attachments import Attachment, AttachmentKind
-from openshelf.chat.conversation import Message
+from openshelf.chat.conversation import Message, MessageState, Role
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.presets import PresetKind
 from openshelf.engine.asking import AnswerForm, Sampling
@@ -210,6 +210,28 @@ def test_a_chat_that_is_opened_is_asked_as_it_was_last(
     assert desk.page.area.composer.foot.think_button.text() == "Think: off"
 
 
+def test_a_new_chat_does_not_go_on_with_the_settings_of_an_opened_one(
+    qtbot: QtBot, make_desk: Callable[..., Desk]
+) -> None:
+    desk = make_desk(FakeAdvisor(RECOMMENDED))
+    page, panel = desk.page, desk.page.inspector.panel
+    qtbot.waitUntil(lambda: panel.sampling == RECOMMENDED.sampling)
+    conversation = desk.chats.new_conversation(MODEL.id)
+    earlier = Sampling(temperature=1.2, seed=3)
+    desk.chats.all[conversation.id] = replace(conversation, sampling=earlier)
+    page._open_conversation(desk.chats.all[conversation.id])
+    assert panel.sampling == earlier
+    page.start_new()
+    assert panel.sampling == RECOMMENDED.sampling
+    panel.seed.setText("9")
+    page.start_new()
+    assert panel.sampling.seed == 9, "what was set by hand stays"
+    page._open_conversation(desk.chats.all[conversation.id])
+    panel.seed.setText("4")
+    page.start_new()
+    assert (panel.sampling.seed, panel.sampling.temperature) == (4, 1.2)
+
+
 def test_settings_are_saved_chosen_and_deleted(
     qtbot: QtBot, make_desk: Callable[..., Desk]
 ) -> None:
@@ -387,9 +409,22 @@ def test_files_are_dropped(
 def test_other_words_keep_their_files_in_view(
     qtbot: QtBot, make_desk: Callable[..., Desk], tmp_path: Path
 ) -> None:
-    bubble = UserBubble("x", (Attachment(AttachmentKind.TEXT, "a.txt", tokens=3),))
+    file = Attachment(AttachmentKind.TEXT, "a.txt", tokens=3)
+    bubble = UserBubble("x", (file,))
     qtbot.addWidget(bubble)
+    bubble.show()
     assert [chip.words for chip in bubble.findChildren(Chip)] == ["a.txt · ≈ 3 tokens"]
+    # Counted when its model was loaded for it.
+    kept = Message(
+        1, 1, None, Role.USER, "x", MessageState.COMPLETE, "",
+        attachments=(replace(file, tokens=2, is_counted=True),),
+    )  # fmt: skip
+    bubble.show_place(kept, (1,), is_last=True)
+    qtbot.waitUntil(
+        lambda: (
+            [c.words for c in bubble.findChildren(Chip) if c.isVisible()] == ["a.txt · 2 tokens"]
+        )
+    )
 
 
 # --- counting -------------------------------------------------------------------------------------

@@ -44,14 +44,28 @@ def attachment_chip(one: Attachment) -> Chip:
     return chip
 
 
+def _clear(flow: FlowLayout) -> None:
+    while (item := flow.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
 class AttachmentRow(QWidget):
     """The chips of a question that was sent; hidden without any."""
 
     def __init__(self, attachments: Sequence[Attachment] = ()) -> None:
         super().__init__()
-        flow = FlowLayout(self)
+        self._flow = FlowLayout(self)
+        self.words: list[str] = []
+        self.show_files(attachments)
+
+    def show_files(self, attachments: Sequence[Attachment]) -> None:
+        _clear(self._flow)
+        self.words = [attachment_words(one) for one in attachments]
         for one in attachments:
-            flow.addWidget(attachment_chip(one))
+            self._flow.addWidget(attachment_chip(one))
         self.setVisible(bool(attachments))
 
 
@@ -75,11 +89,7 @@ class AttachmentBar(QWidget):
 
     def show_files(self, attachments: Sequence[Attachment], reading: Sequence[str]) -> None:
         """Those that were read, and the names of those that are being read."""
-        while (item := self._flow.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        _clear(self._flow)
         for place, one in enumerate(attachments):
             self._flow.addWidget(self._removable(place, one))
         for name in reading:
