@@ -55,6 +55,8 @@ class _Turn:
     started: float
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    read_tokens: int = 0
+    """Of the prompt, the cached ones with them; fewer than it has where it was stopped."""
     prompt_done: float = 0.0
     first_token: float = 0.0
     last_token: float = 0.0
@@ -64,7 +66,7 @@ class _Turn:
     def as_done(self, request_id: int, finish_reason: str, template: str) -> Done:
         prefill = self.prompt_done - self.started
         decode = self.last_token - self.first_token
-        evaluated = self.prompt_tokens - self.cached_tokens
+        evaluated = max(0, self.read_tokens - self.cached_tokens)
         return Done(
             request_id,
             finish_reason=finish_reason,
@@ -141,7 +143,7 @@ class Generator:
 
         with self._grammar_for(request.sampling) as grammar:
             is_read = self._held.read(prompt, report)
-            turn.prompt_done = time.monotonic()
+            turn.prompt_done, turn.read_tokens = time.monotonic(), self._held.cells
             if is_read:
                 finish_reason = self._generate(request, rendered, turn, grammar)
         turn.n_threads = self._pacer.threads

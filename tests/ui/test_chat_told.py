@@ -140,6 +140,12 @@ def test_the_inspector_tells_parts_figures_and_engine(
     assert told == {
         "speed": "21.3 tok/s", "reading": "310 tok/s", "first": "0.4 s", "cached": "3,100 of 3,600",
     }  # fmt: skip
+    last_answer(page).footer.show_message(
+        replace(answer, figures=replace(figures, decode_tokens_per_second=0.0))
+    )
+    assert last_answer(page).footer.figures.text() == "first token 0.4 s · 40 tokens"
+    inspector.answer.show_figures(replace(figures, decode_tokens_per_second=0.0))
+    assert inspector.answer.rows["speed"].value.text() == "not timed"  # type: ignore[attr-defined]
     chats.texts[conversation.id][0] = replace(
         question, attachments=(replace(file, is_counted=False),)
     )

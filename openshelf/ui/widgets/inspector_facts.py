@@ -75,10 +75,9 @@ class AnswerFacts(QWidget):
         self.setVisible(figures is not None)
         if figures is None:
             return
-        rate = self.tr("{rate} tok/s")
         values = {
-            "speed": rate.format(rate=f"{figures.decode_tokens_per_second:.1f}"),
-            "reading": rate.format(rate=f"{figures.prefill_tokens_per_second:,.0f}"),
+            "speed": self._rate(figures.decode_tokens_per_second, ".1f"),
+            "reading": self._rate(figures.prefill_tokens_per_second, ",.0f"),
             "first": format_duration(figures.first_token_seconds),
             "cached": self.tr("{cached} of {read}").format(
                 cached=_count(figures.cached_tokens), read=_count(figures.prompt_tokens)
@@ -86,6 +85,12 @@ class AnswerFacts(QWidget):
         }
         for key, text in values.items():
             self.rows[key].set_value(text)
+
+    def _rate(self, per_second: float, form: str) -> str:
+        """Nothing was timed where it is 0: a single token, or a server that tells no times."""
+        if not per_second:
+            return self.tr("not timed")
+        return self.tr("{rate} tok/s").format(rate=format(per_second, form))
 
 
 class EngineLine(TextLabel):
