@@ -8,6 +8,9 @@ for that (/dev/shm): Openshelf alone waits until a file is really on the disk (f
 would measure the disk. What other programs took of the processors meanwhile is printed with each
 round: on a busy machine throughput follows from processor time alone, so where some rounds were
 quiet only those count.
+
+What nobody can be below is measured too: a loop that reads into one buffer, writes and hashes it,
+with nothing else in it.
 """
 
 from __future__ import annotations
@@ -81,6 +84,19 @@ os.environ.update(HF_ENDPOINT=endpoint, HF_HUB_DISABLE_XET="1", HF_HUB_DISABLE_T
 from huggingface_hub import hf_hub_download
 work = lambda: hf_hub_download("ada/Big", "m.gguf", revision=commit, cache_dir=folder, token=False)
 """
+BARE = """
+import hashlib, http.client, urllib.parse
+from pathlib import Path
+connection = http.client.HTTPConnection(urllib.parse.urlsplit(endpoint).netloc)
+def work():
+    connection.request("GET", f"/ada/Big/resolve/{commit}/m.gguf")
+    body, digest, room = connection.getresponse(), hashlib.sha256(), memoryview(bytearray(1 << 20))
+    Path(folder).mkdir()
+    with Path(folder, "m.gguf").open("wb", buffering=0) as file:
+        while count := body.fp.readinto1(room[: body.length - file.tell()]):
+            digest.update(room[:file.write(room[:count])])
+    assert digest.hexdigest() == sha256
+"""
 MEASURED = """
 import json, sys, time
 endpoint, commit, sha256, size, folder = sys.argv[1:]
@@ -107,6 +123,7 @@ class Round:
     curl: Taken
     ours: Taken
     theirs: Taken
+    bare: Taken
     others: float
 
     @property
@@ -117,8 +134,13 @@ class Round:
     def of_hub_cpu(self) -> float:
         return self.ours.cpu / self.theirs.cpu
 
+    @property
+    def of_bare_cpu(self) -> float:
+        return self.ours.cpu / self.bare.cpu
+
     def __str__(self) -> str:
-        each = "  ".join(f"{t.wall:5.2f}/{t.cpu:.2f}" for t in (self.curl, self.ours, self.theirs))
+        taken = (self.curl, self.ours, self.theirs, self.bare)
+        each = "  ".join(f"{t.wall:5.2f}/{t.cpu:.2f}" for t in taken)
         ratios = f"{self.of_curl:.2f} of curl  {self.of_hub_cpu:.2f} of hf's CPU"
         return f"{each}  {ratios}  others {self.others:.2f}"
 
@@ -155,9 +177,10 @@ class Bench:
     def round(self) -> Round:
         started, busy, own = time.perf_counter(), busy_seconds(), own_seconds(self.server)
         curl, ours, theirs = self.curl(), self.python(OURS), self.python(THEIRS)
+        bare = self.python(BARE)
         wall = time.perf_counter() - started
         others = (busy_seconds() - busy - (own_seconds(self.server) - own)) / wall
-        return Round(curl, ours, theirs, max(0.0, others))
+        return Round(curl, ours, theirs, bare, max(0.0, others))
 
     def curl(self) -> Taken:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -226,8 +249,8 @@ def test_throughput_and_processor_time(place: Path) -> None:
         rounds = [bench.round() for _ in range(ROUNDS)]
     quiet = [each for each in rounds if each.others <= QUIET]
     counted = quiet if len(quiet) >= 3 else rounds
-    lines = ["  curl      openshelf  hf_hub_download  (s wall/CPU)", *map(str, rounds)]
-    for name in ("curl", "ours", "theirs"):
+    lines = ["  curl      openshelf  hf_hub_download  bare loop  (s wall/CPU)", *map(str, rounds)]
+    for name in ("curl", "ours", "theirs", "bare"):
         taken: list[Taken] = [getattr(each, name) for each in counted]
         wall = [t.wall for t in taken]
         lines.append(
@@ -235,9 +258,11 @@ def test_throughput_and_processor_time(place: Path) -> None:
             f"wall {spread(wall)} s  CPU {spread([t.cpu for t in taken])} s"
         )
     of_curl, of_hub = [each.of_curl for each in counted], [each.of_hub_cpu for each in counted]
+    of_bare = [each.of_bare_cpu for each in counted]
     lines += [
         f"in {place}; {len(counted)} rounds counted, {len(quiet)} of {ROUNDS} were quiet",
-        f"throughput {spread(of_curl)} of curl, CPU {spread(of_hub)} of hf_hub_download",
+        f"throughput {spread(of_curl)} of curl, CPU {spread(of_hub)} of hf_hub_download, "
+        f"{spread(of_bare)} of a bare loop that hashes",
     ]
     print("", *lines, sep="\n")  # noqa: T201
     assert statistics.median(of_curl) >= OF_CURL
