@@ -180,7 +180,7 @@ class Engine:
                 report(Progress(event.done_tokens, event.total_tokens, "prompt"))
 
         limits = Limits(first_seconds=TEMPLATE_SECONDS, first_why="template_hung")
-        with self._template() as own, self._jobs.job("chat") as connection:
+        with self._template() as own, self._jobs.job("chat", self._file[0]) as connection:
             return self._jobs.run(
                 connection,
                 lambda number: Chat(number, tuple(messages), sampling, own),
@@ -192,7 +192,7 @@ class Engine:
 
     @contextlib.contextmanager
     def _template(self) -> Iterator[bool]:
-        """Whether the file's own template is to be used: not one that hung before."""
+        """Whether the model's own may be used: one that hung is not tried again."""
         file = self._file
         try:
             yield file not in self._hung_templates
@@ -209,14 +209,14 @@ class Engine:
 
     def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
         """Of the prompt that these messages make. Raises EngineFailed (no_model, busy,
-        template_failed), EngineDied, CancelledByUser.
+        template_failed, template_hung), EngineDied, CancelledByUser.
 
         A cancel waits for the end of what is being cut into tokens, a second for a whole book:
         nothing can interrupt that, and to end the worker would cost the model in memory.
         """
-        limits = Limits(WAIT_SECONDS, first_seconds=TEMPLATE_SECONDS, first_why="template_hung")
+        limits = Limits(WAIT_SECONDS, TEMPLATE_SECONDS, "template_hung")
         cancel.raise_if_cancelled()
-        with self._template() as own, self._jobs.job("count") as connection:
+        with self._template() as own, self._jobs.job("count", self._file[0]) as connection:
             counted = self._jobs.run(
                 connection,
                 lambda number: CountTokens(number, tuple(messages), own),
@@ -242,7 +242,7 @@ class Engine:
             if isinstance(event, BenchProgress):
                 report(Progress(event.done, event.total, "bench"))
 
-        with self._jobs.job("bench") as connection:
+        with self._jobs.job("bench", self._file[0]) as connection:
             return self._jobs.run(
                 connection,
                 lambda number: Bench(number, prompt_tokens, answer_tokens, repetitions),

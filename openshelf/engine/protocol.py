@@ -108,7 +108,8 @@ class Unload(Request):
 
 @dataclass(frozen=True)
 class CountTokens(Request):
-    """How many tokens the prompt of these messages has, by the loaded model; as `Chat` has it."""
+    """How many tokens the prompt of these messages has, by the loaded model; `own_template` as in
+    Chat."""
 
     messages: tuple[ChatMessage, ...]
     own_template: bool = True

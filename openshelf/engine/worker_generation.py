@@ -151,9 +151,8 @@ class Generator:
 
     def count(self, request: CountTokens) -> Counted:
         """Of the whole prompt, whatever the context holds already. Raises Refusal."""
-        rendered = self._rendered(
-            Chat(request.id, request.messages, Sampling(), request.own_template)
-        )
+        asked = Chat(request.id, request.messages, Sampling(), request.own_template)
+        rendered = self._rendered(asked)
         self._send(PromptLaidOut(request.id))
         images = tuple(image for message in request.messages for image in message.images)
         prompt = self._held.whole(rendered.text.encode("utf-8", "replace"), images)
