@@ -224,6 +224,9 @@ class ConversationStore:
         limit = (self._clock() - timedelta(days=days)).isoformat(timespec="milliseconds")
         with self._database.writing() as connection:
             found = connection.execute("DELETE FROM conversations WHERE updated_at < ?", (limit,))
+            if found.rowcount:
+                # Until then the index of words only notes that they are gone.
+                connection.execute("INSERT INTO message_words(message_words) VALUES ('optimize')")
             return found.rowcount
 
     def set_asked(self, conversation_id: int, model_id: str, sampling: Sampling) -> None:
