@@ -5,6 +5,7 @@ Decides which one before anything heavy is imported; a frozen app re-runs itself
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -18,9 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one door; returns the process's exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     # A parent may have closed them; what is written then goes nowhere.
-    if sys.stdout is None or sys.stderr is None:
-        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for good
-        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        nowhere = Path(os.devnull).open("r+", encoding="utf-8")  # noqa: SIM115  for good
+        sys.stdin, sys.stdout = sys.stdin or nowhere, sys.stdout or nowhere
+        sys.stderr = sys.stderr or nowhere
     try:
         return _open_door(words)
     except KeyboardInterrupt:
@@ -74,6 +76,10 @@ def _run_command_line(words: list[str]) -> int:
     from openshelf.cli.main import run_command
     from openshelf.cli.output import Output
 
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows few letters shows a question mark, and the command goes on.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         return run_command(words)
     except Exception as error:

@@ -3,11 +3,16 @@
 OpenshelfError
 ├── UsageError                 the words of a command or a field's content
 │   ├── CorruptSettings
+│   ├── BadWords               what cannot be, or does not go together
+│   ├── BadFile                a file that cannot be used as it is meant
+│   ├── BadFolder              a folder that cannot be used as it is meant
+│   ├── UnwritableFile         a file or stdout that cannot be written
 │   ├── NoTrash                nothing can be taken back there
 │   ├── BadOverride            a value by hand that this machine cannot have
 │   ├── BadPolicy              a policy file with a wrong key
 │   ├── BadChatFile            no conversation can be read from a file, or written to it
-│   └── BadAttachment          a file that cannot go along with a question
+│   ├── BadAttachment          a file that cannot go along with a question
+│   └── BenchTooLong           more tokens to time than the context holds
 ├── PolicyBlocked              a rule or a license stops it
 ├── NeedsReview                a policy asks for a review first
 ├── LicenseNotAccepted         nobody acknowledged the terms yet
@@ -27,6 +32,7 @@ OpenshelfError
 ├── UnsupportedArchitecture
 ├── EngineDied
 ├── EngineFailed               the engine answered, and the answer was no
+│   ├── ContextFull            the messages are longer than the context
 │   └── OutOfMemory
 ├── NotEnoughDisk
 └── CancelledByUser
@@ -37,108 +43,23 @@ apart, for the wording. The fields of each class are its data.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from typing_extensions import override
-
-
-@dataclass(eq=False)
-class OpenshelfError(Exception):
-    """Root of all expected failures."""
-
-    code: ClassVar[str] = "unexpected"
-    exit_code: ClassVar[int] = 1
-
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
-
-    def data(self) -> dict[str, Any]:
-        """The fields, ready for JSON."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-
-    @override
-    def __str__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.data().items())
-        return f"{self.kind}({fields})"
-
-
-@dataclass(eq=False)
-class UsageError(OpenshelfError):
-    """Something was written in a way that cannot be understood; `detail` says what."""
-
-    code: ClassVar[str] = "usage"
-    exit_code: ClassVar[int] = 2
-    detail: str = ""
-
-
-@dataclass(eq=False)
-class CorruptSettings(UsageError):
-    path: str = ""
-
-
-@dataclass(eq=False)
-class NoTrash(UsageError):
-    """The file `path` cannot go to the trash; `detail` is what the system says."""
-
-    path: str = ""
-
-
-@dataclass(eq=False)
-class BadOverride(UsageError):
-    """`why` is no_value, unknown_part, unknown_field, not_a_size, not_a_rate, not_a_count,
-    not_a_flag, too_small, too_large, above_total, above_threads or engine_cannot; `most` is the
-    bound."""
-
-    name: str = ""
-    value: str = ""
-    why: str = ""
-    most: int = 0
-    known: tuple[str, ...] = ()
-
-
-@dataclass(eq=False)
-class UnknownFilter(UsageError):
-    """Nothing on the shelf has `name` as its `what` (family, use, language, license, origin,
-    capability, modality, packager); `candidates` are what it may be instead."""
-
-    what: str = ""
-    name: str = ""
-    candidates: tuple[str, ...] = ()
-
-
-@dataclass(eq=False)
-class BadPolicy(UsageError):
-    """`why` is unreadable, unwritable, not_toml, unknown_key, wrong_type, not_a_region or
-    unknown_class.
-
-    `key` is dotted; `line` counts from 1 and is 0 where it is not known.
-    """
-
-    path: str = ""
-    key: str = ""
-    why: str = ""
-    line: int = 0
-
-
-@dataclass(eq=False)
-class BadChatFile(UsageError):
-    """A conversation's file; `why` is unreadable, unwritable, too_large, no_chat, too_new or
-    wrong_field."""
-
-    path: str = ""
-    why: str = ""
-
-
-@dataclass(eq=False)
-class BadAttachment(UsageError):
-    """A file for a question; `why` is missing, not_a_file, unreadable, too_large, not_text, empty,
-    no_text, encrypted, broken, too_slow, too_much_memory, too_many_pixels, too_many or not_seen."""
-
-    path: str = ""
-    why: str = ""
+from openshelf.usage_errors import BadAttachment as BadAttachment
+from openshelf.usage_errors import BadChatFile as BadChatFile
+from openshelf.usage_errors import BadFile as BadFile
+from openshelf.usage_errors import BadFolder as BadFolder
+from openshelf.usage_errors import BadOverride as BadOverride
+from openshelf.usage_errors import BadPolicy as BadPolicy
+from openshelf.usage_errors import BadWords as BadWords
+from openshelf.usage_errors import BenchTooLong as BenchTooLong
+from openshelf.usage_errors import CorruptSettings as CorruptSettings
+from openshelf.usage_errors import NoTrash as NoTrash
+from openshelf.usage_errors import OpenshelfError as OpenshelfError
+from openshelf.usage_errors import UnknownFilter as UnknownFilter
+from openshelf.usage_errors import UnwritableFile as UnwritableFile
+from openshelf.usage_errors import UsageError as UsageError
 
 
 @dataclass(eq=False)
@@ -161,10 +82,13 @@ class NeedsReview(OpenshelfError):
 
 @dataclass(eq=False)
 class LicenseNotAccepted(OpenshelfError):
+    """`why` is empty, nobody_to_ask (a command without a terminal) or declined (another answer)."""
+
     code: ClassVar[str] = "license_not_accepted"
     exit_code: ClassVar[int] = 3
     target: str = ""
     licenses: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(eq=False)
@@ -324,13 +248,24 @@ class EngineDied(OpenshelfError):
 
 @dataclass(eq=False)
 class EngineFailed(OpenshelfError):
-    """The worker lives and said no. `why`: load_failed, context_too_long, template_failed, busy…"""
+    """The worker lives and said no. `why`: load_failed, template_failed, busy…"""
 
     code: ClassVar[str] = "engine_died"
     exit_code: ClassVar[int] = 8
     why: str = ""
     detail: str = ""
     tail: str = ""
+
+
+@dataclass(eq=False)
+class ContextFull(EngineFailed):
+    """What is to be read has no room in the context. `why` is counted (`needed_tokens` of
+    `context_length`), said (`detail` is a server's own word) or too_large (`detail` says what)."""
+
+    code: ClassVar[str] = "does_not_fit"
+    exit_code: ClassVar[int] = 6
+    needed_tokens: int = 0
+    context_length: int = 0
 
 
 @dataclass(eq=False)

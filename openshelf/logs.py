@@ -12,6 +12,7 @@ from pathlib import Path
 from typing_extensions import override
 
 _SECRETS = (
+    re.compile(r"(?<=://)[^/\s@]+(?=@)"),
     re.compile(r"\bhf_[A-Za-z0-9]{8,}\b"),
     re.compile(r"(?i)\bauthorization['\"]?[=: ]+['\"]?(?:[a-z]+ +)?[^\s\"',;]+"),
     re.compile(r"(?i)\bbearer +[^\s\"',;]+"),

@@ -10,6 +10,7 @@ import base64
 import collections
 import dataclasses
 import ipaddress
+import re
 import ssl
 import threading
 import time
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from openshelf import __version__
-from openshelf.errors import Offline, UsageError
+from openshelf.errors import BadFile, BadWords, Offline, UsageError
 
 if TYPE_CHECKING:
     import urllib3
@@ -29,6 +30,8 @@ USER_AGENT = f"openshelf/{__version__}"
 LONGEST_ASKED_SECONDS = 3600
 """A server that asks to wait longer is asked again after an hour; the Hub's windows are 5 min."""
 _PORTS = {"http": 80, "https": 443}
+_LOGIN = re.compile(r"//[^/?#]*@")
+_HOST_NAME = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _TRUE = {"1", "on", "yes", "true"}
 
 
@@ -150,7 +153,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         parts.port  # noqa: B018  # a bad port is found only when it is asked for
     except ValueError as error:
-        raise UsageError(f"{url} is not a web address") from error
+        raise BadWords(why="web_address", name=shown_address(url)) from error
     return parts
 
 
@@ -158,11 +161,21 @@ def _port(parts: SplitResult) -> int:
     return parts.port or _PORTS.get(parts.scheme, 0)
 
 
+def shown_address(url: str) -> str:
+    """An address without the name and the password that somebody wrote into it."""
+    return _LOGIN.sub("//", url)
+
+
 def check_endpoint(options: NetworkOptions) -> None:
-    """Raise UsageError where the Hub's address cannot be one."""
+    """Raise UsageError where the Hub's address, or the token for it, cannot be one."""
     parts = _split(options.endpoint)
-    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.username:
-        raise UsageError(f"{options.endpoint} is not the address of a Hub (https://host)")
+    shown = shown_address(options.endpoint)
+    if "@" in parts.netloc:
+        raise BadWords(why="hub_address_with_name", name=shown)
+    if parts.scheme not in _PORTS or not parts.hostname or parts.query:
+        raise BadWords(why="hub_address", name=shown)
+    if options.token and not (options.token.isascii() and options.token.isprintable()):
+        raise BadWords(why="token_in_use")
 
 
 def is_loopback(host: str) -> bool:
@@ -187,7 +200,9 @@ def require_online(options: NetworkOptions, host: str) -> None:
 
 
 def proxy_for(options: NetworkOptions, url: str) -> str | None:
-    """The proxy for this address, None to go directly. Loopback never goes through one."""
+    """The proxy for this address, None to go directly. Loopback never goes through one.
+
+    Raises UsageError for a proxy that is none, or of a kind that cannot be used."""
     parts = _split(url)
     host = (parts.hostname or "").lower()
     if not options.proxy or is_loopback(host):
@@ -199,7 +214,23 @@ def proxy_for(options: NetworkOptions, url: str) -> str | None:
         name = name.lstrip("*").lstrip(".")
         if name == "" or host == name or host.endswith(f".{name}"):
             return None
-    return options.proxy if "://" in options.proxy else f"http://{options.proxy}"
+    return _checked_proxy(options.proxy)
+
+
+def _checked_proxy(proxy: str) -> str:
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        parts = urlsplit(address)
+        is_good = bool(_HOST_NAME.fullmatch(parts.hostname or "")) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or parts.scheme not in _PORTS:
+        # Neither SOCKS nor anything else: said here, not as a failure of whoever is asked.
+        raise UsageError(
+            f"The proxy {shown_address(proxy)} cannot be used: set HTTPS_PROXY to an HTTP proxy"
+            " (http://HOST:PORT), or unset it and ALL_PROXY"
+        )
+    return address
 
 
 def trusted_certificates(options: NetworkOptions) -> ssl.SSLContext:
@@ -215,7 +246,7 @@ def trusted_certificates(options: NetworkOptions) -> ssl.SSLContext:
             context.load_verify_locations(cafile=options.ca_file)
         except OSError as error:  # ssl.SSLError is one
             reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
-            raise UsageError(f"The CA file {options.ca_file} cannot be used: {reason}") from error
+            raise BadFile(str(reason), options.ca_file, "ca_file") from error
     return context
 
 

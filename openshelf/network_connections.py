@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import threading
 from typing import Any
@@ -57,13 +58,26 @@ def _answer(connection: HTTPConnection, ask: Any) -> HTTPResponse:
     return answer
 
 
+class _Answer(http.client.HTTPResponse):
+    """Passes over every interim answer (102, 103); the base class knows 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        is_interim = http.HTTPStatus.SWITCHING_PROTOCOLS < status < http.HTTPStatus.OK
+        return version, http.HTTPStatus.CONTINUE if is_interim else status, reason
+
+
 class _Connection(HTTPConnection):
+    response_class = _Answer
+
     @override
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         return _answer(self, super().getresponse)
 
 
 class _SecureConnection(HTTPSConnection):
+    response_class = _Answer
+
     @override
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         return _answer(self, super().getresponse)

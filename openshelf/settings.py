@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from openshelf.bandwidth import FASTEST, SLOWEST, Bandwidth, parse_hours
 from openshelf.durable import replace_file
-from openshelf.errors import CorruptSettings, NotEnoughDisk, UsageError
+from openshelf.errors import BadWords, CorruptSettings, NotEnoughDisk, UnwritableFile, UsageError
 from openshelf.network import is_loopback
 from openshelf.tasks import Announcer
 
@@ -147,7 +147,7 @@ def check_settings(settings: Settings) -> None:
         value = getattr(settings, name)
         optional = name == "download_limit" and value is None
         if not optional and not is_good(value):
-            raise UsageError(f"{value!r} is not a value for {name}")
+            raise BadWords(repr(value), "setting", name)
 
 
 def read_settings(text: str) -> Settings:
@@ -211,6 +211,8 @@ class SettingsStore:
         return self._current
 
     def _load(self) -> Settings:
+        if self._path.exists() and not self._path.is_file():
+            return self._broken("it is not a file")
         try:
             return read_settings(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -244,4 +246,4 @@ def _cannot_write(path: Path, error: OSError) -> NotEnoughDisk | UsageError:
         with contextlib.suppress(OSError):
             return NotEnoughDisk(str(path.parent), 4096, shutil.disk_usage(path.parent).free)
         return NotEnoughDisk(str(path.parent), 4096, 0)
-    return UsageError(f"{path} cannot be written: {error.strerror or type(error).__name__}")
+    return UnwritableFile(error.strerror or type(error).__name__, str(path))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openshelf.errors import Offline, UsageError
+from openshelf.errors import BadFile, Offline, UsageError
 from openshelf.network import (
     DEFAULT_ENDPOINT,
     EgressLog,
@@ -161,7 +161,7 @@ def test_pool_refuses_offline_before_anything_else() -> None:
 def test_own_ca_that_cannot_be_used(tmp_path: Path) -> None:
     for name in ("missing.pem", "bad.pem"):
         (tmp_path / "bad.pem").write_text("not a certificate")
-        with pytest.raises(UsageError, match="CA file"):
+        with pytest.raises(BadFile, match="ca_file"):
             trusted_certificates(NetworkOptions(ca_file=str(tmp_path / name)))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openshelf.errors import UsageError
+from openshelf.errors import UnwritableFile, UsageError
 from openshelf.settings import Settings, SettingsStore, read_settings, write_settings
 from tests.conftest import ExpectedLogs
 
@@ -87,7 +87,7 @@ def test_place_that_cannot_be_read_or_written(tmp_path: Path, expected_logs: Exp
     expected_logs("the file cannot be read")
     (tmp_path / FILE).mkdir()
     store = SettingsStore(tmp_path / FILE)
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UnwritableFile):
         store.change(theme="dark")
     assert store.current.theme == "dark", "in force all the same"
     assert [file.name for file in tmp_path.iterdir()] == [FILE]

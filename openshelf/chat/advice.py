@@ -53,6 +53,7 @@ class Advice:
     repo: str = ""
     can_switch_thinking: bool = False
     efforts: tuple[str, ...] = ()
+    takes_tools: bool = False
     can_see: bool = False
     """It came with a projector for pictures."""
 
@@ -80,6 +81,7 @@ def advice_from_header(metadata: Mapping[str, Any]) -> Advice:
     advice = Advice(
         can_switch_thinking=bool(words & {"enable_thinking", "thinking"}),
         efforts=_EFFORTS if "reasoning_effort" in words else (),
+        takes_tools="tools" in words,
     )
     return advice.with_values(found, AdviceSource.FILE, "")
 

@@ -26,6 +26,7 @@ from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Done, Sampling
 from openshelf.errors import (
     CancelledByUser,
+    ContextFull,
     EngineDied,
     EngineFailed,
     NetworkFailure,
@@ -144,8 +145,8 @@ class AnswerWriter:
                 done = self._engine.chat(
                     sent.messages, sampling, current.cancel, on_tokens, on_progress
                 )
-            except EngineFailed as failure:
-                if failure.why != "context_too_long" or current.tokens:
+            except ContextFull as failure:
+                if current.tokens:
                     raise
                 before, refusal = sent, failure
             else:

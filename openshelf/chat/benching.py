@@ -13,6 +13,7 @@ from typing import Protocol
 from openshelf.chat.interface import KeepsMeasurements, LoadTicket, OpenModel
 from openshelf.engine.interface import LoadOrder
 from openshelf.engine.protocol import Benched, Loaded, Plan
+from openshelf.errors import BenchTooLong
 from openshelf.fit.speed import Run, rate_reached
 from openshelf.hardware.facts import LearnedRate
 from openshelf.library.measurements import MeasuredRun
@@ -84,9 +85,11 @@ class Benchmarks:
     def run(
         self, model_id: str, question: BenchQuestion, cancel: CancelToken, report: Report
     ) -> BenchReport:
-        """Load, time, unload. Raises what a load raises, EngineFailed (busy), CancelledByUser."""
+        """Load, time, unload. Raises BenchTooLong before the load, what a load raises,
+        EngineFailed (busy), CancelledByUser."""
         self._engine.unload()
         ticket = self._open_model(model_id, cancel)
+        _check(question, ticket)
         loaded = self._engine.load(ticket.clearance, ticket.order, cancel, report)
         try:
             benched = self._engine.bench(
@@ -119,6 +122,22 @@ class Benchmarks:
             answer=answer,
             kept=kept,
         )
+
+
+def _check(question: BenchQuestion, ticket: LoadTicket) -> None:
+    """The engine cuts to the context in silence, and then takes minutes over it."""
+    asked, length = (
+        max(question.prompt_tokens, question.answer_tokens),
+        ticket.order.plan.context_length,
+    )
+    if asked <= length:
+        return
+    prediction = ticket.prediction
+    trained = (prediction.work().shape.context_length if prediction else None) or 0
+    if not trained:
+        raise BenchTooLong(asked=asked, context_length=length)
+    why = "beyond_context" if asked <= trained else "beyond_model"
+    raise BenchTooLong(why=why, asked=asked, context_length=length, trained=trained)
 
 
 def _speed(tokens: int, seconds: tuple[float, ...]) -> MeasuredSpeed:

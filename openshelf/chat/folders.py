@@ -8,7 +8,7 @@ from openshelf.chat.conversation import Folder
 from openshelf.chat.rows import row_id
 from openshelf.chat.titles import given_title
 from openshelf.database import Database
-from openshelf.errors import NotFound, UsageError
+from openshelf.errors import BadWords, NotFound
 
 
 class Folders:
@@ -86,5 +86,5 @@ def _found(connection: sqlite3.Connection, name: str) -> Folder | None:
 def _name(text: str) -> str:
     name = given_title(text)
     if not name:
-        raise UsageError("a folder without a name")
+        raise BadWords(why="folder_name")
     return name

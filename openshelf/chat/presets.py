@@ -11,7 +11,7 @@ from openshelf.chat.titles import one_line, storable
 from openshelf.database import Database
 from openshelf.engine.asking import Sampling
 from openshelf.engine.wire import ProtocolError, plain_fields, read_dataclass
-from openshelf.errors import NotFound, UsageError
+from openshelf.errors import BadWords, NotFound
 
 MOST_NAME = 80
 MOST_PROMPT = 100_000
@@ -73,7 +73,7 @@ class PresetStore:
     def keep(self, preset: Preset) -> Preset:
         name = one_line(preset.name)[:MOST_NAME].strip()
         if not name:
-            raise UsageError("a preset without a name")
+            raise BadWords(why="preset_name")
         prompt = storable(preset.prompt)[:MOST_PROMPT]
         kept = Preset(preset.kind, name, prompt, preset.sampling)
         if preset.kind is PresetKind.SAMPLING:

@@ -18,7 +18,7 @@ from openshelf.engine.servers import (
     servers_from,
     servers_table,
 )
-from openshelf.errors import NotFound, UsageError
+from openshelf.errors import BadWords, NotFound
 from openshelf.policy.gate import Gate
 from openshelf.settings import Settings
 from openshelf.tasks import CancelToken
@@ -128,7 +128,7 @@ class Servers:
         gone = [s for s in before if s.name == replaces]
         rest = [s for s in before if s.name != replaces]
         if any(s.name.casefold() == server.name.casefold() for s in rest):
-            raise UsageError(f"there is a server called {server.name} already")
+            raise BadWords(why="server_taken", name=server.name)
         if gone and gone[0].address == server.address and not server.models:
             server = dataclasses.replace(server, models=gone[0].models)
         # The key first: a server whose key could not be kept is not there.
@@ -177,7 +177,7 @@ class Servers:
             clearance=clearance,
             order=order,
             still_allowed=lambda: (
-                self.gate.policy.sha256 == policy_sha256
+                self.gate.current_sha256() == policy_sha256
                 and any(_is_same(s, server) for s in self.servers())
             ),
         )

@@ -36,7 +36,7 @@ from openshelf.chat.stores import Stores
 from openshelf.chat.titles import storable
 from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Sampling
-from openshelf.errors import EngineFailed, NotFound, UsageError
+from openshelf.errors import BadWords, EngineFailed, NotFound
 from openshelf.tasks import CancelToken, Report
 
 _END_SECONDS = 10.0
@@ -47,7 +47,7 @@ def _words(text: str) -> str:
     """What a person wrote, as it is kept. Raises UsageError where it is empty."""
     text = storable(text).strip()
     if not text:
-        raise UsageError("an empty message")
+        raise BadWords(why="empty_message")
     return text
 
 
@@ -227,7 +227,7 @@ class Chats:
             # Only now nothing is being added to it any more.
             store, earlier = self._stores.of(answer_id), self._message(answer_id, Role.ASSISTANT)
             if store.branch(earlier.conversation_id)[-1].id != answer_id:
-                raise UsageError("an answer that something follows")
+                raise BadWords(why="answer_followed")
             answer = dataclasses.replace(
                 earlier, state=MessageState.STREAMING, model_id=ask.model_id
             )

@@ -10,7 +10,7 @@ from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision, print_terms_change
-from openshelf.errors import LicenseNotAccepted, UsageError
+from openshelf.errors import BadWords, LicenseNotAccepted
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Clearance
@@ -34,7 +34,7 @@ def under_policy(arguments: argparse.Namespace, services: Services) -> Services:
     if not arguments.policy:
         return services
     if services.gate.policy.managed:
-        raise UsageError("--policy is refused here: this machine's policy is managed")
+        raise BadWords(why="policy_managed")
     return services.with_policy(written_path(arguments.policy), False)
 
 
@@ -68,10 +68,10 @@ def clearance_for(
     method = "--accept"
     if not arguments.accept:
         if output.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
+            raise _not_accepted(offer, "nobody_to_ask")
         typed = terminal.interrupts.read_line("Type `accept` to accept these terms: ")
         if typed.strip().casefold() != "accept":
-            raise LicenseNotAccepted(offer.target, offer.decision.license.effective)
+            raise _not_accepted(offer, "declined")
         method = "typed"
     form = AcceptanceForm(
         display_name=arguments.accept_as or "",
@@ -80,6 +80,10 @@ def clearance_for(
         method=method,
     )
     return services.installer.accept(offer, form)
+
+
+def _not_accepted(offer: InstallOffer, why: str) -> LicenseNotAccepted:
+    return LicenseNotAccepted(offer.target, offer.decision.license.effective, why)
 
 
 def _tell_change(offer: InstallOffer, output: Output) -> None:

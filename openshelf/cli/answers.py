@@ -6,17 +6,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from openshelf import wording
 from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message
 from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.asking import Sampling
+from openshelf.reasons import Reason
 
 
 def answer_json(
     answer: Message,
     sampling: Sampling,
     loaded: ModelInMemory | None,
+    notes: Sequence[Reason],
     attached: Sequence[Attachment] = (),
 ) -> dict[str, object]:
     """The shape of docs/cli.md; `value` is the parsed answer where a schema was asked for."""
@@ -46,6 +49,8 @@ def answer_json(
         "attachments": [
             {"name": one.name, "tokens": one.tokens, "counted": one.is_counted} for one in attached
         ],
+        "context_length": loaded.context_length if loaded else None,
+        "notes": [{**note.as_json(), "message": wording.sentence(note)} for note in notes],
         "server": server.name if server else None,
         "leaves_machine": server is not None and not server.is_here,
         "memory": {

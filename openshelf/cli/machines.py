@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from openshelf.cli.values import context_length
-from openshelf.errors import NotFound, UsageError
+from openshelf.errors import BadFile, NotFound
 from openshelf.hardware.facts import Machine
 from openshelf.paths import written_path
 from openshelf.services import Services
@@ -39,7 +39,7 @@ def chosen_machine(name: str, services: Services, cancel: CancelToken) -> Machin
         except OSError as error:
             raise NotFound("machine", name) from error
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"{name} is not JSON: {error}") from error
+            raise BadFile(str(error), name, "not_json") from error
         return machine_from_json(data)
     return find_machine(name)
 

@@ -13,7 +13,8 @@ from typing_extensions import override
 from openshelf import __version__, wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.errors import OpenshelfError, UsageError
+from openshelf.cli.values import refuse_empty
+from openshelf.errors import CancelledByUser, OpenshelfError, UsageError
 
 if TYPE_CHECKING:
     from openshelf.engine.builds import Builds
@@ -90,22 +91,30 @@ def _common_options(default: str | None) -> _Parser:
 def run_command(words: list[str]) -> int:
     """Run one command; returns the exit code of docs/cli.md. No traceback without `--debug`."""
     output = Output(as_json="--json" in words)
-    debug = "--debug" in words
     try:
         arguments = build_parser().parse_args(words)
+        refuse_empty(arguments)
         output.progress = _progress_kind(arguments.progress or "auto")
-        return _run(arguments, output)
+        status = _run(arguments, output)
+        output.finish()
+        return status
     except OpenshelfError as error:
-        if debug:
-            raise
-        output.error(error)
-        return error.exit_code
+        return _failed(error, output, words)
+    except KeyboardInterrupt:  # before there is anything that could be stopped in order
+        return _failed(CancelledByUser(), output, words)
     except BrokenPipeError:
         # Whoever read our output has gone (`openshelf shelf | head`): nobody is left to tell.
         sys.stderr.close()
         return 1
     except SystemExit as leaving:  # --help and --version
         return int(leaving.code or 0)
+
+
+def _failed(error: OpenshelfError, output: Output, words: list[str]) -> int:
+    if "--debug" in words:
+        raise error
+    output.error(error)
+    return error.exit_code
 
 
 def _run(arguments: argparse.Namespace, output: Output) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from openshelf import wording
 from openshelf.cli.output import Output
+from openshelf.licenses.changed_words import marked_diff
 from openshelf.licenses.changes import TermsChange, TextChange
 from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
@@ -57,7 +58,7 @@ def _print_text_change(text: TextChange, output: Output, most_lines: int) -> Non
         output.line(f"    {wording.template('text_not_compared')}")
     elif not text.passages:
         output.line(f"    {wording.template('text_same_words')}")
-    for line in text.diff[:most_lines]:
+    for line in marked_diff(text.diff[:most_lines]):
         output.line(f"    {line}")
     if len(text.diff) > most_lines:
         output.line(f"    … {len(text.diff) - most_lines} more lines (update --json has all)")

@@ -166,6 +166,8 @@ class ProjectorLaidOut(Event):
 
 @dataclass(frozen=True)
 class BenchProgress(Event):
+    """Tokens read, over all repetitions; a few times a second, and at the end."""
+
     done: int
     total: int
 

@@ -37,7 +37,7 @@ from openshelf.engine.protocol import (
     encode,
 )
 from openshelf.engine.refusals import cause_of_death
-from openshelf.errors import EngineDied, EngineFailed
+from openshelf.errors import ContextFull, EngineDied, EngineFailed
 
 TAIL_BYTES = 8 * 1024
 log = logging.getLogger(__name__)
@@ -134,12 +134,12 @@ class Connection:
     # --- talking --------------------------------------------------------------------------------
 
     def request(self, make: Callable[[int], Request]) -> Call:
-        """Send `make(id)`. Raises EngineDied where nobody reads it, EngineFailed
-        (context_too_long) for a line that no worker takes."""
+        """Send `make(id)`. Raises EngineDied where nobody reads it, ContextFull for a line that no
+        worker takes."""
         call = Call(next(self._ids))
         line = encode(make(call.id))
         if len(line) > MAX_LINE_BYTES:
-            raise EngineFailed("context_too_long", f"{len(line) >> 20} MiB")
+            raise ContextFull("too_large", f"{len(line) >> 20} MiB")
         with self._lock:
             if self._death is not None:
                 raise _again(self._death)

@@ -169,7 +169,7 @@ class Engine:
         """Answer; `on_tokens(text, count)` is called in this thread, batch by batch.
 
         A cancelled answer returns a Done whose `finish_reason` is cancelled. Raises EngineFailed
-        (no_model, context_too_long, template_failed, busy…), EngineDied; CancelledByUser only
+        (no_model, template_failed, busy…), ContextFull, EngineDied; CancelledByUser only
         where the worker had to be ended to stop it.
         """
 

@@ -216,11 +216,14 @@ class Unloaded(Event):
 class Refused(Event):
     """The worker lives and says no: `why` is a code of errors.EngineFailed, or `cancelled`,
     `bad_header`, `corrupt`, `out_of_memory`, `unsupported_architecture` (error classes of their
-    own: process.py). `tail` is the end of llama.cpp's log, of `bad_header` the figures."""
+    own: process.py). `tail` is the end of llama.cpp's log, of `bad_header` the figures.
+    `needed_tokens` is told of `context_too_long` where they were counted."""
 
     why: str
     detail: str = ""
     tail: str = ""
+    needed_tokens: int = 0
+    context_length: int = 0
 
 
 _MESSAGES: dict[str, type[Any]] = {

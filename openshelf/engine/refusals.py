@@ -6,6 +6,7 @@ from openshelf.engine.protocol import Refused
 from openshelf.engine.worker_failures import classify
 from openshelf.errors import (
     CancelledByUser,
+    ContextFull,
     CorruptModel,
     EngineFailed,
     OpenshelfError,
@@ -35,6 +36,14 @@ def error_of(refused: Refused, path: str) -> OpenshelfError:
             return CorruptModel(path, "refused_by_engine", refused.detail)
         case "out_of_memory":
             return OutOfMemory("out_of_memory", refused.detail, refused.tail)
+        case "context_too_long" if refused.needed_tokens:
+            return ContextFull(
+                "counted",
+                needed_tokens=refused.needed_tokens,
+                context_length=refused.context_length,
+            )
+        case "context_too_long":
+            return ContextFull("too_large", refused.detail)
         case "unsupported_architecture":
             return UnsupportedArchitecture(refused.detail)
         case _:

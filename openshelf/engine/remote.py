@@ -37,6 +37,7 @@ from openshelf.engine.remote_stream import (
 from openshelf.engine.servers import Server, ServerModel
 from openshelf.errors import (
     CancelledByUser,
+    ContextFull,
     EngineFailed,
     NetworkFailure,
     ServerFailed,
@@ -137,7 +138,7 @@ class RemoteEngine:
         """Answer; `on_tokens` is called in this thread, piece by piece.
 
         A cancelled answer returns a Done whose `finish_reason` is cancelled. Raises EngineFailed
-        (no_model, busy, closed, context_too_long), Offline, ServerFailed, RateLimited.
+        (no_model, busy, closed), ContextFull, Offline, ServerFailed, RateLimited.
         """
         with self._job(cancel):
             order = self._order
@@ -287,7 +288,7 @@ def _piece_of(ask: Ask, data: str) -> Piece:
     if not piece.error:
         return piece
     if is_about_length(piece.error):
-        raise EngineFailed("context_too_long", redacted(piece.error, ask.key))
+        raise ContextFull("said", redacted(piece.error, ask.key))
     raise ask.failed("server_error", piece.error)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from openshelf.engine.servers import MOST_MODELS, ServerModel, is_model_name
-from openshelf.errors import EngineFailed, OpenshelfError, RateLimited
+from openshelf.errors import ContextFull, OpenshelfError, RateLimited
 from openshelf.network import LONGEST_ASKED_SECONDS, host_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def refusal_of(ask: Ask, status: int, headers: Mapping[str, str], body: bytes) -
     if status == 429:
         return RateLimited(ask.host, "http_429", retry_after_seconds=_waiting_time(headers))
     if status in (400, 413, 422) and is_about_length(body[:4096].decode("utf-8", "replace")):
-        return EngineFailed("context_too_long", redacted(said, ask.key))
+        return ContextFull("said", redacted(said, ask.key))
     if status < 500:
         return ask.failed("refused_ask", said or f"HTTP {status}")
     return ask.failed(f"http_{status}", said or f"HTTP {status}")

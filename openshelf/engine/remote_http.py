@@ -113,8 +113,8 @@ class Exchange:
         self._thread = threading.Thread(target=self._run, name="server-answer", daemon=True)
 
     def pieces(self, cancel: CancelToken) -> Generator[str, None, None]:
-        """In the caller's thread. Raises Offline, ServerFailed, RateLimited, EngineFailed
-        (context_too_long), UsageError (the CA's file), CancelledByUser."""
+        """In the caller's thread. Raises Offline, ServerFailed, RateLimited, ContextFull,
+        UsageError (the CA's file), CancelledByUser."""
         ask, limits = self._ask, self._limits
         cancel.raise_if_cancelled()
         require_online(self._options(ask.url), ask.host)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from openshelf.errors import UsageError
+from openshelf.errors import BadWords, UsageError
 from openshelf.network import address_origin, host_of, is_loopback
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9._-])?")
@@ -62,9 +62,7 @@ def checked_server(name: str, address: str, context_length: int | None = None) -
     """A server as a person wrote it. Raises UsageError."""
     name = " ".join(name.split())
     if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} is no name for a server: up to 40 letters, digits, spaces, . _ and -"
-        )
+        raise BadWords(why="server_name", name=name)
     return Server(name, checked_address(address), context_length)
 
 
@@ -76,19 +74,19 @@ def checked_address(text: str) -> str:
     """
     written = text.strip()
     if not written or len(written) > 500 or not written.isascii() or not written.isprintable():
-        raise UsageError("That is not the address of a server (http://host:port/v1)")
+        raise BadWords(why="server_address")
     if "://" not in written:
         written = f"{_usual_scheme(written)}://{written}"
     try:
         parts = urlsplit(written)
-        host, _ = parts.hostname or "", parts.port
+        host = "" if parts.port == 0 else parts.hostname or ""
     except ValueError:
         host, parts = "", urlsplit("")
     if parts.scheme not in ("http", "https") or not host or " " in written:
-        raise UsageError("That is not the address of a server (http://host:port/v1)")
+        raise BadWords(why="server_address")
     if parts.username or parts.password or parts.query or parts.fragment or "@" in parts.netloc:
         # Not quoted: it may hold the key.
-        raise UsageError("The address of a server holds no name, key or query; keys are kept apart")
+        raise BadWords(why="server_secret")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models")
     return urlunsplit((parts.scheme, parts.netloc.lower(), path or "/v1", "", ""))
 

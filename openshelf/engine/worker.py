@@ -159,7 +159,16 @@ class Worker:
                 raise Refusal("cancelled")
             self.send(self._result_of(request, job.stop))
         except Refusal as refusal:
-            self.send(Refused(request.id, refusal.why, refusal.detail, refusal.tail))
+            self.send(
+                Refused(
+                    request.id,
+                    refusal.why,
+                    refusal.detail,
+                    refusal.tail,
+                    refusal.needed_tokens,
+                    refusal.context_length,
+                )
+            )
         except MemoryError:
             self.send(Refused(request.id, "out_of_memory", "Python ran out of memory"))
         except Exception as error:  # noqa: BLE001 (whatever it is, the parent waits for an answer)

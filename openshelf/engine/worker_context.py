@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import llama_cpp.llama_cpp as lib
 
-from openshelf.engine.worker_failures import Refusal
+from openshelf.engine.worker_failures import Refusal, TooLong
 from openshelf.engine.worker_llama import Model
 
 if TYPE_CHECKING:
@@ -244,7 +244,9 @@ class HeldContext:
         self._forget_unknown()
         if result == _ABORTED or self.stop.is_set():
             return False
-        raise Refusal("context_too_long" if result == _NO_ROOM else "decode_failed", f"{result}")
+        if result == _NO_ROOM:
+            raise TooLong(len(self.tokens) + batch.n_tokens, self._model.n_context)
+        raise Refusal("decode_failed", f"{result}")
 
     def _forget_unknown(self) -> None:
         """What was read of a batch that failed is unknown: back to what is known."""

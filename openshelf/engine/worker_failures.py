@@ -19,6 +19,17 @@ class Refusal(Exception):
         self.why = why
         self.detail = detail
         self.tail = tail
+        self.needed_tokens = 0
+        self.context_length = 0
+
+
+class TooLong(Refusal):
+    """So many tokens are to be read, and have no room in the context."""
+
+    def __init__(self, needed_tokens: int, context_length: int) -> None:
+        super().__init__("context_too_long")
+        self.needed_tokens = needed_tokens
+        self.context_length = context_length
 
 
 _ARCHITECTURE = re.compile(r"(?:unknown|unsupported) model architecture: '([^']*)'")

@@ -28,7 +28,7 @@ from openshelf.engine.protocol import (
     Tokens,
 )
 from openshelf.engine.worker_context import HeldContext, Prompt
-from openshelf.engine.worker_failures import Refusal
+from openshelf.engine.worker_failures import Refusal, TooLong
 from openshelf.engine.worker_grammar import Grammar
 from openshelf.engine.worker_llama import Model
 from openshelf.engine.worker_prompt import Composer, check_tools, settled
@@ -132,9 +132,7 @@ class Generator:
         if not prompt.ids:
             raise Refusal("template_failed", "an empty prompt")
         if prompt.cells >= self._model.n_context:
-            raise Refusal(
-                "context_too_long", f"{prompt.cells} tokens, {self._model.n_context} in the context"
-            )
+            raise TooLong(prompt.cells, self._model.n_context)
         turn.cached_tokens = self._held.reuse(prompt)
         finish_reason = "cancelled"
 

@@ -202,44 +202,9 @@ LOOPED = frozenset({"nanbeige"})
 NO_FEED_FORWARD_LAYERS = frozenset({"nemotron_h", "nemotron_h_moe"})
 """A layer is attention, state or feed-forward, one of the three."""
 
-PARALLEL_ARCHITECTURES = frozenset({"cohere2", "cohere2moe", "phi2", "falcon", "gptneox"})
-ROTATED_APART = frozenset({"command-r", "gptneox", "gpt2"})
-"""A quantized cache's rotation leaves one more activation alive."""
-EMBEDDING_NORM_IS_LAST = frozenset({"lfm2", "lfm2moe"})
-"""What they call the norm of the embeddings is the one before the output."""
-NO_FIRST_NORM = frozenset({"olmo2", "exaone4"})
-"""Their layers begin with the attention itself and norm what comes of it."""
-LAST_NORM_APART = frozenset(
-    [
-        "stablelm",
-        "orion",
-        "olmo",
-        "starcoder2",
-        "codeshell",
-        "nemotron",
-        "jais2",
-        "bitnet",
-        "gemma4",
-    ]
-)
-"""The last norm's result is not in the place of its input."""
 CACHELESS_GRAPHS = NO_CACHE_ARCHITECTURES | {"t5encoder", "llama-embed"}
 """Whatever cache they were given, their graphs see the tokens of one step only."""
 DIFFUSION_ARCHITECTURES = frozenset({"dream", "llada", "llada-moe", "rnd1"})
-NO_FLASH_ATTENTION = frozenset({"grok", "t5", "t5encoder"})
-"""llama.cpp turns it off, or adds a bias to the scores that it does not know."""
-NO_LOGITS = CACHELESS_GRAPHS - DIFFUSION_ARCHITECTURES
-"""Their result is an embedding."""
-SHARED_CACHES = frozenset({"gemma3n", "gemma4"})
-"""Some of their layers use the cache of one before."""
-LATE_OUTPUTS = frozenset(["gemma4", "cohere2", "cohere2moe", "nemotron_h", "nemotron_h_moe"])
-"""The rows that are asked for are picked behind the last layer, on the output's device."""
-LOGITS_TWICE = frozenset({"chameleon", "qwen3tts"})
-SCORES_PER_INDEXER = frozenset({"qwen4exp", "minimax-m3"})
-"""Each head of their indexer scores all cells, and the scores are alive at once."""
-ALL_OUTPUTS = frozenset({"cogvlm"})
-"""Their graphs make logits of every token, however few are asked for."""
-
 LATENT_ARCHITECTURES = frozenset({"deepseek2", "mistral4"})
 EVERY_CACHE_WINDOWED = frozenset({"lfm2"})
 """Hybrids whose layers with a cache all keep a window, where the file gives one."""

@@ -9,33 +9,43 @@ import dataclasses
 
 from openshelf.fit.architectures import (
     BOTH_IN_EVERY_LAYER,
+    LOOPED,
+    NO_FEED_FORWARD_LAYERS,
+    PLAIN_ARCHITECTURES,
+)
+from openshelf.fit.graphs import (
+    ADDED_AT_LAST,
+    KEPT_LATE,
     LAST_NORM_APART,
     LATE_OUTPUTS,
     LOGITS_TWICE,
-    NO_FEED_FORWARD_LAYERS,
     NO_LOGITS,
-    PLAIN_ARCHITECTURES,
     ROTATED_APART,
     SCORES_PER_INDEXER,
 )
+from openshelf.fit.losses import lost_rows
+from openshelf.fit.parts import Part, Step
 from openshelf.fit.phases import (
-    Part,
-    Step,
     attention_phase,
     feed_forward_phase,
     graph_inputs,
     layers_phase,
     logits_phase,
-    lost_rows,
     mask_bytes,
+    moved_experts_on_cpu,
     output_ids,
     rotated_rows,
 )
+from openshelf.fit.repacking import NO_OUTPUT_LAYER
 from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
 _PIPELINE_COPIES = 4
+_COPIES_OF_LOOPS = 12
+_SENT = 8
+_LOST_BY_CONVOLUTION = 4
 _STATES_OF_GEMMA3N = 10
+_STREAMS_OF_GEMMA3N = 4
 _INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
 """An unknown graph gets this many times the plain one's buffer, as an upper bound."""
@@ -49,11 +59,16 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     masks = mask_bytes(step, part.input_kinds or part.kinds)
     inputs = graph_inputs(shape, step, part.input_kinds or part.kinds)
     inputs += output_ids(step) if part.has_output or part.has_input else 0
+    if part.runs_experts_only and shape.known:
+        # the embeddings and masks are sent on before the first experts run
+        experts = moved_experts_on_cpu(shape, step, masks)
+        size = max((2 + shape.deepstack) * hidden, experts + shape.deepstack * hidden)
+        return step.ubatch * _POSITION_BYTES + size + masks + inputs
     phases = [0]
     if part.has_layers:
         layers = layers_phase(shape, step, part) + lost_rows(shape, step, part)
         if not part.has_input:
-            layers += rotated_rows(shape, step, part)
+            layers += rotated_rows(shape, step, part) + _apart(shape, step, part) * hidden
         phases.append(layers + masks + inputs)
     if part.has_output and shape.architecture not in NO_LOGITS:
         phases.append(logits_phase(shape, step, part, inputs))
@@ -72,15 +87,28 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
             size += hidden
         elif part.has_layers and step.rotates_k and 0 < queries < shape.n_embd:
             size += queries * step.row_bytes if shape.state is None else hidden
-        size += 2 * shape.deepstack * hidden
+        size += (1 + part.has_layers) * shape.deepstack * hidden
+    elif shape.deepstack:
+        size += _deepstack_rows(shape, part) * hidden
     return size if shape.known else _bound(shape, step, size)
+
+
+def _deepstack_rows(shape: ModelShape, part: Part) -> int:
+    """Copies that a GPU with one of the first layers gets of the embeddings and of what is added
+    to them: each as wide as all of them together."""
+    width = 1 + shape.deepstack
+    if not part.starts_late:
+        return width
+    return width * max(0, width - part.first_layer)
 
 
 def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
     """Of a plain block with a rotated cache, the feed-forward part takes the place of the input."""
-    if not (part.has_layers and step.rotates_k and shape.architecture in PLAIN_ARCHITECTURES):
+    if not (part.has_layers and shape.architecture in PLAIN_ARCHITECTURES):
         return False
-    if step.outputs > 1 or shape.n_expert or shape.has_fused_qkv:
+    if not (step.rotates_k and step.rotates_v):
+        return False
+    if step.outputs > 1 or shape.n_expert or shape.has_fused_qkv or shape.deepstack:
         return False
     if part.starts_late or part.has_last_layer_only:
         return False
@@ -88,6 +116,17 @@ def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
         return False
     attention = attention_phase(shape, step, part.kinds)
     return feed_forward_phase(shape, step) >= attention + shape.n_embd * step.row_bytes
+
+
+def _rotated_apart(shape: ModelShape, step: Step) -> int:
+    return int(step.rotates_k and shape.architecture in ROTATED_APART | KEPT_LATE)
+
+
+def _apart(shape: ModelShape, step: Step, part: Part) -> int:
+    """Activations that few graphs leave alive besides, on a device that has not the inputs."""
+    if shape.architecture in ROTATED_APART:
+        return step.rotates_k + part.starts_late
+    return int(part.starts_late and shape.architecture in KEPT_LATE | NO_OUTPUT_LAYER)
 
 
 def _output_alone(shape: ModelShape, step: Step, part: Part, copies: int) -> int:
@@ -101,7 +140,7 @@ def _output_alone(shape: ModelShape, step: Step, part: Part, copies: int) -> int
             size += late_size
         else:
             size = max(size, late_size + 8 * shape.n_embd + output_ids(step))
-    return size if shape.known else _bound(shape, step, size)
+    return size if shape.known else _bound(shape, step, size, 2 * copies)
 
 
 def _late_rows(shape: ModelShape, part: Part, copies: int) -> int:
@@ -109,21 +148,27 @@ def _late_rows(shape: ModelShape, part: Part, copies: int) -> int:
     what is left of the last layer comes from the CPU, and of few graphs from another GPU."""
     is_picking = shape.is_gated or shape.architecture in LATE_OUTPUTS
     if part.receives:
-        if not is_picking or shape.is_parallel:
+        if not is_picking or (shape.is_parallel and not shape.n_expert):
             return 0
-        return 1 if shape.placed_layers > shape.n_layers else copies
+        if shape.placed_layers > shape.n_layers:
+            return 1
+        return copies + (shape.architecture in LOOPED)
     if shape.has_expert_bias:
         return 6
-    if shape.is_parallel:
-        return 1 if is_picking else 0
+    if shape.is_parallel or shape.architecture in ADDED_AT_LAST:
+        return (2 if shape.n_expert else 1) if is_picking or not shape.is_parallel else 0
     if is_picking or shape.memory_class == "recurrent":
         return 3 if shape.n_expert else 2
     return 0
 
 
-def _bound(shape: ModelShape, step: Step, size: int) -> int:
-    """More than any graph that is not known was seen to take."""
+def _bound(shape: ModelShape, step: Step, size: int, copies: int = 1) -> int:
+    """More than any graph that is not known was seen to take; what goes from device to device is
+    there `copies` times."""
     size *= _UNKNOWN_FACTOR
+    if copies > 1 or shape.architecture == "gemma3n":
+        streams = _STREAMS_OF_GEMMA3N if shape.architecture == "gemma3n" else 0
+        size += (copies + 1) * step.row_bytes * (streams * shape.n_embd + shape.layer_inputs)
     if shape.indexer_heads:
         # of all cells, and their order
         scores = 1 if shape.architecture == "deepseek4" else 2
@@ -154,27 +199,36 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     copied = _PIPELINE_COPIES * inputs
     if not part.has_layers:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
-        copied += (_PIPELINE_COPIES + 1) * hidden
-        return copied if shape.known else _bound(shape, step, copied)
-    part = dataclasses.replace(part, starts_late=False)
+        copied += (1 + _PIPELINE_COPIES * (1 + shape.deepstack)) * hidden
+        return copied if shape.known else _bound(shape, step, copied, _PIPELINE_COPIES)
+    has_inputs = not part.starts_late
+    part = dataclasses.replace(part, first_layer=0)
     phases = layers_phase(shape, step, part) + rotated_rows(shape, step, part)
     if _has_room_for_input(shape, step, part) or part.has_last_layer_only:
         phases -= hidden
     if part.has_output:
         phases = max(phases, logits_phase(shape, step, part, 0))
-    phases += _lost_in_pipeline(shape, part) * hidden
+    phases += (_lost_in_pipeline(shape, step, part) + _rotated_apart(shape, step)) * hidden
     states = 2 if part.receives else 1
+    if shape.deepstack and has_inputs:
+        phases += _deepstack_rows(shape, part) * hidden
     size = phases + copied + _PIPELINE_COPIES * states * hidden
-    return size if shape.known else _bound(shape, step, size)
+    return size if shape.known else _bound(shape, step, size, 2 + 2 * _PIPELINE_COPIES)
 
 
-def _lost_in_pipeline(shape: ModelShape, part: Part) -> int:
-    """Activations that pipelines of state layers were seen to lose between blocks."""
+def _lost_in_pipeline(shape: ModelShape, step: Step, part: Part) -> int:
+    """Activations that pipelines of state layers were seen to lose between blocks, and those that
+    go from a layer's device to that of its weights and back, where layers are run in loops."""
+    if shape.architecture in LOOPED:
+        return _COPIES_OF_LOOPS * part.foreign_layers
+    if shape.has_short_convolution and not shape.n_expert:
+        return _LOST_BY_CONVOLUTION
     if shape.memory_class == "recurrent" or shape.architecture in NO_FEED_FORWARD_LAYERS:
-        return 20
+        return 20 if part.receives else _SENT * part.sends
     is_dense_hybrid = shape.memory_class == "hybrid" and not (shape.n_expert or shape.is_gated)
-    if not is_dense_hybrid or shape.has_short_convolution:
-        return 0
+    if not is_dense_hybrid:
+        is_beside = shape.has_post_norm and not step.has_flash_attention
+        return int(is_beside or (shape.is_parallel and shape.n_expert > 0 and step.rotates_k))
     if shape.architecture in BOTH_IN_EVERY_LAYER:
-        return 1
-    return 8 if part.kinds.caches else 17
+        return 2
+    return 17 if part.receives else _SENT * part.sends

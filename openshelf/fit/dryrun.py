@@ -25,8 +25,7 @@ from openshelf.tasks import CancelToken
 
 _HOST = "CPU"
 _ABOUT_THE_MODEL = (
-    "load_failed", "hung", "bad_plan", "unreadable", "unexpected", "out_of_memory",
-    "context_too_long", "driver",
+    "load_failed", "hung", "bad_plan", "unreadable", "unexpected", "out_of_memory", "driver",
 )  # fmt: skip
 """Of EngineFailed.why; the others tell of the engine."""
 

@@ -31,7 +31,7 @@ def explain(
         reasons.append(Reason("fit_upper_bound", {"architecture": shape.architecture or "?"}))
     if shape.projector is not None:
         reasons.append(_about_projector(shape.projector, text_only=placed.request.text_only))
-    if placed.request.experts_on_cpu and verdict.fits:
+    if placed.request.experts_on_cpu and verdict is FitVerdict.FITS_SPLIT:
         data = {"layers": placed.request.experts_on_cpu, "n_layers": shape.n_layers}
         reasons.append(Reason("fit_experts_on_cpu", data))
     return tuple(reasons)

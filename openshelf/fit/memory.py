@@ -12,10 +12,12 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from openshelf.fit.architectures import ALL_OUTPUTS, NO_FLASH_ATTENTION
+from openshelf.fit.architectures import LOOPED, NO_FEED_FORWARD_LAYERS
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
-from openshelf.fit.phases import Part, Step, layer_kinds
+from openshelf.fit.graphs import ALL_OUTPUTS, NO_FLASH_ATTENTION
+from openshelf.fit.parts import Part, Step
+from openshelf.fit.phases import drops_rows, layer_kinds
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
 from openshelf.gguf.constants import types_by_name
@@ -161,9 +163,12 @@ def estimate(
     """
     spans = layer_spans(shape.placed_layers, placement)
     step = _step(shape, request)
-    has_cpu_experts = bool(request.experts_on_cpu and shape.expert_bytes)
+    kept, first = request.experts_on_cpu, spans[0].stop
+    has_cpu_experts = shape.experts_within(first, kept) > 0
+    has_overrides = bool(request.experts_on_cpu and shape.expert_bytes)
     is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.placed_layers
-    buffer = pipeline_buffer if is_pipeline and not has_cpu_experts else compute_buffer
+    buffer = pipeline_buffer if is_pipeline and not has_overrides else compute_buffer
+    foreign = _foreign_layers(shape, spans)
     result = []
     projector_bytes, projector_at = _projector(shape, request, spans)
     for index, span in enumerate(spans):
@@ -174,14 +179,18 @@ def estimate(
             has_input=device is None,
             has_output=span.start <= shape.placed_layers < span.stop,
             receives=index > 1,
-            kinds=layer_kinds(shape, layers),
+            sends=any(other.start < shape.n_layers for other in spans[index + 1 :] if other),
+            kinds=layer_kinds(shape, _attended(shape, layers)),
             input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
             has_experts=not layers or _has_experts(shape, layers),
-            starts_late=span.start > 0,
+            has_dense=not all(shape.expert_bytes[layers.start : layers.stop]),
+            first_layer=span.start,
             has_some_moved_experts=has_cpu_experts,
-            has_moved_experts=bool(device)
+            has_moved_experts=bool(device and layers)
             and has_cpu_experts
-            and request.experts_on_cpu >= shape.n_layers,
+            and kept >= layers.stop - (layers.stop == shape.n_layers and drops_rows(shape)),
+            foreign_layers=foreign,
+            runs_experts_only=device is None and not layers and has_cpu_experts,
             has_one_layer=len(layers) == 1,
             has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
         )
@@ -278,8 +287,8 @@ def _weights(
         size += shape.shared_bytes if _has_shared(shape, layers) else 0
     if part.has_output:
         size += shape.output_bytes
-        if shape.tied_output and not part.has_input:
-            size += shape.table_bytes
+        if not part.has_input and shape.has_output_layer:
+            size += shape.table_bytes if shape.tied_output else 0
     if part.has_input:
         size += shape.embedding_bytes
     if request.experts_on_cpu and shape.expert_bytes:
@@ -297,6 +306,24 @@ def _rearranged(shape: ModelShape, placement: Placement, part: Part) -> int:
     if not part.has_input or placement.devices:
         return 0
     return shape.rearranging.more_bytes(placement.cpu_features)
+
+
+def _foreign_layers(shape: ModelShape, spans: tuple[range, ...]) -> int:
+    """Runs of layers on another device than that with their weights; of loops only."""
+    if shape.architecture not in LOOPED:
+        return 0
+    owners = [index for index, span in enumerate(spans) for _ in span]
+    loop = sum(map(bool, shape.layer_bytes)) or 1
+    return 1 + sum(owners[layer] != owners[layer % loop] for layer in range(shape.n_layers))
+
+
+def _attended(shape: ModelShape, layers: range) -> range:
+    """The layers whose kinds count on a device: of few graphs llama.cpp's scheduler moves the end
+    of the layer before to it."""
+    is_parted = shape.has_short_convolution or shape.architecture in NO_FEED_FORWARD_LAYERS
+    if not (layers and layers.start and is_parted):
+        return layers
+    return range(layers.start - 1, layers.stop)
 
 
 def _has_shared(shape: ModelShape, layers: range) -> bool:

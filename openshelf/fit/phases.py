@@ -6,14 +6,16 @@ tests/fit has the comparison with llama.cpp itself.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
-from openshelf.fit.architectures import (
-    BOTH_IN_EVERY_LAYER,
+from openshelf.fit.architectures import BOTH_IN_EVERY_LAYER
+from openshelf.fit.graphs import (
     LAST_NORM_APART,
+    LATE_OUTPUTS,
     NO_FIRST_NORM,
     SHARED_CACHES,
 )
+from openshelf.fit.losses import lost_beside_scores
+from openshelf.fit.parts import WHOLE, LayerKinds, Part, Step
 from openshelf.fit.shapes import ModelShape
 
 _POSITION_BYTES = 4
@@ -26,65 +28,6 @@ _RWKV_ROWS = 18
 _CONVOLUTION_ROWS = 13
 """Half activations of a short convolution, what it keeps of tokens before among them."""
 _GATED_ALONE = 7
-
-
-@dataclass(frozen=True)
-class Step:
-    """One evaluation: `ubatch` tokens, `cells` of the cache (`window_cells` of those that keep a
-    window), `outputs` rows of logits."""
-
-    ubatch: int
-    cells: int
-    outputs: int
-    has_flash_attention: bool
-    rotates_k: bool = False
-    """A quantized cache is rotated first, by a matrix that is an input."""
-    rotates_v: bool = False
-    window_cells: int = 0
-    has_cache: bool = True
-    """Without one, a token sees the tokens of its own step."""
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one f32 activation for all tokens of the step."""
-        return 4 * self.ubatch
-
-
-@dataclass(frozen=True)
-class LayerKinds:
-    """What kinds of layers are among those of a device."""
-
-    has_full: bool = True
-    has_windowed: bool = False
-    has_state: bool = False
-
-    @property
-    def caches(self) -> int:
-        return self.has_full + self.has_windowed
-
-
-@dataclass(frozen=True)
-class Part:
-    """What of the model a device holds."""
-
-    has_layers: bool
-    has_input: bool
-    has_output: bool
-    receives: bool = False
-    """Its first layer gets its input from another device."""
-    kinds: LayerKinds = LayerKinds()
-    input_kinds: LayerKinds | None = None
-    """The whole model's on the device with the inputs, which holds all masks; None = `kinds`."""
-    has_some_moved_experts: bool = False
-    has_one_layer: bool = False
-    has_last_layer_only: bool = False
-    """Of the model's layers, the last and no other."""
-    has_experts: bool = True
-    """Some of its layers have routed experts, or it runs those of others."""
-    starts_late: bool = False
-    """Its first layer is not the model's first."""
-    has_moved_experts: bool = False
-    """The experts of all layers are on the CPU, and this is another device."""
 
 
 def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
@@ -139,6 +82,7 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         queries = shape.n_head * shape.key_length
         width = 2 * shape.n_embd + 2 * queries + 2 * shape.n_head_kv * shape.key_length
         width += queries if shape.is_gated else 0
+        width += shape.n_embd if shape.is_gated and step.rotates_k > step.rotates_v else 0
     size = step.row_bytes * width
     if not step.has_flash_attention:
         scores = shape.n_head * step.window_cells
@@ -147,26 +91,22 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         size += scores * step.row_bytes * (2 if shape.has_no_cache and shape.known else 1)
         if shape.latent is not None:
             size += mask_bytes(step, kinds) // 2  # lost between blocks, in some layouts
-        if shape.architecture in BOTH_IN_EVERY_LAYER:
-            size += shape.n_embd * step.row_bytes  # the other branch's result waits
     return size
 
 
-def feed_forward_phase(
-    shape: ModelShape, step: Step, *, has_experts: bool = True, starts_late: bool = False
-) -> int:
+def feed_forward_phase(shape: ModelShape, step: Step, part: Part = WHOLE) -> int:
     """Bytes of the activations of the widest feed-forward part, dense or of experts."""
     width = 2 * shape.n_embd
     if shape.latent is not None:
         width += shape.n_head * shape.latent.value_length
-    elif keeps_queries(shape) and not (starts_late and spares_queries(shape)):
+    elif keeps_queries(shape) and not (part.starts_late and spares_queries(shape)):
         width += shape.n_head * shape.key_length
     if shape.is_parallel:
         width += shape.n_embd
     dense = (3 if shape.has_gate else 1) * shape.n_ff
     if shape.state is not None and shape.memory_class == "hybrid" and not shape.is_gated:
         dense += shape.n_embd + 2 * shape.n_head_kv * shape.key_length
-    if not shape.n_expert or not has_experts:
+    if not shape.n_expert or not part.has_experts:
         return step.row_bytes * (width + dense)
     used = max(1, shape.n_expert_used)
     experts = 3 * used * shape.n_ff_expert
@@ -177,7 +117,11 @@ def feed_forward_phase(
         experts += used * shape.n_embd
     if shape.n_ff_shared:
         experts += shape.n_embd  # their sum waits for the shared expert's
-    return step.row_bytes * (width + max(experts, dense if shape.has_dense_layers else 0))
+    return step.row_bytes * (width + max(experts, dense if _is_dense(shape, part) else 0))
+
+
+def _is_dense(shape: ModelShape, part: Part) -> bool:
+    return shape.has_dense_layers and part.has_dense
 
 
 def keeps_queries(shape: ModelShape) -> bool:
@@ -208,6 +152,7 @@ def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         return step.row_bytes * 6 * state.inner + 4 * (held + window)
     common = shape.n_embd + 2 * state.channels + 3 * state.inner + state.heads
     if shape.is_gated:
+        common += shape.n_embd if state.inner >= 2 * shape.n_embd else 0
         return step.row_bytes * common + 4 * (held + window)
     after = step.row_bytes * (common + state.inner)
     if kinds.caches:
@@ -240,12 +185,31 @@ def logits_phase(shape: ModelShape, step: Step, part: Part, inputs: int) -> int:
     return size + 4 * step.outputs * shape.n_embd * copies
 
 
-def _moved_experts_phase(shape: ModelShape, step: Step) -> int:
+def _moved_experts_phase(shape: ModelShape, step: Step, part: Part) -> int:
     """What a device holds while the CPU runs the experts: their results are added up on it."""
     head = shape.latent.value_length if shape.latent else shape.key_length
     width = 2 * shape.n_embd + shape.n_head * head
-    sums = max(1, shape.n_expert_used) * shape.n_embd + 3 * shape.n_ff_shared
-    return step.row_bytes * (width + max(sums, 3 * shape.n_ff * shape.has_dense_layers))
+    if shape.is_parallel:
+        width += 3 * shape.n_embd
+    results = max(1, shape.n_expert_used) * shape.n_embd
+    factor = 3 if shape.has_gate else 1
+    sums = results + factor * shape.n_ff_shared
+    if part.kinds.caches > 1 and not (shape.n_ff_shared or shape.has_expert_bias):
+        sums += results + 2 * shape.n_embd  # the sums were seen not to take the copies' place
+    dense = factor * shape.n_ff if _is_dense(shape, part) else 0
+    return step.row_bytes * (width + max(sums, dense))
+
+
+def moved_experts_on_cpu(shape: ModelShape, step: Step, masks: int) -> int:
+    """Bytes of the activations of a CPU that runs the experts of layers on other devices."""
+    used = max(1, shape.n_expert_used)
+    width = used * shape.n_ff_expert
+    rows = 2 * shape.n_embd + 3 * width
+    if used * shape.n_embd > 2 * width:
+        rows += used * shape.n_embd  # the results find no room where two of the three were
+    if masks > width * step.row_bytes:
+        rows += width  # lies where masks were, and parts the free block
+    return step.row_bytes * rows
 
 
 def rotated_rows(shape: ModelShape, step: Step, part: Part) -> int:
@@ -258,37 +222,11 @@ def rotated_rows(shape: ModelShape, step: Step, part: Part) -> int:
     return step.row_bytes * queries if is_apart and shape.state is None else 0
 
 
-def lost_rows(shape: ModelShape, step: Step, part: Part) -> int:
-    """Bytes of mixtures that were seen to be lost between blocks where only a part of the layers,
-    or of the experts, is on a device."""
-    if part.has_input:
-        is_latent = shape.latent is not None and shape.n_expert
-        is_dense_part = is_latent and not (part.has_experts or part.has_one_layer)
-        return 2 * shape.n_embd * step.row_bytes if is_dense_part else 0
-    if part.has_moved_experts:
-        return 4 * shape.n_embd * step.row_bytes if shape.latent is not None else 0
-    if shape.latent is not None or not part.has_layers or part.has_last_layer_only:
-        return 0
-    if not shape.n_expert:
-        is_lost = _keeps_state_input(shape, part)
-        return shape.n_embd * step.row_bytes if is_lost else 0
-    rows = 0
-    if part.starts_late:
-        is_wide = shape.n_embd <= 2 * shape.n_ff_expert and not shape.n_ff_shared
-        is_wide = is_wide and not shape.has_expert_bias
-        rows = (6 if is_wide else 2) * shape.n_embd + 16
-    if part.has_some_moved_experts and shape.has_expert_bias:
-        rows += 4 * shape.n_embd
-    return rows * step.row_bytes
-
-
-def _keeps_state_input(shape: ModelShape, part: Part) -> bool:
-    """Whether state layers were seen to keep what another device sent them."""
-    if shape.architecture in BOTH_IN_EVERY_LAYER:
-        return part.starts_late
-    if shape.memory_class != "recurrent" or shape.state is None:
+def drops_rows(shape: ModelShape) -> bool:
+    """Whether the last layer goes on behind its attention with the outputs alone."""
+    if shape.is_gated or shape.has_expert_bias:
         return False
-    return part.starts_late or shape.state.channels != shape.state.inner
+    return shape.architecture not in SHARED_CACHES | LATE_OUTPUTS
 
 
 def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
@@ -300,20 +238,19 @@ def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:
             return few
     sizes = [state_phase(shape, step, kinds) if kinds.has_state else 0]
     attention = attention_phase(shape, step, kinds)
+    if kinds.caches and not step.has_flash_attention:
+        attention += lost_beside_scores(shape, part) * shape.n_embd * step.row_bytes
     if part.has_last_layer_only and shape.is_gated:
         attention += _GATED_ALONE * shape.n_embd * step.row_bytes
     if part.has_moved_experts:
-        return max(*sizes, attention, _moved_experts_phase(shape, step))
-    feed_forward = feed_forward_phase(
-        shape, step, has_experts=part.has_experts, starts_late=part.starts_late
-    )
-    return max(*sizes, attention, feed_forward)
+        return max(*sizes, attention, _moved_experts_phase(shape, step, part))
+    return max(*sizes, attention, feed_forward_phase(shape, step, part))
 
 
 def _last_layer_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int | None:
     """The same of a device with the model's last layer alone, which goes on behind its attention
     with the outputs alone; None where the graph does not."""
-    if shape.is_gated or shape.has_expert_bias or shape.architecture in SHARED_CACHES:
+    if not drops_rows(shape):
         return None
     feed_forward = feed_forward_phase(shape, dataclasses.replace(step, ubatch=step.outputs))
     state = state_phase(shape, step, kinds) if kinds.has_state else 0

@@ -72,7 +72,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class _Weights:
+class Weights:
     """What a preference asks: weight of one doubling of speed, the speed that is enough, and how
     much it minds what is slower than a person reads."""
 
@@ -82,16 +82,16 @@ class _Weights:
     impatience: float
 
 
-_WEIGHTS = {
-    Preference.SPEED: _Weights(speed=1.6, enough_per_second=60.0, low_bits=1.0, impatience=1.0),
-    Preference.BALANCE: _Weights(speed=0.9, enough_per_second=15.0, low_bits=1.0, impatience=1.0),
-    Preference.QUALITY: _Weights(speed=0.4, enough_per_second=5.0, low_bits=1.5, impatience=0.1),
+WEIGHTS = {
+    Preference.SPEED: Weights(speed=1.6, enough_per_second=60.0, low_bits=1.0, impatience=1.0),
+    Preference.BALANCE: Weights(speed=0.9, enough_per_second=15.0, low_bits=1.0, impatience=1.0),
+    Preference.QUALITY: Weights(speed=0.4, enough_per_second=5.0, low_bits=1.5, impatience=0.3),
 }
-_READING_PER_SECOND = 5.0
+READING_PER_SECOND = 6.5
 """Tokens; below this an answer is awaited and no longer read as it comes.
 
-People read some 240 words a minute silently (Brysbaert 2019), four a second; a word is about 1.3
-tokens.
+Most people read 175 to 300 words a minute silently (Brysbaert 2019), the quick ones five a second;
+a word is about 1.3 tokens.
 """
 _UNKNOWN_SIZE = 1_000_000_000
 _SHARE_OF_TOTAL = 0.6
@@ -154,7 +154,7 @@ def crossover_bits(parameters: int) -> float:
 
 def ability(precision: Precision, prefer: Preference) -> float:
     """Doublings of model size, less what age and low precision cost in the same unit."""
-    low_bits = _WEIGHTS[prefer].low_bits
+    low_bits = WEIGHTS[prefer].low_bits
     size = math.log2(precision.effective_parameters / 1e9)
     size -= _DOUBLINGS_PER_YEAR * _years_of_progress(precision.years_behind)
     bits = precision.bits_per_weight or _COMMON_BITS
@@ -193,10 +193,10 @@ def speed_score(
     """
     if doublings is None:
         return 0.0
-    weights = _WEIGHTS[prefer]
+    weights = WEIGHTS[prefer]
     above = doublings - math.log2(weights.enough_per_second)
     at_common_bits = doublings + math.log2((bits_per_weight or _COMMON_BITS) / _COMMON_BITS)
-    below_reading = max(0.0, math.log2(_READING_PER_SECOND) - at_common_bits)
+    below_reading = max(0.0, math.log2(READING_PER_SECOND) - at_common_bits)
     gained = weights.speed * (above if above < 0 else 0.1 * min(above, 3.0))
     return gained - weights.impatience * below_reading**2
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from openshelf.fit.architectures import (
     CACHELESS_GRAPHS,
-    EMBEDDING_NORM_IS_LAST,
     INTERVAL_RECURRENT,
-    PARALLEL_ARCHITECTURES,
     MemoryClass,
     cache_class,
     memory_class,
@@ -26,6 +24,7 @@ from openshelf.fit.caches import (
     trunk_layers,
     uniform_caches,
 )
+from openshelf.fit.graphs import EMBEDDING_NORM_IS_LAST, PARALLEL_ARCHITECTURES
 from openshelf.fit.projector import Projector
 from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, Rearranging
 from openshelf.fit.tensor_sums import TensorFacts, sum_tensors, tensor_facts
@@ -118,6 +117,8 @@ class ModelShape:
     """Elements of a head of a state as RWKV keeps it; 0 for others."""
     indexer_heads: int = 0
     indexer_length: int = 0
+    layer_inputs: int = 0
+    """Elements of embeddings per token that are made for all layers together."""
     deepstack: int = 0
     """Embeddings per token that are added after the first layers."""
     is_parallel: bool = False
@@ -141,6 +142,11 @@ class ModelShape:
     def placed_layers(self) -> int:
         """The layers that a number of GPU layers counts, the output layer not among them."""
         return self.n_layers + self.n_appended
+
+    @property
+    def has_output_layer(self) -> bool:
+        """Whether it has weights of its own; else the table is multiplied where it lies."""
+        return self.architecture not in NO_OUTPUT_LAYER
 
     @property
     def heads_of_full_layers(self) -> int:
@@ -167,7 +173,7 @@ class ModelShape:
     @functools.cached_property
     def rearranging(self) -> Rearranging:
         """What the CPU's rearranging depends on."""
-        has_tied = self.tied_output and self.architecture not in NO_OUTPUT_LAYER
+        has_tied = self.tied_output and self.has_output_layer
         return Rearranging(
             table=self.table_bytes if has_tied else 0,
             table_type=self.table_type,
@@ -289,6 +295,7 @@ def shape_from_parts(header: Header, facts: TensorFacts, *, source: str) -> Mode
         wkv_head=number(header, "wkv.head_size"),
         indexer_heads=number(header, "attention.indexer.head_count"),
         indexer_length=number(header, "attention.indexer.key_length"),
+        layer_inputs=n_layers * number(header, "embedding_length_per_layer_input"),
         deepstack=number(header, "n_deepstack_layers"),
         is_parallel=header.architecture in PARALLEL_ARCHITECTURES,
         memory_class=kind.value,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openshelf.engine.protocol import Plan
-from openshelf.errors import UsageError
+from openshelf.errors import BadWords
 from openshelf.fit.explanation import FitVerdict as FitVerdict
 from openshelf.fit.explanation import explain
 from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_context
@@ -218,16 +218,15 @@ def check_request(request: FitRequest) -> None:
     """Raise UsageError where a request cannot be reckoned with."""
     for type_name in (request.kv_type_k, request.kv_type_v):
         if type_name.casefold() not in KV_TYPES:
-            known = ", ".join(KV_TYPES)
-            raise UsageError(detail=f"{type_name} is no type for context memory ({known})")
+            raise BadWords(why="kv_type", name=type_name, known=tuple(KV_TYPES))
     for name in ("context_length", "batch", "ubatch"):
         if not 1 <= getattr(request, name) <= MAX_LENGTH:
-            raise UsageError(detail=f"{name} must be between 1 and {MAX_LENGTH}")
+            raise BadWords(str(MAX_LENGTH), "fit_length", name)
     if request.flash_attention not in ("auto", "on", "off"):
-        raise UsageError(detail="flash attention is auto, on or off")
+        raise BadWords(why="flash_attention")
     counts = (request.n_outputs_max, request.experts_on_cpu, request.gpu_layers or 0)
     if min(counts) < 0 or any(not 0 <= share < float("inf") for share in request.tensor_split):
-        raise UsageError(detail="layers, experts and shares cannot be negative")
+        raise BadWords(why="fit_negative")
 
 
 def effective_request(
@@ -247,7 +246,16 @@ def effective_request(
         reasons.append(Reason("fit_expected"))
     elif shape.source == "sibling":
         reasons.append(Reason("fit_from_sibling"))
-    effective = dataclasses.replace(request, context_length=length, flash_attention=flash_attention)
+    experts = min(request.experts_on_cpu, shape.n_layers)
+    if experts and not any(shape.expert_bytes):
+        reasons.append(Reason("fit_no_experts"))
+        experts = 0
+    effective = dataclasses.replace(
+        request,
+        context_length=length,
+        flash_attention=flash_attention,
+        experts_on_cpu=experts,
+    )
     return effective, tuple(reasons)
 
 

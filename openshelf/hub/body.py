@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from openshelf.errors import ChecksumMismatch, NetworkFailure, RateLimited, UsageError
+from openshelf.errors import NetworkFailure, UsageError
+from openshelf.hub.body_head import Head, judge
 from openshelf.hub.entries import DownloadFile
-from openshelf.network import LONGEST_ASKED_SECONDS, NetworkOptions, Pool, host_of, origin_of
+from openshelf.network import NetworkOptions, Pool, host_of, origin_of
 
 if TYPE_CHECKING:
     import ssl
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)")
-_NUMBER = re.compile(r"[0-9]{1,18}")
-_ASSUMED_WAIT_SECONDS = 30
+WEB_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _GARBLED = (
     "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_RECORD_TYPE", "RECORD_LAYER_FAILURE",
     "SSLV3_ALERT_BAD_RECORD_MAC", "UNEXPECTED_EOF_WHILE_READING", "TLSV1_ALERT_INTERNAL_ERROR",
@@ -34,11 +33,17 @@ _GARBLED = (
 
 @dataclass
 class Body:
-    """An answer with bytes of the file. `start` is where they begin; `host` is for messages."""
+    """An answer with bytes of the file; `host` is for messages, `received` counts its bytes."""
 
     response: BaseHTTPResponse
     host: str
-    start: int
+    head: Head
+    received: int = 0
+
+    @property
+    def start(self) -> int:
+        """Where its bytes begin in the file: at most where it was asked for."""
+        return self.head.start
 
     def __post_init__(self) -> None:
         self._plain = _plain_stream(self.response)
@@ -49,9 +54,19 @@ class Body:
         from urllib3.exceptions import HTTPError
 
         try:
-            return self.response.read1(count) or b""
+            data = self._read_piece(count)
         except (HTTPError, OSError, ValueError) as error:
             raise connection_failure(error, self.host) from error
+        self.received += len(data)
+        return data
+
+    def _read_piece(self, count: int) -> bytes:
+        data = self.response.read1(count) or b""
+        left = getattr(getattr(self.response, "_fp", None), "chunk_left", None)
+        if isinstance(left, int) and left < 0:
+            # A chunk of less than nothing would let whatever follows through as bytes of the file.
+            raise ValueError("chunk")
+        return data
 
     def read_into(self, room: memoryview) -> int:
         """Put what has arrived into `room`; how many bytes, 0 at the end. Raises NetworkFailure.
@@ -62,8 +77,9 @@ class Body:
 
         try:
             if self._plain is None:
-                data = self.response.read1(len(room)) or b""
+                data = self._read_piece(len(room))
                 room[: len(data)] = data
+                self.received += len(data)
                 return len(data)
             if self._left is not None:
                 room = room[: self._left]
@@ -72,6 +88,7 @@ class Body:
             raise connection_failure(error, self.host) from error
         if self._left is not None:
             self._left -= count
+        self.received += count
         return count
 
     def interrupt(self) -> None:
@@ -115,7 +132,8 @@ def open_body(pool: Pool, request: BodyRequest) -> Body:
         response = _get(pool, url, request)
         if response.status not in _REDIRECTS or "location" not in response.headers:
             try:
-                return _judged(response, host_of(url), request)
+                head = judge(response, host_of(url), request.file, request.offset)
+                return Body(response, host_of(url), head)
             except BaseException:
                 response.close()
                 raise
@@ -135,7 +153,7 @@ def _check_address(url: str, request: BodyRequest) -> None:
     except UsageError as error:
         raise NetworkFailure(host, "not_a_hub", "address") from error
     is_open = scheme == "http" and origin_of(request.options.endpoint)[0] == "https"
-    if scheme not in ("http", "https") or not name or is_open:
+    if scheme not in ("http", "https") or not WEB_HOST.fullmatch(name) or is_open:
         raise NetworkFailure(host, "not_a_hub", "address")
 
 
@@ -161,62 +179,6 @@ def _plain_stream(response: BaseHTTPResponse) -> io.BufferedReader | None:
     return stream
 
 
-class LinkExpired(NetworkFailure):
-    """The storage takes the link no longer: ask the Hub for a new one."""
-
-
-class RangeRefused(NetworkFailure):
-    """416: the other side has nothing at this offset."""
-
-
-def _judged(response: BaseHTTPResponse, host: str, request: BodyRequest) -> Body:
-    status = response.status
-    if status in (401, 403, 404, 410):
-        raise LinkExpired(host, f"http_{status}")
-    if status == 416:
-        _check_total(response, request)
-        raise RangeRefused(host, "http_416")
-    if status == 429:
-        wait = _number(response.headers.get("retry-after", ""))
-        seconds = _ASSUMED_WAIT_SECONDS if wait is None else min(wait, LONGEST_ASKED_SECONDS)
-        raise RateLimited(host, "http_429", retry_after_seconds=float(seconds))
-    if status not in (200, 206):
-        raise NetworkFailure(host, f"http_{status}")
-    if response.headers.get("content-type", "").lower().startswith("text/html"):
-        raise NetworkFailure(host, "not_a_hub", "text/html")
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise NetworkFailure(host, "not_a_hub", "content-encoding")
-    return Body(response, host, _start(response, host, request))
-
-
-def _number(text: str) -> int | None:
-    """What a header says, None for anything but plain digits."""
-    return int(text) if _NUMBER.fullmatch(text.strip()) else None
-
-
-def _start(response: BaseHTTPResponse, host: str, request: BodyRequest) -> int:
-    if response.status == 200:
-        length = _number(response.headers.get("content-length", ""))
-        if length is not None and length != request.file.size_bytes:
-            raise _wrong_size(request.file, length)
-        return 0
-    _check_total(response, request)
-    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    if found is None or found[1] is None or int(found[1]) != request.offset:
-        raise NetworkFailure(host, "not_a_hub", "content-range")
-    return request.offset
-
-
-def _check_total(response: BaseHTTPResponse, request: BodyRequest) -> None:
-    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    if found and found[2] != "*" and int(found[2]) != request.file.size_bytes:
-        raise _wrong_size(request.file, int(found[2]))
-
-
-def _wrong_size(file: DownloadFile, actual: int) -> ChecksumMismatch:
-    return ChecksumMismatch(file.path, str(file.size_bytes), str(actual), "size")
-
-
 def connection_failure(error: BaseException, host: str) -> NetworkFailure:
     """What urllib3 or a socket says, in our words; its own text may hold a signed address."""
     import ssl
@@ -233,7 +195,8 @@ def connection_failure(error: BaseException, host: str) -> NetworkFailure:
             case ssl.SSLError():
                 return tls_failure(cause, host)
             case exceptions.ProxyError():
-                return NetworkFailure(host, "refused", "proxy")
+                needs_login = any("407 " in str(part) for part in _causes(error))
+                return NetworkFailure(host, "http_407" if needs_login else "refused", "proxy")
             case exceptions.IncompleteRead():
                 return NetworkFailure(host, "early_end")
             case exceptions.LocationValueError():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 from openshelf.durable import replace_file
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.names import check_commit, check_repo_id, check_sha256, safe_join
+
+_MAX_SIDECAR_BYTES = 1 << 16
 
 
 def repo_folder(models: Path, repo: str) -> Path:
@@ -106,10 +109,11 @@ def part_bytes(models: Path, file: DownloadFile) -> int:
     if finished_file(place, file.size_bytes) is not None:
         return file.size_bytes
     try:
-        size = place.part.stat().st_size
+        facts = place.part.lstat()
     except OSError:
         return 0
-    return size if size <= file.size_bytes and is_sidecar_of(place, file) else 0
+    is_usable = stat.S_ISREG(facts.st_mode) and facts.st_size <= file.size_bytes
+    return facts.st_size if is_usable and is_sidecar_of(place, file) else 0
 
 
 def discard_part(models: Path, file: DownloadFile) -> None:
@@ -145,8 +149,11 @@ def write_sidecar(place: Place, file: DownloadFile) -> None:
 def is_sidecar_of(place: Place, file: DownloadFile) -> bool:
     """Whether the `.part` was begun for this very content."""
     try:
+        # Not a pipe, which would never answer, and not what somebody else left here.
+        if not place.sidecar.is_file() or place.sidecar.stat().st_size > _MAX_SIDECAR_BYTES:
+            return False
         facts: Any = json.loads(place.sidecar.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(facts, dict) and (facts.get("etag"), facts.get("size")) == (
         file.sha256,

@@ -102,7 +102,7 @@ class Cards:
                 return None
             facts = tuple((str(name), str(value)) for name, value in data["facts"])
             return ModelCard(**{**data, "facts": facts})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def _newest(self, client: HubClient, repo_id: str) -> ModelCard | None:

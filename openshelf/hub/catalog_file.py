@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from openshelf.errors import NetworkFailure, RateLimited, UsageError
+from openshelf.errors import BadWords, NetworkFailure, RateLimited
 from openshelf.hub.body import connection_failure
+from openshelf.hub.body_head import asked_wait
 from openshelf.network import EgressLog, NetworkOptions, host_of, is_loopback, open_pool
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def check_address(address: str) -> None:
     except ValueError:
         is_good = False
     if not is_good:
-        raise UsageError(f"{address} is not an address for a catalog (https://…)")
+        raise BadWords(why="catalog_address", name=address)
 
 
 def fetch_catalog_file(
@@ -99,8 +100,8 @@ def _wire_errors() -> tuple[type[Exception], ...]:
 
 def _check_status(response: BaseHTTPResponse, host: str) -> None:
     if response.status == 429:
-        wait = response.headers.get("retry-after", "")
-        seconds = float(wait) if wait.isdigit() else _USUAL_WAIT_SECONDS
+        wait = asked_wait(response.headers.get("retry-after", ""))
+        seconds = _USUAL_WAIT_SECONDS if wait is None else wait
         raise RateLimited(host, "http_429", retry_after_seconds=seconds)
     if response.status != 200:
         raise NetworkFailure(host, f"http_{response.status}")

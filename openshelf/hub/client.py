@@ -10,21 +10,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from openshelf import __version__
 from openshelf.durable import replace_file
-from openshelf.errors import NetworkFailure
+from openshelf.errors import NetworkFailure, UnsafeName
 from openshelf.hub.answers import hits_of, repo_from_json, repo_of
+from openshelf.hub.api import Api
 from openshelf.hub.entries import DownloadFile, Repo, SearchHit
 from openshelf.hub.library_calls import Route, call_library
 from openshelf.hub.names import check_commit, check_path, check_repo_id
 from openshelf.hub.newest import ListedRepo, listed_repos
 from openshelf.network import EgressLog, NetworkOptions
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 _MAX_HITS = 100
 
@@ -55,6 +52,7 @@ class HubClient:
         self._cache = cache_folder
         self.egress = egress
         self._route = Route(options, egress)
+        self._api = Api(options)
 
     def close(self) -> None:
         self._route.close()
@@ -83,11 +81,11 @@ class HubClient:
         limit = max(1, min(limit, _MAX_HITS))
 
         def ask() -> tuple[SearchHit, ...]:
-            found = self._api().list_models(
+            found = self._api.models(
+                limit,
                 search=search,
                 filter=tags,
                 sort="downloads",
-                limit=limit,
                 expand=[
                     "cardData", "downloads", "gated", "gguf", "lastModified", "likes",
                     "pipeline_tag", "sha", "siblings", "tags",
@@ -101,11 +99,11 @@ class HubClient:
         """The repositories with GGUF files of one account, the latest first. One request."""
 
         def ask() -> tuple[ListedRepo, ...]:
-            found = self._api().list_models(
+            found = self._api.models(
+                limit,
                 author=account,
                 filter="gguf",
-                sort="created_at",
-                limit=limit,
+                sort="createdAt",
                 expand=["createdAt", "gguf", "tags"],
             )
             return listed_repos(found)
@@ -123,7 +121,7 @@ class HubClient:
             return known
 
         def ask() -> Repo:
-            return repo_of(self._api().model_info(repo_id, revision=revision, files_metadata=True))
+            return repo_of(self._api.model(repo_id, revision))
 
         repo = call_library(self._route, "model details", ask, repo=repo_id)
         self._remember(repo_id, repo)
@@ -146,19 +144,14 @@ class HubClient:
         check_path(path)
 
         def ask() -> str:
-            from huggingface_hub.utils._headers import build_hf_headers
-            from huggingface_hub.utils._http import get_session, hf_raise_for_status
+            from huggingface_hub.utils import get_session, hf_raise_for_status
 
             url = (
                 f"{self.options.endpoint}/{repo_id}/resolve/{quote(commit, safe='')}/{quote(path)}"
             )
-            headers = build_hf_headers(
-                token=self.options.token or False,
-                library_name="openshelf",
-                library_version=__version__,
-            )
-            answer = get_session().get(url, headers=headers)
+            answer = get_session().get(url, headers=self._api.headers)
             hf_raise_for_status(answer)
+            self._require_text(answer.status_code, answer.headers.get("content-type", ""))
             return answer.content.decode("utf-8", "replace")
 
         return call_library(
@@ -193,15 +186,12 @@ class HubClient:
 
         return call_library(self._route, "download", ask, repo=file.repo)
 
-    def _api(self) -> HfApi:
-        from huggingface_hub import HfApi
-
-        return HfApi(
-            endpoint=self.options.endpoint,
-            token=self.options.token or False,
-            library_name="openshelf",
-            library_version=__version__,
-        )
+    def _require_text(self, status: int, content_type: str) -> None:
+        """A sign-in page must not be taken for the terms of a license."""
+        if status != 200:
+            raise NetworkFailure(self.options.host, f"http_{status}")
+        if content_type.lower().startswith("text/html"):
+            raise NetworkFailure(self.options.host, "not_a_hub", "text/html")
 
     def _cache_file(self, repo_id: str, commit: str) -> Path | None:
         if self._cache is None:
@@ -218,7 +208,7 @@ class HubClient:
             return None
         try:
             return repo_from_json(json.loads(path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, UnsafeName):
             return None
 
     def _remember(self, repo_id: str, repo: Repo) -> None:

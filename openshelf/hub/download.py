@@ -21,18 +21,13 @@ from openshelf.errors import (
     NotFound,
     RateLimited,
 )
-from openshelf.hub.body import (
-    Body,
-    BodyRequest,
-    LinkExpired,
-    RangeRefused,
-    StallWatch,
-    open_body,
-)
+from openshelf.hub.body import Body, BodyRequest, StallWatch, open_body
+from openshelf.hub.body_head import LinkExpired, RangeRefused
 from openshelf.hub.cache_layout import Place, finished_file, link_snapshot, place_of, write_main
 from openshelf.hub.client import FileLocation
 from openshelf.hub.entries import DownloadFile
-from openshelf.hub.part_file import PartFile, disk_failure, sha256_of
+from openshelf.hub.intake import Intake
+from openshelf.hub.part_file import PartFile, clear_way, disk_failure, sha256_of
 from openshelf.hub.rate import RateLimit, SpeedMeter
 from openshelf.network import EgressLog, NetworkOptions, Pool, origin_of
 from openshelf.reasons import Reason
@@ -112,6 +107,8 @@ class _Download:
         self._meter = SpeedMeter()
         self._location: FileLocation | None = None
         self._body: Body | None = None
+        self._knows_no_ranges = False
+        """416 where there must be bytes: the next one is asked for all of it."""
         cancel.on_cancel(self._interrupt)
 
     def run(self) -> FetchedFile:
@@ -130,10 +127,12 @@ class _Download:
                     part.close()
             try:
                 link_snapshot(place)
-                if self._job.is_main:
-                    write_main(place)
             except OSError as error:
                 raise disk_failure(error, self._job.models, 0) from error
+            if self._job.is_main:
+                # A mark for other programs; the file is here and verified without it.
+                with contextlib.suppress(OSError):
+                    write_main(place)
         return FetchedFile(
             place.snapshot, self._file.size_bytes, self._file.sha256, resumed_from, was_there
         )
@@ -183,6 +182,7 @@ class _Download:
         """The size where the whole file is there and right; a wrong one is put aside."""
         found = finished_file(place, self._file.size_bytes)
         try:
+            clear_way(place.bad)
             if found is None:
                 if place.blob.exists():
                     place.blob.replace(place.bad)
@@ -244,7 +244,8 @@ class _Download:
     def _receive(self, part: PartFile) -> None:
         """One connection: from where we are, as far as it goes."""
         location = self._location or self._locate()
-        request = BodyRequest(location.url, part.length, self._file, self._line.hub.options)
+        offset = 0 if self._knows_no_ranges else part.length
+        request = BodyRequest(location.url, offset, self._file, self._line.hub.options)
         try:
             body = open_body(self._line.pool, request)
         except LinkExpired as error:
@@ -255,22 +256,20 @@ class _Download:
             raise
         except RangeRefused as error:
             self._note_attempt(error)
-            part.start_over()
+            self._knows_no_ranges = True
+            self._location = None
             raise
         except NetworkFailure as error:
             self._note_attempt(error)
             raise
-        before = part.length
+        self._knows_no_ranges = False
         try:
-            if body.start != part.length:
-                part.start_over()
-                before = 0
             self._body = body
             self._copy(body, part)
         finally:
             self._body = None
             body.close()
-            self._line.egress.record(body.host, "download", max(0, part.length - before))
+            self._line.egress.record(body.host, "download", body.received)
 
     def _note_attempt(self, error: NetworkFailure) -> None:
         """What was asked in vain went out as well."""
@@ -278,13 +277,13 @@ class _Download:
 
     def _copy(self, body: Body, part: PartFile) -> None:
         stall, limit = StallWatch(self._job.stall_seconds), self._line.limit
+        intake = Intake(body, part)
         self._tell(part.length, DOWNLOADING)
         while part.missing_bytes and limit.rate() != 0:
             self._cancel.raise_if_cancelled()
-            count = body.read_into(part.room(limit.read_size()))
+            count = intake.take(limit.read_size())
             if not count:
                 raise NetworkFailure(body.host, "early_end")
-            part.append(count)
             if self._meter.add(count):
                 self._tell(part.length, DOWNLOADING)
             if stall.add(count) and limit.rate() is None:
@@ -296,7 +295,7 @@ class _Download:
         """Ask the Hub where the bytes are, and whether they are still the ones we want."""
         found = self._line.hub.locate(self._file)
         file = self._file
-        if found.etag != file.sha256:
+        if (found.etag or "").lower() != file.sha256:
             raise ChecksumMismatch(file.path, file.sha256, found.etag or "", "etag")
         if found.size_bytes not in (None, file.size_bytes):
             raise ChecksumMismatch(file.path, str(file.size_bytes), str(found.size_bytes), "size")
@@ -314,6 +313,8 @@ def _waiting_code(failure: NetworkFailure) -> str:
     """A code of wording/hub.py."""
     if isinstance(failure, RateLimited):
         return "waiting_rate_limited"
+    if failure.why == "http_407":
+        return "waiting_http_407"
     if failure.why.startswith("http_"):
         return "waiting_http"
     known = ("timeout", "refused", "reset", "early_end", "not_a_hub")

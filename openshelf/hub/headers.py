@@ -23,7 +23,8 @@ from openshelf.gguf.header import (
 )
 from openshelf.gguf.shadow import shadow_bytes
 from openshelf.gguf.split import join_shards
-from openshelf.hub.body import BodyRequest, LinkExpired, StallWatch, open_body
+from openshelf.hub.body import BodyRequest, StallWatch, open_body
+from openshelf.hub.body_head import LinkExpired
 from openshelf.hub.client import HubClient
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.names import check_path
@@ -42,6 +43,7 @@ _TRIES = 4
 _FIRST_WAIT_SECONDS = 0.4
 _HOPELESS = ("tls", "bad_token", "disabled", "not_a_hub")
 _FORMAT = 1
+_UNREADABLE = (CorruptModel, IncompleteHeader)
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def _read_kept(path: Path | None) -> Header | None:
         if facts["format"] != _FORMAT:
             return None
         return read_header_bytes(data, int(facts["size"]), name=path.name)
-    except (OSError, ValueError, KeyError, TypeError, CorruptModel, IncompleteHeader):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, *_UNREADABLE):
         return None
 
 

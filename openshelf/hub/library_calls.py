@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import ssl
 import threading
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from typing_extensions import override
 
 from openshelf.errors import GatedModel, NetworkFailure, NotFound, OpenshelfError, RateLimited
+from openshelf.hub.answer_checks import check_redirect, unpacked, waiting_time
 from openshelf.hub.body import tls_failure
+from openshelf.hub.body_head import SIGN_IN
 from openshelf.network import (
-    LONGEST_ASKED_SECONDS,
     EgressLog,
     NetworkOptions,
     check_endpoint,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAX_ANSWER_BYTES = 32 << 20
 _MAX_CALL_SECONDS = 120.0
+_MOST_REQUESTS = 40
+"""Of one call, redirects and pages included; a list of 100 entries is one page."""
 _MISREAD = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What the library makes of answers that are not what it expects."""
 _import_lock = threading.Lock()
@@ -80,12 +84,13 @@ class Route:
             self._transports.clear()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Call:
     route: Route
     purpose: str
     max_bytes: int
     deadline: float
+    asked: int = 0
 
 
 _current: ContextVar[_Call | None] = ContextVar("openshelf_hub_call", default=None)
@@ -131,6 +136,8 @@ def prepare_library(options: NetworkOptions) -> None:
             import huggingface_hub.file_download
             import huggingface_hub.hf_api  # noqa: F401
             from huggingface_hub import set_client_factory
+        # It writes what cards and servers say to stderr, marks for the terminal included.
+        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL + 1)
         set_client_factory(_new_client)
         _is_installed = True
 
@@ -200,10 +207,13 @@ def _send(request: httpx2.Request) -> httpx2.Response:
     call = _running_call()
     url = str(request.url)
     call.route.require_open(host_of(url))
+    if call.asked >= _MOST_REQUESTS:
+        raise NetworkFailure(host_of(url), "not_a_hub", "pages without end")
+    call.asked += 1
     received = 0
     watch = _Watch(call)
     try:
-        raw = call.route.transport(url).handle_request(request)
+        raw = _answer_to(request, call.route.transport(url))
         try:
             body, received = _read_answer(raw, call)
         finally:
@@ -219,15 +229,31 @@ def _send(request: httpx2.Request) -> httpx2.Response:
         if call.route.egress is not None:
             call.route.egress.record(host_of(url), call.purpose, received)
     if raw.status_code == 429:
-        raise RateLimited(host_of(url), "http_429", retry_after_seconds=_waiting_time(raw.headers))
+        raise RateLimited(host_of(url), "http_429", retry_after_seconds=waiting_time(raw.headers))
+    if raw.status_code == SIGN_IN:
+        raise NetworkFailure(host_of(url), "not_a_hub", "http_511")
     if raw.status_code >= 500:
         raise NetworkFailure(host_of(url), f"http_{raw.status_code}")
+    check_redirect(raw, url)
+    headers, body = unpacked(raw.headers, body, call.max_bytes, host_of(url))
     return httpx2.Response(
         raw.status_code,
-        headers=raw.headers,
+        headers=headers,
         stream=httpx2.ByteStream(body),
         extensions=raw.extensions,
     )
+
+
+def _answer_to(request: httpx2.Request, transport: httpx2.HTTPTransport) -> httpx2.Response:
+    """A connection kept from before may be closed by the other side at this very moment."""
+    import httpx2
+
+    try:
+        return transport.handle_request(request)
+    except httpx2.RemoteProtocolError as error:
+        if request.method not in ("GET", "HEAD") or "without sending" not in str(error):
+            raise
+        return transport.handle_request(request)
 
 
 class _Watch:
@@ -262,18 +288,6 @@ def _read_answer(raw: httpx2.Response, call: _Call) -> tuple[bytes, int]:
     return bytes(body[: call.max_bytes]), len(body)
 
 
-def _waiting_time(headers: httpx2.Headers) -> float:
-    from huggingface_hub.utils._http import _parse_retry_after, parse_ratelimit_headers
-
-    try:
-        limit = parse_ratelimit_headers(headers)
-        if limit is not None and limit.remaining == 0:
-            return float(min(limit.reset_in_seconds, LONGEST_ASKED_SECONDS))
-        return float(min(_parse_retry_after(headers) or 60, LONGEST_ASKED_SECONDS))
-    except (ValueError, OverflowError):
-        return 60.0
-
-
 def failure_of(error: BaseException, host: str) -> NetworkFailure:
     """A failed connection in our words; the text of the exception may hold addresses and stays."""
     import httpx2
@@ -284,6 +298,8 @@ def failure_of(error: BaseException, host: str) -> NetworkFailure:
             return tls_failure(cause, host)
     if any(isinstance(cause, httpx2.TimeoutException | TimeoutError) for cause in causes):
         return NetworkFailure(host, "timeout")
+    if isinstance(error, httpx2.ProxyError) and str(error).startswith("407"):
+        return NetworkFailure(host, "http_407")
     if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):
         return NetworkFailure(host, "refused")
     if isinstance(error, httpx2.RemoteProtocolError):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
 
+from openshelf.hub.api import Answer
 from openshelf.hub.names import is_repo_id
-
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo
 
 _QUANTIZED = "base_model:quantized:"
 
@@ -25,21 +23,28 @@ class ListedRepo:
     created: str | None
 
 
-def listed_repos(found: Iterable[ModelInfo]) -> tuple[ListedRepo, ...]:
+def listed_repos(found: Iterable[Answer]) -> tuple[ListedRepo, ...]:
     """Those with a usable name; everything else is what strangers wrote and may be missing."""
-    return tuple(_listed(info) for info in found if is_repo_id(info.id))
+    return tuple(_listed(entry) for entry in found if is_repo_id(str(entry.get("id"))))
 
 
-def _listed(info: ModelInfo) -> ListedRepo:
-    tags: Any = info.tags
+def _listed(answer: Answer) -> ListedRepo:
+    tags, gguf, created = answer.get("tags"), answer.get("gguf"), answer.get("createdAt")
     stated = [str(tag) for tag in tags] if isinstance(tags, list) else []
     bases = [tag.removeprefix(_QUANTIZED) for tag in stated if tag.startswith(_QUANTIZED)]
     bases = [base for base in bases if is_repo_id(base)]
-    gguf: Any = info.gguf
     architecture = gguf.get("architecture") if isinstance(gguf, dict) else None
     return ListedRepo(
-        repo=info.id,
+        repo=str(answer["id"]),
         base=bases[0] if bases else None,
         architecture=architecture if isinstance(architecture, str) and architecture else None,
-        created=info.created_at.date().isoformat() if info.created_at else None,
+        created=_day(created),
     )
+
+
+def _day(value: object) -> str | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return None if found is None else found.date().isoformat()
+    except ValueError:
+        return None

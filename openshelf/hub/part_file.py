@@ -9,12 +9,13 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from openshelf.durable import sync_folder
-from openshelf.errors import ChecksumMismatch, NotEnoughDisk, UsageError
+from openshelf.errors import ChecksumMismatch, NotEnoughDisk, UnwritableFile, UsageError
 from openshelf.hub.cache_layout import (
     Place,
     is_sidecar_of,
@@ -33,11 +34,35 @@ OnHashed = Callable[[int], None]
 def disk_failure(error: OSError, folder: Path, needed_bytes: int) -> NotEnoughDisk | UsageError:
     """An error of the file system as one of ours."""
     if error.errno not in _FULL:
-        return UsageError(f"{folder} cannot be written: {error.strerror or type(error).__name__}")
+        where = error.filename2 or error.filename or folder
+        return UnwritableFile(error.strerror or type(error).__name__, str(where))
     free = 0
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(folder).free
     return NotEnoughDisk(str(folder), needed_bytes, free)
+
+
+def clear_way(path: Path) -> None:
+    """Nothing but a plain file may lie where one of ours goes: a link would lead out of here, a
+    pipe would never answer. A folder is put aside with all that is in it. Raises OSError."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(mode):
+        return
+    if not stat.S_ISDIR(mode):
+        path.unlink(missing_ok=True)
+        return
+    number = 1
+    while (aside := path.with_name(f"{path.name}.aside-{number}")).exists():
+        number += 1
+    path.rename(aside)
+
+
+def _open_itself(path: str, flags: int) -> int:
+    """Not what a link in its place points to."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def sha256_of(path: Path, on_hashed: OnHashed) -> str:
@@ -70,30 +95,40 @@ class PartFile:
         """
         self._place = place
         self._file = file
+        self._on_hashed = on_hashed
         with self._disk_errors(file.size_bytes):
             place.part.parent.mkdir(parents=True, exist_ok=True)
+            for path in (place.part, place.sidecar, place.bad, place.blob):
+                clear_way(path)
             if not is_sidecar_of(place, file) or self._size_on_disk() > file.size_bytes:
-                with contextlib.suppress(FileNotFoundError):
-                    place.part.unlink()
+                place.part.unlink(missing_ok=True)
                 write_sidecar(place, file)
-            with contextlib.suppress(FileNotFoundError):
-                place.bad.unlink()
+            place.bad.unlink(missing_ok=True)
             # Unbuffered: what write() took is on its way to the disk even if we are killed.
-            self._handle = place.part.open("ab+", buffering=0)
+            self._handle = open(place.part, "ab+", buffering=0, opener=_open_itself)  # noqa: SIM115
         try:
-            self._handle.seek(0)
-            self._hash = RunningHash(_hash_rest(self._handle, on_hashed))
-            self.length = self._handle.tell()
+            self._hash_what_is_here()
         except BaseException:
             self._handle.close()
             raise
         self.resumed_from_bytes = self.length
+
+    def _hash_what_is_here(self) -> None:
+        with self._disk_errors(0):
+            self._handle.seek(0)
+            self._hash = RunningHash(_hash_rest(self._handle, self._on_hashed))
+            self.length = self._handle.tell()
 
     def _size_on_disk(self) -> int:
         try:
             return self._place.part.stat().st_size
         except FileNotFoundError:
             return 0
+
+    @property
+    def is_gguf(self) -> bool:
+        """By its name; such a file begins with four letters that are known."""
+        return self._file.path.lower().endswith(".gguf")
 
     @property
     def missing_bytes(self) -> int:
@@ -118,15 +153,24 @@ class PartFile:
             self._hash.add(written)
             self.length += written
 
-    def start_over(self) -> None:
-        """The other side cannot go on in the middle."""
-        with self._disk_errors(self._file.size_bytes):
-            self._handle.truncate(0)
-        self._handle.seek(0)
+    def count_equal(self, at: int, data: memoryview) -> int:
+        """How many of the first bytes of `data` are those that lie on disk from `at` on."""
+        with self._disk_errors(0):
+            self._handle.seek(at)
+            here = self._handle.read(len(data)) or b""
+        if data[: len(here)] == here:
+            return len(here)
+        return next(
+            i for i, (one, other) in enumerate(zip(here, data, strict=False)) if one != other
+        )
+
+    def cut_to(self, length: int) -> None:
+        """What lies behind is not what the file has there."""
         self._hash.close()
-        self._hash = RunningHash(hashlib.sha256())
-        self.length = 0
-        self.resumed_from_bytes = 0
+        with self._disk_errors(0):
+            self._handle.truncate(length)
+        self._hash_what_is_here()
+        self.resumed_from_bytes = min(self.resumed_from_bytes, length)
 
     def finish(self) -> None:
         """Give the file the blob's name if its hash is right.

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from openshelf.errors import UsageError
+from openshelf.errors import BadWords
 from openshelf.hub.names import is_repo_id
+from openshelf.network import shown_address
 from openshelf.paths import written_path
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}|(?<=--hf-token[ =])\S+|(?<=[?&]token=)[^&\s]+")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 _HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 _RECOMMENDED = ("", "latest", "main")
@@ -58,23 +60,30 @@ def parse_target(text: str, *, endpoint_host: str = "") -> Target:
     `endpoint_host` is the host of the Hub in use, whose addresses are understood as well.
     """
     words = _unwrapped(text)
+    text = _without_secrets(text.strip())
     if not words or len(words) > _LONGEST or any(ord(mark) < 32 for mark in words):
-        raise UsageError("A model is named by OWNER/REPO, OWNER/REPO:QUANT or a path")
+        raise BadWords(why="target")
     hosts = (*_HUB_HOSTS, *((endpoint_host.lower(),) if endpoint_host else ()))
     pasted = _pasted_model(words, hosts)
     if pasted is None and (words.startswith(_PATH_STARTS) or _DRIVE.match(words)):
         return Target(words, TargetKind.PATH, path=written_path(words))
     if pasted is None and " " in words:
-        raise UsageError(f"{words} names no model")
+        raise BadWords(why="no_model_named", name=words)
     words = pasted or words
     forced = words.startswith("hf:")
     if forced:
         words = words.removeprefix("hf:").removeprefix("//")
     if _SCHEME.match(words):
-        return _from_address(text.strip(), words, hosts)
+        return _from_address(text, words, hosts)
     if words.split("/")[0].lower() in hosts and words.count("/") >= 2:
-        return _from_address(text.strip(), f"https://{words}", hosts)
-    return _from_name(text.strip(), words, is_forced=forced)
+        return _from_address(text, f"https://{words}", hosts)
+    return _from_name(text, words, is_forced=forced)
+
+
+def _without_secrets(text: str) -> str:
+    """What was written is kept with the download and in the log of acceptances: not a token that
+    stood in a pasted line, nor the login in an address."""
+    return shown_address(_TOKEN.sub("[redacted]", text))
 
 
 def _unwrapped(text: str) -> str:
@@ -132,7 +141,7 @@ def _from_name(text: str, words: str, *, is_forced: bool) -> Target:
     name, colon, tag = name.partition(":")
     repo = f"{owner}/{name}"
     if not is_repo_id(repo) or (colon and inside):
-        raise UsageError(f"{text} is not the name of a model (OWNER/REPO)")
+        raise BadWords(why="not_a_repo", name=text)
     if inside:
         return _file_target(text, repo, inside, None, is_forced=is_forced)
     return Target(text, TargetKind.HUB, repo=repo, quant=_quant(text, tag), is_forced=is_forced)
@@ -142,7 +151,7 @@ def _quant(text: str, tag: str) -> str | None:
     if tag.lower() in _RECOMMENDED:
         return None
     if not _TAG.fullmatch(tag):
-        raise UsageError(f"{text} has no usable variant after the colon")
+        raise BadWords(why="not_a_variant", name=text)
     return tag
 
 
@@ -150,7 +159,7 @@ def _file_target(
     text: str, repo: str, file: str, revision: str | None, *, is_forced: bool
 ) -> Target:
     if not file.lower().endswith(".gguf"):
-        raise UsageError(f"{file} is not a GGUF file")
+        raise BadWords(why="not_gguf", name=file)
     return Target(
         text, TargetKind.HUB, repo=repo, file=file, revision=revision, is_forced=is_forced
     )
@@ -161,18 +170,18 @@ def _from_address(text: str, address: str, hosts: tuple[str, ...]) -> Target:
         parts = urlsplit(address)
         host = (parts.netloc.rpartition("@")[2]).lower()
     except ValueError as error:
-        raise UsageError(f"{text} is not a web address") from error
+        raise BadWords(why="web_address", name=text) from error
     if parts.scheme not in ("http", "https", "openshelf") or (
         host not in hosts and (parts.hostname or "") not in hosts
     ):
-        raise UsageError(f"{text} is not an address on the Hub")
+        raise BadWords(why="not_on_hub", name=text)
     words = [unquote(word) for word in parts.path.strip("/").split("/")]
     if len(words) < 2:
-        raise UsageError(f"{text} names no model")
+        raise BadWords(why="no_model_named", name=text)
     name, _, tag = words[1].partition(":")
     repo = f"{words[0]}/{name}"
     if not is_repo_id(repo) or words[0] in ("datasets", "spaces", "collections", "docs", "papers"):
-        raise UsageError(f"{text} is not the address of a model")
+        raise BadWords(why="not_a_model_address", name=text)
     if len(words) > 4 and words[2] in ("blob", "resolve", "raw"):
         revision = None if words[3] == "main" else words[3]
         return _file_target(text, repo, "/".join(words[4:]), revision, is_forced=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.durable import replace_file
-from openshelf.errors import UsageError
+from openshelf.errors import BadWords, UnwritableFile, UsageError
 from openshelf.keychain import KeychainLike
 from openshelf.network import NetworkOptions, check_endpoint, host_of, is_loopback, origin_of
 
@@ -129,6 +129,8 @@ class TokenStore:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         """What can be read of the file; entries that are none are left out."""
+        if not self._path.is_file():
+            return {}
         try:
             table = json.loads(self._path.read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -147,7 +149,7 @@ class TokenStore:
             replace_file(self._path, content, is_private=True)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise UsageError(f"{self._path} cannot be written: {reason}") from error
+            raise UnwritableFile(reason, str(self._path)) from error
 
 
 def _key(endpoint: str) -> str:
@@ -158,10 +160,15 @@ def _key(endpoint: str) -> str:
     return f"{origin_of(endpoint)[0]}://{host_of(endpoint).lower()}"
 
 
+def check_token_endpoint(endpoint: str) -> None:
+    """Raises UsageError where no token can be kept for it."""
+    _key(endpoint)
+
+
 def _checked(token: str, kind: str) -> str:
     token = token.strip()
     if not token or len(token) > _LONGEST or not token.isascii() or not token.isprintable():
-        raise UsageError(f"That is no {kind}: one line of letters and digits is expected")
+        raise BadWords(why="not_a_secret", name=kind)
     if " " in token:
-        raise UsageError(f"That is no {kind}: it holds spaces")
+        raise BadWords(why="secret_with_spaces", name=kind)
     return token

@@ -11,6 +11,7 @@ refused, and each byte is compared with its hash before anything is offered.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -31,6 +32,9 @@ _LOCAL = "local"
 _MAX_MANIFEST_BYTES = 16 << 20
 _MAX_TEXT_BYTES = 4 << 20
 _MAX_MODELS, _MAX_FILES = 1000, 1000
+_MISREAD = (
+    KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, CorruptSettings,
+)  # fmt: skip
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
@@ -116,12 +120,9 @@ class _Reader:
                 entries = [entry for entry in entries if self._has(entry, only)]
             self._total = sum(int(f["size_bytes"]) for e in entries for f in e["files"])
             models = tuple(self._model(entry) for entry in entries)
-            settings = table.get("settings")
-            return Bundle(
-                self._folder, str(table.get("created_at", "")), models,
-                settings if isinstance(settings, dict) else {},
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError, AttributeError, CorruptSettings) as error:
+            created = str(table.get("created_at", ""))[:40]
+            return Bundle(self._folder, created, models, _told(table.get("settings")))
+        except _MISREAD as error:
             raise CorruptBundle(MANIFEST, "not_a_bundle", str(error)[:200]) from error
 
     def _has(self, entry: dict[str, Any], path: Path) -> bool:
@@ -232,6 +233,16 @@ class _Reader:
             return path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
             raise CorruptBundle(name, "missing", error.strerror or "") from error
+
+
+def _told(settings: object) -> dict[str, Any]:
+    """Settings are only shown: plain values, and nothing that no JSON may hold."""
+    found = settings if isinstance(settings, dict) else {}
+    return {
+        str(name)[:80]: value
+        for name, value in found.items()
+        if isinstance(value, str | int | None) or (type(value) is float and math.isfinite(value))
+    }
 
 
 def _listed(file: dict[str, Any]) -> tuple[str, int, str]:

@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 
 from openshelf import __version__
-from openshelf.errors import PolicyBlocked, UsageError
+from openshelf.errors import BadWords, PolicyBlocked
 from openshelf.library.install import InstallOffer
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.facts import licenses_sha256
@@ -62,14 +62,12 @@ def record_waiver(
     if gate.policy.managed:
         raise PolicyBlocked(offer.target, tuple(reason.as_json() for reason in today.reasons))
     if not form.display_name.strip() or not form.note.strip():
-        raise UsageError("A waiver needs the name of the approver and a reason")
+        raise BadWords(why="waiver_needs")
     if request.until < gate.today():
-        raise UsageError(f"{request.until.isoformat()} is over already")
+        raise BadWords(why="day_over", name=request.until.isoformat())
     part = waiver_part(today, request)
     if not part["reasons"]:
-        raise UsageError(
-            f"Nothing that is meant stops {offer.target}, so there is nothing to waive"
-        )
+        raise BadWords(why="nothing_to_waive", name=offer.target)
     model = AcceptedModel(offer.repo, offer.commit, ())
     approver = replace(form, role="approver")
     record = build_record(model, today, approver, gate.policy, record_context(offer))

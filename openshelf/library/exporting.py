@@ -14,7 +14,7 @@ from typing import Any
 
 from openshelf import __version__
 from openshelf.durable import replace_file, sync_folder
-from openshelf.errors import ChecksumMismatch, NotEnoughDisk, NotFound, UsageError
+from openshelf.errors import BadFolder, ChecksumMismatch, NotEnoughDisk, NotFound
 from openshelf.hub.names import safe_join
 from openshelf.hub.part_file import disk_failure
 from openshelf.library.bundles import FILES, FORMAT, MANIFEST, SUMS, VERSION, is_bundle
@@ -103,12 +103,12 @@ def _place(folder: Path) -> Path:
     """Raises UsageError where a bundle is there already or `folder` is none."""
     try:
         if is_bundle(folder):
-            raise UsageError(f"{folder} holds a bundle already; choose another folder")
+            raise BadFolder(path=str(folder), why="holds_bundle")
         if not folder.exists() or not any(folder.iterdir()):
             return folder
     except OSError as error:
         detail = error.strerror or type(error).__name__
-        raise UsageError(f"{folder} cannot be used: {detail}") from error
+        raise BadFolder(detail, str(folder)) from error
     number, target = 1, folder / _SUBFOLDER
     while target.exists():
         number += 1

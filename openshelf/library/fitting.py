@@ -10,7 +10,7 @@ from typing import Protocol
 from openshelf.catalog.entries import Catalog, CatalogModel
 from openshelf.catalog.quants import expected_file_bytes
 from openshelf.engine.architectures import Knows, nobody_knows
-from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UsageError
+from openshelf.errors import BadFile, GatedModel, NetworkFailure, NotFound, Offline
 from openshelf.fit.dryrun import LaysOut, dry_run, not_in_engine, without_header
 from openshelf.fit.expected import shape_from_catalog
 from openshelf.fit.memory import FitRequest
@@ -124,7 +124,7 @@ class Fitting:
         if here is not None:
             file_bytes = question.file_bytes if target.path else None
             if file_bytes is not None and file_bytes < here.path.stat().st_size:
-                raise UsageError(f"the file is larger than the {file_bytes} bytes said of it")
+                raise BadFile(f"{file_bytes}", str(here.path), "larger_than_said")
             headers = headers_of_file(here.path, file_bytes)
             return _Found(headers.shape, headers, here.measured)
         known = self.catalog().find_model(target.repo)

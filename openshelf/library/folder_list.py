@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
-from openshelf.errors import UsageError
+from openshelf.errors import BadFolder
 from openshelf.library.folders import FolderCondition, ModelFolder, normal_path
 from openshelf.library.scanning import Doubt, ScanReport, scan
 from openshelf.library.settling import Settled, settle
@@ -45,7 +45,7 @@ class FolderList:
         """Its models stay in the library, under their whole paths."""
         folder = self._library.folders.known(path)
         if folder.is_standard:
-            raise UsageError(f"{folder.path} is the standard folder, which stays in the list")
+            raise BadFolder(path=folder.path, why="standard")
         settings = self._settings.current
         left = [p for p in settings.model_folders if normal_path(p) != folder.path]
         target = "" if folder.takes_downloads else settings.download_folder
@@ -56,9 +56,9 @@ class FolderList:
         folder = self._library.folders.known(path)
         is_unmade = folder.is_standard and folder.look.condition is FolderCondition.MISSING
         if not folder.is_here and not is_unmade:
-            raise UsageError(f"{folder.path} is not here")
+            raise BadFolder(path=folder.path, why="missing")
         if folder.is_here and not folder.look.is_writable:
-            raise UsageError(f"{folder.path} cannot be written")
+            raise BadFolder(path=folder.path, why="unwritable")
         self._save(
             self._settings.current, download_folder="" if folder.is_standard else folder.path
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openshelf.errors import NotFound, UsageError
+from openshelf.errors import BadFolder, NotFound
 from openshelf.library.folder_look import FolderCondition as FolderCondition
 from openshelf.library.folder_look import FolderLook as FolderLook
 from openshelf.library.folder_look import PatientLook
@@ -139,16 +139,16 @@ class ModelFolders:
             case FolderCondition.HERE:
                 pass
             case FolderCondition.NOT_A_FOLDER:
-                raise UsageError(f"{path} is a file, not a folder")
+                raise BadFolder(path=path, why="file")
             case FolderCondition.UNREADABLE:
-                raise UsageError(f"{path} cannot be read: permission denied")
+                raise BadFolder(path=path, why="unreadable")
             case FolderCondition.SILENT:
-                raise UsageError(f"{path} does not answer")
+                raise BadFolder(path=path, why="silent")
             case _:
-                raise UsageError(f"{path} is not there")
+                raise BadFolder(path=path, why="missing")
         for folder in self.all():
             if folder.path == path or folder.look.identity == look.identity:
-                raise UsageError(f"{path} is the model folder {folder.path} already")
+                raise BadFolder(path=path, why="listed", other=folder.path)
         return path
 
     def known(self, text: str) -> ModelFolder:
@@ -157,7 +157,7 @@ class ModelFolders:
         for folder in self.all():
             if folder.path == path:
                 return folder
-        raise UsageError(f"{path} is no model folder (openshelf roots lists them)")
+        raise BadFolder(path=path, why="not_listed")
 
 
 def not_here(folder: str) -> NotFound:

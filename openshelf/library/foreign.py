@@ -270,6 +270,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _begins_like_gguf(path: Path) -> bool:
+    if not path.is_file():
+        return False  # a pipe would never answer
     try:
         with path.open("rb") as file:
             return file.read(4) == b"GGUF"

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from openshelf.errors import UsageError
+from openshelf.errors import BadFile
 
 _PIECE = 1 << 20
 _known: dict[tuple[str, int, int, int], str] = {}
@@ -39,7 +39,7 @@ def sha256_of_file(
                     on_hashed(done)
     except OSError as error:
         detail = error.strerror or type(error).__name__
-        raise UsageError(f"{path} cannot be read: {detail}") from error
+        raise BadFile(detail, str(path), "unreadable") from error
     with _lock:
         _known[key] = digest.hexdigest()
     return digest.hexdigest()

@@ -12,6 +12,7 @@ from openshelf.hub.entries import DownloadFile
 from openshelf.hub.fetching import FetchPlace, FetchRequest
 from openshelf.hub.names import is_repo_id
 from openshelf.hub.targets import TargetKind, parse_target
+from openshelf.library.accepted_terms import accepted_these, as_accepted, require_kept_terms
 from openshelf.library.bundle_offers import offer_bundled
 from openshelf.library.bundles import BundledModel, bundle_around, read_bundled
 from openshelf.library.evidence import keep_texts, record_context
@@ -123,9 +124,12 @@ class Installer:
         """
         _require_intact(model)
         gate = self._parts.gate
-        decision = gate.decide(self._parts.library.effective_license(model.id))
+        license = self._parts.library.effective_license(model.id)
+        decision = gate.decide(license)
         files = tuple(ClearedFile(f.path, f.sha256, f.size_bytes) for f in model.files)
-        return gate.clear(decision, model.repo, model.commit, files, target=model.id)
+        clearance = gate.clear(decision, model.repo, model.commit, files, target=model.id)
+        require_kept_terms(self._parts.acceptances, clearance.record_id, model, license)
+        return clearance
 
     def install(
         self, offer: InstallOffer, clearance: Clearance, cancel: CancelToken, report: Report
@@ -151,7 +155,7 @@ class Installer:
         self._parts.library.require_kept()
         known = self._installed_already(offer)
         if known is not None:
-            return known
+            return self._with_terms_of_now(known, offer, clearance)
         self._check_space(offer)
         match offer.source:
             case "hub":
@@ -169,7 +173,7 @@ class Installer:
             path=file.path,
             size_bytes=file.size_bytes,
             sha256=file.sha256,
-            policy_sha256=self._parts.gate.policy.sha256,
+            policy_sha256=self._parts.gate.current_sha256(),
         )
 
     def _installed_already(self, offer: InstallOffer) -> InstalledModel | None:
@@ -179,6 +183,20 @@ class Installer:
             if model.id == offer.model_id and same and model.is_usable:
                 return model
         return None
+
+    def _with_terms_of_now(
+        self, model: InstalledModel, offer: InstallOffer, clearance: Clearance
+    ) -> InstalledModel:
+        """Its files are here already; terms that were accepted for them anew are its own now."""
+        library, acceptances = self._parts.library, self._parts.acceptances
+        license = as_accepted(offer.decision.license)
+        kept = (library.effective_license(model.id), model.record_id)
+        if kept == (license, clearance.record_id) or not accepted_these(
+            acceptances, clearance.record_id, model.repo, license
+        ):
+            return model
+        library.keep_terms(model.id, license, clearance.record_id)
+        return library.find(model.id)
 
     def _check_space(self, offer: InstallOffer) -> None:
         models = self._models(offer)
@@ -210,7 +228,7 @@ class Installer:
                 file=file,
                 models=models,
                 options=self._parts.client().options,
-                policy_sha256=self._parts.gate.policy.sha256,
+                policy_sha256=self._parts.gate.current_sha256(),
                 is_main=offer.is_main,
                 tries=run.tries,
                 download_id=run.download_id,
@@ -276,7 +294,7 @@ class Installer:
         files: list[InstalledFile],
         ours: set[str],
     ) -> InstalledModel:
-        license = offer.decision.license
+        license = as_accepted(offer.decision.license)
         now = now_utc()
         model = InstalledModel(
             id=offer.model_id,

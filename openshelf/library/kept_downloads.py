@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from openshelf.errors import NotFound, OpenshelfError, UsageError
+from openshelf.errors import BadWords, NotFound, OpenshelfError, UnwritableFile, UsageError
 from openshelf.library.download_queue import DownloadsParts
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
@@ -169,7 +169,7 @@ class KeptDownloads:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while is_running(self._folder, saved.id):
             if time.monotonic() > deadline:
-                raise UsageError("The Openshelf that runs this download does not answer")
+                raise BadWords(why="download_silent", name=saved.id)
             try:
                 ask_for(self._folder, saved.id, wish)
             except OSError as error:
@@ -180,4 +180,4 @@ class KeptDownloads:
 
     def _unwritable(self, error: OSError) -> UsageError:
         reason = error.strerror or type(error).__name__
-        return UsageError(f"{self._folder} cannot be written: {reason}")
+        return UnwritableFile(reason, str(self._folder))

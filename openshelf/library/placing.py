@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from openshelf.durable import sync_folder
-from openshelf.errors import ChecksumMismatch, UsageError
+from openshelf.errors import BadFile, ChecksumMismatch
 from openshelf.hub.cache_layout import link_snapshot, place_of, remove_empty_folders
 from openshelf.hub.entries import DownloadFile
 from openshelf.hub.part_file import disk_failure
@@ -158,7 +158,7 @@ def check_source(path: Path, file: DownloadFile, cancel: CancelToken, report: Re
         report(Progress(done, file.size_bytes, "verifying"))
 
     if not path.is_file():
-        raise UsageError(f"{path} is not there any more")
+        raise BadFile(path=str(path), why="gone")
     actual = sha256_of_file(path, on_hashed)
     if actual != file.sha256:
         raise ChecksumMismatch(str(path), file.sha256, actual)

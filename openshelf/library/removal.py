@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from openshelf.errors import UsageError
+from openshelf.errors import BadFile
 from openshelf.hub.cache_layout import relink, remove_empty_folders
 
 Discard = Callable[[Path], None]
@@ -57,7 +57,7 @@ def remove_files(
             removed += _Removal(Path(entry.folder), kept, trash).of(entry)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise UsageError(f"{entry.location} cannot be removed: {reason}") from error
+            raise BadFile(reason, str(entry.location), "not_removed") from error
     return removed
 
 

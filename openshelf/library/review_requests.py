@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from openshelf.durable import replace_file
-from openshelf.errors import UsageError
+from openshelf.errors import UnwritableFile
 from openshelf.library.evidence import os_user_name
 from openshelf.library.install import InstallOffer
 from openshelf.policy.review_request import ReviewSubject
@@ -32,5 +32,5 @@ def write_request(path: Path, text: str) -> str:
         replace_file(path, text.encode("utf-8"), is_private=True)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError(f"{path} cannot be written: {reason}") from error
+        raise UnwritableFile(reason, str(path)) from error
     return str(path)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import time
 import uuid
 from dataclasses import dataclass, replace
@@ -23,6 +24,18 @@ from openshelf.policy.gate import Gate
 log = logging.getLogger(__name__)
 _VERSION = 1
 _TUPLES = ("source_paths",)
+_TEXTS = (
+    "target", "model_name", "packager", "publisher", "repo", "commit", "folder", "page_url",
+    "origin", "placing",
+)  # fmt: skip
+_TEXTS_OR_NOTHING = ("quant", "local_path", "installed_id")
+_COUNTS = ("left_bytes", "resumed_from_bytes", "free_bytes")
+_SOURCES = ("hub", "starter", "file")
+_MISREAD = (
+    OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+    CorruptSettings,
+)  # fmt: skip
+"""What comes of a file that a crash or somebody else wrote."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +85,10 @@ def read_downloads(folder: Path, gate: Gate) -> list[SavedDownload]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
+            if not path.is_file():
+                raise ValueError("a pipe would never answer")
             saved = _read(json.loads(path.read_bytes()), gate)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, CorruptSettings):
+        except _MISREAD:
             log.warning("downloads: %s cannot be read and was put aside", path.name)
             with contextlib.suppress(OSError):
                 path.replace(path.with_name(f"{path.name}.broken"))
@@ -88,12 +103,15 @@ def as_wished(folder: Path, saved: SavedDownload) -> SavedDownload:
     try:
         data = json.loads(_file(folder, saved.id).read_bytes())
         return replace(saved, order=_order(data), limit=_limit(data))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except _MISREAD:
         return saved
 
 
 def _order(data: dict[str, Any]) -> float:
-    return float(data.get("order", data["created"]))
+    order = float(data.get("order", data["created"]))
+    if not math.isfinite(order):
+        raise ValueError("order")
+    return order
 
 
 def _limit(data: dict[str, Any]) -> int | None:
@@ -103,9 +121,10 @@ def _limit(data: dict[str, Any]) -> int | None:
 
 def _read(data: dict[str, Any], gate: Gate) -> SavedDownload:
     offer = dict(data["offer"])
-    files = tuple(DownloadFile(**file) for file in offer.pop("files"))
+    files = tuple(_file_of(file) for file in offer.pop("files"))
     if not files:
         raise ValueError("no files")
+    _check_types(offer)
     known = {field.name for field in dataclasses.fields(InstallOffer)}
     plain: dict[str, Any] = {
         name: tuple(value) if name in _TUPLES else value
@@ -118,6 +137,28 @@ def _read(data: dict[str, Any], gate: Gate) -> SavedDownload:
     restored = InstallOffer(**plain)
     created = float(data["created"])
     return SavedDownload(str(data["id"]), created, restored, _order(data), _limit(data))
+
+
+def _file_of(data: dict[str, Any]) -> DownloadFile:
+    file = DownloadFile(**data)
+    texts = (file.repo, file.commit, file.path, file.sha256)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("file")
+    if type(file.size_bytes) is not int or file.size_bytes < 0:
+        raise ValueError("size")
+    return file
+
+
+def _check_types(offer: dict[str, Any]) -> None:
+    """Raises TypeError, ValueError: one wrong entry must stop no start of the app."""
+    texts = [offer[name] for name in _TEXTS if name in offer]
+    texts += [offer[name] for name in _TEXTS_OR_NOTHING if offer.get(name) is not None]
+    if not all(isinstance(text, str) for text in (*texts, *offer.get("source_paths", ()))):
+        raise TypeError("text")
+    if not all(type(offer[name]) is int for name in _COUNTS if name in offer):
+        raise TypeError("count")
+    if offer["source"] not in _SOURCES:
+        raise ValueError("source")
 
 
 def _file(folder: Path, download_id: str) -> Path:

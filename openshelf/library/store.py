@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from openshelf.database import Database
-from openshelf.errors import NotFound, OpenshelfError, UsageError
+from openshelf.errors import BadFile, NotFound, OpenshelfError
 from openshelf.hardware.facts import LearnedRate
 from openshelf.library.file_looks import FileLook, FileRow, keep_check, keep_looks, read_file_rows
 from openshelf.library.file_rows import blobs_of_sizes, files_of, insert_files, sync_folders
@@ -96,7 +96,7 @@ class Library:
     def require_kept(self) -> None:
         """Raise UsageError where the manifest lives in memory only: an install would be lost."""
         if self.problem is not None and not self.problem.code.endswith("set_aside"):
-            raise UsageError(f"The library {self._path} cannot be kept, so nothing is installed")
+            raise BadFile(path=str(self._path), why="library_not_kept")
 
     def close(self) -> None:
         self._database.close()
@@ -176,8 +176,22 @@ class Library:
         self._announce()
         return self.find(model.id)
 
+    def keep_terms(self, model_id: str, license: EffectiveLicense, record_id: str | None) -> None:
+        """The same files were accepted under other terms: those are the model's from now on."""
+        values = (
+            license.expression, json.dumps(license.effective), record_id,
+            json.dumps(license.as_json()), model_id,
+        )  # fmt: skip
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE models SET license_expression = ?, license_ids = ?, record_id = ?,"
+                " license_json = ? WHERE id = ?",
+                values,
+            )
+        self._announce()
+
     def effective_license(self, model_id: str) -> EffectiveLicense:
-        """The license as it was when the model was installed. Raises NotFound, CorruptSettings."""
+        """The license as it was accepted last. Raises NotFound, CorruptSettings."""
         with self._failures():
             rows = self._database.read("SELECT license_json FROM models WHERE id = ?", model_id)
         if not rows:
@@ -335,7 +349,7 @@ class Library:
         try:
             yield
         except sqlite3.Error as error:
-            raise UsageError(f"The library {self._path} cannot be used: {error}") from error
+            raise BadFile(str(error), str(self._path), "library_unusable") from error
 
     def _announce(self) -> None:
         self.announcer.announce(self.installed())

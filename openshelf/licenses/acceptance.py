@@ -7,6 +7,7 @@ export therefore prints the head, to be kept elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.durable import sync_folder
-from openshelf.errors import NotEnoughDisk, NotFound, OpenshelfError, UsageError
+from openshelf.errors import NotEnoughDisk, NotFound, OpenshelfError, UnwritableFile
 from openshelf.licenses.chain import (
+    UNREADABLE,
     Head,
     Lines,
     VerifyReport,
@@ -35,6 +37,7 @@ from openshelf.licenses.clearance import ClearedFile
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.licenses.file_lock import locked
 from openshelf.licenses.head_seal import HeadSeal
+from openshelf.licenses.log_file import open_for_appending, read_plain
 from openshelf.licenses.log_queries import (
     ERASED,
     REVOKED,
@@ -126,14 +129,22 @@ class AcceptanceLog:
                     "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 }
             )
+            is_newest = self._is_newest()
             self._write(line, cut_at, needs_end=needs_end)
-            self._write_head(Head(head.count + 1, sha256_of(line)))
+            self._write_head(Head(head.count + 1, sha256_of(line)), is_newest=is_newest)
         return record_id
 
-    def _write_head(self, head: Head) -> None:
+    def _is_newest(self) -> bool:
+        """Whether the log has all that the keychain knows of; else it is never told of more."""
+        known = self.seal.remembered() if self.seal is not None else None
+        return known is None or split_lines(self._content()).contain(known)
+
+    def _write_head(self, head: Head, *, is_newest: bool) -> None:
         if self.seal is not None:
             head = replace(head, mac=self.seal.seal(head, read_head(self.head_file)))
         write_head(self.head_file, head)
+        if self.seal is not None and is_newest:
+            self.seal.remember(head)
 
     def _end(self) -> tuple[Head, int | None, bool]:
         """(head to go on from, where to cut a half line off, does the file lack a line's end)."""
@@ -147,9 +158,7 @@ class AcceptanceLog:
 
     def _write(self, line: bytes, cut_at: int | None, *, needs_end: bool) -> None:
         is_new = not self.path.exists()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
+        with os.fdopen(open_for_appending(self.path), "wb", buffering=0) as file:
             if cut_at is not None:
                 file.truncate(cut_at)
             data = (b"\n" if needs_end else b"") + line + b"\n"
@@ -166,7 +175,10 @@ class AcceptanceLog:
 
     def lines(self) -> tuple[str, ...]:
         """The finished lines as they stand in the file, for an export."""
-        finished = split_lines(self._content()).finished
+        try:
+            finished = split_lines(self._content()).finished
+        except OSError:
+            return ()
         return tuple(line.decode("utf-8", "replace") for line in finished)
 
     def find_acceptance(
@@ -245,23 +257,42 @@ class AcceptanceLog:
         if not found:
             raise NotFound("person", name)
         ids = found[0].record_ids
-        with self._locked():
-            self.names.erase(set(ids))
+        try:
+            with self._locked():
+                self.names.erase(set(ids))
+        except OSError as error:
+            raise _cannot_write(self.names.path, error) from error
         person = {"os_user": os_user, "role": "member"}
         self.append({"accepted_by": person, "method": ERASED, "erased": list(ids)})
         return ids
 
     def verify(self) -> VerifyReport:
         """Find any edit, deletion, reordering or truncation."""
-        with self._locked():
-            head = read_head(self.head_file)
-            report = verify_chain(split_lines(self._content()), head)
-        if head is None or self.seal is None:
+        head, lines, report = self._looked_at()
+        if self.seal is None or lines is None:
             return report
+        problem, line, sealed = report.problem, report.line, None
         try:
-            return replace(report, sealed=self.seal.state(head))
+            sealed = self.seal.state(head) if head is not None else None
         except ValueError:
-            return replace(report, problem=report.problem or "head_seal_wrong", sealed=False)
+            problem, sealed = problem or "head_seal_wrong", False
+        known = self.seal.remembered()
+        if problem is None and known is not None and not lines.contain(known):
+            problem, line = "rolled_back", min(len(lines.finished) + 1, known.count)
+        return replace(report, problem=problem, line=line, sealed=sealed)
+
+    def _looked_at(self) -> tuple[Head | None, Lines | None, VerifyReport]:
+        """Head, lines and chain of one moment; where nothing can be locked, nothing can be written
+        too."""
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):
+                stack.enter_context(self._locked())
+            head = read_head(self.head_file)
+            try:
+                lines = split_lines(self._content())
+            except OSError:
+                return None, None, UNREADABLE
+        return head, lines, verify_chain(lines, head)
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self.path.with_name(f"{self.path.name}.lock"))
@@ -274,7 +305,11 @@ class AcceptanceLog:
         head = read_head(self.head_file)
         stamp = (state.st_size, state.st_mtime_ns, state.st_ino, head)
         if stamp != self._remembered.stamp:
-            lines: Lines = split_lines(self._content())
+            try:
+                lines: Lines = split_lines(self._content())
+            except OSError:
+                self._remembered.records, self._remembered.report = (), UNREADABLE
+                return ()
             found = (record_of(line) for line in lines.finished)
             self._remembered.records = tuple(record for record in found if record is not None)
             self._remembered.report = verify_chain(lines, head)
@@ -291,7 +326,7 @@ class AcceptanceLog:
 
     def _content(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return read_plain(self.path)
         except FileNotFoundError:
             return b""
 
@@ -303,4 +338,4 @@ def _cannot_write(path: Path, error: OSError) -> OpenshelfError:
     if error.errno == errno.ENOSPC:
         return NotEnoughDisk(str(path), _RECORD_BYTES, shutil.disk_usage(path.parent).free)
     reason = error.strerror or type(error).__name__
-    return UsageError(f"The acceptance log {path} cannot be written: {reason}")
+    return UnwritableFile(reason, str(path), "acceptance_log")

@@ -110,14 +110,23 @@ def _parents(claims: RepoClaims, overrides: Overrides, ancestry: Ancestry) -> tu
 
 def header_parents(claims: RepoClaims) -> tuple[str, ...]:
     """The base models that the header of its file names, as ids or addresses."""
+    return _of_header_bases(claims, "repo_url")
+
+
+def header_base_names(claims: RepoClaims) -> tuple[str, ...]:
+    """What the header calls its base models; a name decides nothing, it only hints."""
+    return _of_header_bases(claims, "name")
+
+
+def _of_header_bases(claims: RepoClaims, key: str) -> tuple[str, ...]:
     count = claims.gguf.get("general.base_model.count")
     if isinstance(count, bool) or not isinstance(count, int):
         return ()
-    addresses = (
-        claims.gguf.get(f"general.base_model.{number}.repo_url")
+    values = (
+        claims.gguf.get(f"general.base_model.{number}.{key}")
         for number in range(min(count, _MAX_PARENTS))
     )
-    return tuple(text for address in addresses for text in strings_of(address))
+    return tuple(text for value in values for text in strings_of(value))
 
 
 def _relation(claims: RepoClaims, parents: tuple[str, ...]) -> str:

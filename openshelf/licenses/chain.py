@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.durable import replace_file
+from openshelf.licenses.log_file import decoded, read_plain
 
 ZERO = "0" * 64
 """What the first record has as its predecessor's hash."""
+_LONGEST_HEAD = 4096
 _OPENING = b'{"accepted_by":'
 """Every record begins so: the keys are sorted, and each record says who."""
 
@@ -20,9 +22,11 @@ _OPENING = b'{"accepted_by":'
 class VerifyReport:
     """`problem` is None where the log is whole, else a code; `line` counts from 1.
 
-    Codes: not_a_record, not_canonical, wrong_link, fewer_than_head, more_than_head,
-    head_differs, unfinished_is_foreign, head_unreadable, head_seal_wrong. `sealed` says whether
-    the head bears an HMAC under a key of the keychain; None where there is no key.
+    Codes: not_a_record, not_canonical, wrong_link, fewer_than_head, more_than_head, head_differs,
+    unfinished_is_foreign, unreadable, head_unreadable, head_seal_wrong, rolled_back (an older log
+    with its own head). `sealed` says whether the head bears an HMAC under a key of the keychain;
+    None where there is no key. `beyond_head`: the last record is one that the head does not count,
+    as after a crash. `clock_line` is the first line that says an earlier time than the one before.
     """
 
     records: int
@@ -31,6 +35,11 @@ class VerifyReport:
     line: int | None = None
     unfinished_line: bool = False
     sealed: bool | None = None
+    beyond_head: bool = False
+    clock_line: int | None = None
+
+
+UNREADABLE = VerifyReport(0, ZERO, "unreadable")
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,13 @@ class Lines:
     def last_sha256(self) -> str:
         return sha256_of(self.finished[-1]) if self.finished else ZERO
 
+    def contain(self, head: Head) -> bool:
+        """Whether the log once had this head, and has what it counted."""
+        if head.count == 0:
+            return True
+        is_long = len(self.finished) >= head.count
+        return is_long and sha256_of(self.finished[head.count - 1]) == head.sha256
+
 
 def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
@@ -75,7 +91,7 @@ def split_lines(content: bytes) -> Lines:
 def record_of(line: bytes) -> dict[str, Any] | None:
     """The record on a line; None where it is not one."""
     try:
-        record = json.loads(line)
+        record = decoded(line)
     except ValueError:
         return None
     return record if isinstance(record, dict) else None
@@ -89,11 +105,15 @@ def verify_chain(lines: Lines, head: Head | None) -> VerifyReport:
     """
     count = len(lines.finished)
     last = lines.last_sha256
+    clock_line: int | None = None
 
     def report(problem: str | None, line: int | None = None) -> VerifyReport:
-        return VerifyReport(count, last, problem, line, bool(lines.tail))
+        beyond = head is not None and problem is None and count > head.count
+        return VerifyReport(
+            count, last, problem, line, bool(lines.tail), beyond_head=beyond, clock_line=clock_line
+        )
 
-    previous = ZERO
+    previous, at = ZERO, ""
     for number, line in enumerate(lines.finished, start=1):
         record = record_of(line)
         if record is None:
@@ -103,6 +123,9 @@ def verify_chain(lines: Lines, head: Head | None) -> VerifyReport:
         if record.get("prev_sha256") != previous:
             return report("wrong_link", number)
         previous = sha256_of(line)
+        before, at = at, str(record.get("at"))
+        if at < before and clock_line is None:
+            clock_line = number
     if head is None:
         return report("head_unreadable")
     if count < head.count:
@@ -124,7 +147,7 @@ def _may_be_a_record(tail: bytes) -> bool:
 def read_head(path: Path) -> Head | None:
     """The head; `Head()` where there is none yet, None where the file is no head."""
     try:
-        table = json.loads(path.read_bytes())
+        table = decoded(read_plain(path, _LONGEST_HEAD))
     except FileNotFoundError:
         return Head()
     except (OSError, ValueError):

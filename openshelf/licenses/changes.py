@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from openshelf.licenses.changed_words import mark_words
 from openshelf.licenses.claims import NOTICE_TEXT
 from openshelf.licenses.effective import EffectiveLicense, LicenseText
 
@@ -33,6 +34,18 @@ class Passage:
     before: tuple[str, ...]
     after: tuple[str, ...]
     line: int
+
+    def as_json(self) -> dict[str, Any]:
+        """With the words that are only on one side."""
+        before, after = "\n".join(self.before), "\n".join(self.after)
+        marked = mark_words(before, after)
+        return {
+            "line": self.line,
+            "before": before,
+            "after": after,
+            "removed": list(marked.removed),
+            "added": list(marked.added),
+        }
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,7 @@ class TermsChange:
                     "changed": text.is_changed,
                     "compared": text.is_compared,
                     "diff": list(text.diff),
+                    "passages": [passage.as_json() for passage in text.passages],
                 }
                 for text in self.texts
             ],

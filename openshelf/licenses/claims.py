@@ -10,7 +10,8 @@ from typing import Any
 
 _LONGEST_NAME = 120
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_REPO = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?$")
+_REPO = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?$", re.ASCII)
+"""Names of the Hub; a letter of another script that looks like one of these is no part of any."""
 LICENSE_FILES = (
     "license",
     "license.txt",
@@ -73,7 +74,7 @@ class RepoClaims:
     def organization(self) -> str:
         """The account, in lower case; empty for a repository without one."""
         owner, slash, _ = self.id.partition("/")
-        return owner.casefold() if slash else ""
+        return owner.casefold() if slash and owner.isascii() else ""
 
 
 def strings_of(value: object) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -81,9 +81,27 @@ def effective_from_json(table: Mapping[str, Any]) -> EffectiveLicense:
 
 
 def _known(kind: type, table: Mapping[str, Any]) -> dict[str, Any]:
-    names = {f.name for f in fields(kind)}
-    return {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in table.items()
-        if key in names
-    }
+    """The fields of `kind` in `table`. Raises TypeError for a value of another type."""
+    values = {}
+    for field in fields(kind):
+        if field.name in table:
+            value = table[field.name]
+            value = tuple(value) if isinstance(value, list) else value
+            if not _FITS.get(str(field.type), lambda value: True)(value):
+                raise TypeError(field.name)
+            values[field.name] = value
+    return values
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
+_FITS: dict[str, Callable[[object], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "str | None": lambda value: value is None or isinstance(value, str),
+    "int": lambda value: type(value) is int,
+    "bool": lambda value: isinstance(value, bool),
+    "tuple[str, ...]": _texts,
+}
+"""By the types as they are written above; tables inside of a table are looked at on their own."""

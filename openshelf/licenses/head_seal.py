@@ -1,6 +1,7 @@
 """An HMAC over the head of the acceptance log, under a key that the system's keychain keeps.
 
-Whoever rewrites log and head together is found by it, unless he can read the keychain as well.
+Whoever rewrites log and head together is found by it, unless he can read the keychain as well. The
+keychain also knows the newest head, so that an older log with its older head is found too.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openshelf.keychain import KeychainLike
-from openshelf.licenses.chain import Head
+from openshelf.licenses.chain import ZERO, Head
 
 _KEY_BYTES = 32
+_MOST_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,18 @@ class HeadSeal:
         if head.mac and not self._fits(key, head):
             raise ValueError("the seal is not ours")
         return bool(head.mac)
+
+    def remember(self, head: Head) -> None:
+        """Keep the newest head beside the key, where there is one."""
+        if head.mac:
+            self.keychain.put(f"{self._name} head", f"{head.count}:{head.sha256}")
+
+    def remembered(self) -> Head | None:
+        """The newest head that was written on this machine; None where that is not known."""
+        count, _, digest = (self.keychain.get(f"{self._name} head") or "").partition(":")
+        if not count.isdecimal() or len(count) > _MOST_DIGITS or len(digest) != len(ZERO):
+            return None
+        return Head(int(count), digest)
 
     def _fits(self, key: bytes, head: Head) -> bool:
         return hmac.compare_digest(head.mac, self._mac(key, head))

@@ -31,9 +31,12 @@ _TERM_WORDS = (
     "only", "additional", "restrict", "rider", "addendum", "custom", "not for", "evaluation",
 )  # fmt: skip
 """What makes another license of a well-known one where it stands beside its name or title."""
+_COPYRIGHT = re.compile(r"\A(?:\s*(?:copyright|\(c\)|©)[^\n]*\n)+", re.IGNORECASE)
 _FILE_VIEW = re.compile(r"/(raw|resolve)/")
 """The Hub and GitHub show one file at several addresses; facts name the one with /blob/."""
 _SPECIAL = (UNKNOWN_LICENSE, NO_LICENSE)
+_SAYS_LICENSE = re.compile(r"-(license(-agreement)?|agreement)$")
+_NOBODYS = ("", "other", "unknown", "none")
 _STRICT_BY_USE = {"yes": 0, "conditional": 2, "unknown": 3, "no": 4}
 _STRICT_BY_CLASS = {
     "permissive": 0,
@@ -66,10 +69,11 @@ class LicenseIndex:
         has_terms = any(word in normalized_text(remark) for word in _TERM_WORDS)
         for written in (name, *((bare,) if bracket and not has_terms else ())):
             key = normalized_name(written)
-            if key in self.licenses:
-                return (key,)
-            if found := self._names.get(key):
-                return tuple(found)
+            for spelled in (key, *_other_spellings(key)):
+                if spelled in self.licenses:
+                    return (spelled,)
+                if found := self._names.get(spelled):
+                    return tuple(found)
         return ()
 
     def by_link(self, link: str) -> tuple[str, ...]:
@@ -89,7 +93,9 @@ class LicenseIndex:
         exact = [e.id for e in self.licenses.values() if known in e.ids.sha256_known]
         if exact:
             return tuple(exact)
-        plain = normalized_text(text[:_LONGEST_TEXT])
+        text = text[:_LONGEST_TEXT].removeprefix("\ufeff")
+        # In a beginning, whose it is may stand before what it is.
+        plain = normalized_text(_COPYRIGHT.sub("", text) if is_head else text)
         found = [e.id for e in self.licenses.values() if _text_matches(e, plain, is_head=is_head)]
         # The title "llama 3 …" stands inside no other, but a shorter title may inside a longer one.
         titles = {id_: _longest_title(self.licenses[id_], plain) for id_ in found}
@@ -103,7 +109,7 @@ class LicenseIndex:
 
     def by_repository(self, repo: str) -> tuple[str, ...]:
         """The license whose licensor is known to publish repositories of this name under it."""
-        name = repo.casefold()
+        name = repo.casefold() if repo.isascii() else ""
         fits = {
             entry.id: max(map(len, fitting))
             for entry in self.licenses.values()
@@ -114,6 +120,8 @@ class LicenseIndex:
 
     def is_home(self, license_id: str, organization: str) -> bool:
         """Whether an account of the Hub is one of the licensor's own."""
+        if not organization.isascii():  # some letters of other scripts fold to ours
+            return False
         homes = self.licenses[license_id].ids.organizations
         return organization.casefold() in (home.casefold() for home in homes)
 
@@ -127,7 +135,7 @@ class LicenseIndex:
 
     def region_of(self, organization: str) -> str | None:
         """Home of an account on the Hub that belongs to a known licensor."""
-        return self._regions.get(organization.casefold())
+        return self._regions.get(organization.casefold()) if organization.isascii() else None
 
     def strictness(self, license_id: str) -> int:
         """How much a license asks: 0 permissive … 4 no commercial use. Only for comparing."""
@@ -154,6 +162,17 @@ def shipped_index() -> LicenseIndex:
 def normalized_name(name: str) -> str:
     """`Apache 2.0`, `apache_2.0` → `apache-2.0`."""
     return re.sub(r"[\s_-]+", "-", name.strip().casefold()).strip("-")
+
+
+def _other_spellings(key: str) -> tuple[str, ...]:
+    """`apache-license,-version-2.0`, `mit-licence` as their catalog names; words that say only
+    that it is a license are left out last, and not where nothing but "other" is left.
+    """
+    plain = re.sub(r",|-(version|v)(?=-?\d)", "", key.replace("licence", "license"))
+    plain = plain.removeprefix("the-")
+    bare = _SAYS_LICENSE.sub("", plain)
+    shorter = () if bare in _NOBODYS else (bare,)
+    return tuple(name for name in (plain, *shorter) if name != key)
 
 
 def normalized_text(text: str) -> str:

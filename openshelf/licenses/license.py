@@ -48,7 +48,9 @@ class Threshold:
 
 @dataclass(frozen=True)
 class RegionRestriction:
-    """Where a license gives nothing; `applies_to` is all or multimodal (models of the release)."""
+    """Where a license gives nothing. `applies_to` is all, multimodal (models of the release), or
+    none: the clause is there, and no model of the release that it could concern.
+    """
 
     excluded: tuple[str, ...]
     applies_to: str
@@ -58,6 +60,10 @@ class RegionRestriction:
     end_user_exempt: bool = False
     practical: str | None = None
     text: str = ""
+
+    def concerns(self, *, multimodal: bool) -> bool:
+        """Whether a model under this license can be concerned at all."""
+        return self.applies_to == "all" or (multimodal and self.applies_to == "multimodal")
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,11 @@ class License:
     def spdx_symbol(self) -> str:
         """What stands for this license in an SPDX expression."""
         return self.ids.spdx or self.ids.spdx_ref
+
+    @property
+    def fields_ref(self) -> str:
+        """The clause of `field_of_use`; most stand in the use policy."""
+        return self.use_policy.ref if self.use_policy else "conditions of use"
 
     def is_unsure(self, name: str) -> bool:
         """Whether nobody could confirm this fact in the text.

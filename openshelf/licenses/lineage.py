@@ -14,6 +14,7 @@ from openshelf.licenses.ancestry import (
     Ancestry,
     Fetch,
     Overrides,
+    header_base_names,
     shipped_overrides,
     walk,
 )
@@ -151,7 +152,8 @@ class _Resolver:
         )
 
     def _name_hints_elsewhere(self, node: Ancestor) -> bool:
-        name = node.repo.casefold()
+        named = header_base_names(node.claims) if node.claims is not None else ()
+        name = " ".join((node.repo, *named)).casefold()
         own = self._judgment.of(node).own
         hinted = [
             entry.id

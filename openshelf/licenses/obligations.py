@@ -76,9 +76,9 @@ class DutyLike(Protocol):
 class TermRow:
     """One line of the sheet, in English as the license has it.
 
-    `kind` is display, name, pass_on, mark, ask, use, outputs, scale, region or allowed; `when` one
-    of WHEN; `exact` is wording to be copied as it stands; `applies` is None where a fact of the
-    organization is missing; `is_unsure` where nobody could confirm the fact in the text.
+    `kind` is display, name, pass_on, mark, ask, use, outputs, scale, region, field or allowed;
+    `when` one of WHEN; `exact` is wording to be copied as it stands; `applies` is None where a
+    fact of the organization is missing; `is_unsure` where nobody could confirm it in the text.
     """
 
     kind: str
@@ -127,8 +127,9 @@ def sheet_terms(
         TermRow("region", region.text, region.ref, entry.id, is_unsure=_is_unsure(entry, "regions"))
         for entry in entries
         for region in entry.regions
-        if region.text and (multimodal or region.applies_to == "all")
+        if region.text and region.concerns(multimodal=multimodal)
     ]
+    only_if += [row for entry in entries if (row := _fields_row(entry))]
     may = [
         TermRow(
             "allowed",
@@ -168,6 +169,15 @@ def _outputs_row(entry: License) -> TermRow | None:
     text = entry.outputs_text or "Do not use its outputs to improve other models."
     ref, is_unsure = entry.train_other_models.ref or "", _is_unsure(entry, "outputs")
     return TermRow("outputs", text, ref, entry.id, when="outputs", is_unsure=is_unsure)
+
+
+def _fields_row(entry: License) -> TermRow | None:
+    """The uses that a license rules out, in one line."""
+    if not entry.field_of_use:
+        return None
+    text = f"Not for these uses: {'; '.join(entry.field_of_use)}."
+    is_unsure = _is_unsure(entry, "obligations")
+    return TermRow("field", text, entry.fields_ref, entry.id, is_unsure=is_unsure)
 
 
 def _is_unsure(entry: License, fact: str) -> bool:

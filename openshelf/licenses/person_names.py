@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from openshelf.durable import replace_file
+from openshelf.licenses.log_file import decoded, open_for_appending, read_plain
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,20 @@ class PersonNames:
     def keep(self, record_id: str, entry: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"record_id": record_id, **entry}, ensure_ascii=False) + "\n"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        if self._ends_within_a_line():
+            line = f"\n{line}"
+        with os.fdopen(open_for_appending(self.path), "wb") as file:
             file.write(line.encode("utf-8", "replace"))
             file.flush()
             os.fsync(file.fileno())
+
+    def _ends_within_a_line(self) -> bool:
+        """What a crash left must not take the next name with it."""
+        try:
+            content = read_plain(self.path)
+        except OSError:
+            return False
+        return bool(content) and not content.endswith(b"\n")
 
     def opened(self, record: dict[str, Any], entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """The record with name and note again, as far as they are kept and match their hash."""
@@ -58,13 +68,13 @@ class PersonNames:
 
     def entries(self) -> dict[str, dict[str, Any]]:
         try:
-            content = self.path.read_bytes()
+            content = read_plain(self.path)
         except OSError:
             return {}
         found: dict[str, dict[str, Any]] = {}
         for line in content.splitlines():
             try:
-                entry = json.loads(line)
+                entry = decoded(line)
             except ValueError:
                 continue
             if isinstance(entry, dict):
@@ -75,7 +85,7 @@ class PersonNames:
         """Forget the names of these records; the chain stays whole."""
         kept = [entry for id_, entry in self.entries().items() if id_ not in record_ids]
         lines = (json.dumps(entry, ensure_ascii=False) + "\n" for entry in kept)
-        replace_file(self.path, "".join(lines).encode("utf-8"), is_private=True)
+        replace_file(self.path, "".join(lines).encode("utf-8", "replace"), is_private=True)
 
 
 def _hash(salt: str, text: str) -> str:

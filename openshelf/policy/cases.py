@@ -18,6 +18,8 @@ from openshelf.policy.organization import Organization, Policy, Rules, policy_fr
 from openshelf.policy.rules import decide
 from openshelf.policy.verdict import Decision
 
+_NOT_GATED = (None, False, "false", "", 0)
+
 
 def evaluate_cases(
     data: Mapping[str, Any], licenses: Mapping[str, License] | None = None
@@ -115,7 +117,7 @@ def _claims(entry: Mapping[str, Any], case: str) -> RepoClaims:
         commit=_text(entry.get("sha"), f"case {case}: sha"),
         card=card,
         files=tuple(str(file) for file in files) if isinstance(files, list) else (),
-        gated=bool(entry.get("gated")),
+        gated=entry.get("gated") not in _NOT_GATED,
         region=_text(entry.get("region"), f"case {case}: region"),
     )
 

@@ -21,6 +21,7 @@ CHECKS = (
     "scale",
     "region",
     "outputs",
+    "fields",
     "allow_only",
     "deny_classes",
     "deny_vendor_regions",
@@ -80,10 +81,12 @@ def _asked(decision: Decision, policy: Policy, licenses: Mapping[str, License]) 
     if is_sure and any(line.effect != "display_required" for line in lines):
         asked["scale"] = ""
     multimodal = decision.license.multimodal
-    if any(r.applies_to == "all" or multimodal for entry in entries for r in entry.regions):
+    if any(r.concerns(multimodal=multimodal) for entry in entries for r in entry.regions):
         asked["region"] = facts.domicile or ""
     if facts.trains_on_outputs and not any(entry.is_unsure("outputs") for entry in entries):
         asked["outputs"] = ""
+    if facts.fields_of_use and any(entry.field_of_use for entry in entries):
+        asked["fields"] = ", ".join(facts.fields_of_use)
     asked |= {
         name: ""
         for name in ("require_osi", "require_license_text", "strict_labels", "deny_classes")
@@ -114,6 +117,7 @@ def _check_of(reason: PolicyReason) -> str:
         "no_commercial_use": "commercial",
         "region_excluded": "region",
         "outputs_prohibited": "outputs",
+        "field_of_use": "fields",
         "unknown_license": "license",
         "unsure_fact": "license",
     }

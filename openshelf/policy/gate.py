@@ -63,6 +63,17 @@ class Gate:
         self._records = records
         self._what_if = what_if
         self.today = today
+        self._look: Callable[[], object] = lambda: None
+
+    def watch(self, look: Callable[[], object]) -> None:
+        """`look` is called before anything is let through: it adopts a policy whose file was
+        changed meanwhile, by an editor or an administrator."""
+        self._look = look
+
+    def current_sha256(self) -> str:
+        """The hash of the policy in force now, its files looked at again."""
+        self._look()
+        return self.policy.sha256
 
     def adopt(self, policy: Policy) -> None:
         """Decide under another policy from now on; clearances under the old one are stale."""
@@ -92,6 +103,7 @@ class Gate:
         Raises PolicyBlocked, or NeedsReview where there is a policy file; without one a person
         may accept what is unknown, and the record says that nobody reviewed it.
         """
+        self._look()
         today = self.decide(decision.license)
         reasons = tuple(reason.as_json() for reason in today.reasons)
         if today.verdict is Verdict.BLOCKED:
@@ -116,7 +128,7 @@ class Gate:
         is today's policy, not the one of `decision`.
         """
         # Taken first: where another policy is adopted meanwhile, the slip is stale, not wrong.
-        policy_sha256 = self.policy.sha256
+        policy_sha256 = self.current_sha256()
         today = self.check(decision, target=target)
         record_id = self._record_of(today, repo, commit, files) if files else None
         if record_id is None:
@@ -132,6 +144,7 @@ class Gate:
 
     def check_host(self, address: str) -> None:
         """Whether today's policy lets anything be asked of this server. Raises PolicyBlocked."""
+        self._look()
         reason = host_reason(self.policy, address)
         if reason is not None:
             raise PolicyBlocked(host_of(address), (reason.as_json(),))
@@ -143,8 +156,8 @@ class Gate:
         this machine, a team's rules about licenses meet a model whose license nobody here knows:
         raises NeedsReview, or PolicyBlocked. Without such rules nothing is asked.
         """
-        policy = self.policy
         self.check_host(address)
+        policy = self.policy
         verdict = Verdict.ALLOWED if is_named(policy, address) else Verdict.NEEDS_REVIEW
         if verdict is not Verdict.ALLOWED and has_license_rules(policy.rules):
             license = unknown_license(address, model)

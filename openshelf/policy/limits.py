@@ -1,4 +1,4 @@
-"""What a license itself forbids or limits: commercial use, scale, regions, use of outputs."""
+"""What a license itself forbids or limits: commercial use, scale, regions, outputs, fields."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.license import License, RegionRestriction, Threshold
+from openshelf.policy.fields_of_use import check_fields
 from openshelf.policy.findings import Findings, all_of, any_of, region_matches
 from openshelf.policy.organization import Organization
 from openshelf.policy.verdict import PolicyReason
@@ -36,9 +37,10 @@ def check_limits(entry: License, findings: Findings, *, multimodal: bool) -> Non
     if not limits and entry.is_unsure("thresholds"):
         _check_unknown_limits(entry, findings)
     for region in entry.regions:
-        if region.applies_to == "all" or multimodal:
+        if region.concerns(multimodal=multimodal):
             _check_region(entry, region, findings)
     _check_outputs(entry, findings)
+    check_fields(entry, findings)
 
 
 def _check_commercial(entry: License, findings: Findings) -> None:

@@ -113,6 +113,8 @@ def _log(report: VerifyReport) -> dict[str, Any]:
         "whole": report.problem is None,
         "problem": report.problem,
         "line": report.line,
+        "beyond_head": report.beyond_head,
+        "clock_line": report.clock_line,
     }
 
 

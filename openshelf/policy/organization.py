@@ -43,6 +43,8 @@ class Organization:
     ai_work_assistant: bool | None = None
     trains_on_outputs: bool | None = None
     competes_with_licensor: bool | None = None
+    fields_of_use: tuple[str, ...] | None = None
+    """In the organization's own words: "military", "medical advice"."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ def load_policy(path: Path) -> Policy:
 def policy_from_bytes(raw: bytes, source: str) -> Policy:
     """The policy in the content of a file. Raises BadPolicy naming key and line."""
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8").removeprefix(_MARK)
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         line, detail = place_of_error(error, raw)
@@ -255,6 +257,8 @@ def policy_from_table(table: Mapping[str, Any], source: str = "") -> Policy:
 
 
 _MOST_BYTES = 1_000_000
+_MARK = "\ufeff"
+"""Some editors begin a file with it."""
 _LONGEST_TEXT, _MOST_ENTRIES, _MOST = 500, 2000, 10**15
 """Of a text in characters, of a list, of a figure: beyond that it is a mistake or a joke."""
 _LISTS_AT_TOP = ("allow_remote_hosts", "keep_chats_days")

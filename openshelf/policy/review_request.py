@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from openshelf import wording
+from openshelf.licenses.changed_words import marked_diff
 from openshelf.licenses.changes import TermsChange
 from openshelf.licenses.clearance import ClearedFile, Verdict
 from openshelf.licenses.license import License
@@ -104,7 +105,7 @@ def _change_lines(change: TermsChange | None) -> list[str]:
         lines.append(_words(f"text_changed_{text.kind}", license=text.license, url=text.url))
         if not text.is_compared:
             lines.append(f"  {_words('text_not_compared')}")
-        lines += [f"  {_plain(line)}" for line in text.diff[:_MOST_DIFF_LINES]]
+        lines += [f"  {_plain(line)}" for line in marked_diff(text.diff[:_MOST_DIFF_LINES])]
         left = len(text.diff) - _MOST_DIFF_LINES
         lines += [f"  … {left}"] if left > 0 else []
     return lines

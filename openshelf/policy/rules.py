@@ -81,8 +81,20 @@ def _check_team_list(
         findings.add(verdict, _team_reason("require_osi", id_, findings))
 
 
+def names_of_nothing(rules: Rules, licenses: Mapping[str, License]) -> tuple[str, ...]:
+    """Entries of `allow_only` that are no license of the facts: a slip of the pen allows nothing,
+    and whoever wrote it wants to know."""
+    return tuple(
+        name
+        for name in rules.allow_only or ()
+        if not any(_is_listed(id_, entry, (name,)) for id_, entry in licenses.items())
+    )
+
+
 def _is_listed(id_: str, entry: License, allowed: tuple[str, ...]) -> bool:
-    names = {id_.casefold(), entry.spdx_symbol.casefold()}
+    names = {id_.casefold()}
+    if entry.ids.variant_of is None:  # a variant bears the SPDX id of a license that asks for less
+        names.add(entry.spdx_symbol.casefold())
     return any(name.strip().casefold() in names for name in allowed)
 
 

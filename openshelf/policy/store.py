@@ -31,6 +31,9 @@ DRAFT = "draft"
 """Stands for the hash of a policy that is in no file yet."""
 
 
+Stamp = tuple[int | None, ...]
+
+
 @dataclass(frozen=True)
 class PolicyState:
     """What is in force and where it comes from.
@@ -91,11 +94,31 @@ class PolicyStore:
         self._environment = os.environ if environment is None else environment
         self._managed_file = managed_file or managed_policy_file(self._environment)
         self._lock = threading.Lock()
+        self._stamps = self._stamped()
         self._current = self._look()
 
     @property
     def current(self) -> PolicyState:
         return self._current
+
+    def look_again(self) -> PolicyState:
+        """What is in force now: files that somebody else changed are read again, and then it is
+        announced. Cheap where nothing changed."""
+        stamps = self._stamped()
+        if stamps == self._stamps:
+            return self._current
+        with self._lock:
+            before = self._current
+            self._stamps, self._current = stamps, self._look()
+            is_other = self._current != before
+        if is_other:
+            self.announcer.announce(self._current)
+        return self._current
+
+    def _stamped(self) -> tuple[Stamp, ...]:
+        """Of the files that decide; a name alone may stand for another file today."""
+        own = named_policy_file(self._environment) or self._paths.policy_file
+        return tuple(_stamp_of(path) for path in (self._managed_file, own))
 
     @property
     def previous_path(self) -> Path:
@@ -115,7 +138,7 @@ class PolicyStore:
                 replace_file(path, text.encode())
             except OSError as error:
                 raise _unwritable(path, error) from error
-            self._current = self._look()
+            self._stamps, self._current = self._stamped(), self._look()
         self.announcer.announce(self._current)
         return self._current
 
@@ -140,7 +163,7 @@ class PolicyStore:
                     path.replace(self.previous_path)
             except OSError as error:
                 raise _unwritable(path, error) from error
-            self._current = self._look()
+            self._stamps, self._current = self._stamped(), self._look()
         self.announcer.announce(self._current)
         return self._current
 
@@ -174,6 +197,16 @@ class PolicyStore:
             return None
 
 
+def _stamp_of(path: Path) -> Stamp:
+    """Of the file and its folder, whose owner says whether it is machine-wide. None: not there."""
+    try:
+        state, folder = path.stat(), path.parent.stat()
+    except OSError as error:
+        return (error.errno,)
+    return (state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino, folder.st_mode,
+            folder.st_uid)  # fmt: skip
+
+
 def _content(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
@@ -189,7 +222,7 @@ def _table(content: bytes | None, path: Path) -> dict[str, Any]:
         policy_from_bytes(content, str(path))
     except BadPolicy:
         return {}
-    return tomllib.loads(content.decode("utf-8"))
+    return tomllib.loads(content.decode("utf-8").removeprefix("\ufeff"))
 
 
 def _unwritable(path: Path, error: OSError) -> BadPolicy:

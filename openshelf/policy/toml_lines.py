@@ -7,6 +7,8 @@ import re
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)\s*$")
 _HEADER = re.compile(r"\s*\[+\s*([^\[\]]+?)\s*\]+\s*(?:#.*)?$")
 
+_ENTRY = re.compile(r"^([^\[\]]+)\[(\d+)\](?:\.(.+))?$")
+
 
 def place_of_error(error: BaseException, raw: bytes) -> tuple[int, str]:
     """(line from 1, what is wrong) of an error of decoding or parsing."""
@@ -24,8 +26,11 @@ def place_of_error(error: BaseException, raw: bytes) -> tuple[int, str]:
 def line_of_key(text: str, key: str) -> int:
     """The line, from 1, on which a dotted key is set; 0 where that cannot be told.
 
-    `organization.mau` is found below `[organization]` or written out; a table at its header.
+    `organization.mau` is found below `[organization]` or written out; a table at its header, and
+    `rules.waivers[2].until` below the second `[[rules.waivers]]`, or else there.
     """
+    if entry := _ENTRY.match(key):
+        return _line_of_entry(text, entry[1], int(entry[2]), entry[3] or "")
     table, _, name = key.rpartition(".")
     inside = ""
     for number, line in enumerate(text.splitlines(), start=1):
@@ -38,6 +43,19 @@ def line_of_key(text: str, key: str) -> int:
         if "=" in line and _joined(inside, written) == _joined(table, name):
             return number
     return 0
+
+
+def _line_of_entry(text: str, array: str, wanted: int, name: str) -> int:
+    count = at = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            count += _bare(header[1]) == array
+            if count > wanted or (at and _bare(header[1]) != array):
+                break
+            at = number if count == wanted and not at else at
+        elif at and "=" in line and _bare(line.partition("=")[0]) == name:
+            return number
+    return at or line_of_key(text, array)
 
 
 def _joined(table: str, key: str) -> str:

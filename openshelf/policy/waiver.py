@@ -6,6 +6,7 @@ which of them count. A role is what somebody said of himself, nothing more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -49,7 +50,7 @@ class Waiver:
 
     def covers(self, reason: PolicyReason, repo: str, today: date) -> bool:
         return (
-            self.repo.casefold() == repo.casefold()
+            _same_repo(self.repo, repo)
             and today <= self.until
             and any(scope.covers(reason) for scope in self.scopes)
         )
@@ -66,6 +67,13 @@ class Waiver:
         }
 
 
+def _same_repo(one: str, other: str) -> bool:
+    """Letter case does not count on the Hub; letters of other scripts are other letters."""
+    return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())
+
+
+_REPO_OR_FILE = re.compile(r"^([^/*?\[\]]+/[^/*?\[\]]+|.+@[0-9a-fA-F]*)$")
+"""A pattern would look as if it waived much, and waive nothing."""
 _LONGEST = 2000
 _KEYS = ("repo", "until", "name", "note", "license", "rules")
 
@@ -92,6 +100,11 @@ def _waiver(key: str, entry: Any, source: str) -> Waiver:
         is_text = isinstance(text, str) and len(text) <= _LONGEST
         if not is_text or (name in ("repo", "name") and not text.strip()):
             raise BadPolicy("a string", source, f"{key}.{name}", "wrong_type")
+    if not _REPO_OR_FILE.search(texts["repo"].strip()):
+        raise BadPolicy(
+            "one repository (OWNER/NAME) or file (NAME@HASH), without * or ?",
+            source, f"{key}.repo", "wrong_type",
+        )  # fmt: skip
     rules = entry.get("rules", [])
     if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
         raise BadPolicy("a list of strings", source, f"{key}.rules", "wrong_type")

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from openshelf.catalog.entries import Catalog, CatalogModel, Family
-from openshelf.errors import UsageError
+from openshelf.errors import BadWords
 from openshelf.fit.choice import Prospect
 from openshelf.fit.recommend import Ranked, in_order
 from openshelf.fit.scores import Preference, is_last_resort
@@ -53,7 +53,7 @@ def build_shelf(
     Raises UsageError for a preference, context length or KV type that makes no sense.
     """
     if question.prefer not in list(Preference):
-        raise UsageError(f"prefer is {question.prefer!r}, not one of {', '.join(Preference)}")
+        raise BadWords(why="preference", name=str(question.prefer), known=tuple(Preference))
     unknown = unknown_filters(question, catalog, parts)
     if question.packager:
         catalog, stock = of_packager(catalog, question.packager), None

@@ -22,6 +22,11 @@ from openshelf.fit.memory import FitRequest, ModelShape
 from openshelf.fit.verdict import fit_on
 from openshelf.hardware.facts import Cpu, Gpu, GpuKind, Machine, Memory
 from openshelf.hub.names import check_path, is_repo_id
+from openshelf.licenses.claims import RepoClaims
+from openshelf.licenses.lineage import resolve
+from openshelf.policy.gate import Gate
+from openshelf.policy.servers import has_license_rules
+from openshelf.policy.verdict import Decision
 from openshelf.reasons import Reason
 from openshelf.shelf.builds import Build, ModelListing
 
@@ -41,6 +46,20 @@ class LaunchQuestion:
     request: FitRequest
     gpus: int | None = None
     gpu_bytes: int = GPU_BYTES
+
+
+def check_launch(gate: Gate, listing: ModelListing, build: Build) -> Decision | None:
+    """A recipe puts nothing on this disk, but it is no way around the team's rules either.
+
+    None where nothing is known of the license and no rule asks. Raises PolicyBlocked, NeedsReview.
+    """
+    decision = listing.decision
+    if decision is None:
+        if not has_license_rules(gate.policy.rules):
+            return None
+        unread = RepoClaims(id=build.repo, is_card_read=False)
+        decision = gate.decide(resolve(unread, lambda _: None))
+    return gate.check(decision, target=build.target)
 
 
 def recipes(

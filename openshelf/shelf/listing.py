@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from openshelf.catalog.entries import Catalog, CatalogModel
 from openshelf.engine.architectures import Knows, nobody_knows
-from openshelf.errors import GatedModel, NetworkFailure, NotFound, Offline, UsageError
+from openshelf.errors import BadWords, GatedModel, NetworkFailure, NotFound, Offline, UsageError
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import Fit, Question
 from openshelf.hardware.facts import Machine
@@ -99,7 +99,7 @@ class Models:
                 raise
             raise NotFound("model", text.strip(), near) from error
         if target.kind is TargetKind.PATH:
-            raise UsageError(f"{text} is a file; only a repository has variants")
+            raise BadWords(why="file_without_variants", name=text)
         known = self.catalog().find_model(repo)
         if known is not None:
             return Wanted.of_model(*known, repo)

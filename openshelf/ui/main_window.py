@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -14,7 +14,7 @@ from openshelf.library.downloads import Download
 from openshelf.services import Services
 from openshelf.ui.models.machine_watch import MachineWatch
 from openshelf.ui.models.window_geometry import keep_geometry, restore_geometry
-from openshelf.ui.places import PAGES, RAIL_ORDER, Place
+from openshelf.ui.places import PAGES, Place
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import InlineNotice, NoticeLevel
@@ -22,6 +22,7 @@ from openshelf.ui.widgets.engine_notice import EngineNotice
 from openshelf.ui.widgets.overlay import Overlay
 from openshelf.ui.widgets.page import Page
 from openshelf.ui.widgets.rail import NavigationRail
+from openshelf.ui.widgets.window_keys import WindowKeys
 
 MINIMUM_SIZE = QSize(1024, 640)
 FIRST_SIZE = QSize(1360, 860)
@@ -41,6 +42,7 @@ class MainWindow(QMainWindow):
         self._machine: Machine | None = None
         self._sheet: Overlay | None = None
         self._watch = MachineWatch(services, bridge, self)
+        self._keys = WindowKeys(self)
         self.setWindowTitle("Openshelf")
         self.setMinimumSize(MINIMUM_SIZE)
         self._central = central = QWidget()
@@ -84,6 +86,7 @@ class MainWindow(QMainWindow):
             page.place_requested.connect(self.open_place)
             page.machine_found.connect(self.set_machine)
             page.memory_changed.connect(self._watch.look)
+            page.keys_requested.connect(self._keys.show_list)
             if place is Place.SHELF:
                 page.first_painted.connect(self.first_painted)
             self._pages[place] = page
@@ -137,24 +140,12 @@ class MainWindow(QMainWindow):
             self._on_download_changed,
             latest_by=lambda download: download.id,
         )
-        for number, place in enumerate(RAIL_ORDER, start=1):
-            self._add_shortcut(f"Ctrl+{number}", place)
-        self._add_shortcut("Ctrl+,", Place.SETTINGS)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Quit), self).activated.connect(self.close)
+        self._keys.place_chosen.connect(self.open_place)
         self._show_active_downloads()
         self.notice.acted.connect(self.notice.hide)
         problems = " ".join(reason_sentence(reason) for reason in self._services.problems())
         if problems:
             self.notice.show_message(problems, NoticeLevel.WARNING, button=self.tr("Close"))
-
-    def _add_shortcut(self, keys: str, place: Place) -> None:
-        shortcut = QShortcut(QKeySequence(keys), self)
-        shortcut.setProperty("place", place.value)
-        shortcut.activated.connect(self._on_shortcut)
-
-    def _on_shortcut(self) -> None:
-        if self._sheet is None:
-            self.open_place(Place(str(self.sender().property("place"))))
 
     def _on_installed(self, model_id: str) -> None:
         """The sheet was still open when the bytes were there: go on where the person wants to."""

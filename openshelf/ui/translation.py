@@ -29,7 +29,9 @@ class EnglishPlurals(QTranslator):
         # An empty text would be shown as such: what is not ours to change is handed back.
         if n < 0 or "(s)" not in sourceText:
             return sourceText
-        return sourceText.replace("(s)", "" if n == 1 else "s")
+        text = sourceText.replace("(s)", "" if n == 1 else "s")
+        # Qt writes the digits of %n without the separators that every other figure has.
+        return text.replace("%n", f"{n:,}") if n >= 1000 else text
 
 
 class PseudoLong(EnglishPlurals):

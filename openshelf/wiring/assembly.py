@@ -88,6 +88,7 @@ def build_services(
         store.delete_older_than(policy.keep_chats_days)
     services = wiring.services(policy, store)
     wiring.policies.announcer.subscribe(partial(_adopt, services.gate))
+    services.gate.watch(wiring.policies.look_again)
     for announcer in (wiring.policies.announcer, wiring.settings.announcer):
         announcer.subscribe(lambda _: wiring.door.throw_switch(services))
     return services
@@ -246,7 +247,7 @@ class _Wiring:
             clear=installer.clear_installed,
             detect=lambda: self.machine.with_engine(self.machine.detect(CancelToken(), no_report)),
             request=self._fit_request,
-            policy_sha256=lambda: gate.policy.sha256,
+            policy_sha256=gate.current_sha256,
         )
 
     def _chat_aids(self, store: ConversationStore, client: Callable[[], HubClient]) -> ChatAids:

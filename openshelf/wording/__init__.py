@@ -22,7 +22,7 @@ from openshelf.reasons import Reason
 
 _TABLES = (
     "errors", "hardware", "fit", "licenses", "engine", "hub", "library", "shelf", "answers",
-    "command_line", "evidence", "launch",
+    "command_line", "evidence", "launch", "words",
 )  # fmt: skip
 
 
@@ -103,12 +103,14 @@ def sentence(reason: Reason) -> str:
 
 def reason_of(error: BaseException) -> Reason:
     """An error as a reason: its key in errors.py, the closest of `Kind.what.candidates`,
-    `Kind.why` (NetworkFailure.timeout), `Kind.what` and `Kind`."""
+    `Kind.why` (NetworkFailure.timeout), `Kind.http` for every other status, `Kind.what`, `Kind`."""
     if not isinstance(error, OpenshelfError):
         return Reason("unexpected", {"name": type(error).__name__})
     data = error.data()
     what = f"{error.kind}.{data.get('what')}"
     codes = [f"{error.kind}.{data.get('why')}", what, error.kind]
+    if str(data.get("why")).startswith("http_"):
+        codes.insert(1, f"{error.kind}.http")
     if data.get("candidates"):
         codes.insert(0, f"{what}.candidates")
     for code in codes:

@@ -8,6 +8,11 @@ TEMPLATES: dict[str, str] = {
     "terms_from_catalog_network": "As the catalog has it, of {as_of}: {host} did not answer, so nothing was looked up.",
     "terms_from_catalog_rate_limited": "As the catalog has it, of {as_of}: {host} asks to wait, so nothing was looked up.",
     "terms_from_catalog_unsure": "Nobody has checked that license in the catalog: read it before you rely on it.",
+    # options of chat that change nothing
+    "chat_thinking_ignored": "The template of this model has no switch for thinking: --thinking changes nothing.",
+    "chat_effort_ignored": "The template of this model knows no levels of effort: --effort changes nothing.",
+    "chat_tools_ignored": "The template of this model has no place for tools: it is not told of those in --tools.",
+    "chat_context_ignored": "A server sets the length of its context itself: --context changes nothing.",
     "fit_short_fits_gpu": "all on GPU",
     "fit_short_fits_split": "GPU + RAM",
     "fit_short_fits_cpu": "on the CPU",

@@ -19,6 +19,7 @@ TEMPLATES: dict[str, str] = {
     "fit_projector_bound": "The projector for pictures or sound ({type}) is counted with an upper bound of {size_bytes:gib}: its memory rules are not known here.",
     "fit_projector_left_out": "Text only: the projector for pictures or sound is left out ({size_bytes:gib}).",
     "fit_context_clamped": "The context was shortened from {asked:tokens} to {trained:tokens} tokens, the length this model was trained for.",
+    "fit_no_experts": "This model has no experts that could stay in memory beside the GPU.",
     "fit_flash_attention_needed": "Flash attention was turned on: context memory of type {kv_type} needs it.",
     "fit_gpu_not_usable": "The GPU {gpu} is not used: this engine build cannot use it.",
     "fit_gpu_unknown": "The GPU {gpu} is not counted: whether the engine can use it is not known yet.",

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from openshelf.catalog.loader import load_catalog
 from openshelf.fit.placing import with_devices
+from openshelf.fit.scores import READING_PER_SECOND, WEIGHTS, Preference
 from openshelf.fit.shapes import shape_from_header
 from openshelf.fit.verdict import Fit, Question, best_placement, fit_on
 from openshelf.gguf.constants import types_by_name
@@ -144,6 +145,20 @@ def check(
     return Checked(exact.needed, exact.fits)
 
 
+def _weights() -> str:
+    """What decides between models that fit, in a paragraph."""
+    weights = WEIGHTS[Preference.BALANCE]
+    return (
+        "Of what fits, the first is the one with the highest sum of ability, speed and place, in "
+        "doublings of model size (`openshelf/fit/scores.py`; `shelf --json --all` tells the "
+        f"parts). A doubling of speed below {weights.enough_per_second:g} tokens a second weighs "
+        f"{weights.speed:g} doublings of size, one above it a tenth of that. What writes slower "
+        f"than a quick reader reads ({READING_PER_SECOND:g} tokens a second) loses the square of "
+        "the doublings that it lacks besides, so that it comes first only where nothing quicker "
+        "is nearly as able. “quality” minds both less, “speed” asks for more of it.\n\n"
+    )
+
+
 def estimated(variant: RankedVariant, machine: Machine) -> bool:
     """Whether the budgets hold by the estimate, worked out anew from the plan."""
     return all(pool.needed_bytes <= pool.budget_bytes for pool in variant.fit.pools)
@@ -207,7 +222,7 @@ def main() -> None:
         f"catalog as of {catalog.as_of}; {question.context_length} tokens of context, balance. "
         f"{len(over)} recommendations exceed their budget; {by_engine} were laid out by llama.cpp "
         f"itself (✓), {by_estimate} estimated. A dash names the family's nearest model, which does "
-        "not fit. Sizes are those to expect where the Hub was not asked.\n\n"
+        "not fit. Sizes are those to expect where the Hub was not asked.\n\n" + _weights()
     )
     table = [
         "| family | " + " | ".join(MACHINES) + " |",

@@ -93,7 +93,7 @@ def fill(home: Path, folders: list[Path]) -> int:
     number = count = 0
     while number < FILES:
         shards = 2 if count % 10 == 0 and number + 2 <= FILES else 1
-        folder = folders[count % FOLDERS]
+        folder = folders[count % len(folders)]
         links = [write_file(folder, number + at) for at in range(shards)]
         library.put(model_of(count, links))
         number, count = number + shards, count + 1

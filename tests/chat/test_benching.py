@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from openshelf import wording
 from openshelf.chat.benching import Benchmarks, BenchQuestion
 from openshelf.chat.interface import LoadTicket, Prediction
 from openshelf.engine.protocol import Benched
-from openshelf.errors import CancelledByUser, EngineFailed
+from openshelf.errors import BenchTooLong, CancelledByUser, EngineFailed
 from openshelf.fit.memory import FitRequest
 from openshelf.fit.verdict import fit_on
 from openshelf.fit.workload import Workload
@@ -103,6 +104,34 @@ def test_without_a_prediction_only_the_models_own_speed_is_kept() -> None:
     report = bench.run("m", BenchQuestion(), CancelToken(), no_report)
     assert report.kept is None
     assert kept.runs[0].reached is None
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        (BenchQuestion(prompt_tokens=4097), "beyond_context"),
+        (BenchQuestion(answer_tokens=131_072), "beyond_context"),
+        (BenchQuestion(prompt_tokens=131_073), "beyond_model"),
+    ],
+)
+def test_more_than_the_context_holds_is_refused_before_the_load(
+    question: BenchQuestion, why: str
+) -> None:
+    engine, kept = TimedEngine(BENCHED), Kept()
+    bench = Benchmarks(engine, lambda model_id, cancel: ticket(predicted()), kept)
+    with pytest.raises(BenchTooLong) as refused:
+        bench.run("m", question, CancelToken(), no_report)
+    assert (refused.value.why, refused.value.context_length) == (why, 4096)
+    assert refused.value.trained == 131_072
+    assert "131,072" in wording.error_sentence(refused.value)
+    assert (engine.loads, engine.asked_for) == ([], [])
+
+    bench = Benchmarks(engine, lambda model_id, cancel: ticket(None), kept)
+    with pytest.raises(BenchTooLong) as refused:
+        bench.run("m", question, CancelToken(), no_report)
+    assert "4,096" in wording.error_sentence(refused.value)
+    whole = BenchQuestion(prompt_tokens=4096)
+    assert bench.run("m", whole, CancelToken(), no_report).model_id == "m"
 
 
 @pytest.mark.parametrize("error", [EngineFailed("decode_failed", "-3"), CancelledByUser()])

@@ -16,6 +16,7 @@ from openshelf.chat.store import ConversationStore
 from openshelf.engine.protocol import Sampling
 from openshelf.errors import (
     ClearanceRefused,
+    ContextFull,
     DoesNotFit,
     EngineDied,
     EngineFailed,
@@ -405,7 +406,7 @@ def test_a_length_that_was_guessed_too_low_is_tried_with_less(make_desk: MakeDes
     for number in range(3):
         desk.send(conversation.id, f"q{number}")
     desk.engine.answers = [
-        Answer(tokens=(), error=EngineFailed("context_too_long", "5000 tokens")),
+        Answer(tokens=(), error=ContextFull("counted", needed_tokens=5000, context_length=4096)),
         Answer(),
     ]
     before = len(desk.engine.asked)
@@ -419,11 +420,16 @@ def test_a_length_that_was_guessed_too_low_is_tried_with_less(make_desk: MakeDes
 
 
 def test_a_question_that_is_too_long_fails_in_words(make_desk: MakeDesk) -> None:
-    desk = make_desk(Answer(tokens=(), error=EngineFailed("context_too_long", "5000 tokens")))
+    desk = make_desk(
+        Answer(tokens=(), error=ContextFull("counted", needed_tokens=5000, context_length=4096))
+    )
     answer = desk.send(desk.chats.new_conversation("m").id, "x" * 100)
     assert answer.state is MessageState.FAILED
     assert answer.detail is not None
-    assert answer.detail["code"] == "EngineFailed.context_too_long"
+    assert answer.detail["code"] == "ContextFull.counted"
+    said = wording.sentence(Reason(str(answer.detail["code"]), answer.detail))
+    assert "5,000 tokens" in said
+    assert "4,096" in said
 
 
 def test_one_answer_at_a_time(make_desk: MakeDesk) -> None:

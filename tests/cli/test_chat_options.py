@@ -14,8 +14,8 @@ from openshelf.chat.advice import Advice
 from openshelf.chat.conversation import Message, MessageState, Role
 from openshelf.chat.endings import death_detail
 from openshelf.cli.asking import add_sampling, sampling_from
-from openshelf.cli.commands.chat_command import _error_of
 from openshelf.cli.main import run_command
+from openshelf.cli.turns import failure_of
 from openshelf.errors import EngineDied, UsageError
 from tests.chat.files_of_strangers import pdf_with, write
 
@@ -110,8 +110,9 @@ def test_a_file_that_holds_something_else_is_named_before_a_model_is_loaded(
     add_sampling(parser)
     with pytest.raises(UsageError) as refused:
         sampling_from(parser.parse_args([option, str(file)]), Advice())
-    assert told in refused.value.detail
-    assert str(file) in refused.value.detail
+    said = wording.error_sentence(refused.value)
+    assert told in said
+    assert str(file) in said
 
 
 def test_why_the_engine_died_is_said() -> None:
@@ -121,5 +122,5 @@ def test_why_the_engine_died_is_said() -> None:
         1, 1, None, Role.ASSISTANT, "", MessageState.ENGINE_DIED, "",
         detail=death_detail(death, loading=False),
     )  # fmt: skip
-    assert wording.error_sentence(_error_of(answer)) == wording.error_sentence(death)
-    assert "memory" in wording.error_sentence(_error_of(answer))
+    assert wording.error_sentence(failure_of(answer)) == wording.error_sentence(death)
+    assert "memory" in wording.error_sentence(failure_of(answer))

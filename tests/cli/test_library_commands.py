@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -186,3 +187,44 @@ def test_a_bundle_from_home_to_home(
     capsys.readouterr()
     assert run_command(["import", usb, "--accept"]) == 7
     assert "models/1/files/mine-Q4_0.gguf in the bundle was changed" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("offline")
+def test_remove_says_how_to_have_it_again(
+    tmp_path: Path, trash: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Build().write(tmp_path / "mine-Q8_0.gguf")
+    assert ask(capsys, "import", str(path), "--copy", "--accept")[0] == 0
+    (model,) = ask(capsys, "list")[1]["models"]
+    place = model["files"][0]["location"]
+    assert run_command(["remove", "mine"]) == 0
+    told = capsys.readouterr().out
+    assert "the trash" in told
+    assert told.strip().endswith(f'openshelf import "{place}"')
+    Path(place).parent.mkdir(parents=True)
+    next(trash.iterdir()).rename(place)
+    assert ask(capsys, "import", place)[1]["models"][0]["id"] == model["id"]
+    assert run_command(["remove", "mine"]) == 0
+    assert "No room is freed" in capsys.readouterr().out
+    assert Path(place).exists()
+
+    assert ask(capsys, "import", str(path), "--copy")[0] == 0
+    assert run_command(["remove", "mine", "--for-good"]) == 0
+    assert "for good" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_script_is_told_how_to_accept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Build().write(tmp_path / "mine-Q8_0.gguf")
+    monkeypatch.setattr("sys.stdin", io.StringIO("accept\n"))
+    for command in ("install", "import"):
+        assert run_command([command, str(path)]) == 3
+        told = capsys.readouterr().err
+        assert "--accept" in told
+        assert f"openshelf license {path}" in told
+        status, answer = ask(capsys, command, str(path))
+        assert (status, answer["error"]["code"]) == (3, "license_not_accepted")
+        assert answer["error"]["why"] == "nobody_to_ask"
+    assert ask(capsys, "list")[1]["models"] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,3 +172,32 @@ def test_recipes_of_the_catalog(
     for program, key in (("ollama", "--no-key"), ("vllm", "--key")):
         assert run_command(["recipe", "Qwen/Qwen3-32B", "--for", program]) == 0
         assert capsys.readouterr().out.strip().endswith(f"/v1 {key}")
+
+
+def test_a_recipe_is_no_way_around_the_policy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    status, answer = ask(capsys, "recipe", "Qwen/Qwen3-32B")
+    assert (status, answer["verdict"]) == (0, "allowed_with_obligations")
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[rules]\ndeny_vendor_regions = ["CN"]\n', encoding="utf-8")
+    monkeypatch.setenv("OPENSHELF_POLICY", str(policy))
+    status, refused = ask(capsys, "recipe", "Qwen/Qwen3-32B")
+    assert (status, refused["error"]["code"]) == (3, "policy_blocked")
+    assert "recipes" not in refused
+    assert ask(capsys, "recipe", "microsoft/phi-4")[0] == 0
+
+
+def test_an_address_that_takes_the_place_of_another_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command(["servers", "add", "Box", "http://10.0.0.7:8000"]) == 0
+    assert "takes the place" not in capsys.readouterr().err
+    assert run_command(["servers", "add", "Box", "http://10.0.0.7:8000"]) == 0
+    assert "takes the place" not in capsys.readouterr().err, "nothing changed"
+    assert run_command(["servers", "add", "box", "http://10.0.0.8:8000"]) == 0
+    told = capsys.readouterr().err
+    assert "takes the place of Box at http://10.0.0.7:8000/v1" in told
+    (kept,) = ask(capsys, "servers")[1]["servers"]
+    assert (kept["name"], kept["address"]) == ("box", "http://10.0.0.8:8000/v1")

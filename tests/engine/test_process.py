@@ -24,6 +24,7 @@ from openshelf.engine.protocol import PROTOCOL_VERSION, ChatMessage, Hello, Plan
 from openshelf.errors import (
     CancelledByUser,
     ClearanceRefused,
+    ContextFull,
     CorruptModel,
     EngineDied,
     EngineFailed,
@@ -66,9 +67,9 @@ def test_more_than_a_worker_takes_is_refused_before_it_is_sent(
     engine.start()
     pid = engine.pid
     picture = ChatMessage("user", "What is it?", images=("A" * 4_000,))
-    with pytest.raises(EngineFailed) as raised:
+    with pytest.raises(ContextFull) as raised:
         engine.chat((picture,), Sampling(), CancelToken(), lambda text, count: None)
-    assert raised.value.why == "context_too_long"
+    assert raised.value.why == "too_large"
     assert engine.ping() >= 0
     assert engine.pid == pid
 

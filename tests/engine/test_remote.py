@@ -19,6 +19,7 @@ from openshelf.engine.remote_http import Limits
 from openshelf.errors import (
     CancelledByUser,
     ClearanceRefused,
+    ContextFull,
     EngineFailed,
     NetworkFailure,
     Offline,
@@ -384,9 +385,9 @@ def test_too_long_is_told_apart(
 ) -> None:
     fake.error_body = body
     fake.fail("status:400")
-    with pytest.raises(EngineFailed) as caught:
+    with pytest.raises(ContextFull) as caught:
         ask(loaded)
-    assert caught.value.why == "context_too_long"
+    assert caught.value.why == "said"
     assert loaded.loaded is not None
 
 

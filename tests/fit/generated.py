@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.fit.answers import Job, ask
-from tests.fit.recipes import Bare, _typed, with_offsets
+from tests.fit.recipes import Bare, typed, with_offsets
 from tests.gguf.builder import BOOL, F32, STRING, U32, Build
 
 Keys = Mapping[str, Any]
-_HOLE_BYTES = 1 << 31
+_HOLE_BYTES = 1 << 33
 _EXTRAS = [
     re.compile(r"\.(scale|input_scale|in_s|bias)$|rope_f|^cls"),
     re.compile(r"\.(scale|input_scale|in_s)$|\.(?!exp_probs)\w+\.bias$|rope_f|^cls"),
@@ -314,7 +314,7 @@ def written_keys(
         "general.architecture": (STRING, architecture),
         "tokenizer.ggml.model": (STRING, "no_vocab"),
     }
-    keys |= {f"{architecture}.{name}": _typed(content) for name, content in own.items()}
+    keys |= {f"{architecture}.{name}": typed(content) for name, content in own.items()}
     if architecture == "gptneox":
         keys["gptneox.use_parallel_residual"] = (BOOL, True)
     if architecture == "apertus":
@@ -329,28 +329,38 @@ def write_generated(
 ) -> dict[Path, str]:
     """Writes each model's header with a hole behind it; returns what the engine said where it
     did not want the keys."""
-    for path, (architecture, changes) in models.items():
-        path.write_bytes(Build(keys=written_keys(architecture, changes), tensors=[]).bytes())
+    return write_with_tensors(
+        {path: (written_keys(*model), is_tied) for path, model in models.items()}
+    )
+
+
+def write_with_tensors(
+    models: Mapping[Path, tuple[dict[str, tuple[int, Any]], bool]],
+) -> dict[Path, str]:
+    """The same for all metadata of a file, and whether its output layer is tied."""
+    for path, (keys, _) in models.items():
+        path.write_bytes(Build(keys=keys, tensors=[]).bytes())
     answers = ask([Job(path, (), keys_only=True) for path in models])
     made = dict(zip(models, answers, strict=True))
     refused = {path: made[path]["error"] for path in models if "tensors" not in made[path]}
     left = [path for path in models if path not in refused]
     for extra in _EXTRAS:
         for path in left:
-            names = [
-                (name, tuple(shape))
+            keys, is_tied = models[path]
+            names = {
+                name: tuple(shape)
                 for name, shape in made[path]["tensors"]
                 if not extra.search(name) and not (is_tied and name == "output.weight")
-            ]
-            _write(path, models[path], dict(names))
+            }
+            _write(path, keys, names)
         told = ask([Job(path, ()) for path in left])
         errors = {p: a["error"] for p, a in zip(left, told, strict=True) if "error" in a}
         left = list(errors)
     return refused | errors
 
 
-def _write(path: Path, model: tuple[str, Keys], shapes: dict[str, Any]) -> None:
+def _write(path: Path, keys: dict[str, tuple[int, Any]], shapes: dict[str, Any]) -> None:
     laid = with_offsets(shapes)
     with path.open("wb") as file:
-        file.write(Bare(keys=written_keys(*model), tensors=laid).bytes())
+        file.write(Bare(keys=keys, tensors=laid).bytes())
         file.truncate((laid[-1].offset or 0) + _HOLE_BYTES)

@@ -67,11 +67,11 @@ class LayeredRecipe:
             "attention.layer_norm_epsilon": 1e-6,
         }
         for name, content in {**common, **self.keys}.items():
-            keys[f"{self.architecture}.{name}"] = _typed(content)
+            keys[f"{self.architecture}.{name}"] = typed(content)
         return keys
 
 
-def _typed(content: Any) -> tuple[int, Any]:
+def typed(content: Any) -> tuple[int, Any]:
     if isinstance(content, tuple):
         kind = BOOL if isinstance(content[0], bool) else U32
         return ARRAY, Array(kind, content)

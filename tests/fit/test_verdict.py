@@ -147,6 +147,18 @@ def test_experts_leave_before_layers_do() -> None:
     assert fewer.gpu_layers < 49
 
 
+def test_experts_that_are_not_there_stay_nowhere() -> None:
+    dense = fit("llama3.1-8b", DESKTOP, experts_on_cpu=5)
+    assert dense.verdict is FitVerdict.FITS_GPU
+    assert codes(dense.reasons)[1:] == ["fit_no_experts"]
+    assert dense.devices == fit("llama3.1-8b", DESKTOP).devices
+    more = fit("qwen3-30b-a3b", LAPTOP, experts_on_cpu=99)
+    (reason,) = [r for r in more.reasons if r.code == "fit_experts_on_cpu"]
+    assert reason.data == {"layers": 48, "n_layers": 48}
+    without_gpu = fit("qwen3-30b-a3b", machine(64, 60), experts_on_cpu=5)
+    assert "fit_experts_on_cpu" not in codes(without_gpu.reasons)
+
+
 def test_the_best_number_of_layers_is_the_largest_that_fits() -> None:
     best = fit("mistral-nemo", LAPTOP)
     assert 0 < best.gpu_layers < 41

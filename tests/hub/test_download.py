@@ -194,11 +194,34 @@ def test_expired_link_gets_a_new_one(setting: Setting) -> None:
     assert setting.is_installed()
 
 
-def test_200_for_a_range_starts_over(setting: Setting) -> None:
+def test_200_for_a_range_takes_nothing_away(setting: Setting) -> None:
     setting.begin(MIDDLE)
+    setting.hub.faults.add("ignore_range", count=2)
+    setting.hub.faults.add("cut", after_bytes=MIDDLE // 2)
+    fetched = setting.download()
+    assert fetched.resumed_from_bytes == MIDDLE, "what comes again is passed over"
+    assert len(setting.hub.bodies()) == 2, "the first ended before it came to anything new"
+    assert setting.is_installed()
+
+
+def test_a_part_that_differs_from_the_whole_answer_is_mended(setting: Setting) -> None:
+    setting.begin(MIDDLE)
+    damaged = bytearray(setting.place.part.read_bytes())
+    damaged[700_001] ^= 1
+    setting.place.part.write_bytes(damaged)
     setting.hub.faults.add("ignore_range")
     fetched = setting.download()
-    assert fetched.resumed_from_bytes == 0
+    assert fetched.resumed_from_bytes == 700_001
+    assert setting.is_installed()
+
+
+def test_416_takes_nothing_away(setting: Setting) -> None:
+    setting.begin(MIDDLE)
+    setting.hub.faults.add("status", status=416)
+    setting.hub.faults.add("cut", after_bytes=MIDDLE + 5, skip=1)
+    setting.download()
+    starts = [request.range_start for request in setting.hub.bodies()]
+    assert starts == [None, None, MIDDLE + 5], "all of it once, and then as before"
     assert setting.is_installed()
 
 

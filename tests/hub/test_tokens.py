@@ -14,7 +14,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from openshelf.cli.main import run_command
-from openshelf.errors import UsageError
+from openshelf.errors import UnwritableFile, UsageError
 from openshelf.hub.client import HubClient
 from openshelf.hub.tokens import FILE, KEYCHAIN, SERVER_KEY, TokenStore
 from openshelf.keychain import SystemKeychain
@@ -155,7 +155,7 @@ def test_a_broken_file_holds_no_token(store: TokenStore, tmp_path: Path, content
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, keychain: FakeKeychain) -> None:
     (tmp_path / "config").write_text("in the way")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UnwritableFile):
         TokenStore(file_of(tmp_path), keychain).store(DEFAULT_ENDPOINT, TOKEN)
 
 

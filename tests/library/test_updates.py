@@ -4,8 +4,10 @@ asked for again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,14 @@ import pytest
 
 from openshelf.cli.main import run_command
 from openshelf.errors import LicenseNotAccepted, NeedsReview, NotFound
+from openshelf.library.bom import BomContext, BomEntry, bom_json
 from openshelf.library.installed import InstalledModel
+from openshelf.library.notices import notice_files
 from openshelf.library.updates import UpdateReport
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.changes import Passage, compare_terms
 from openshelf.licenses.effective import EffectiveLicense, LicenseText
+from openshelf.licenses.facts import load_licenses
 from openshelf.policy.organization import Policy
 from openshelf.tasks import CancelToken, no_report
 from tests.fakes.hub.loopback import LoopbackHub
@@ -111,6 +116,75 @@ def test_what_changed_is_shown_where_it_is_asked_again(hub: LoopbackHub, open_at
     assert (first["supersedes"], second["supersedes"]) == (None, model.record_id)
     assert "license_changed" in second["effective"]["flags"]
     assert home.prepare(f"hf:{REPO}").change is None
+
+
+def test_terms_accepted_for_the_same_files_are_the_models_own(
+    hub: LoopbackHub, open_at: OpenHome, tmp_path: Path
+) -> None:
+    """Text, licenses, NOTICE and BOM are those that were accepted last; without an acceptance they
+    stay, and one that is taken back loads nothing under the terms before it."""
+    home, model = installed(hub, open_at)
+    terms = TERMS.replace("The end.", "Not for companies.")
+    publish(hub, terms)
+    offer = home.prepare(f"hf:{REPO}")
+    old = home.library.effective_license(model.id)
+    assert home.installer.clear_installed(model).record_id == model.record_id
+    clearance = home.installer.accept(offer, AcceptanceForm("Ada"))
+    bodies = len(hub.bodies())
+    again = home.installer.install(offer, clearance, CancelToken(), no_report)
+    assert len(hub.bodies()) == bodies
+    assert (again.id, again.record_id) == (model.id, clearance.record_id)
+    kept = home.library.effective_license(model.id)
+    assert kept.texts[0].sha256 != old.texts[0].sha256
+    assert "license_changed" not in kept.flags
+    assert home.parts.acceptances.texts.read(kept.texts[0].sha256) == terms
+    assert update(home, again).state == "current"
+    decision = home.parts.gate.decide(kept)
+    licenses = load_licenses()
+    notices = notice_files(again, decision, licenses, home.parts.acceptances.texts.read)
+    assert notices.files["LICENSE"] == terms
+    context = BomContext(datetime.now(UTC), licenses, home.parts.acceptances.verify())
+    bom = bom_json([BomEntry(again, kept, decision)], context)
+    assert hashlib.sha256(terms.encode()).hexdigest() in bom
+    assert old.texts[0].sha256 not in bom
+    assert str(clearance.record_id) in bom
+    assert home.installer.clear_installed(again).record_id == clearance.record_id
+    home.parts.acceptances.revoke(str(clearance.record_id), AcceptanceForm("Ada"))
+    with pytest.raises(LicenseNotAccepted):
+        home.installer.clear_installed(again)
+
+
+def test_terms_that_nobody_accepted_are_not_kept(hub: LoopbackHub, open_at: OpenHome) -> None:
+    """The clearance of the old terms says nothing of what the Hub has now."""
+    home, model = installed(hub, open_at)
+    before = home.library.effective_license(model.id)
+    old = home.installer.clear_installed(model)
+    publish(hub, TERMS.replace("The end.", "Not for companies."))
+    offer = home.prepare(f"hf:{REPO}")
+    assert home.installer.install(offer, old, CancelToken(), no_report).record_id == old.record_id
+    assert home.library.effective_license(model.id) == before
+
+
+def test_accepted_on_the_command_line_too(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(hub)
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+    assert run_command(["install", REPO, "--accept", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    terms = TERMS.replace("The end.", "Not for companies.")
+    publish(hub, terms)
+    assert run_command(["install", f"hf:{REPO}", "--accept", "--json"]) == 0
+    second = json.loads(capsys.readouterr().out)
+    assert second["id"] == first["id"]
+    assert second["acceptance"]["record_id"] != first["acceptance"]["record_id"]
+    assert run_command(["bom"]) == 0
+    bom = capsys.readouterr().out
+    assert hashlib.sha256(terms.encode()).hexdigest() in bom
+    assert second["acceptance"]["record_id"] in bom
+    assert run_command(["update", "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)["updates"]
+    assert answer["state"] == "current"
 
 
 def test_each_file_is_asked_for_again(hub: LoopbackHub, open_at: OpenHome) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from openshelf.errors import NotEnoughDisk, NotFound, UsageError
+from openshelf.errors import NotEnoughDisk, NotFound, UnwritableFile
 from openshelf.licenses import acceptance
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.chain import ZERO, canonical, sha256_of
@@ -383,7 +383,7 @@ def test_what_was_accepted_before_a_change_still_counts(log: AcceptanceLog) -> N
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     log = AcceptanceLog(tmp_path / "file" / "log.jsonl", tmp_path / "head")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UnwritableFile):
         log.append(record())
 
 

@@ -367,3 +367,59 @@ def test_a_title_above_a_well_known_text_makes_another_license_of_it(rider: str)
 )
 def test_a_remark_in_brackets_may_be_terms(name: str, ids: tuple[str, ...]) -> None:
     assert shipped_index().by_name(name) == ids
+
+
+def test_an_owner_in_letters_that_fold_to_a_licensors_is_not_the_licensor() -> None:
+    """ſ and the Kelvin sign become s and k when letters are folded."""
+    index = shipped_index()
+    for stranger, home, license_id in (
+        ("mi\u017ftralai/Devstral", "mistralai/Devstral", "mistral-modified-mit"),
+        ("\u212aakaocorp/m", "kakaocorp/m", "kanana"),
+    ):
+        owner, own = stranger.split("/")[0], home.split("/")[0]
+        assert index.is_home(license_id, own)
+        assert not index.is_home(license_id, owner)
+        assert index.region_of(own) is not None
+        assert index.region_of(owner) is None
+        assert repo_id_of(stranger) is None
+        assert repo_id_of(home) == home
+    assert index.by_repository("MiniMaxAI/MiniMax-M2.7") == ("minimax-m2.7-nc",)
+    assert index.by_repository("M\u0131niMaxAI/MiniMax-M2.7") == ()
+
+
+@pytest.mark.parametrize(
+    ("head", "license_id"),
+    [
+        (
+            "Copyright (c) 2022 Robin Rombach\n\nCreativeML Open RAIL-M\ndated",
+            "creativeml-openrail-m",
+        ),
+        ("\ufeffGemma Terms of Use", "gemma"),
+        ("\u00a9 2024 A\nCopyright 2025 B\n\nMIT License\n", "mit"),
+        ("NVIDIA Nemotron Model License\nVersion", "nvidia-nemotron"),
+    ],
+)
+def test_what_may_stand_before_a_title(head: str, license_id: str) -> None:
+    assert shipped_index().by_text(head, is_head=True) == (license_id,)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("MIT Licence", "mit"), ("Apache License, Version 2.0", "apache-2.0"),
+        ("apache-2.0 license", "apache-2.0"), ("Llama 3.3 Community License", "llama3.3"),
+        ("deepseek-license-agreement", "deepseek"), ("Qwen Research License", "qwen-research"),
+        ("the gemma license", "gemma"), ("NVIDIA Nemotron Model License", "nvidia-nemotron"),
+        ("Apache 2.0 non-commercial license", None), ("other license", None),
+        ("unknown-license", None), ("license", None), ("research license", None),
+        ("mit-0", None), ("Llama License", "llama1"), ("qwen community license", None),
+    ],
+)  # fmt: skip
+def test_spellings_of_a_name(written: str, meant: str | None) -> None:
+    assert shipped_index().by_name(written) == ((meant,) if meant else ())
+
+
+def test_a_modified_mit_under_its_full_name_is_as_open_a_question() -> None:
+    index = shipped_index()
+    assert index.by_name("Modified MIT License") == index.by_name("modified-mit")
+    assert len(index.by_name("Modified MIT License")) == 4

@@ -31,7 +31,9 @@ def test_llama_reads_like_the_sheet() -> None:
     assert ("pass_on", "§1.b.iii") in rows
     assert ("name", "§1.b.i") in rows
     assert ("use", "§1.b.iv") in rows
-    assert [row.kind for row in found.only_if] == ["scale"]
+    assert [row.kind for row in found.only_if] == ["scale", "field"]
+    assert found.only_if[1].ref == "§1.b.iv"
+    assert "weapons" in found.only_if[1].text
     assert "700 million" in found.only_if[0].text
     assert all(row.kind == "allowed" and row.ref for row in found.may)
     assert found.must[0].when == "use"
@@ -47,7 +49,11 @@ def test_a_text_model_has_no_limit_for_multimodal_ones() -> None:
         resolve(RepoClaims("a/m", card={"license": "llama3.2"}), lambda _: None), LICENSES, Policy()
     ).obligations
     limited = sheet_terms(LICENSES, ["llama3.2"], duties, multimodal=True)
-    assert [row.kind for row in limited.only_if] == ["scale", "region"]
+    assert [row.kind for row in limited.only_if] == ["scale", "region", "field"]
+    duties = decide(resolve(RepoClaims("a/m", card={"license": "llama3.3"}), lambda _: None),
+                    LICENSES, Policy()).obligations  # fmt: skip
+    none_of_it = sheet_terms(LICENSES, ["llama3.3"], duties, multimodal=True)
+    assert "region" not in [row.kind for row in none_of_it.only_if]
     assert "region" in [row.kind for row in terms("llama4").only_if]
 
 

@@ -137,3 +137,18 @@ def test_a_request_shows_what_changed() -> None:
     assert "  -1.2 Whoever takes the guardrails out has no rights any more." in text
     assert "  +2.1 The notice goes with every copy, on a page that a user can find." in text
     assert "What changed" not in review_request(SUBJECT, decision, Policy(), LICENSES)
+
+
+def test_what_models_are_used_for_is_a_question_of_its_own() -> None:
+    """Only where the policy says so, and a license rules something out."""
+    policy = Policy(Organization(commercial=True, fields_of_use=("Military logistics",)))
+    stopped = by_code(decided("deepseek", policy), policy)["fields"]
+    assert (stopped.verdict, stopped.detail) == (Verdict.NEEDS_REVIEW, "Military logistics")
+    (reason,) = stopped.reasons
+    assert (reason.code, reason.value, reason.fact) == (
+        "field_of_use", "Military logistics", "fields_of_use"
+    )  # fmt: skip
+    assert "fields" not in by_code(decided("mit", policy), policy)
+    usual = Policy(Organization(commercial=True, fields_of_use=("customer support", "use")))
+    assert by_code(decided("deepseek", usual), usual)["fields"].verdict is Verdict.ALLOWED
+    assert "fields" not in by_code(decided("deepseek", Policy()), Policy())

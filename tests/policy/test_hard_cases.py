@@ -15,17 +15,19 @@ import pytest
 from openshelf.errors import OpenshelfError
 from openshelf.policy.cases import evaluate_cases
 
-DATA: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "data" / "hard_cases.json").read_text("utf-8")
-)
-CASES: list[dict[str, Any]] = DATA["cases"]
+FILES = [
+    json.loads((Path(__file__).parents[1] / "data" / f"{name}_cases.json").read_text("utf-8"))
+    for name in ("hard", "made")
+]
+PROFILES: dict[str, Any] = {key: facts for file in FILES for key, facts in file["profiles"].items()}
+CASES: list[dict[str, Any]] = [case for file in FILES for case in file["cases"]]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case['id']} {case['title']}" for case in CASES])
 def test_hard_case(case: dict[str, Any]) -> None:
     wanted = case["wanted"]
     bare = {key: value for key, value in case.items() if key != "wanted"}
-    (found,) = evaluate_cases({"profiles": DATA["profiles"], "cases": [bare]})["cases"]
+    (found,) = evaluate_cases({"profiles": PROFILES, "cases": [bare]})["cases"]
     given = [[reason["license"], reason["code"]] for reason in found["reasons"]]
     said = (found["verdict"], found["flags"], given, found["obligations"])
     assert sorted(found["effective"]) == wanted["effective"], said
@@ -34,10 +36,12 @@ def test_hard_case(case: dict[str, Any]) -> None:
     assert not set(wanted["never"]) & set(found["flags"]), said
     assert all(reason in given for reason in wanted["reasons"]), said
     assert set(wanted["obligations"]) <= set(found["obligations"]), said
+    assert not set(wanted.get("not_obligations", ())) & set(found["obligations"]), said
 
 
 def test_they_are_many_and_of_all_verdicts() -> None:
-    assert len(CASES) >= 100
+    assert len(CASES) >= 260
+    assert len(PROFILES) == sum(len(file["profiles"]) for file in FILES)
     verdicts = {case["wanted"]["verdict"] for case in CASES}
     assert verdicts == {"allowed", "allowed_with_obligations", "needs_review", "blocked"}
 

@@ -51,7 +51,7 @@ def test_json_holds_every_record_and_the_head(log: AcceptanceLog) -> None:
     assert exported["exported_at"] == AT
     assert exported["log"] == {
         "records": 4, "head_sha256": report.head_sha256, "whole": True, "problem": None,
-        "line": None,
+        "line": None, "beyond_head": False, "clock_line": None,
     }  # fmt: skip
     assert [entry["model"]["repo"] for entry in exported["records"]] == [
         "a/one", "b/two", "c/three", "a/one",

@@ -16,7 +16,7 @@ from openshelf.licenses.license import Fact, License, Threshold
 from openshelf.licenses.lineage import EffectiveLicense, RepoClaims, resolve
 from openshelf.policy.findings import EU, all_of, any_of, region_matches
 from openshelf.policy.organization import Organization, Policy, Rules
-from openshelf.policy.rules import LABEL_FLAGS, REVIEW_FLAGS, decide
+from openshelf.policy.rules import LABEL_FLAGS, REVIEW_FLAGS, decide, names_of_nothing
 from openshelf.policy.verdict import Decision
 from openshelf.wording.licenses import TEMPLATES
 
@@ -374,3 +374,22 @@ def test_knowing_less_never_allows_more_than_the_worst_answer(
         unknown = verdict(license_, replace(facts, **{field: None})).verdict
         ranks = [_ORDER.index(answer) for answer in answers]
         assert min(ranks) <= _ORDER.index(unknown) <= max(*ranks, 2)
+
+
+def test_a_variant_is_not_allowed_by_the_spdx_id_that_it_bears() -> None:
+    """Cohere's CC BY-NC comes with a use policy; whoever lists the plain one has not allowed it."""
+    card = {"license": "cc-by-nc-4.0"}
+    cohere = resolve(RepoClaims("CohereLabs/aya-23-8B", card=card), lambda _: None)
+    plain = resolve(RepoClaims("a/m", card=card), lambda _: None)
+    facts = Organization(commercial=False, trains_on_outputs=False)
+    listed = Policy(organization=facts, rules=Rules(allow_only=("CC-BY-NC-4.0",)))
+    assert "policy.allow_only" in [r.code for r in decide(cohere, LICENSES, listed).reasons]
+    assert "policy.allow_only" not in [r.code for r in decide(plain, LICENSES, listed).reasons]
+    own = replace(listed, rules=Rules(allow_only=("cohere-cc-by-nc",)))
+    assert "policy.allow_only" not in [r.code for r in decide(cohere, LICENSES, own).reasons]
+
+
+def test_a_slip_of_the_pen_in_the_list_of_licenses_is_found() -> None:
+    listed = ("mit", "Apache-2.0", "apache-2", "LicenseRef-scancode-llama-3.1-license-2024", "")
+    assert names_of_nothing(Rules(allow_only=listed), LICENSES) == ("apache-2", "")
+    assert names_of_nothing(Rules(), LICENSES) == ()

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from openshelf import wording
-from openshelf.errors import BadPolicy
-from openshelf.licenses.clearance import Verdict
+from openshelf.errors import BadPolicy, PolicyBlocked
+from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
+from openshelf.licenses.clearance import ClearedFile, Verdict
 from openshelf.licenses.facts import load_licenses
 from openshelf.licenses.lineage import RepoClaims, resolve
 from openshelf.paths import Paths, find_paths
@@ -25,8 +26,10 @@ from openshelf.policy.organization import (
     policy_from_bytes,
     policy_from_table,
 )
+from openshelf.policy.records import AcceptedModel, RecordContext, build_record
 from openshelf.policy.store import PolicyState, PolicyStore
 from openshelf.policy.writing import policy_table, policy_text
+from openshelf.wiring.assembly import build_services
 
 FULL = Policy(
     organization=Organization(
@@ -250,3 +253,85 @@ def test_without_a_machine_wide_file_the_persons_own_can_be_waived(paths: Paths)
     gate = Gate(load_licenses(), policy, WaiveEverything())
     found = gate.decide(resolve(RepoClaims("o/m", card={"license": "mit"}), lambda _: None))
     assert found.verdict is not Verdict.BLOCKED
+
+
+def test_a_file_that_somebody_else_changed_counts_at_once(paths: Paths) -> None:
+    store = make_store(paths)
+    told: list[PolicyState] = []
+    store.announcer.subscribe(told.append)
+    assert store.look_again().policy == Policy()
+    paths.policy_file.write_text("[rules]\nallow_only = []\n", encoding="utf-8")
+    assert store.look_again().policy.rules.allow_only == ()
+    assert store.look_again() is told[0]
+    paths.policy_file.write_text("[rules\n", encoding="utf-8")
+    broken = store.look_again()
+    assert broken.problem is not None
+    assert broken.policy.rules.allow_only == (), "nothing is allowed while it cannot be read"
+    paths.policy_file.unlink()
+    assert store.look_again().policy == Policy()
+    assert len(told) == 3, "told only where something is another"
+
+
+def test_a_machine_wide_file_that_comes_while_the_app_runs(paths: Paths) -> None:
+    store = make_store(paths)
+    (paths.config / "machine-wide.toml").write_text("offline_only = true\n", encoding="utf-8")
+    state = store.look_again()
+    assert state.managed is not None
+    assert state.policy.offline_only
+
+
+def test_saving_is_no_change_from_outside(paths: Paths) -> None:
+    store = make_store(paths)
+    told: list[PolicyState] = []
+    saved = store.save(FULL)
+    store.announcer.subscribe(told.append)
+    assert store.look_again() is saved
+    assert not told
+
+
+def test_the_gate_looks_before_it_lets_anything_through(paths: Paths, tmp_path: Path) -> None:
+    """An acceptance under no policy, then an administrator writes one: no slip any more, and the
+    slip of before is stale. So with a server."""
+    store = make_store(paths)
+    log = AcceptanceLog(tmp_path / "log.jsonl", tmp_path / "head")
+    gate = Gate(load_licenses(), store.current.policy, log)
+    store.announcer.subscribe(lambda state: gate.adopt(state.policy))
+    gate.watch(store.look_again)
+    decision = gate.decide(resolve(RepoClaims("o/m", card={"license": "mit"}), lambda _: None))
+    files = (ClearedFile("m.gguf", "a" * 64, 1),)
+    model = AcceptedModel("o/m", "c" * 40, files)
+    log.append(build_record(model, decision, AcceptanceForm("Ada"), gate.policy,
+                            RecordContext("1")))  # fmt: skip
+    slip = gate.clear(decision, "o/m", "c" * 40, files, target="o/m")
+    assert slip.policy_sha256 == gate.current_sha256()
+    gate.clear_server("http://gpu.example.org:8000/v1", "m")
+    (paths.config / "machine-wide.toml").write_text(
+        'allow_remote_hosts = []\n[rules]\nallow_only = ["apache-2.0"]\n', encoding="utf-8"
+    )
+    with pytest.raises(PolicyBlocked):
+        gate.clear(decision, "o/m", "c" * 40, files, target="o/m")
+    assert slip.policy_sha256 != gate.current_sha256()
+    with pytest.raises(PolicyBlocked):
+        gate.check(decision, target="o/m")
+    with pytest.raises(PolicyBlocked):
+        gate.clear_server("http://gpu.example.org:8000/v1", "m")
+
+
+def test_the_wired_gate_does_so(paths: Paths) -> None:
+    services = build_services(paths)
+    try:
+        before = services.gate.current_sha256()
+        paths.policy_file.write_text("[rules]\nallow_only = []\n", encoding="utf-8")
+        assert services.gate.current_sha256() != before
+        assert services.gate.policy.rules.allow_only == ()
+    finally:
+        services.close()
+
+
+def test_a_file_that_an_editor_marked(paths: Paths) -> None:
+    text = b'name = "House"\r\n[rules]\r\nrequire_osi = true\r\n'
+    paths.policy_file.write_bytes(b"\xef\xbb\xbf" + text)
+    store = make_store(paths)
+    assert store.current.policy.name == "House"
+    saved = store.save(replace(store.current.policy, name="Home"))
+    assert (saved.policy.name, saved.policy.rules.require_osi) == ("Home", True)

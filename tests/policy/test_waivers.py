@@ -17,8 +17,17 @@ from openshelf.licenses.lineage import EffectiveLicense, RepoClaims, resolve
 from openshelf.licenses.log_queries import WAIVED
 from openshelf.policy.gate import Gate
 from openshelf.policy.in_force import policy_in_force
-from openshelf.policy.organization import Organization, Policy, Rules, load_policy, tighten
+from openshelf.policy.organization import (
+    Organization,
+    Policy,
+    Rules,
+    load_policy,
+    policy_from_bytes,
+    tighten,
+)
 from openshelf.policy.records import AcceptedModel, RecordContext, build_record
+from openshelf.policy.verdict import PolicyReason
+from openshelf.policy.waiver import Scope, Waiver
 from openshelf.policy.waiving import WaiverRequest, waiver_from_record, waiver_part
 
 REPO, COMMIT = "owner/model-GGUF", "c" * 40
@@ -244,6 +253,8 @@ def test_another_file_cannot_waive_a_managed_rule(log: AcceptanceLog, tmp_path: 
          "rules.waivers[1].for"),
         ('waivers = [{repo = "a/b", name = "A", until = 2026-01-01, rules = "x"}]',
          "rules.waivers[1].rules"),
+        *((f'waivers = [{{repo = "{repo}", name = "A", until = 2026-01-01}}]',
+           "rules.waivers[1].repo") for repo in ("*", "a/*", "mistralai", "a/b?", "a/b/c", "@")),
     ],
 )  # fmt: skip
 def test_a_waiver_that_cannot_be_understood_is_named(tmp_path: Path, lines: str, key: str) -> None:
@@ -303,3 +314,30 @@ def test_needs_review_is_lifted_too(log: AcceptanceLog) -> None:
     part = waiver_part(decision, WaiverRequest(LATER))
     log.append({**record_of(gate, under("nobodys-terms")), "method": WAIVED, "waiver": part})
     assert gate_of(log, team).check(decision, target="x").verdict is Verdict.ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Mistralai/X", True), ("mi\u017ftralai/x", False), ("mistr\u0430lai/x", False),
+     ("mistralai/x ", False), ("mistralai/x*", False), ("mistralai", False)],
+)  # fmt: skip
+def test_letters_that_look_alike_are_other_letters(written: str, meant: bool) -> None:
+    waiver = Waiver(written, date(2999, 1, 1), (Scope(),))
+    reason = PolicyReason("unknown_license", "unknown", "unknown")
+    assert waiver.covers(reason, "mistralai/x", date(2026, 1, 1)) is meant
+
+
+def test_the_line_of_what_is_wrong_in_a_waiver() -> None:
+    whole = '[[rules.waivers]]\nrepo = "a/b"\nuntil = 2027-01-01\nname = "A"\n'
+    for more, line in (
+        ('[[rules.waivers]]\nrepo = "a/c"\nuntil = "soon"\nname = "A"\n', 7),
+        ('[[rules.waivers]]\nrepo = "a/c"\nname = "A"\n', 5),
+        ('[[rules.waivers]]\nrepo = "a/c"\nname = "A"\n[organization]\nuntil = 3\n', None),
+        ('[organization]\nmau = 1\n[[rules.waivers]]\nrepo = "*"\nname = "A"\n', 8),
+    ):
+        with pytest.raises(BadPolicy) as caught:
+            policy_from_bytes((whole + more).encode(), "p")
+        assert line is None or caught.value.line == line, more
+    with pytest.raises(BadPolicy) as caught:
+        policy_from_bytes(b'[rules]\nwaivers = [{repo = "*"}]\n', "p")
+    assert caught.value.line == 2

@@ -181,6 +181,11 @@ def test_the_larger_model_that_also_runs_is_mentioned(catalog: Catalog) -> None:
         ("Strix Halo", "Phi", "phi-4-reasoning-plus"),
         # 123B would write two or three tokens a second
         ("Strix Halo", "Devstral", "devstral-small-2-24b-instruct-2512"),
+        # 111B writes slower than a quick reader reads, 32B a page in no time
+        ("RTX 5090", "Command / Aya", "aya-expanse-32b"),
+        ("Strix Halo", "Command / Aya", "aya-expanse-32b"),
+        # thoughts of a 32B, half of it in RAM, are waited for
+        ("RTX 4060", "OLMo", "olmo-3-7b-instruct"),
         # two bits of an 80B that uses 3B, and six of a 30B that does
         ("RTX 4060", "Qwen3-Coder", "qwen3-coder-30b-a3b-instruct"),
         ("RTX 5090", "GLM-4.5", "glm-4.5-air"),

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -27,7 +27,9 @@ from openshelf.services import Services
 from openshelf.tasks import CancelToken, PoolTaskRunner, Report
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.pages.install_sheet import InstallSheet, SheetState
+from openshelf.ui.pages.install_terms import FullText
 from openshelf.ui.widgets import Chip, LinkButton, TextLabel
+from openshelf.ui.widgets.marked_text import MarkedText
 from tests.fakes.downloads import FakeDownloads, FakeInstaller
 from tests.fakes.example_data import COMMIT, LICENSES, SHA256, example_offer
 from tests.fakes.example_updates import example_change
@@ -52,6 +54,7 @@ def _with_offer(services: Services, **changes: Any) -> Services:
 def _texts(sheet: InstallSheet) -> str:
     parts = [label.text() for label in sheet.findChildren(TextLabel) if label.isVisible()]
     parts += [chip.words for chip in sheet.findChildren(Chip) if chip.isVisible()]
+    parts += [m.toPlainText() for m in sheet.findChildren(MarkedText) if m.isVisible()]
     return "\n".join(parts)
 
 
@@ -93,6 +96,36 @@ def test_nothing_can_be_accepted_before_the_tick(window: MainWindow, qtbot: QtBo
     assert sheet.side.accept.isEnabled()
     qtbot.mouseClick(sheet.side.tick, LEFT)
     assert not sheet.side.accept.isEnabled()
+
+
+def test_the_full_text_is_one_key_away_from_the_top(window: MainWindow, qtbot: QtBot) -> None:
+    sheet = _open(window, qtbot)
+    (link,) = [b for b in sheet.terms.findChildren(LinkButton) if b.text() == "Full text"]
+    assert link.accessibleName().startswith("Go to the full text of Llama 3.2")
+    assert not link.visibleRegion().isEmpty(), "seen without scrolling"
+    (text,) = [part for part in sheet.terms._texts if part.sha256 and type(part) is FullText]
+    assert sheet.terms.texts_shown == ()
+    link.setFocus()
+    qtbot.keyClick(link, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is text._view)
+    assert text._view is not None
+    qtbot.waitUntil(lambda: not text._view.visibleRegion().isEmpty())  # type: ignore[union-attr]
+    assert sheet.terms.texts_shown == (text.sha256,)
+    link.click()
+    assert text._view.isVisible(), "pressed again it stays open"
+
+
+def test_the_gray_button_says_what_it_waits_for(window: MainWindow, qtbot: QtBot) -> None:
+    side = _open(window, qtbot).side
+    assert not side.accept.isEnabled()
+    assert (
+        side.accept.toolTip() == side.accept.accessibleDescription() == "First tick the box above."
+    )
+    qtbot.mouseClick(side.tick, LEFT)
+    assert side.accept.isEnabled()
+    assert side.accept.toolTip() == ""
+    qtbot.mouseClick(side.tick, LEFT)
+    assert side.accept.toolTip() != ""
 
 
 def test_accepting_records_note_and_texts_that_were_shown(
@@ -397,6 +430,29 @@ def test_terms_that_changed_are_shown_old_beside_new(
     ):
         assert words in text
     assert text.index("not the ones") < text.index("YOU MUST")
+
+
+def test_changed_words_inside_a_passage_are_marked(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    before = "You may sell it below 20 million dollars a year."
+    after = "You may never sell it below 20 million dollars a month."
+    offer = replace(example_offer(), change=example_change(before, after))
+    sheet = _open(make_window(replace(services, installer=FakeInstaller(offer))), qtbot)
+    old, new = sheet.findChildren(MarkedText)
+    assert (old.toPlainText(), new.toPlainText()) == (before, after)
+    assert (old.marked, new.marked) == (("year",), ("never", "month"))
+    assert old.accessibleDescription() == "Gone: year"
+    assert new.accessibleDescription() == "New words: never … month"
+    for part, word, is_gone in ((old, "year", True), (new, "never", False)):
+        cursor = QTextCursor(part.document())
+        cursor.setPosition(part.toPlainText().index(word) + 1)
+        assert cursor.charFormat().fontStrikeOut() is is_gone
+        assert cursor.charFormat().fontUnderline() is not is_gone
+        cursor.setPosition(1)
+        assert not cursor.charFormat().fontUnderline()
+        assert not cursor.charFormat().fontStrikeOut()
+        assert part.height() >= part.document().size().height() - 1
 
 
 def test_without_an_earlier_acceptance_nothing_changed(window: MainWindow, qtbot: QtBot) -> None:

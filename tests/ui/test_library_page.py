@@ -25,6 +25,7 @@ from openshelf.ui.pages.library import LibraryPage
 from openshelf.ui.places import Place
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import TextLabel
+from openshelf.ui.widgets.marked_text import MarkedText
 from openshelf.ui.widgets.terms_change import ChangedText
 from tests.fakes.downloads import installed_model
 from tests.fakes.example_updates import OLD, example_update
@@ -376,8 +377,9 @@ def test_importing_is_possible_where_nothing_is_installed(
 
 
 def _texts(part: QWidget) -> str:
-    labels = part.findChildren(TextLabel)
-    return "\n".join(label.text() for label in labels if label.isVisible())
+    texts = [label.text() for label in part.findChildren(TextLabel) if label.isVisible()]
+    texts += [m.toPlainText() for m in part.findChildren(MarkedText) if m.isVisible()]
+    return "\n".join(texts)
 
 
 def test_an_update_shows_old_and_new_terms_before_anything_is_fetched(

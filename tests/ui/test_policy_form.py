@@ -101,3 +101,12 @@ def test_no_page_asks_for_a_path_with_a_nested_loop() -> None:
         text = file.read_text(encoding="utf-8")
         assert "getOpenFileName" not in text
         assert "getSaveFileName" not in text
+
+
+def test_a_list_is_typed_with_commas() -> None:
+    assert parse_fact("list", " military , medical  advice;; military ") == (
+        "military", "medical advice"
+    )  # fmt: skip
+    assert parse_fact("list", " , ") is None
+    facts = Organization(fields_of_use=("military", "medical advice"))
+    assert fact_text(facts, "fields_of_use") == "military, medical advice"

@@ -86,5 +86,9 @@ def test_limits_are_told() -> None:
         limits = [line for line in entry.thresholds if line.effect != "display_required"]
         assert {row.text for row in rows.only_if} == {
             *(line.text for line in limits),
-            *(region.text for region in entry.regions),
+            *(region.text for region in entry.regions if region.applies_to != "none"),
+            *(row.text for row in rows.only_if if row.kind == "field"),
         }
+        ruled_out = [row.text for row in rows.only_if if row.kind == "field"]
+        assert all(use in ruled_out[0] for use in entry.field_of_use), license_id
+        assert bool(ruled_out) == bool(entry.field_of_use), license_id

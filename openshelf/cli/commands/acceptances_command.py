@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output, write_output
-from openshelf.errors import UsageError
+from openshelf.cli.values import refuse_stray
+from openshelf.errors import BadWords
 from openshelf.library.evidence import os_user_name
 from openshelf.library.store import now_utc
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -23,11 +23,16 @@ from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.units import counted
 
+_BELONGING = {
+    **dict.fromkeys(("id", "accept_as", "note"), ("revoke",)),
+    "person": ("list", "export", "erase"),
+    "output": ("export",),
+}
 _KINDS = {"revoked": "revocation", "waiver": "waiver", "names_erased": "names erased"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=tuple(_ACTS))
+    parser.add_argument("act", choices=tuple(_ACTS), metavar="|".join(_ACTS))
     parser.add_argument("id", metavar="ID", nargs="?", help="revoke: a record, or its beginning")
     parser.add_argument("--person", metavar="NAME", help="list, export, erase: only this name")
     parser.add_argument("--output", metavar="FILE", help="export: where to, instead of stdout")
@@ -38,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
+    refuse_stray(arguments, arguments.act, _BELONGING)
     return _ACTS[arguments.act](arguments, services, output)
 
 
@@ -104,10 +110,16 @@ def _verify(arguments: argparse.Namespace, services: Services, output: Output) -
             "line": report.line,
             "unfinished_line": report.unfinished_line,
             "sealed": report.sealed,
+            "beyond_head": report.beyond_head,
+            "clock_line": report.clock_line,
         }
     )
     facts = {"records": report.records, "head_sha256": report.head_sha256}
     output.line(wording.sentence(Reason("log_whole", facts)) if whole else _problem(report))
+    if report.beyond_head:
+        output.line(wording.template("log_beyond_head"))
+    if report.clock_line is not None:
+        output.line(wording.sentence(Reason("log_clock", {"line": report.clock_line})))
     if report.sealed is not None:
         output.line(wording.template("log_sealed" if report.sealed else "log_unsealed"))
     output.line(wording.template("log_limits"))
@@ -120,7 +132,7 @@ def _problem(report: VerifyReport) -> str:
 
 def _revoke(arguments: argparse.Namespace, services: Services, output: Output) -> int:
     if not arguments.id:
-        raise UsageError("acceptances revoke needs the ID of a record")
+        raise BadWords(why="revoke_needs")
     log = services.acceptances
     ids = [str(record.get("record_id")) for record in log.records()]
     found = [id_ for id_ in ids if id_.startswith(arguments.id)]
@@ -145,9 +157,9 @@ def _export(arguments: argparse.Namespace, services: Services, output: Output) -
     if report.problem is not None:
         output.note(_problem(report))
     if path is None:
-        sys.stdout.write(text)
+        output.document(text)
         return 0
-    write_output(path, text.encode())
+    write_output(path, text.encode("utf-8", "replace"))
     output.result({"path": str(path), "records": len(records), "head_sha256": report.head_sha256})
     count = counted(len(records), "record")
     output.line(f"{count} written to {path}. Head of the log: {report.head_sha256}")
@@ -175,7 +187,7 @@ def _people(arguments: argparse.Namespace, services: Services, output: Output) -
 
 def _erase(arguments: argparse.Namespace, services: Services, output: Output) -> int:
     if arguments.person is None:
-        raise UsageError("acceptances erase needs --person NAME")
+        raise BadWords(why="erase_needs")
     ids = services.acceptances.erase_names(arguments.person, os_user_name())
     output.result({"erased": list(ids)})
     output.line(f"The name and its notes are erased from {counted(len(ids), 'record')}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from datetime import UTC, datetime
 
 from openshelf.cli.interrupts import Interrupts
@@ -35,7 +34,7 @@ def run(
     )
     text = bom_json(entries, context)
     if not arguments.output:
-        sys.stdout.write(text)
+        output.document(text)
         return 0
     path = written_path(arguments.output)
     write_output(path, text.encode())

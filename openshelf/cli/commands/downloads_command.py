@@ -11,7 +11,8 @@ from openshelf.bandwidth import Bandwidth, clock_words, parse_hours, parse_rate
 from openshelf.cli.commands.install_command import show_installed
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.errors import UsageError
+from openshelf.cli.values import refuse_stray
+from openshelf.errors import BadWords
 from openshelf.library.downloads import Download
 from openshelf.library.queue_order import Move
 from openshelf.services import Services
@@ -20,6 +21,11 @@ from openshelf.units import format_bytes, format_rate
 _STOPS = ("pause", "cancel")
 _MOVES = tuple(move.value for move in Move)
 _NONE = "none"
+_BELONGING = {
+    "subject": ("pause", "resume", "cancel", *_MOVES, "limit", "hours"),
+    "only": ("limit",),
+    "pause": ("hours",),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
+    refuse_stray(arguments, arguments.action or "list", _BELONGING)
     kept, action, subject = services.kept_downloads, arguments.action, arguments.subject
     if action is None:
         _list(kept.listed(), services.settings.current.bandwidth, output)
@@ -48,7 +55,7 @@ def run(
     elif action == "hours":
         _hours(arguments, services, output)
     elif subject is None:
-        raise UsageError(f"downloads {action} needs the ID of a download")
+        raise BadWords(why="download_needs", name=action)
     elif action == "resume":
         _resume(subject, services, output, interrupts)
     elif action in _MOVES:
@@ -84,10 +91,10 @@ def _limit(arguments: argparse.Namespace, services: Services, output: Output) ->
     """Of all together in the settings, of one in its entry; without a rate it is only shown."""
     rate = None if arguments.subject in (None, _NONE) else parse_rate(arguments.subject)
     if rate is None and arguments.subject not in (None, _NONE):
-        raise UsageError(f"{arguments.subject} is no speed; write 2MB/s, 500kB/s or none")
+        raise BadWords(why="not_a_rate", name=arguments.subject)
     if arguments.only is not None:
         if arguments.subject is None:
-            raise UsageError("downloads limit --for ID needs a speed, or none")
+            raise BadWords(why="limit_needs")
         download = services.kept_downloads.limit(arguments.only, rate)
         output.result(download.as_json())
         output.line(f"{download.id} ({download.target}): {_rate_words(download.limit)}.")
@@ -102,7 +109,7 @@ def _hours(arguments: argparse.Namespace, services: Services, output: Output) ->
     if subject is not None:
         hours = None if subject == _NONE else parse_hours(subject)
         if hours is None and subject != _NONE:
-            raise UsageError(f"{subject} are no hours; write 22:00-07:00 or none")
+            raise BadWords(why="not_hours", name=subject)
         changed = replace(
             services.settings.current,
             download_hours="" if hours is None else str(hours),

@@ -8,10 +8,13 @@ import json
 from openshelf.cli.deciding import decide, show
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.errors import NotFound, PolicyBlocked, UsageError
+from openshelf.cli.values import refuse_stray
+from openshelf.errors import BadFile, BadWords, NotFound, PolicyBlocked
 from openshelf.licenses.clearance import Verdict
 from openshelf.paths import written_path
 from openshelf.services import Services
+
+_BELONGING = dict.fromkeys(("target", "policy", "enforce"), ("license without --case",))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +28,10 @@ def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     if arguments.case:
+        refuse_stray(arguments, "--case", _BELONGING)
         return _answer_cases(arguments.case, output)
     if not arguments.target:
-        raise UsageError("license needs a TARGET or --case FILE")
+        raise BadWords(why="license_needs")
     if arguments.policy:
         services = services.with_policy(written_path(arguments.policy), True)
     answer = decide(arguments.target, services, interrupts.token)
@@ -44,7 +48,7 @@ def _answer_cases(name: str, output: Output) -> int:
     except OSError as error:
         raise NotFound("path", name) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name} is not JSON: {error}") from error
+        raise BadFile(str(error), name, "not_json") from error
     answer = evaluate_cases(data)
     output.result(answer)
     output.table(

@@ -7,6 +7,7 @@ import os
 
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
+from openshelf.hub.tokens import check_token_endpoint
 from openshelf.network import DEFAULT_ENDPOINT
 from openshelf.services import Services
 
@@ -25,6 +26,7 @@ def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     endpoint = chosen_endpoint(arguments, services)
+    check_token_endpoint(endpoint)
     token = interrupts.read_secret(f"Access token for {endpoint}: ")
     stored = services.tokens.store(endpoint, token)
     output.result(

@@ -11,22 +11,33 @@ from openshelf.cli.deciding import decide, show
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.cli.terms import print_decision
-from openshelf.errors import PolicyBlocked, UsageError
+from openshelf.cli.values import refuse_stray
+from openshelf.errors import BadWords, PolicyBlocked
 from openshelf.library.evidence import record_waiver
 from openshelf.licenses.acceptance import AcceptanceForm
 from openshelf.licenses.clearance import Verdict
+from openshelf.licenses.facts import load_licenses
 from openshelf.paths import written_path
 from openshelf.policy.in_force import policy_in_force
+from openshelf.policy.rules import names_of_nothing
 from openshelf.policy.waiving import WaiverRequest
+from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.shelf.preview import PolicyPreview
 from openshelf.tasks import no_report
 
+_BELONGING = {
+    "target": ("check", "waive"),
+    **dict.fromkeys(("policy", "enforce"), ("check",)),
+    **dict.fromkeys(
+        ("accept_as", "note", "until", "license", "rule", "obligation", "on_behalf_of"), ("waive",)
+    ),
+}
 _STOPS = (Verdict.BLOCKED, Verdict.NEEDS_REVIEW)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=("show", "check", "waive"))
+    parser.add_argument("act", choices=("show", "check", "waive"), metavar="show|check|waive")
     parser.add_argument("target", metavar="TARGET", nargs="?", help="for check and waive")
     parser.add_argument("--policy", metavar="FILE", help="check: what if this were the policy")
     parser.add_argument("--enforce", action="store_true", help="check: exit 3 unless allowed")
@@ -43,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
+    refuse_stray(arguments, arguments.act, _BELONGING)
     if arguments.act == "show":
         return _show(services, output)
     if arguments.act == "waive":
@@ -125,7 +137,8 @@ def _short(verdict: Verdict) -> str:
 def _show(services: Services, output: Output) -> int:
     gate = services.gate
     found = policy_in_force(gate.policy, gate.waivers(), gate.today())
-    output.result(found)
+    nothing = names_of_nothing(gate.policy.rules, load_licenses())
+    output.result({**found, "allow_only_unknown": list(nothing)})
     if not found["exists"]:
         output.line("There is no policy: every fact is unknown, and no rule is set.")
     else:
@@ -143,6 +156,8 @@ def _show(services: Services, output: Output) -> int:
         state = "until" if waiver["in_force"] else "over since"
         source = waiver["record_id"] or waiver["source"]
         output.line(f"waiver: {waiver['repo']}, {state} {waiver['until']} ({source})")
+    if nothing:
+        output.line(wording.sentence(Reason("policy_names_nothing", {"names": nothing})))
     if found["facts_unknown"]:
         output.line(f"unknown: {', '.join(found['facts_unknown'])}")
     return 0
@@ -161,7 +176,7 @@ def _waive(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     if not arguments.target or arguments.until is None:
-        raise UsageError("policy waive needs a TARGET, --accept-as NAME, --note TEXT, --until DAY")
+        raise BadWords(why="waive_needs")
     offer = services.installer.prepare(arguments.target, interrupts.token, no_report)
     form = AcceptanceForm(
         display_name=arguments.accept_as or "",

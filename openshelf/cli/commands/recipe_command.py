@@ -15,7 +15,7 @@ from openshelf.fit.memory import FitRequest
 from openshelf.reasons import Reason
 from openshelf.services import Services
 from openshelf.shelf.builds import Build, ModelListing
-from openshelf.shelf.launching import GPU_BYTES, LaunchQuestion, recipes
+from openshelf.shelf.launching import GPU_BYTES, LaunchQuestion, check_launch, recipes
 from openshelf.units import format_bytes
 
 _USUAL_QUANT = "Q4_K_M"
@@ -43,6 +43,7 @@ def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
     listing, build = _find(arguments.id, services, output, interrupts)
+    decision = check_launch(services.gate, listing, build)
     request = FitRequest(
         context_length=arguments.context,
         kv_type_k=arguments.kv_type,
@@ -57,9 +58,15 @@ def run(
             "model": listing.name,
             "context_length": arguments.context,
             "kv_type": arguments.kv_type,
+            "verdict": decision.verdict.value if decision else None,
+            "reasons": [reason.as_json() for reason in decision.reasons] if decision else [],
             "recipes": [_as_json(recipe) for recipe in found],
         }
     )
+    if decision is not None:
+        output.line(f"# license: {decision.license.expression}")
+        output.line(f"# {wording.template(f'verdict_short_{decision.verdict.value}')}")
+        output.line()
     for recipe in found:
         _print(recipe, output)
     return 0

@@ -9,9 +9,10 @@ from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
 from openshelf.errors import NoTrash
+from openshelf.library.installed import InstalledModel
 from openshelf.library.removal import Removed
+from openshelf.reasons import Reason
 from openshelf.services import Services
-from openshelf.units import format_bytes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,7 @@ def run(
             "trashed_bytes": removed.trashed_bytes,
         }
     )
-    output.line(f"Removed {model.id}, {_said(removed)}.")
+    output.line(wording.sentence(_outcome(model, removed)))
     return 0
 
 
@@ -49,8 +50,13 @@ def _may_delete(output: Output, interrupts: Interrupts) -> bool:
     return typed.strip().casefold() == "delete"
 
 
-def _said(removed: Removed) -> str:
+def _outcome(model: InstalledModel, removed: Removed) -> Reason:
+    data = {
+        "id": model.id,
+        "path": model.first_file.location,
+        "freed_bytes": removed.freed_bytes,
+        "trashed_bytes": removed.trashed_bytes,
+    }
     if removed.trashed_bytes:
-        size = format_bytes(removed.trashed_bytes)
-        return f"{size} lie in the trash and are free once that is emptied"
-    return f"{format_bytes(removed.freed_bytes)} freed"
+        return Reason("removed_to_trash", data)
+    return Reason("removed_for_good" if removed.freed_bytes else "removed_from_list", data)

@@ -7,7 +7,7 @@ import argparse
 from openshelf import wording
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.errors import ChecksumMismatch, UsageError
+from openshelf.errors import BadWords, ChecksumMismatch
 from openshelf.library.folders import ModelFolder
 from openshelf.library.scanning import ScanReport
 from openshelf.library.settling import Settled
@@ -30,11 +30,11 @@ def run(
     action, path, folders = arguments.action, arguments.path, services.folders
     if action == "scan":
         if path is not None:
-            raise UsageError("roots scan looks through all folders and takes no path")
+            raise BadWords(why="roots_scan")
         return _scan(services, output, interrupts)
     if action is not None:
         if path is None:
-            raise UsageError(f"roots {action} needs the path of a folder")
+            raise BadWords(why="roots_needs", name=action)
         change = {"add": folders.add, "remove": folders.remove, "default": folders.choose}[action]
         change(path)
     listed = folders.all()

@@ -8,11 +8,12 @@ from typing import Any
 from openshelf.chat.servers import KnownServer
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.cli.values import context_length
+from openshelf.cli.values import context_length, refuse_stray
 from openshelf.engine.servers import checked_server
-from openshelf.errors import UsageError
+from openshelf.errors import BadWords
 from openshelf.services import Services
 
+_BELONGING = dict.fromkeys(("key", "no_key", "context"), ("add",))
 _NEEDED = {"list": 0, "add": 2, "test": 1, "remove": 1}
 
 
@@ -22,10 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "address", nargs="?", metavar="ADDRESS", help="http://host:port, with or without /v1"
     )
-    parser.add_argument(
+    keys = parser.add_mutually_exclusive_group()
+    keys.add_argument(
         "--key", action="store_true", help="read the server's key from stdin (add); never a word"
     )
-    parser.add_argument("--no-key", action="store_true", help="forget the key that is kept (add)")
+    keys.add_argument("--no-key", action="store_true", help="forget the key that is kept (add)")
     parser.add_argument(
         "--context",
         type=context_length,
@@ -37,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     arguments: argparse.Namespace, services: Services, output: Output, interrupts: Interrupts
 ) -> int:
+    refuse_stray(arguments, arguments.action, _BELONGING)
     given = sum(word is not None for word in (arguments.name, arguments.address))
     if given != _NEEDED[arguments.action]:
         words = {0: "", 1: " NAME", 2: " NAME ADDRESS"}[_NEEDED[arguments.action]]
-        raise UsageError(f"it is: openshelf servers {arguments.action}{words}")
+        raise BadWords(why="servers_needs", name=f"{arguments.action}{words}")
     match arguments.action:
         case "add":
             _add(arguments, services, output, interrupts)
@@ -61,7 +64,9 @@ def _add(
     server = checked_server(arguments.name, arguments.address, arguments.context)
     key: str | None = "" if arguments.no_key else None
     if arguments.key:
-        key = interrupts.read_secret(f"Key for {server.host}: ")
+        key = interrupts.read_secret(f"Key for {server.host}: ").strip()
+        if not key:
+            raise BadWords(why="no_key")
     names = {known.name.casefold(): known for known in services.servers.servers()}
     before = names.get(server.name.casefold())
     known = services.servers.keep(server, key, before.name if before else "")

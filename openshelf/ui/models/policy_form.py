@@ -25,7 +25,7 @@ class NotUnderstood(ValueError):
 
 @dataclass(frozen=True)
 class FactQuestion:
-    """One fact of the organization. `kind` is flag, count, text, region or regions."""
+    """One fact of the organization. `kind` is flag, count, text, list, region or regions."""
 
     name: str
     kind: str
@@ -54,6 +54,7 @@ FACT_GROUPS: dict[str, tuple[FactQuestion, ...]] = {
         FactQuestion("ai_work_assistant", "flag"),
         FactQuestion("trains_on_outputs", "flag"),
         FactQuestion("competes_with_licensor", "flag"),
+        FactQuestion("fields_of_use", "list"),
     ),
 }
 """In the order of the screen."""
@@ -100,6 +101,9 @@ def parse_fact(kind: str, text: str) -> object:
             return parse_region(text)
         case "regions":
             return parse_regions(text)
+        case "list":
+            parts = (" ".join(part.split()) for part in re.split(r"[,;]", text))
+            return tuple(dict.fromkeys(part for part in parts if part)) or None
         case _:
             return " ".join(text.split()) or None
 

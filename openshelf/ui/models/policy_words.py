@@ -61,6 +61,7 @@ def fact_question(name: str) -> str:
         "ai_work_assistant": _tr("Do you offer an AI coding or office assistant?"),
         "trains_on_outputs": _tr("Do you train other models on what they write?"),
         "competes_with_licensor": _tr("Do your products compete with the makers of models?"),
+        "fields_of_use": _tr("What are they used for? Name what is delicate: military, medicine…"),
     }[name]
 
 

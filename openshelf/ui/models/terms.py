@@ -17,7 +17,7 @@ from openshelf.ui.models.shelf_words import ChipText
 from openshelf.ui.sentences import words
 from openshelf.ui.theme.kinds import ChipKind
 
-_BAD_KINDS = ("scale", "region", "outputs")
+_BAD_KINDS = ("scale", "region", "field", "outputs")
 _BY_FACTS = ("display", "name", "pass_on", "mark", "ask")
 
 

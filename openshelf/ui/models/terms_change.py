@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from openshelf.licenses.changed_words import Piece, mark_words
 from openshelf.licenses.changes import Passage, TermsChange, TextChange
 from openshelf.licenses.license import License
 from openshelf.ui.models.plain_text import readable
@@ -19,8 +20,8 @@ _MOST_CHARACTERS = 4000
 class ShownPassage:
     """Either side may be empty: then the words are only in the other text."""
 
-    before: str
-    after: str
+    before: tuple[Piece, ...]
+    after: tuple[Piece, ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def _text(change: TextChange, licenses: Mapping[str, License]) -> ShownTextChang
 
 
 def _passage(passage: Passage) -> ShownPassage:
-    return ShownPassage(_side(passage.before), _side(passage.after))
+    marked = mark_words(_side(passage.before), _side(passage.after))
+    return ShownPassage(marked.before, marked.after)
 
 
 def _side(lines: tuple[str, ...]) -> str:

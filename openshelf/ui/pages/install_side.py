@@ -108,6 +108,13 @@ class ConsentPanel(ScrollPage):
         self._consent.hide()
         self.body.insertWidget(self.body.indexOf(self._consent), panel)
 
+    def _on_tick(self, is_on: bool) -> None:  # noqa: FBT001
+        """Whoever finds the button gray finds out what it waits for."""
+        self.accept.setEnabled(is_on)
+        why = "" if is_on else self.tr("First tick the box above.")
+        self.accept.setToolTip(why)
+        self.accept.setAccessibleDescription(why)
+
     def set_busy(self, *, busy: bool) -> None:
         self.accept.setEnabled(not busy and self.is_ticked)
         for widget in (self.tick, self.name_field, self.note_field):
@@ -236,7 +243,8 @@ class ConsentPanel(ScrollPage):
         for widget in (*fields, self.cancel, self.accept, self.ask):
             widget.setParent(self._consent)
             widget.setVisible(widget in shown)
-        self.tick.toggled.connect(self.accept.setEnabled)
+        self.tick.toggled.connect(self._on_tick)
+        self._on_tick(is_on=False)
         self.accept.clicked.connect(self.accepted)
         self.ask.clicked.connect(self.review_pressed)
         self.cancel.clicked.connect(self.cancelled)

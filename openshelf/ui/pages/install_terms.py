@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
@@ -51,8 +53,14 @@ class TermsPanel(ScrollPage):
         self.body.addWidget(self.change)
 
     def show_terms(self, terms: ShownTerms) -> None:
+        is_one = len(terms.heads) == 1
+        texts = {
+            head.id: FullText(head.name, head.text, is_one=is_one)
+            for head in terms.heads
+            if head.id != NO_LICENSE
+        }
         for head in terms.heads:
-            self.body.addWidget(_head_line(head))
+            self.body.addWidget(self._head_line(head, texts.get(head.id)))
         for warning in terms.warnings:
             self.body.addWidget(TextLabel(warning, TextRole.SMALL, "warning", wrap=True))
         if terms.unknown:
@@ -61,8 +69,8 @@ class TermsPanel(ScrollPage):
         for group in terms.groups:
             self._add_group(group, max(tags, default=0))
         for head in terms.heads:
-            if head.id != NO_LICENSE:
-                self._add_text(FullText(head.name, head.text))
+            if head.id in texts:
+                self._add_text(texts[head.id])
             for other in head.others:
                 self._add_text(OtherText(head.name, other))
             for url in head.use_policies:
@@ -76,6 +84,27 @@ class TermsPanel(ScrollPage):
             note = f"{words('unsure_note')} {note}"
         self.body.addWidget(TextLabel(note, TextRole.TINY, "faint", wrap=True))
         self.body.addStretch(1)
+
+    def _head_line(self, head: LicenseHead, text: FullText | None) -> QWidget:
+        line = QWidget()
+        flow = FlowLayout(line, spacing=8)
+        flow.addWidget(TextLabel(head.name, TextRole.HEADING))
+        flow.addWidget(Chip(head.badge.text, head.badge.kind))
+        # Apart on purpose: an approved license says nothing about how open the model is.
+        flow.addWidget(Chip(words("badge_osaid")))
+        if text is not None:
+            spoken = self.tr("Go to the full text of {license}").format(license=head.name)
+            link = LinkButton(self.tr("Full text"), spoken, small=True)
+            link.clicked.connect(partial(self._show_text, text))
+            flow.addWidget(link)
+        return line
+
+    def _show_text(self, text: FullText) -> None:
+        """Open it where it stands, below the terms, and bring it into sight."""
+        text.open_text()
+        self.widget().layout().activate()
+        self.ensureWidgetVisible(text)
+        text.take_focus()
 
     def _add_text(self, text: FullText) -> None:
         text.grown.connect(self.grown)
@@ -140,9 +169,10 @@ class FullText(QWidget):
 
     grown = Signal()
 
-    def __init__(self, name: str, text: LicenseText | None) -> None:
+    def __init__(self, name: str, text: LicenseText | None, *, is_one: bool = True) -> None:
+        """`is_one` of several has to say whose text it is."""
         super().__init__()
-        self._text = text
+        self._text, self._is_one = text, is_one
         self.was_opened = False
         self._view: QPlainTextEdit | None = None
         self._name = name
@@ -156,7 +186,7 @@ class FullText(QWidget):
         row = FlowLayout(line, spacing=12)
         size = format_bytes(text.bytes)
         short, spoken = self.opener_words
-        self.opener = LinkButton(short.format(size=size))
+        self.opener = LinkButton(short.format(size=size, license=name).replace("&", "&&"))
         self.opener.setAccessibleName(spoken.format(license=name))
         self.opener.clicked.connect(self._on_opened)
         row.addWidget(self.opener)
@@ -171,7 +201,10 @@ class FullText(QWidget):
     @property
     def opener_words(self) -> tuple[str, str]:
         """What its button says, and what a screen reader says instead."""
-        return self.tr("Read the full text ({size})"), self.tr("Read the full text of {license}")
+        short = self.tr("Read the full text ({size})")
+        if not self._is_one:
+            short = self.tr("Read the {license} ({size})")
+        return short, self.tr("Read the full text of {license}")
 
     @property
     def sha256(self) -> str:
@@ -185,6 +218,15 @@ class FullText(QWidget):
             self._column.addWidget(
                 TextLabel(url, TextRole.CODE, "muted", wrap=True, selectable=True)
             )
+
+    def open_text(self) -> None:
+        """Show the text, where it is at hand and not open yet."""
+        if self._view is None or self._view.isHidden():
+            self._on_opened()
+
+    def take_focus(self) -> None:
+        if self._view is not None:
+            self._view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_opened(self) -> None:
         if self._view is None and self._text is not None:
@@ -220,13 +262,3 @@ class OtherText(FullText):
                 "Read the NOTICE beside {license}"
             )
         return self.tr("Read the use policy ({size})"), self.tr("Read the use policy of {license}")
-
-
-def _head_line(head: LicenseHead) -> QWidget:
-    line = QWidget()
-    flow = FlowLayout(line, spacing=8)
-    flow.addWidget(TextLabel(head.name, TextRole.HEADING))
-    flow.addWidget(Chip(head.badge.text, head.badge.kind))
-    # Apart on purpose: an approved license says nothing about how open the model is.
-    flow.addWidget(Chip(words("badge_osaid")))
-    return line

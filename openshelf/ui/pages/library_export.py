@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
-from PySide6.QtWidgets import QHBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit
 from typing_extensions import override
 
 from openshelf.library.exporting import ExportReport
@@ -25,13 +25,18 @@ from openshelf.ui.widgets.tick import TickBox
 from openshelf.units import format_bytes
 
 
+MOST_TICKS = 30
+"""So many are shown at once, and a field to search for the others."""
+
+
 class ExportCard(TransferCard):
-    """Hidden until `open_card`."""
+    """Hidden until `open_card`. What is chosen stays so, whether it is shown or not."""
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__(bridge, services.library.announcer, heading="")
         self._services = services
         self._models: dict[Hashable, InstalledModel] = {}
+        self._chosen: set[Hashable] = set()
         self.heading.setText(self.tr("Export to a folder or a USB drive"))
         self.close_button.setAccessibleName(self.tr("Close the export"))
         self.words.setText(
@@ -41,8 +46,15 @@ class ExportCard(TransferCard):
                 "decides."
             )
         )
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search models…"))
+        self.search.setAccessibleName(self.tr("Search models to export"))
+        self.search.setClearButtonEnabled(True)
+        self.body.addWidget(self.search)
         self.ticks: KeyedRows[TickBox] = KeyedRows()
         self.body.addWidget(self.ticks)
+        self.more = TextLabel("", TextRole.SMALL, "muted", wrap=True)
+        self.body.addWidget(self.more)
         self.all_button = LinkButton(small=True)
         self.chosen = TextLabel("", TextRole.SMALL, "muted")
         self.export_button = PrimaryButton(self.tr("Choose where…"))
@@ -53,6 +65,7 @@ class ExportCard(TransferCard):
         foot.addWidget(self.chosen)
         foot.addWidget(self.export_button)
         self.body.addLayout(foot)
+        self.search.textChanged.connect(self._show_ticks)
         self.all_button.clicked.connect(self._on_all)
         self.export_button.clicked.connect(self._on_export)
 
@@ -67,11 +80,13 @@ class ExportCard(TransferCard):
     def library_changed(self, installed: tuple[InstalledModel, ...]) -> None:
         usable = [model for model in installed if model.is_usable]
         self._models = {model.id: model for model in sorted(usable, key=lambda m: m.name.lower())}
-        self.ticks.set_keys(list(self._models), self._make_tick)
+        self._chosen &= self._models.keys()
+        self.search.setVisible(len(self._models) > MOST_TICKS)
+        self._show_ticks()
         self._show_chosen()
 
     def chosen_models(self) -> list[InstalledModel]:
-        return [model for key, model in self._models.items() if self._is_ticked(key)]
+        return [model for key, model in self._models.items() if key in self._chosen]
 
     def export_to(self, folder: str) -> None:
         """Write the chosen models there."""
@@ -95,12 +110,34 @@ class ExportCard(TransferCard):
         model = self._models[key]
         name = f"{' '.join(model.name.split())} {model.quant or ''}".strip()
         tick = TickBox(f"{name} · {format_bytes(model.size_bytes)} · {model.license_expression}")
-        tick.toggled.connect(self._show_chosen)
+        tick.setProperty("model", key)
+        tick.toggled.connect(self._on_ticked)
         return tick
 
-    def _is_ticked(self, key: Hashable) -> bool:
-        tick = self.ticks.row(key)
-        return tick is not None and tick.isChecked()
+    def _show_ticks(self) -> None:
+        """The first of those that are searched for."""
+        words = self.search.text().casefold().split() if not self.search.isHidden() else []
+        found = [
+            key
+            for key, model in self._models.items()
+            if all(word in f"{model.name} {model.quant}".casefold() for word in words)
+        ]
+        self.ticks.set_keys(found[:MOST_TICKS], self._make_tick)
+        self._set_ticks()
+        others = len(found) - len(self.ticks.rows)
+        self.more.setText(self.tr("and %n other(s): search for them", "", others))
+        self.more.setVisible(others > 0)
+
+    def _set_ticks(self) -> None:
+        for tick in self.ticks.rows:
+            before = tick.blockSignals(True)
+            tick.setChecked(tick.property("model") in self._chosen)
+            tick.blockSignals(before)
+
+    def _on_ticked(self, is_on: bool) -> None:  # noqa: FBT001  a signal's
+        key = self.sender().property("model")
+        self._chosen = self._chosen | {key} if is_on else self._chosen - {key}
+        self._show_chosen()
 
     def _show_chosen(self) -> None:
         models = self.chosen_models()
@@ -115,8 +152,9 @@ class ExportCard(TransferCard):
 
     def _on_all(self) -> None:
         are_all = len(self.chosen_models()) == len(self._models)
-        for tick in self.ticks.rows:
-            tick.setChecked(not are_all)
+        self._chosen = set() if are_all else set(self._models)
+        self._set_ticks()
+        self._show_chosen()
 
     def _on_export(self) -> None:
         ask_for_folder(self, self.tr("Export to"), self.export_to)

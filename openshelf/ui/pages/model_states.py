@@ -22,7 +22,7 @@ class TableOutline(Card):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(scheme.color("sunken"))
+        painter.setBrush(scheme.color("skeleton"))
         width = float(self.width())
         for row in range((self.height() - 16) // _ROW):
             top = 16 + row * _ROW

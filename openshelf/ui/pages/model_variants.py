@@ -17,7 +17,7 @@ from openshelf.hardware.facts import Machine
 from openshelf.services import Services
 from openshelf.shelf.asking import INFORMATIVE
 from openshelf.shelf.builds import Build, BuildRow, BuildTable, ModelListing, fit_build
-from openshelf.shelf.launching import LaunchQuestion, recipes
+from openshelf.shelf.launching import LaunchQuestion, check_launch, recipes
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.models.model_check import BuildCheck, Checked, CheckQuestion
 from openshelf.ui.models.model_fits import BuildFits, FitAnswer, FitQuestion
@@ -221,6 +221,7 @@ class VariantsPanel(ScrollPage):
         build, question = _newest(chosen.row, listing), LaunchQuestion(answer.question.request)
 
         def work(cancel: CancelToken, report: Report) -> tuple[LaunchRecipe, ...]:
+            check_launch(self._services.gate, listing, build)
             return recipes(listing, build, question)
 
         self._bridge.submit("recipes", work, on_outcome=self._on_recipes)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from openshelf.durable import replace_file
-from openshelf.errors import UsageError
+from openshelf.errors import UnwritableFile
 from openshelf.hub.names import is_repo_id
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.chain import VerifyReport
@@ -153,6 +153,10 @@ class LogPanel(QWidget):
             text, level = words("log_whole_short", **data), NoticeLevel.GOOD
         else:
             text, level = words(f"log_{report.problem}", **data), NoticeLevel.BAD
+        if report.beyond_head:
+            text = f"{text} {words('log_beyond_head')}"
+        if report.clock_line is not None:
+            text = f"{text} {words('log_clock', line=report.clock_line)}"
         self.state.show_message(text, level, button=self.tr("Copy the head"))
         self.state.setVisible(bool(report.records) or report.problem is not None)
         self.state.button.setToolTip(report.head_sha256)
@@ -309,10 +313,10 @@ def write_export(
         else:
             text = export_json(records, report, at, log.lines() if log is not None else ())
         try:
-            replace_file(Path(path), text.encode("utf-8"), is_private=True)
+            replace_file(Path(path), text.encode("utf-8", "replace"), is_private=True)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise UsageError(f"{path} cannot be written: {reason}") from error
+            raise UnwritableFile(reason, str(path)) from error
         return path
 
     return work

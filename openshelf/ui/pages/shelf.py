@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 _CARDS_AT_ONCE = 6
 """Cards made before the first paint and then per turn of the event loop."""
+_SHOWN_AT_ONCE = 16
+"""Cards that are given another row, or shown again, per turn: more than the window has room for."""
 
 
 class ShelfPage(Page):
@@ -81,9 +83,7 @@ class ShelfPage(Page):
         if decides_alike(machine, self._machine):
             return
         self._machine = machine
-        if self._answer is None:
-            self.controls.set_subtitle(self.tr("Working out what fits…"))
-        elif not self.isVisible():
+        if self._answer is not None and not self.isVisible():
             self._is_stale = True
             return
         self._ask()
@@ -170,6 +170,8 @@ class ShelfPage(Page):
             self._task.cancel()
         self._number += 1
         self._is_stale = False
+        if self._answer is None:
+            self.controls.set_subtitle(self.tr("Working out what fits…"))
         self._ask_hub()
         work = ask_shelf(self._services, self._machine, self._question, self._number)
         self._task = self._bridge.submit("shelf", work, on_outcome=self._on_answer)
@@ -200,6 +202,8 @@ class ShelfPage(Page):
                 self._show_answer(answer)
             case Failed(error):
                 self._hide_skeletons()
+                if self._answer is None:
+                    self.controls.set_subtitle(self.tr("What fits could not be worked out."))
                 self.notice.show_message(
                     error_text(error),
                     NoticeLevel.BAD,
@@ -255,16 +259,17 @@ class ShelfPage(Page):
         self._note_painted()
 
     def _fill_cards(self, rows: list[ShelfRow], answer: ShelfAnswer) -> None:
-        made = 0
+        made = changed = 0
         for index, row in enumerate(rows):
+            if made == _CARDS_AT_ONCE or changed == _SHOWN_AT_ONCE:
+                self._grow_timer.start(0)
+                break
             if index == len(self._cards):
-                if made == _CARDS_AT_ONCE:
-                    self._grow_timer.start(0)
-                    break
                 self._add_card(answer)
                 made += 1
-            self._cards[index].show_row(row)
-            self._cards[index].show()
+            card = self._cards[index]
+            changed += card.show_row(row) or card.isHidden()
+            card.show()
         for card in self._cards[len(rows) :]:
             card.hide()
 

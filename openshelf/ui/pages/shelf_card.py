@@ -70,9 +70,10 @@ class FamilyCard(Card):
         least = self._action.sizeHint().width()
         self._side.setFixedWidth(max(least, 104 if is_narrow else 128))
 
-    def show_row(self, row: ShelfRow) -> None:
+    def show_row(self, row: ShelfRow) -> bool:
+        """Returns whether it was another one."""
         if row is self._row:
-            return
+            return False
         if self._row is None or self._row.family.id != row.family.id:
             self._options.hide()
         self._row = row
@@ -86,6 +87,7 @@ class FamilyCard(Card):
         else:
             self._show_variant(row, shown)
         self._show_actions(row, shown)
+        return True
 
     def _make_identity(self) -> QWidget:
         self._name = TitleLink()

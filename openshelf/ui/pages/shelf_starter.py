@@ -57,7 +57,7 @@ class SkeletonCard(Card):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(scheme.color("sunken"))
+        painter.setBrush(scheme.color("skeleton"))
         width = float(self.width())
         for left, top, share, height in (
             (0.015, 26, 0.11, 14), (0.015, 50, 0.08, 10), (0.015, 70, 0.06, 14),

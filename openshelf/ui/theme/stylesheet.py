@@ -89,6 +89,8 @@ QPlainTextEdit[kind="text"] { background: $sunken; color: $ink; border: 1px soli
 QPlainTextEdit[kind="text"]:focus { border-color: $accent; }
 
 QScrollArea, QScrollArea > QWidget > QWidget[kind="content"] { background: transparent; border: 0; }
+QScrollArea:focus, QListView[kind="list"]:focus {
+    border: 1px solid $accent; border-radius: 6px; }
 QScrollBar:vertical { background: transparent; width: 12px; margin: 2px; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 2px; }
 QScrollBar::handle { background: $control_line; border-radius: 4px; }

@@ -11,7 +11,7 @@ class Tokens:
 
     `ink`, `muted` and `faint` are texts in falling weight; each `*_soft` is the background of the
     chip or notice whose text has the color before it. `weights`, `kv_cache`, `compute_buffer` and
-    `free` are the parts of a fit bar, `scrim` lies over the page below a sheet.
+    `free` are the parts of a fit bar, `skeleton` stands for words to come, `scrim` lies over the page below a sheet.
     """
 
     name: str
@@ -19,6 +19,7 @@ class Tokens:
     background: str
     surface: str
     sunken: str
+    skeleton: str
     line: str
     control_line: str
     ink: str
@@ -46,6 +47,7 @@ LIGHT = Tokens(
     background="#F7F6F3",
     surface="#FFFFFF",
     sunken="#F0EEE9",
+    skeleton="#EEECE6",
     line="#E3E0D9",
     control_line="#D3CFC5",
     ink="#1E1C18",
@@ -73,6 +75,7 @@ DARK = Tokens(
     background="#171614",
     surface="#201F1C",
     sunken="#1B1A17",
+    skeleton="#2B2925",
     line="#34322D",
     control_line="#48453E",
     ink="#EDEAE3",
@@ -100,6 +103,7 @@ HIGH_CONTRAST = Tokens(
     background="#000000",
     surface="#000000",
     sunken="#0A0A0A",
+    skeleton="#2E2E2E",
     line="#8C8C8C",
     control_line="#FFFFFF",
     ink="#FFFFFF",

@@ -32,10 +32,10 @@ _WIDTHS = {
 }
 _WIDTHS_NARROW = {
     BuildColumn.BITS: 44,
-    BuildColumn.SIZE: 74,
+    BuildColumn.SIZE: 84,
     BuildColumn.SPEED: 102,
     BuildColumn.QUALITY: 100,
-    BuildColumn.PACKAGER: 92,
+    BuildColumn.PACKAGER: 90,
     BuildColumn.FIT: 96,
 }
 """Pixels; the first column and the bar share what is left. Where it is narrow, no downloads."""

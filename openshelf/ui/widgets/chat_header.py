@@ -17,6 +17,7 @@ from openshelf.fit.verdict import FitVerdict
 from openshelf.library.installed import InstalledModel
 from openshelf.reasons import Reason
 from openshelf.ui.models.server_words import ServerMark, mark_of, shown
+from openshelf.ui.places import Place
 from openshelf.ui.sentences import reason_sentence
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
@@ -24,6 +25,8 @@ from openshelf.ui.widgets.buttons import Button, LinkButton
 from openshelf.ui.widgets.chip import Chip
 from openshelf.ui.widgets.text import TextLabel
 
+MOST_MODELS = 40
+"""A menu cannot be looked through beyond that; the Library can."""
 _MOST_NAME, _LEAST_NAME = 270, 120
 _BUTTON_SIDES = 48
 _AROUND = 100
@@ -36,11 +39,21 @@ def model_label(model: InstalledModel) -> str:
     return f"{name} · {model.quant}" if model.quant else name
 
 
+def used_last(models: Sequence[InstalledModel], chosen: str | None) -> list[InstalledModel]:
+    """At most MOST_MODELS of them, in their order: the chosen one, and those used last."""
+    if len(models) <= MOST_MODELS:
+        return list(models)
+    by_use = sorted(models, key=lambda model: model.last_used_at or model.installed_at)
+    by_use.sort(key=lambda model: model.id == chosen)
+    kept = {model.id for model in by_use[-MOST_MODELS:]}
+    return [model for model in models if model.id in kept]
+
+
 class ChatHeader(QFrame):
     """`model_chosen` carries an id; `details_toggled` whether the inspector is wanted."""
 
     model_chosen = Signal(str)
-    shelf_requested = Signal()
+    place_requested = Signal(object)
     delete_requested = Signal()
     delete_all_requested = Signal()
     rename_requested = Signal()
@@ -93,6 +106,7 @@ class ChatHeader(QFrame):
         row.addWidget(self.details_button)
         row.addWidget(self.more_button)
         self._label = ""
+        self._library: QAction | None = None
         self._connect()
 
     def _connect(self) -> None:
@@ -113,29 +127,36 @@ class ChatHeader(QFrame):
         chosen: str | None,
         servers: Sequence[Server] = (),
     ) -> None:
-        """All installed models in the menu, then those of servers; the chosen one on the button."""
+        """Installed models in the menu (the ones used last, where they are very many), then those
+        of servers; the chosen one on the button."""
         self.model_menu.clear()
-        label = self.tr("Choose a model")
-        for model in models:
+        for model in used_last(models, chosen):
             action = self.model_menu.addAction(model_label(model).replace("&", "&&"))
             action.setData(model.id)
             action.setCheckable(True)
             action.setChecked(model.id == chosen)
             action.setEnabled(model.is_usable)
-            if model.id == chosen:
-                label = model_label(model)
-        on_server = server_model_of(chosen)
-        if on_server is not None:
-            label = f"{shown(on_server.model)} · {on_server.server}"
-        elif chosen is not None and all(model.id != chosen for model in models):
-            label = self.tr("{id} (not installed)").format(id=chosen.rpartition(":")[2])
         self._add_servers(servers, chosen)
         self.model_menu.addSeparator()
+        if len(models) > MOST_MODELS:
+            words = self.tr("All %n models in the Library…", "", len(models))
+            self._library = self.model_menu.addAction(words)
         self.model_menu.addAction(self.tr("More on the Shelf…"))
-        self._label = label
+        self._label = label = self._label_of(models, chosen)
         self.model_button.setToolTip(label)
         self.model_button.setAccessibleName(self.tr("Model: {model}").format(model=label))
         self._fit()
+
+    def _label_of(self, models: Sequence[InstalledModel], chosen: str | None) -> str:
+        on_server = server_model_of(chosen)
+        if chosen is None:
+            return self.tr("Choose a model")
+        if on_server is not None:
+            return f"{shown(on_server.model)} · {on_server.server}"
+        model = next((model for model in models if model.id == chosen), None)
+        if model is None:
+            return self.tr("{id} (not installed)").format(id=chosen.rpartition(":")[2])
+        return model_label(model)
 
     def _add_servers(self, servers: Sequence[Server], chosen: str | None) -> None:
         """A menu for each server, with what it listed when it was last asked."""
@@ -224,7 +245,7 @@ class ChatHeader(QFrame):
 
     def _on_triggered(self, action: QAction) -> None:
         if action.data() is None:
-            self.shelf_requested.emit()
+            self.place_requested.emit(Place.LIBRARY if action is self._library else Place.SHELF)
         else:
             self.model_chosen.emit(str(action.data()))
 

@@ -29,7 +29,7 @@ from typing_extensions import override
 
 from openshelf.ui.theme import TextRole, color, font
 
-_ROW_HEIGHT, _FOUND_HEIGHT, _HEADING_HEIGHT = 33, 48, 34
+_ROW_SIZE, _FOUND_SIZE, _HEADING_SIZE = QSize(100, 33), QSize(100, 48), QSize(100, 34)
 _PADDING = 11
 _INSIDE = 12
 """Pixels by which what is in a folder stands further right."""
@@ -43,9 +43,11 @@ class ConversationDelegate(QStyledItemDelegate):
     def sizeHint(
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> QSize:
-        if not _can_be_chosen(index) or is_folder(index):
-            return QSize(100, _HEADING_HEIGHT)
-        return QSize(100, _FOUND_HEIGHT if _excerpt_of(index) else _ROW_HEIGHT)
+        # Asked of every row whenever the list is laid out: the row itself tells it in one step.
+        row = index.data(Qt.ItemDataRole.UserRole)
+        if row is None or row.conversation is None:
+            return _HEADING_SIZE
+        return _FOUND_SIZE if row.excerpt else _ROW_SIZE
 
     @override
     def paint(
@@ -157,6 +159,7 @@ class ConversationView(QListView):
     def __init__(self) -> None:
         super().__init__()
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setProperty("kind", "list")
         self.setItemDelegate(ConversationDelegate(self))
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)

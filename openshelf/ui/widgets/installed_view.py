@@ -28,17 +28,17 @@ from openshelf.ui.widgets.row_table import RowHeader, RowTable, TableLook
 
 HEADER_HEIGHT = 30
 _WIDTHS = {
-    InstalledColumn.QUANT: 96,
+    InstalledColumn.QUANT: 90,
     InstalledColumn.SIZE: 78,
     InstalledColumn.USED: 84,
-    InstalledColumn.SPEED: 92,
+    InstalledColumn.SPEED: 86,
     InstalledColumn.ACTION: 58,
     InstalledColumn.MORE: 34,
 }
 _SHARES = {
-    InstalledColumn.MODEL: 5,
-    InstalledColumn.LICENSE: 4,
-    InstalledColumn.INTEGRITY: 3,
+    InstalledColumn.MODEL: 10,
+    InstalledColumn.LICENSE: 8,
+    InstalledColumn.INTEGRITY: 7,
 }
 """Pixels; the rest of the width is shared."""
 _NARROW = 860

@@ -30,7 +30,8 @@ class KeyedRows(QWidget, Generic[W]):
 
     def set_keys(self, keys: Sequence[Hashable], make: Callable[[Hashable], W]) -> None:
         """Take away rows whose key is gone, make those that are new, keep the rest."""
-        for key in [known for known in self._rows if known not in keys]:
+        wanted = set(keys)
+        for key in [known for known in self._rows if known not in wanted]:
             row = self._rows.pop(key)
             self._column.removeWidget(row)
             row.hide()

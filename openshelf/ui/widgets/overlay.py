@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QWidget
 from typing_extensions import override
 
 from openshelf.ui.theme import scheme
+from openshelf.ui.widgets.tab_order import laid_out, order_tabs
 
 _EDGE = 28
 
@@ -72,8 +73,9 @@ class Overlay(QWidget):
 
     @override
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._host and event.type() == QEvent.Type.Resize:
-            self.setGeometry(self._host.rect())
+        host = getattr(self, "_host", None)  # gone while Python takes the object apart
+        if host is not None and watched is host and event.type() == QEvent.Type.Resize:
+            self.setGeometry(host.rect())
             self.fit_panel()
         return super().eventFilter(watched, event)
 
@@ -86,6 +88,7 @@ class Overlay(QWidget):
 
     @override
     def focusNextPrevChild(self, next: bool) -> bool:
+        order_tabs(self.panel)
         before = QApplication.focusWidget()
         moved = super().focusNextPrevChild(next)
         now = QApplication.focusWidget()
@@ -94,9 +97,8 @@ class Overlay(QWidget):
         return moved
 
     def _focus_edge(self, *, first: bool, fallback: QWidget | None) -> None:
-        order = self.panel.findChildren(QWidget)
-        usable = [w for w in order if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisible()]
-        usable = [w for w in usable if w.isEnabled()]
+        order = laid_out(self.panel)
+        usable = [w for w in order if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isEnabled()]
         target = (usable[0] if first else usable[-1]) if usable else fallback
         if target is not None:
             target.setFocus(Qt.FocusReason.TabFocusReason)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
+from typing_extensions import override
 
 from openshelf.hardware.facts import Machine
+from openshelf.ui.widgets.tab_order import order_tabs
 
 
 class Page(QWidget):
@@ -24,6 +26,8 @@ class Page(QWidget):
     machine_found = Signal(object)
     memory_changed = Signal()
     """A model was loaded or is gone: what is free on the machine is not what it was."""
+    keys_requested = Signal()
+    """Show what the keyboard does."""
     first_painted = Signal()
     """What the page is for is on the screen for the first time."""
 
@@ -47,3 +51,8 @@ class Page(QWidget):
 
     def ask_about(self, target: str) -> None:
         """Somebody wants to install this, and says first for whom."""
+
+    @override
+    def focusNextPrevChild(self, next: bool) -> bool:
+        order_tabs(self)
+        return super().focusNextPrevChild(next)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractItemModel, QPointF, QRect, Qt
-from PySide6.QtGui import QPainter, QPolygonF
+from PySide6.QtGui import QFocusEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QFrame, QHeaderView, QStyledItemDelegate, QTableView, QWidget
+from typing_extensions import override
 
 from openshelf.ui.theme import color
 from openshelf.ui.widgets.build_cells import bottom_line
@@ -71,3 +72,11 @@ class RowTable(QTableView):
         self.setTabKeyNavigation(False)
         self.setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
+
+    @override
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """The keyboard is somewhere: on the first row where none was chosen."""
+        super().focusInEvent(event)
+        by_keys = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        if event.reason() in by_keys and not self.currentIndex().isValid():
+            self.setCurrentIndex(self.model().index(0, 0))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
-from openshelf.ui.models.terms_change import ShownTermsChange, ShownTextChange
+from openshelf.ui.models.terms_change import ShownPassage, ShownTermsChange, ShownTextChange
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets.buttons import LinkButton
+from openshelf.ui.widgets.marked_text import ADDED, REMOVED, MarkedText
 from openshelf.ui.widgets.text import TextLabel
 
 _AT_ONCE = 20
@@ -67,7 +68,7 @@ class ChangedText(QWidget):
     def _show_some(self) -> None:
         some, self._left = self._left[:_AT_ONCE], self._left[_AT_ONCE:]
         for passage in some:
-            self.columns.add(passage.before, passage.after)
+            self.columns.add_passage(passage)
         self.more.setText(self.tr("Show %n more passage(s)", "", len(self._left)))
         self.more.setVisible(bool(self._left))
 
@@ -90,12 +91,28 @@ class SideBySide(QWidget):
             self._grid.addWidget(TextLabel(words, TextRole.CHIP, "muted"), 0, column)
 
     def add(self, before: str, after: str, role: TextRole = TextRole.SMALL) -> None:
-        """One passage; where a side has none, that is said."""
+        """One line each; where a side has none, that is said."""
         row = self._grid.rowCount()
-        absent = self.tr("(not in this text)")
         for column, text in enumerate((before, after)):
-            tone = "ink" if text else "muted"
-            label = TextLabel(text or absent, role, tone, wrap=True, selectable=bool(text))
-            name = self.tr("Before: {text}") if column == 0 else self.tr("Now: {text}")
-            label.setAccessibleName(name.format(text=text or absent))
-            self._grid.addWidget(label, row, column, Qt.AlignmentFlag.AlignTop)
+            label = TextLabel(text, role, wrap=True, selectable=True) if text else self._absent()
+            self._put(label, row, column, text)
+
+    def add_passage(self, passage: ShownPassage) -> None:
+        """One passage with its changed words marked."""
+        row = self._grid.rowCount()
+        for column, pieces in enumerate((passage.before, passage.after)):
+            text = "".join(piece.text for piece in pieces)
+            side = ADDED if column else REMOVED
+            part = MarkedText(pieces, side, TextRole.SMALL) if text else self._absent()
+            self._put(part, row, column, text)
+            if isinstance(part, MarkedText) and part.marked:
+                what = self.tr("New words: {words}") if column else self.tr("Gone: {words}")
+                part.setAccessibleDescription(what.format(words=" … ".join(part.marked)))
+
+    def _absent(self) -> TextLabel:
+        return TextLabel(self.tr("(not in this text)"), TextRole.SMALL, "muted", wrap=True)
+
+    def _put(self, part: QWidget, row: int, column: int, text: str) -> None:
+        name = self.tr("Before: {text}") if column == 0 else self.tr("Now: {text}")
+        part.setAccessibleName(name.format(text=text or self.tr("(not in this text)")))
+        self._grid.addWidget(part, row, column, Qt.AlignmentFlag.AlignTop)

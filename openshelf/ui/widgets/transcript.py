@@ -60,6 +60,8 @@ class Transcript(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Conversation"))
+        # Tab goes to its messages, which scroll it too and show where the keyboard is.
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.viewport().setAutoFillBackground(False)
         self._content = content = Scrolled()
         self._row = row = QHBoxLayout(content)

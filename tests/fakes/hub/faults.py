@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +28,8 @@ class Fault:
     that stop making sense after `after_bytes`), no_length (the end of the connection is the end),
     short_range (`after_bytes` of what was asked for), long_range (one that ends beyond the file),
     multipart (parts instead of a range), two_lengths (that differ), flood (hundreds of headers),
-    slow_head (a header byte by byte, without end).
+    slow_head (a header byte by byte, without end), raw (`answer` writes to the handler's wfile
+    whatever it likes, and the connection is closed).
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Fault:
     after_bytes: int = 0
     offset: int = 0
     bytes_per_second: int = 0
+    answer: Callable[[Any], None] | None = None
 
 
 class Faults:

@@ -88,6 +88,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(200, names, b"")
         elif "slow_head" in faults:
             self._send_head_slowly()
+        elif (raw := faults.get("raw")) and raw.answer is not None:
+            self.close_connection = True
+            raw.answer(self)
         elif "garbage" in faults:
             self.entry.status = 0
             self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
