@@ -234,7 +234,10 @@ class UnsupportedArchitecture(OpenshelfError):
 class EngineDied(OpenshelfError):
     """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr.
 
-    `why` is hung (we ended it), wrong_cpu, out_of_memory, driver, or empty where nothing tells.
+    `why` is hung (we ended it), wrong_cpu, out_of_memory, driver, gave_up (llama.cpp ended itself
+    over what the file holds), file_lost (its bytes are no longer there), schema_hung (a JSON
+    schema asks for too much), or empty where nothing tells. `path` is the model that it was at
+    work with, or empty.
     """
 
     code: ClassVar[str] = "engine_died"
@@ -244,6 +247,7 @@ class EngineDied(OpenshelfError):
     during: str = ""
     tail: str = ""
     why: str = ""
+    path: str = ""
 
 
 @dataclass(eq=False)

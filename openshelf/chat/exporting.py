@@ -23,7 +23,9 @@ from openshelf.reasons import Reason
 FORMAT, VERSION = "openshelf-chat", 1
 MARK = "<!-- openshelf:"
 _LIKE_A_MARK = re.compile(rf"^(\\*{re.escape(MARK)})", re.MULTILINE)
-_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^(`{3,}|~{3,})(?![`~])[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }

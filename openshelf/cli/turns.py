@@ -28,6 +28,7 @@ from openshelf.tasks import (
 
 _POLL_SECONDS = 0.05
 _WHOLE = 1000
+_FAILED = (MessageState.ENGINE_DIED, MessageState.FAILED)
 _FAILURES: dict[str, type[OpenshelfError]] = {
     kind.__name__: kind
     for kind in (
@@ -98,6 +99,8 @@ class Turns:
                 raise CancelledByUser
         if self._shown:
             self._output.stream("\n")
+        if answer.detail is not None and answer.state not in _FAILED:
+            self._output.note(wording.sentence(Reason(str(answer.detail["code"]), answer.detail)))
         return answer
 
     def _show(self, live: LiveAnswer | None) -> None:
@@ -156,7 +159,7 @@ class Turns:
 
 def raise_if_failed(answer: Message) -> None:
     """Where an answer did not come to its end. Raises CancelledByUser, what `failure_of` tells."""
-    if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
+    if answer.state in _FAILED:
         raise failure_of(answer)
     if answer.state is MessageState.STOPPED:
         raise CancelledByUser

@@ -79,7 +79,7 @@ class Jobs:
         self._doing = during
         try:
             connection = self.connected(renew=renew)
-            connection.during = during
+            connection.begin(during, name)
             try:
                 yield connection
             finally:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import llama_cpp.llama_cpp as lib
 
+from openshelf.engine.asking import MOST_ANSWER
 from openshelf.engine.protocol import (
     Chat,
     Counted,
@@ -28,18 +29,16 @@ from openshelf.engine.protocol import (
     Tokens,
 )
 from openshelf.engine.worker_context import HeldContext, Prompt
-from openshelf.engine.worker_failures import Refusal, TooLong
-from openshelf.engine.worker_grammar import Grammar
+from openshelf.engine.worker_failures import SCHEMA_HUNG, Refusal, TooLong
+from openshelf.engine.worker_grammar import STEP_SECONDS, Grammar
+from openshelf.engine.worker_layout import Rendered, render_prompt
 from openshelf.engine.worker_llama import Model
+from openshelf.engine.worker_numbers import check_drawn, check_logits
 from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_stream import AnswerStream
-from openshelf.engine.worker_template import (
-    ChatTemplate,
-    Rendered,
-    TemplateFailed,
-    render_prompt,
-)
+from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
 from openshelf.engine.worker_threads import ThreadPacer
+from openshelf.engine.worker_watch import StepWatch
 
 if TYPE_CHECKING:
     from openshelf.engine.worker_vision import Vision
@@ -163,12 +162,15 @@ class Generator:
     def _grammar_for(self, sampling: Sampling) -> Iterator[Grammar | None]:
         """Made before the prompt is read: a schema that cannot be used is refused at once."""
         schema = sampling.form.json_schema
-        grammar = Grammar(self._model.vocabulary, schema) if schema else None
+        if not schema:
+            yield None
+            return
+        watch = StepWatch(STEP_SECONDS, SCHEMA_HUNG)
         try:
-            yield grammar
+            with contextlib.closing(Grammar(self._model.vocabulary, schema, watch.step)) as grammar:
+                yield grammar
         finally:
-            if grammar is not None:
-                grammar.close()
+            watch.close()
 
     # --- the answer -----------------------------------------------------------------------------
 
@@ -197,12 +199,16 @@ class Generator:
     ) -> str:
         held, context, vocabulary = self._held, self._model.context, self._model.vocabulary
         text = bytearray(held.text)
+        begun = len(text)
         turn.first_token = turn.last_token = turn.prompt_done
         self._pacer.begin(turn.prompt_done)
         finish_reason = "cancelled"
         while not held.stop.is_set():
             try:
+                if not turn.completion_tokens:
+                    check_logits(context, vocabulary)
                 token = draw(context)
+                check_drawn(context, token)
             except Refusal:
                 held.text = bytes(text)
                 raise
@@ -220,8 +226,9 @@ class Generator:
             if stream.add(shown):
                 finish_reason = "stop"
                 break
-            full = held.cells + 1 >= self._model.n_context
-            if full or turn.completion_tokens >= max_tokens > 0:
+            is_full = held.cells + 1 >= self._model.n_context
+            is_full = is_full or len(text) + len(whole) - begun > MOST_ANSWER
+            if is_full or turn.completion_tokens >= max_tokens > 0:
                 finish_reason = "length"
                 held.drawn = [token]
                 break

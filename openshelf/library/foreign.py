@@ -18,10 +18,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from openshelf.errors import CorruptModel
 from openshelf.gguf.split import shard_paths
 from openshelf.hub.names import is_plain_name, is_repo_id
 from openshelf.licenses.claims import LICENSE_FILES
@@ -71,6 +72,22 @@ def describe(path: Path) -> ForeignModel:
         return ForeignModel(paths, names, Origin.GPT4ALL)
     text, name = _license_beside(path.parent) if _is_alone(path) else (None, "LICENSE")
     return ForeignModel(paths, names, Origin.FOLDER, "", text, name)
+
+
+def describe_file(path: Path, *, is_whole: bool) -> ForeignModel:
+    """The same of a file whose header was read: one that is whole may be named like a shard.
+
+    Raises CorruptModel for a name that no database can keep.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise CorruptModel(str(path), "name_no_text") from error
+    found = describe(path)
+    if is_whole and len(found.paths) > 1:
+        name = found.names[found.paths.index(path)]
+        return replace(found, paths=(path,), names=(name,))
+    return found
 
 
 def find_models(folder: Path) -> tuple[ForeignModel, ...]:

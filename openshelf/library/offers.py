@@ -39,7 +39,7 @@ from openshelf.hub.variants import (
 from openshelf.library.bundles import BundledModel
 from openshelf.library.earlier_terms import with_earlier_terms
 from openshelf.library.folder_look import FolderCondition
-from openshelf.library.foreign import ForeignModel, Origin, describe
+from openshelf.library.foreign import ForeignModel, Origin, describe_file
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer
 from openshelf.library.installed import InstalledModel, KnowsInstalled
@@ -140,7 +140,7 @@ class Offers:
         path = (target.path or Path(target.text)).absolute()
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
-        found = describe(path)
+        found = describe_file(path, is_whole=header.shard is None)
         paths, files = found.paths, self._hashed(found, cancel, report)
         claims = _claims_of(found, read_license_claims(header), files[0].sha256[:40])
         # The Hub where it answers, else "could not be read".

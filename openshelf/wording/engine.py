@@ -27,6 +27,9 @@ TEMPLATES: dict[str, str] = {
     "engine_wrong_cpu": "This engine build uses instructions that this CPU does not have. Install a build made for this machine.",
     "engine_out_of_memory": "There was not enough memory, and the engine ended. What it had written is kept. Take a shorter context or a smaller build of this model, or close other programs.",
     "engine_driver_failed": "The GPU's driver failed, and the engine ended. What it had written is kept. Update the driver, or load the model without the GPU.",
+    "engine_gave_up": "The engine ended itself over something in {path}, which may be damaged or made for another engine. What it had written is kept. Take another build of this model.",
+    "engine_schema_hung": "Holding the answer to this JSON schema took too long for a single word, so the engine was ended. What it had written is kept. Ask with simpler patterns or fewer repetitions.",
+    "engine_file_lost": "The engine lost {path} while it read it: the file was cut short, or its disk is gone. What it had written is kept. Verify the model before you go on.",
     "engine_hung": "The engine no longer answered and was ended. What it had written is kept; the next message starts it again.",
     "engine_died_loading": "The engine stopped while it loaded the model. The model may be too large for this machine or damaged.",
     "answer_interrupted": "Openshelf ended while this answer was written. What had been kept is shown.",
@@ -45,6 +48,7 @@ TEMPLATES: dict[str, str] = {
     "chat_export.file": "Attached: {name}, {tokens:,} tokens",
     "chat_export.attached_image": "Attached: {name}, a picture",
     "chat_export.note": "Exported from Openshelf. The answers were written by a language model and may be wrong.",
+    "answer_empty": "The model ended its answer without a word that can be shown. Ask again, or ask in other words; where it happens each time, try another build.",
     "json_cut_off": "The answer ends before its JSON does. Allow a longer answer, or ask for less.",
     "answer_no_json": "The answer is not valid JSON, although it was held to a schema.",
     # ui/widgets/attachment_bar.py: chips

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from openshelf.errors import LicenseNotAccepted, NeedsReview, PolicyBlocked
-from openshelf.library.foreign import Origin, describe, find_models, usual_places
+from openshelf import wording
+from openshelf.errors import CorruptModel, LicenseNotAccepted, NeedsReview, PolicyBlocked
+from openshelf.library.foreign import Origin, describe, describe_file, find_models, usual_places
 from openshelf.library.install import COPY, LINK, REFERENCE
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -238,3 +239,19 @@ def test_copy_is_a_file_of_its_own(open_at: OpenHome, tmp_path: Path) -> None:
     assert location.stat().st_nlink == 1
     path.unlink()
     assert location.read_bytes() == gguf("a")
+
+
+def test_a_whole_file_may_be_named_like_a_shard(tmp_path: Path) -> None:
+    path = put(tmp_path / "Small-00001-of-00002.gguf", gguf("a"))
+    assert len(describe(path).paths) == 2
+    found = describe_file(path, is_whole=True)
+    assert (found.paths, found.names) == ((path,), (path.name,))
+    assert len(describe_file(path, is_whole=False).paths) == 2
+
+
+def test_a_name_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / b"bad\xff.gguf".decode("utf-8", "surrogateescape")
+    with pytest.raises(CorruptModel) as raised:
+        describe_file(path, is_whole=True)
+    assert raised.value.why == "name_no_text"
+    assert "another name" in wording.error_sentence(raised.value)
