@@ -99,7 +99,7 @@ class Turns:
                 raise CancelledByUser
         if self._shown:
             self._output.stream("\n")
-        if answer.detail is not None and answer.state not in _FAILED:
+        if answer.state not in _FAILED and answer.detail is not None:
             self._output.note(wording.sentence(Reason(str(answer.detail["code"]), answer.detail)))
         return answer
 
