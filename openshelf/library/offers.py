@@ -14,6 +14,7 @@ from openshelf.catalog.entries import Catalog
 from openshelf.catalog.packagers import load_packagers
 from openshelf.engine.architectures import Knows, nobody_knows
 from openshelf.errors import (
+    BadFile,
     NetworkFailure,
     NotFound,
     UnsafeName,
@@ -138,6 +139,8 @@ class Offers:
         Raises NotFound, CorruptModel, UnsupportedArchitecture, UsageError (it cannot be read).
         """
         path = (target.path or Path(target.text)).absolute()
+        if path.is_dir():
+            raise BadFile(path=str(path), why="is_folder")
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
         found = describe_file(path, is_whole=header.shard is None)

@@ -46,6 +46,7 @@ TEMPLATES: dict[str, str] = {
     "BadWords.hub_address_with_name": "{name}: the address of a Hub holds no name; see `openshelf login`.",
     "BadWords.token_in_use": "The access token holds marks that none has: HF_TOKEN, or what "
     "`openshelf login` stored.",
+    "BadWords.proxy": "The proxy {name} cannot be used: set HTTPS_PROXY to an HTTP proxy (http://HOST:PORT), or unset it and ALL_PROXY.",
     "BadWords.catalog_address": "{name} is not an address for a catalog (https://…).",
     "BadWords.not_a_secret": "That is no {name}: one line of letters and digits is expected.",
     "BadWords.secret_with_spaces": "That is no {name}: it holds spaces.",
@@ -64,6 +65,7 @@ TEMPLATES: dict[str, str] = {
     "BadWords.nothing_to_waive": "Nothing that is meant stops {name}, so there is nothing to waive.",
     "BadWords.download_silent": "The Openshelf that runs this download ({name}) does not answer.",
     "BadFile": "{path} cannot be used: {detail}.",
+    "BadFile.is_folder": "{path} is a folder, and this takes a file; `openshelf import` looks through folders.",
     "BadFile.gone": "{path} is not there any more.",
     "BadFile.unreadable": "{path} cannot be read: {detail}.",
     "BadFile.not_utf8": "{path} cannot be read: it is no UTF-8 text.",

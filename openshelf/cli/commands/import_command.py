@@ -98,7 +98,6 @@ def _import(
     clearance = clearance_for(arguments, services, offer, terminal)
     installed = services.installer.install(offer, clearance, token, output.report)
     placed = _placed(installed, model)
-    output.note("")
     size = format_bytes(installed.size_bytes)
     output.line(f"{installed.id} ({size}): {wording.template(f'placed_{placed}')}")
     return {

@@ -99,7 +99,7 @@ class ChatArea(QWidget):
     def show_nothing_installed(self) -> None:
         focused, button = self.window().focusWidget(), self.nothing_installed.button
         self._stack.setCurrentWidget(self.nothing_installed)
-        if button is not None and focused is not None and self._foot.isAncestorOf(focused):
+        if button is not None and self._foot.isAncestorOf(focused):
             # Hidden, the composer would hand the keyboard to the rail.
             button.setFocus(Qt.FocusReason.OtherFocusReason)
         self._foot.hide()

@@ -24,7 +24,6 @@ from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.tick import TickBox
 from openshelf.units import format_bytes
 
-
 MOST_TICKS = 30
 """So many are shown at once, and a field to search for the others."""
 
