@@ -500,3 +500,14 @@ def test_an_unexpected_failure_does_not_leave_a_streaming_message(make_desk: Mak
     assert desk.stored(conversation.id)[-1].content == "a"
     with pytest.raises(RuntimeError):
         desk.send(conversation.id, "the desk is free again")
+
+
+def test_an_answer_without_a_word_says_so(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Answer(tokens=("", "\n")), Answer())
+    conversation = desk.chats.new_conversation("m").id
+    for code in ("answer_empty", None):
+        answer = desk.chats.send(conversation, "Hi", "m", SAMPLING, CancelToken(), no_report)
+        assert answer.state is MessageState.COMPLETE
+        assert (answer.detail or {}).get("code") == code
+    assert "without a word" in wording.sentence(Reason("answer_empty"))
+    desk.chats.close()
