@@ -138,7 +138,6 @@ class Turns:
                 self.notes.append(note)
                 self._output.note(wording.sentence(note))
 
-
     def files(self) -> tuple[Attachment, ...]:
         """What came with the last question, as it was counted for the model that reads it."""
         messages = self._chats.messages(self._asking.conversation_id)
