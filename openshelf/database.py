@@ -147,6 +147,8 @@ class Database:
         # WAL alone keeps consistency; FULL is what keeps what was acknowledged through a power cut.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is gone from the file too; only some builds of SQLite do so by themselves.
+        connection.execute("PRAGMA secure_delete = ON")
         _migrate(connection, self._schema.migrations)
         _check_tables(connection, self._schema.migrations)
         return connection

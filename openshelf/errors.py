@@ -157,12 +157,18 @@ class RateLimited(NetworkFailure):
 
 @dataclass(eq=False)
 class DoesNotFit(OpenshelfError):
+    """`pool` lacks most; `device` is what a person calls it. `why` is what would help: shorter (to
+    `context_length` tokens), taken (other programs have what is missing), or empty."""
+
     code: ClassVar[str] = "does_not_fit"
     exit_code: ClassVar[int] = 6
     target: str = ""
     pool: str = ""
     needed_bytes: int = 0
     budget_bytes: int = 0
+    device: str = ""
+    why: str = ""
+    context_length: int = 0
 
 
 @dataclass(eq=False)

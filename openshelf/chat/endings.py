@@ -40,8 +40,9 @@ _DEATHS = {
 
 
 def figures_of(done: Done) -> AnswerFigures | None:
-    """None where a server did not count the tokens."""
-    if not done.prompt_tokens and not done.completion_tokens:
+    """None where a server did not count the tokens, and where nothing of an answer was written
+    before it was stopped."""
+    if not done.completion_tokens and (not done.prompt_tokens or done.finish_reason == "cancelled"):
         return None
     return AnswerFigures(
         prompt_tokens=done.prompt_tokens,

@@ -31,8 +31,11 @@ MOST_PARTS = 3_000_000
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _MOST_NAME = 400
 _MARK = re.compile(
-    rf"^{re.escape(MARK)}(system|user|assistant) -->\n(?:\*\*.{{0,500}}\*\*\n\n)?", re.MULTILINE
+    rf"^{re.escape(MARK)}(system|user|assistant)"
+    r'(?: thought="(\d{1,6}\.\d)")? -->\n(?:\*\*.{0,500}\*\*\n\n)?',
+    re.MULTILINE,
 )
+_MOST_SECONDS = 1_000_000
 _LIKE_A_MARK = re.compile(rf"^\\(\\*{re.escape(MARK)})", re.MULTILINE)
 
 
@@ -137,7 +140,17 @@ def _message(number: int, data: object, before: list[Message]) -> Message:
         MessageState.STOPPED if state is MessageState.STREAMING else state,
         _moment(data, "created_at"), _name(data, "model_id"), _figures(data.get("figures"), number),
         attachments=_attachments(data, role, number),
+        thought_seconds=_thought_seconds(data, number),
     )  # fmt: skip
+
+
+def _thought_seconds(data: Mapping[str, Any], number: int) -> float | None:
+    value = data.get("thought_seconds")
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value < _MOST_SECONDS:
+        raise _Wrong("wrong_field", f"messages[{number}].thought_seconds")
+    return float(value)
 
 
 def _attachments(data: Mapping[str, Any], role: Role, number: int) -> tuple[Attachment, ...]:
@@ -220,8 +233,12 @@ def _from_markdown(text: str) -> Archive:
         if not _may_follow(role, messages[-1].role if messages else None):
             raise _Wrong("wrong_field", f"messages[{number}].role")
         parent = number - 1 or None
+        thought = float(mark[2]) if mark[2] and role is Role.ASSISTANT else None
+        text_of = storable(content)
         messages.append(
-            Message(number, 0, parent, role, storable(content), MessageState.COMPLETE, "")
+            Message(
+                number, 0, parent, role, text_of, MessageState.COMPLETE, "", thought_seconds=thought
+            )
         )
     heading = text[: marks[0].start()].strip().removeprefix("#")
     asked = next((message.content for message in messages if message.role is Role.USER), "")

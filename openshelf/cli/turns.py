@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass
 
 from openshelf import errors, wording
-from openshelf.chat.attachments import Attachment
-from openshelf.chat.conversation import Message, MessageState
+from openshelf.chat.attachments import Attachment, reason_of_attachment, tokens_of
+from openshelf.chat.conversation import Message, MessageState, Role
 from openshelf.chat.interface import AskWith, ChatsLike, ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.cli.output import Output
@@ -126,6 +126,7 @@ class Turns:
         if loaded is None or loaded is self._told:
             return
         self._told = loaded
+        self._tell_files(loaded)
         notes = []
         asked, has = self._asking.context, loaded.context_length
         if asked is not None and loaded.server is None and has < asked:
@@ -136,6 +137,23 @@ class Turns:
             if note not in self.notes:
                 self.notes.append(note)
                 self._output.note(wording.sentence(note))
+
+    def files(self) -> tuple[Attachment, ...]:
+        """What came with the last question, as it was counted for the model that reads it."""
+        messages = self._chats.messages(self._asking.conversation_id)
+        asked = [message for message in messages if message.role is Role.USER]
+        return asked[-1].attachments if asked else ()
+
+    def _tell_files(self, loaded: ModelInMemory) -> None:
+        """What each takes, and what the context holds."""
+        files = self.files()
+        if not files:
+            return
+        for one in files:
+            self._output.note(wording.sentence(reason_of_attachment(one)))
+        code = "attached_counted_fits" if all(f.is_counted for f in files) else "attached_fits"
+        data = {"tokens": tokens_of(files), "whole": loaded.context_length}
+        self._output.note(wording.sentence(Reason(code, data)))
 
 
 def raise_if_failed(answer: Message) -> None:

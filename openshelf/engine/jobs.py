@@ -18,7 +18,7 @@ E = TypeVar("E", bound=Event)
 
 WAIT_SECONDS = 60.0
 _CLOSE_SECONDS = 2.0
-_SHORT_JOBS = ("devices", "unload", "dry_run", "architectures")
+_SHORT_JOBS = ("devices", "unload", "dry_run", "architectures", "count")
 
 
 class Starter(Protocol):

@@ -209,17 +209,22 @@ class Engine:
 
     def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
         """Of the prompt that these messages make. Raises EngineFailed (no_model, busy,
-        template_failed, template_hung), EngineDied, CancelledByUser."""
+        template_failed, template_hung), EngineDied, CancelledByUser.
+
+        A cancel waits for the end of what is being cut into tokens, a second for a whole book:
+        nothing can interrupt that, and to end the worker would cost the model in memory.
+        """
         limits = Limits(WAIT_SECONDS, TEMPLATE_SECONDS, "template_hung")
+        cancel.raise_if_cancelled()
         with self._template() as own, self._jobs.job("count", self._file[0]) as connection:
             counted = self._jobs.run(
                 connection,
                 lambda number: CountTokens(number, tuple(messages), own),
                 Counted,
-                cancel=cancel,
                 limits=limits,
             )
-            return counted.tokens
+        cancel.raise_if_cancelled()
+        return counted.tokens
 
     def bench(
         self,

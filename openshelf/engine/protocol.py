@@ -159,6 +159,8 @@ class Loaded(Event):
     source: str = ""
     engine_version: str = ""
     can_see: bool = False
+    engine_folder: str = ""
+    """As in Hello."""
 
 
 @dataclass(frozen=True)

@@ -263,6 +263,7 @@ class Worker:
             source=model.memory_source,
             engine_version=devices.version(),
             can_see=self._vision is not None,
+            engine_folder=os.environ.get(ENGINE_FOLDER, ""),
         )
 
     def _see(self, model: Model, request: Load, log: Log) -> Vision:

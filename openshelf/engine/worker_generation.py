@@ -54,6 +54,8 @@ class _Turn:
     started: float
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    read_tokens: int = 0
+    """Of the prompt, the cached ones with them; fewer than it has where it was stopped."""
     prompt_done: float = 0.0
     first_token: float = 0.0
     last_token: float = 0.0
@@ -63,7 +65,7 @@ class _Turn:
     def as_done(self, request_id: int, finish_reason: str, template: str) -> Done:
         prefill = self.prompt_done - self.started
         decode = self.last_token - self.first_token
-        evaluated = self.prompt_tokens - self.cached_tokens
+        evaluated = max(0, self.read_tokens - self.cached_tokens)
         return Done(
             request_id,
             finish_reason=finish_reason,
@@ -125,7 +127,7 @@ class Generator:
             raise Refusal("template_failed", str(error)) from error
 
     def _answer(self, request: Chat, rendered: Rendered, prompt: Prompt, turn: _Turn) -> Done:
-        turn.prompt_tokens = len(prompt.ids)
+        turn.prompt_tokens = prompt.cells
         if not prompt.ids:
             raise Refusal("template_failed", "an empty prompt")
         if prompt.cells >= self._model.n_context:
@@ -134,11 +136,11 @@ class Generator:
         finish_reason = "cancelled"
 
         def report(done: int) -> None:
-            self._send(PromptProgress(request.id, done, len(prompt.ids)))
+            self._send(PromptProgress(request.id, done, prompt.cells))
 
         with self._grammar_for(request.sampling) as grammar:
             is_read = self._held.read(prompt, report)
-            turn.prompt_done = time.monotonic()
+            turn.prompt_done, turn.read_tokens = time.monotonic(), self._held.cells
             if is_read:
                 finish_reason = self._generate(request, rendered, turn, grammar)
         turn.n_threads = self._pacer.threads
@@ -224,7 +226,7 @@ class Generator:
             if stream.add(shown):
                 finish_reason = "stop"
                 break
-            is_full = len(held.tokens) + 1 >= self._model.n_context
+            is_full = held.cells + 1 >= self._model.n_context
             is_full = is_full or len(text) + len(whole) - begun > MOST_ANSWER
             if is_full or turn.completion_tokens >= max_tokens > 0:
                 finish_reason = "length"

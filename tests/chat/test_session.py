@@ -317,6 +317,18 @@ def test_stop_keeps_what_was_written(make_desk: MakeDesk) -> None:
     desk.chats.stop(conversation.id)  # nothing is written: nothing happens
 
 
+def test_what_was_stopped_before_its_first_word_has_no_figures(make_desk: MakeDesk) -> None:
+    answer = Answer(tokens=("One",), pause_before=0)
+    desk = make_desk(answer)
+    conversation = desk.chats.new_conversation("m")
+    result = desk.send_in_thread(conversation.id)
+    assert answer.paused.wait(10)
+    desk.chats.stop(conversation.id)
+    stopped = result()
+    assert (stopped.content, stopped.state) == ("", MessageState.STOPPED)
+    assert stopped.figures is None
+
+
 def test_the_callers_token_stops_a_load(make_desk: MakeDesk) -> None:
     desk = make_desk()
     desk.engine.load_pause = threading.Event()

@@ -46,6 +46,28 @@ def write_sliding_window_model(path: Path, window: int = 64) -> None:
     _finish(writer)
 
 
+def write_mrope_model(path: Path, *, sections: tuple[int, ...] = (2, 3, 3, 0)) -> None:
+    """qwen2vl: a picture's tokens have places in time, height and width, and a picture of n × m
+    tokens takes only max(n, m) positions of the conversation."""
+    writer = _writer(path, "qwen2vl", ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>"))
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_rope_dimension_sections(list(sections))
+    random = np.random.default_rng(4)
+    for layer in range(LAYERS):
+        for name in ("attn_norm", "ffn_norm"):
+            _add(writer, f"blk.{layer}.{name}", np.ones(EMBEDDING))
+        for name in ("attn_q", "attn_k", "attn_v"):
+            _add(writer, f"blk.{layer}.{name}", random.normal(0, 0.3, (EMBEDDING, EMBEDDING)))
+            _add(writer, f"blk.{layer}.{name}", np.zeros(EMBEDDING), suffix="bias")
+        _add(writer, f"blk.{layer}.attn_output", random.normal(0, 0.3, (EMBEDDING, EMBEDDING)))
+        for name in ("ffn_gate", "ffn_up"):
+            _add(writer, f"blk.{layer}.{name}", random.normal(0, 0.3, (FEED_FORWARD, EMBEDDING)))
+        _add(writer, f"blk.{layer}.ffn_down", random.normal(0, 0.3, (EMBEDDING, FEED_FORWARD)))
+    _finish(writer)
+
+
 def write_recurrent_model(path: Path) -> None:
     """mamba: a state instead of a cache, which cannot be rolled back."""
     inner, state, rank, kernel = 2 * EMBEDDING, 16, 4, 4
@@ -71,7 +93,8 @@ def write_recurrent_model(path: Path) -> None:
     _finish(writer)
 
 
-def _writer(path: Path, architecture: str) -> gguf.GGUFWriter:
+def _writer(path: Path, architecture: str, marks: tuple[str, ...] = ()) -> gguf.GGUFWriter:
+    """`marks` are further special tokens."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(4096)
     writer.add_embedding_length(EMBEDDING)
@@ -80,8 +103,8 @@ def _writer(path: Path, architecture: str) -> gguf.GGUFWriter:
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_tokenizer_model("llama")
     letters = [*string.ascii_letters, *string.digits, "\u2581"]
-    tokens = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), *letters]
-    kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.BYTE] * 256
+    tokens = [*SPECIAL, *marks, *(f"<0x{byte:02X}>" for byte in range(256)), *letters]
+    kinds = [gguf.TokenType.CONTROL] * (len(SPECIAL) + len(marks)) + [gguf.TokenType.BYTE] * 256
     kinds += [gguf.TokenType.NORMAL] * len(letters)
     kinds[3] = gguf.TokenType.UNKNOWN
     writer.add_token_list(tokens)

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QShortcut
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from openshelf.library.downloads import DownloadState
@@ -19,6 +20,7 @@ from openshelf.services import Services
 from openshelf.tasks import CancelToken, no_report
 from openshelf.ui.main_window import MINIMUM_SIZE, MainWindow
 from openshelf.ui.places import PAGES, RAIL_ORDER, Place, read_pages
+from openshelf.ui.theme import apply_theme
 from openshelf.ui.widgets import TextLabel
 from openshelf.ui.widgets.page import Page
 from openshelf.ui.widgets.shortcut_sheet import ShortcutSheet
@@ -82,6 +84,26 @@ def test_every_place_of_the_rail_has_a_page(window: MainWindow, qtbot: QtBot, pl
 def test_a_place_below_another_marks_that_one_in_the_rail(window: MainWindow) -> None:
     window.open_place(Place.MODEL)
     assert [p for p in window.rail.places if window.rail.button(p).isChecked()] == [Place.SHELF]
+
+
+def test_another_theme_leaves_the_open_place_strong(
+    window: MainWindow, themed_app: QApplication
+) -> None:
+    window.show()
+    window.open_place(Place.CHAT)
+
+    def weights() -> dict[Place, int]:
+        return {place: int(window.rail.button(place).font().weight()) for place in RAIL_ORDER}
+
+    before = weights()
+    assert before[Place.CHAT] > before[Place.SHELF]
+    try:
+        for theme in ("dark", "light", "dark"):
+            apply_theme(themed_app, theme)
+            QApplication.processEvents()
+            assert weights() == before
+    finally:
+        apply_theme(themed_app, "light")
 
 
 @pytest.mark.parametrize(("number", "place"), list(enumerate(RAIL_ORDER, start=1)))
