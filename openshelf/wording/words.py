@@ -47,7 +47,6 @@ TEMPLATES: dict[str, str] = {
     "BadWords.hub_address_with_name": "{name}: the address of a Hub holds no name; see `openshelf login`.",
     "BadWords.token_in_use": "The access token holds marks that none has: HF_TOKEN, or what "
     "`openshelf login` stored.",
-    "BadWords.proxy": "The proxy {name} cannot be used: set HTTPS_PROXY to an HTTP proxy (http://HOST:PORT), or unset it and ALL_PROXY.",
     "BadWords.catalog_address": "{name} is not an address for a catalog (https://…).",
     "BadWords.not_a_secret": "That is no {name}: one line of letters and digits is expected.",
     "BadWords.secret_with_spaces": "That is no {name}: it holds spaces.",
