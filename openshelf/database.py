@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _BUSY_SECONDS = 10.0
 _CHECKED_BYTES = 64_000_000
 """A larger file is not read through at each start."""
+_TABLE = re.compile(r"CREATE (?:VIRTUAL )?TABLE (\w+)")
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -91,8 +93,8 @@ class Database:
             return self._open_file()
         except _TooNew:
             self._note("too_new", path=str(self._path))
-        except (sqlite3.Error, OSError) as error:
-            if _code_of(error) in _DAMAGED:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+            if _code_of(error) in _DAMAGED or isinstance(error, UnicodeDecodeError):
                 return self._open_anew()
             log.warning("%s cannot be kept: %s", self._path.name, error)
             self._note("not_kept", path=str(self._path), detail=str(error))
@@ -145,7 +147,10 @@ class Database:
         # WAL alone keeps consistency; FULL is what keeps what was acknowledged through a power cut.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is gone from the file too; only some builds of SQLite do so by themselves.
+        connection.execute("PRAGMA secure_delete = ON")
         _migrate(connection, self._schema.migrations)
+        _check_tables(connection, self._schema.migrations)
         return connection
 
 
@@ -154,9 +159,16 @@ class _Damaged(sqlite3.DatabaseError):
 
 
 def _connected(place: Path | str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         place, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
+    # One byte that rotted in one name must not make all the others unreadable.
+    connection.text_factory = _readable
+    return connection
+
+
+def _readable(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -169,7 +181,17 @@ def _check_version(connection: sqlite3.Connection, migrations: tuple[str, ...]) 
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(migrations):
         raise _TooNew(version)
+    if version < 0:
+        raise _Damaged("version")
     return version
+
+
+def _check_tables(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:
+    """Raises _Damaged where a table is gone: nothing could be read or kept."""
+    wanted = {name for script in migrations for name in _TABLE.findall(script)}
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    if gone := wanted - {name for (name,) in rows}:
+        raise _Damaged(f"without {', '.join(sorted(gone))}")
 
 
 def _migrate(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:

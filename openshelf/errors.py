@@ -157,12 +157,18 @@ class RateLimited(NetworkFailure):
 
 @dataclass(eq=False)
 class DoesNotFit(OpenshelfError):
+    """`pool` lacks most; `device` is what a person calls it. `why` is what would help: shorter (to
+    `context_length` tokens), taken (other programs have what is missing), or empty."""
+
     code: ClassVar[str] = "does_not_fit"
     exit_code: ClassVar[int] = 6
     target: str = ""
     pool: str = ""
     needed_bytes: int = 0
     budget_bytes: int = 0
+    device: str = ""
+    why: str = ""
+    context_length: int = 0
 
 
 @dataclass(eq=False)
@@ -228,7 +234,10 @@ class UnsupportedArchitecture(OpenshelfError):
 class EngineDied(OpenshelfError):
     """The worker is gone: `signal` is its name (SIGKILL) or empty, `tail` the end of its stderr.
 
-    `why` is hung (we ended it), wrong_cpu, out_of_memory, driver, or empty where nothing tells.
+    `why` is hung (we ended it), wrong_cpu, out_of_memory, driver, gave_up (llama.cpp ended itself
+    over what the file holds), file_lost (its bytes are no longer there), schema_hung (a JSON
+    schema asks for too much), or empty where nothing tells. `path` is the model that it was at
+    work with, or empty.
     """
 
     code: ClassVar[str] = "engine_died"
@@ -238,6 +247,7 @@ class EngineDied(OpenshelfError):
     during: str = ""
     tail: str = ""
     why: str = ""
+    path: str = ""
 
 
 @dataclass(eq=False)
@@ -269,11 +279,15 @@ class OutOfMemory(EngineFailed):
 
 @dataclass(eq=False)
 class NotEnoughDisk(OpenshelfError):
+    """`why` is file_size (the file system takes no file as large), quota, or no_room (nothing more
+    is taken although bytes are free: no names are left); empty where the bytes do not suffice."""
+
     code: ClassVar[str] = "not_enough_disk"
     exit_code: ClassVar[int] = 9
     path: str = ""
     needed_bytes: int = 0
     free_bytes: int = 0
+    why: str = ""
 
 
 @dataclass(eq=False)

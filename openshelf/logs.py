@@ -11,6 +11,9 @@ from pathlib import Path
 
 from typing_extensions import override
 
+_LOG_NAME = "openshelf.log"
+_FAILURE = re.compile(r"\S+ (?:WARNING|ERROR|CRITICAL) ")
+_RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\dT)", re.MULTILINE)
 _SECRETS = (
     re.compile(r"(?<=://)[^/\s@]+(?=@)"),
     re.compile(r"\bhf_[A-Za-z0-9]{8,}\b"),
@@ -26,6 +29,21 @@ def redact(text: str) -> str:
         text = secret.sub("[redacted]", text)
     home = str(Path.home())
     return text.replace(home, "~") if len(home) > 1 else text
+
+
+def last_errors(folder: Path, most: int) -> list[str]:
+    """The last warnings and errors that were logged, oldest first, each with the last line of its
+    traceback; [] where none can be read."""
+    try:
+        text = (folder / _LOG_NAME).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    found = []
+    for record in _RECORD.split(text):
+        lines = record.strip().splitlines()
+        if lines and _FAILURE.match(lines[0]):
+            found.append(lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1].strip()}")
+    return [redact(line) for line in found[-most:]]
 
 
 class RedactingFormatter(logging.Formatter):
@@ -57,7 +75,7 @@ def set_up_logging(folder: Path, *, debug: bool = False) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handler = _LogFile(
-            folder / "openshelf.log",
+            folder / _LOG_NAME,
             maxBytes=1_000_000,
             backupCount=2,
             encoding="utf-8",

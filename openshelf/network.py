@@ -226,10 +226,7 @@ def _checked_proxy(proxy: str) -> str:
         is_good = False
     if not is_good or parts.scheme not in _PORTS:
         # Neither SOCKS nor anything else: said here, not as a failure of whoever is asked.
-        raise UsageError(
-            f"The proxy {shown_address(proxy)} cannot be used: set HTTPS_PROXY to an HTTP proxy"
-            " (http://HOST:PORT), or unset it and ALL_PROXY"
-        )
+        raise BadWords(why="proxy", name=shown_address(proxy))
     return address
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openshelf import wording
 from openshelf.errors import BadFile, Offline, UsageError
 from openshelf.network import (
     DEFAULT_ENDPOINT,
@@ -170,3 +171,37 @@ def test_egress_log_forgets_the_oldest() -> None:
     for number in range(3):
         log.record("host", "download", number)
     assert [entry.received_bytes for entry in log.entries()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://ada:s3cret@127.0.0.1:9050", "socks5h://ada:s3cret@h:1", "ftp://h", "://::://",
+        "http://ada:s3cret@h:99999", "http://ada:s3cret@", "http://a\x01b:80", "http://h:0", "http://",
+    ],
+)  # fmt: skip
+def test_a_proxy_that_cannot_be_used_is_said_without_its_login(proxy: str) -> None:
+    options = NetworkOptions(proxy=proxy)
+    assert proxy_for(options, "http://127.0.0.1:1/") is None, "loopback needs none"
+    with pytest.raises(UsageError) as error:
+        proxy_for(options, "https://huggingface.co/")
+    assert "HTTPS_PROXY" in wording.error_sentence(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://ada:s3cret@hub", "https://ada:s3cret@hub:99999", "ftp://ada:s3cret@hub"]
+)
+def test_an_address_is_said_without_its_login(endpoint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        check_endpoint(NetworkOptions(endpoint=endpoint))
+    assert "s3cret" not in str(error.value)
+    assert "hub" in wording.error_sentence(error.value)
+
+
+@pytest.mark.parametrize("token", ["hf_abcdefgh\r\nX-Evil: 1", "hf_abc\u20ac", "hf_a\x01b"])
+def test_a_token_that_is_none_is_said_and_not_shown(token: str) -> None:
+    with pytest.raises(UsageError) as error:
+        check_endpoint(NetworkOptions(token=token))
+    assert "HF_TOKEN" in wording.error_sentence(error.value)
+    assert token not in str(error.value)

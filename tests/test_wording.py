@@ -69,3 +69,15 @@ def test_unexpected_errors_are_named_without_their_text() -> None:
 )
 def test_the_closest_sentence_is_chosen(error: errors.OpenshelfError, words: str) -> None:
     assert words in wording.error_sentence(error)
+
+
+def test_what_strangers_say_turns_nothing_around() -> None:
+    said = wording.error_sentence(
+        errors.CorruptModel("/m/\u202egpj.gguf", "magic", "\x1b[31mx\x07")
+    )
+    assert "\u202e" not in said
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert "/m/\ufffdgpj.gguf" in said
+    joined = wording.error_sentence(errors.NotFound("file", "\u0645\u06cc\u200c\u062e"))
+    assert "\u200c" in joined

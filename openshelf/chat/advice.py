@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import enum
 import json
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +27,7 @@ _WHOLE = {"top_k"}
 _FILE_KEY = "general.sampling."
 _TEMPLATE_KEY = "tokenizer.chat_template"
 _EFFORTS = ("low", "medium", "high")
-_TAG = re.compile(r"\{[%{](.*?)[%}]\}", re.DOTALL)
+_OPENS, _CLOSES = re.compile(r"\{[%{]"), re.compile(r"[%}]\}")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _BASE = re.compile(r"^https://huggingface\.co/([\w.-]{1,96}/[\w.-]{1,96})/?$")
 MOST_CONFIG_BYTES = 64 << 10
@@ -89,9 +88,17 @@ def advice_from_header(metadata: Mapping[str, Any]) -> Advice:
 def _names_in(template: str) -> set[str]:
     """Plain names inside of the template's tags; it is only searched here, never run."""
     words: set[str] = set()
-    for tag in _TAG.findall(template):
+    for tag in _tags_in(template):
         words.update(re.findall(r"(?<![\w.])[a-z_]\w*", _QUOTED.sub("", tag)))
     return words
+
+
+def _tags_in(template: str) -> Iterator[str]:
+    """Where one does not end, no later one does: one pattern for both would look each time."""
+    at = 0
+    while (start := _OPENS.search(template, at)) and (end := _CLOSES.search(template, start.end())):
+        yield template[start.end() : end.start()]
+        at = end.end()
 
 
 def values_from_config(text: str) -> dict[str, float]:
@@ -114,7 +121,7 @@ def values_from_config(text: str) -> dict[str, float]:
 def _number(value: object, least: float, most: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if not math.isfinite(value) or not least <= value <= most:
+    if not least <= value <= most:  # NaN is not, and an integer of any length can be compared
         return None
     # Files hold 32 bits: 0.949999988 was written as 0.95.
     return round(float(value), 4)

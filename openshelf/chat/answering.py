@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from openshelf.chat.attachment_rows import keep_counts
 from openshelf.chat.context import Sent, budget_tokens, choose_messages
 from openshelf.chat.conversation import AnswerFigures, Message, MessageState
 from openshelf.chat.endings import (
@@ -76,10 +77,10 @@ class AnswerWriter:
             )
             self._holder.have(writing.ask.model_id, current, writing.report)
         except CancelledByUser:
-            return self._keep(answer, answer.content, MessageState.STOPPED)
+            return self._keep(answer, current, MessageState.STOPPED)
         except EngineDied as death:
             detail = death_detail(death, loading=True)
-            return self._keep(answer, answer.content, MessageState.ENGINE_DIED, detail=detail)
+            return self._keep(answer, current, MessageState.ENGINE_DIED, detail=detail)
         except BaseException:
             take_back(answer)
             raise
@@ -89,23 +90,24 @@ class AnswerWriter:
         self, answer: Message, sampling: Sampling, current: AnswerInProgress, report: Report
     ) -> Message:
         """Stream and keep; however it ends, the text so far is in the store."""
-        current.move_to(LivePhase.PROMPT)
         try:
+            self._count_attached(answer, current)
+            current.move_to(LivePhase.PROMPT)
             done, sent = self._stream(answer, sampling, current, report)
         except CancelledByUser:
-            return self._keep(answer, current.text, MessageState.STOPPED)
+            return self._keep(answer, current, MessageState.STOPPED)
         except EngineDied as death:
             detail = death_detail(death, loading=False)
-            return self._keep(answer, current.text, MessageState.ENGINE_DIED, detail=detail)
+            return self._keep(answer, current, MessageState.ENGINE_DIED, detail=detail)
         except (EngineFailed, NetworkFailure, Offline) as failure:
             detail = failure_detail(failure)
-            return self._keep(answer, current.text, MessageState.FAILED, detail=detail)
+            return self._keep(answer, current, MessageState.FAILED, detail=detail)
         except BaseException:
-            self._keep(answer, current.text, MessageState.FAILED)
+            self._keep(answer, current, MessageState.FAILED)
             raise
         kept = self._keep(
             answer,
-            current.text,
+            current,
             STATES.get(done.finish_reason, MessageState.COMPLETE),
             figures=figures_of(done),
             detail=detail_of(sent, done, sampling, current.text),
@@ -126,7 +128,7 @@ class AnswerWriter:
             current.add(text, count)
             report(Progress(current.tokens, None, LivePhase.GENERATING.value))
             if self._clock() - kept_at >= _SAVE_SECONDS:
-                self._keep_partial(answer, current.text)
+                self._keep_partial(answer, current)
                 kept_at = self._clock()
 
         def on_progress(progress: Progress) -> None:
@@ -151,25 +153,47 @@ class AnswerWriter:
                 return done, sent
         raise refusal
 
+    def _count_attached(self, answer: Message, current: AnswerInProgress) -> None:
+        """What came with the question, exactly, before it is chosen what else goes along."""
+        store = self._stores.of(answer.id)
+        question = store.path_to(answer.parent_id or 0)[-1:]
+        attached = question[0].attachments if question else ()
+        if all(one.is_counted for one in attached):
+            return
+        try:
+            counted = self._holder.count(attached, answer.model_id or "", current.cancel)
+            if counted != attached:
+                keep_counts(store.database, question[0].id, counted)
+        except EngineFailed as failure:
+            log.info("what is attached could not be counted: %s", failure)
+        except (sqlite3.Error, NotEnoughDisk) as error:
+            log.warning("the tokens of what is attached could not be kept: %s", error)
+
     # --- keeping --------------------------------------------------------------------------------
 
     def _keep(
         self,
         answer: Message,
-        text: str = "",
-        state: MessageState = MessageState.COMPLETE,
+        current: AnswerInProgress,
+        state: MessageState,
         figures: AnswerFigures | None = None,
         detail: dict[str, Any] | None = None,
     ) -> Message:
         kept = dataclasses.replace(
-            answer, content=text, state=state, figures=figures, detail=detail
+            _so_far(answer, current), state=state, figures=figures, detail=detail
         )
         self._stores.of(answer.id).update(kept)
         return kept
 
-    def _keep_partial(self, answer: Message, text: str) -> None:
+    def _keep_partial(self, answer: Message, current: AnswerInProgress) -> None:
         """A disk that is full now may have room by the end; the answer goes on."""
         try:
-            self._stores.of(answer.id).update(dataclasses.replace(answer, content=text))
+            self._stores.of(answer.id).update(_so_far(answer, current))
         except (sqlite3.Error, NotEnoughDisk) as error:
             log.warning("the answer so far could not be kept: %s", error)
+
+
+def _so_far(answer: Message, current: AnswerInProgress) -> Message:
+    return dataclasses.replace(
+        answer, content=current.text, thought_seconds=current.thought_seconds
+    )

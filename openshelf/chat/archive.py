@@ -76,11 +76,12 @@ def insert_archive(connection: sqlite3.Connection, archive: Archive, now: str) -
         figures = None if message.figures is None else dataclasses.asdict(message.figures)
         cursor = connection.execute(
             "INSERT INTO messages (conversation_id, parent_id, role, content, state,"
-            " created_at, model_id, figures) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " created_at, model_id, figures, thought_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 conversation_id, numbers[message.parent_id], message.role,
                 storable(message.content), message.state, message.created_at or now,
                 message.model_id, None if figures is None else json.dumps(figures),
+                message.thought_seconds,
             ),
         )  # fmt: skip
         numbers[message.id] = number = row_id(cursor)

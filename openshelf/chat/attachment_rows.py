@@ -30,6 +30,20 @@ def insert_attachments(
         )
 
 
+def keep_counts(database: Database, message_id: int, attachments: Iterable[Attachment]) -> None:
+    """The tokens of what came with a message, in the order in which it came."""
+    with database.writing() as connection:
+        rows = connection.execute(
+            "SELECT id FROM attachments WHERE message_id = ? ORDER BY id", (message_id,)
+        ).fetchall()
+        for (number,), one in zip(rows, attachments, strict=True):
+            facts = json.dumps({"counted": one.is_counted, **one.facts})
+            connection.execute(
+                "UPDATE attachments SET tokens = ?, facts = ? WHERE id = ?",
+                (one.tokens, facts, number),
+            )
+
+
 def with_attachments(
     database: Database, messages: tuple[Message, ...], *, whole: bool = False
 ) -> tuple[Message, ...]:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from openshelf.reasons import Reason
+
 _CLOSING = re.compile(r"<(?=/?document\b)", re.IGNORECASE)
 IMAGE_TOKENS = 1024
 """Reckoned for a picture before the model has counted it; most encoders make 256 to 1,500."""
@@ -58,6 +60,13 @@ def images_in_base64(attachments: Iterable[Attachment]) -> tuple[str, ...]:
         for one in attachments
         if one.kind is AttachmentKind.IMAGE and one.data
     )
+
+
+def reason_of_attachment(one: Attachment) -> Reason:
+    """`msa-2026.pdf · 3,120 tokens`; a guess says so, and is not told of a picture."""
+    kind = "attached_picture" if one.kind is AttachmentKind.IMAGE else "attached_file"
+    own = {"attached_picture": "_counted"} if one.is_counted else {"attached_file": "_guessed"}
+    return Reason(kind + own.get(kind, ""), {"name": one.name, "tokens": one.tokens})
 
 
 def tokens_of(attachments: Sequence[Attachment]) -> int:

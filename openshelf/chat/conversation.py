@@ -41,7 +41,8 @@ class AnswerFigures:
 @dataclass(frozen=True)
 class Message:
     """`created_at` is ISO UTC; `detail` is a code with data for states that need saying.
-    `attachments` are without their content unless it was asked for."""
+    `attachments` are without their content unless it was asked for; `thought_seconds` is how long
+    an answer was thought about, None where it was not."""
 
     id: int
     conversation_id: int
@@ -54,6 +55,7 @@ class Message:
     figures: AnswerFigures | None = None
     detail: dict[str, object] | None = None
     attachments: tuple[Attachment, ...] = ()
+    thought_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ _CAUSES = {
     "out_of_memory": "engine_out_of_memory",
     "driver": "engine_driver_failed",
     "hung": "engine_hung",
+    "schema_hung": "engine_schema_hung",
+    "gave_up": "engine_gave_up",
+    "file_lost": "engine_file_lost",
 }
 _DEATHS = {
     "SIGILL": "engine_wrong_cpu",
@@ -37,8 +40,9 @@ _DEATHS = {
 
 
 def figures_of(done: Done) -> AnswerFigures | None:
-    """None where a server did not count the tokens."""
-    if not done.prompt_tokens and not done.completion_tokens:
+    """None where a server did not count the tokens, and where nothing of an answer was written
+    before it was stopped."""
+    if not done.completion_tokens and (not done.prompt_tokens or done.finish_reason == "cancelled"):
         return None
     return AnswerFigures(
         prompt_tokens=done.prompt_tokens,
@@ -55,6 +59,8 @@ def detail_of(sent: Sent, done: Done, sampling: Sampling, text: str) -> dict[str
     if sampling.form.json_schema and done.finish_reason != "cancelled" and not is_json(text):
         code = "json_cut_off" if done.finish_reason == "length" else "answer_no_json"
         return {"code": code, "messages": sent.dropped}
+    if done.finish_reason != "cancelled" and not text.strip():
+        return {"code": "answer_empty", "messages": sent.dropped}
     return {"code": "turns_dropped", "messages": sent.dropped} if sent.dropped else None
 
 

@@ -23,7 +23,9 @@ from openshelf.reasons import Reason
 FORMAT, VERSION = "openshelf-chat", 1
 MARK = "<!-- openshelf:"
 _LIKE_A_MARK = re.compile(rf"^(\\*{re.escape(MARK)})", re.MULTILINE)
-_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^(`{3,}|~{3,})(?![`~])[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -80,6 +82,7 @@ def _as_data(message: Message) -> dict[str, object]:
         "created_at": message.created_at,
         "model_id": message.model_id,
         "figures": None if message.figures is None else dataclasses.asdict(message.figures),
+        "thought_seconds": message.thought_seconds,
         "attachments": [files.as_data(one) for one in message.attachments],
     }
 
@@ -91,7 +94,12 @@ def as_markdown(archive: Archive) -> str:
     for message in archive.branch():
         whole = message.content + files.as_markdown(message.attachments)
         content = _LIKE_A_MARK.sub(r"\\\1", whole)
-        parts.append(f"{MARK}{message.role.value} -->\n**{_who(message)}**\n\n{content}\n")
+        who, thought = _who(message), message.thought_seconds
+        mark = message.role.value
+        if thought is not None:
+            mark = f'{mark} thought="{thought:.1f}"'
+            who = f"{who} · {_thought_for(message)}"
+        parts.append(f"{MARK}{mark} -->\n**{who}**\n\n{content}\n")
     return "\n".join(parts)
 
 
@@ -115,7 +123,7 @@ def _message_html(message: Message) -> str:
     thoughts, answer = _parted(message)
     folded = ""
     if thoughts:
-        label = html.escape(_words("chat_export.thoughts"))
+        label = html.escape(_thought_for(message))
         folded = (
             f'<details><summary>{label}</summary><div class="text">'
             f"{html.escape(thoughts)}</div></details>\n"
@@ -124,6 +132,12 @@ def _message_html(message: Message) -> str:
         f'<h2>{html.escape(_who(message))}</h2>\n{folded}<div class="{message.role.value}">'
         f"{_blocks(answer)}</div>{files.as_html(message.attachments)}"
     )
+
+
+def _thought_for(message: Message) -> str:
+    if message.thought_seconds is None:
+        return _words("chat_export.thoughts")
+    return _words("chat_export.thought_for", seconds=message.thought_seconds)
 
 
 def _parted(message: Message) -> tuple[str, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from openshelf.chat.attachments import Attachment
+from openshelf.chat.counting import counted
 from openshelf.chat.interface import (
     KeepsMeasurements,
     LoadTicket,
@@ -25,7 +27,7 @@ from openshelf.engine.interface import EngineLike, Order
 from openshelf.engine.protocol import Done, Loaded
 from openshelf.errors import OpenshelfError
 from openshelf.fit.speed import LEAST_ANSWER_TOKENS
-from openshelf.tasks import Progress, Report
+from openshelf.tasks import CancelToken, Progress, Report
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,16 @@ class ModelHolder:
         if self._measurements is not None and measured is not None:
             with _kept_if_possible():
                 self._measurements.keep_load(measured)
+
+    def count(
+        self, attached: Sequence[Attachment], model_id: str, cancel: CancelToken
+    ) -> tuple[Attachment, ...]:
+        """See ChatsLike.count."""
+        held = self.loaded()
+        if held is None or held.model_id != model_id or held.server is not None:
+            return tuple(attached)
+        found = counted(self._engine, attached, cancel)
+        return found if self.loaded() is held else tuple(attached)
 
     def keep_speed(self, done: Done) -> None:
         """What an answer on this machine reached; a server's speed says nothing of it."""

@@ -6,6 +6,7 @@ ids are never used as they are.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -25,8 +26,16 @@ MOST_BYTES = 64_000_000
 MOST_MESSAGES = 100_000
 MOST_PICTURES = 1_000
 """Each is read anew in a process of its own."""
+MOST_PARTS = 3_000_000
+"""Values of a JSON file: each is an object in memory, which takes up to a hundred bytes."""
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _MOST_NAME = 400
-_MARK = re.compile(rf"^{re.escape(MARK)}(system|user|assistant) -->\n(?:\*\*.*\*\*\n\n)?", re.M)
+_MARK = re.compile(
+    rf"^{re.escape(MARK)}(system|user|assistant)"
+    r'(?: thought="(\d{1,6}\.\d)")? -->\n(?:\*\*.{0,500}\*\*\n\n)?',
+    re.MULTILINE,
+)
+_MOST_SECONDS = 1_000_000
 _LIKE_A_MARK = re.compile(rf"^\\(\\*{re.escape(MARK)})", re.MULTILINE)
 
 
@@ -41,6 +50,8 @@ class _Wrong(Exception):
 def read_archive(path: Path) -> Archive:
     """Raises BadChatFile: unreadable, too_large, no_chat, too_new or wrong_field."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would never open
+            raise BadChatFile("not a file", str(path), "unreadable")
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
@@ -59,6 +70,7 @@ def read_archive(path: Path) -> Archive:
 
 
 def _from_json(text: str) -> Archive:
+    _check_parts(text)
     try:
         document = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -86,6 +98,15 @@ def _from_json(text: str) -> Archive:
     conversation = Conversation(0, title, moment, moment, _name(document, "model_id"))
     folder = given_title(_string(document, "folder", most=10_000)) if "folder" in document else ""
     return Archive(conversation, tuple(messages), shown, folder)
+
+
+def _check_parts(text: str) -> None:
+    """Before it is parsed: 64 MB of empty lists would become gigabytes."""
+    if len(text) <= MOST_PARTS:
+        return
+    bare = _STRING.sub("", text) if text.count('"') <= 4 * MOST_PARTS else text
+    if sum(map(bare.count, ",[{")) > MOST_PARTS:
+        raise _Wrong("too_large", f"{MOST_PARTS // 1_000_000} million values")
 
 
 def _pictures_in(listed: list[Any]) -> int:
@@ -119,7 +140,17 @@ def _message(number: int, data: object, before: list[Message]) -> Message:
         MessageState.STOPPED if state is MessageState.STREAMING else state,
         _moment(data, "created_at"), _name(data, "model_id"), _figures(data.get("figures"), number),
         attachments=_attachments(data, role, number),
+        thought_seconds=_thought_seconds(data, number),
     )  # fmt: skip
+
+
+def _thought_seconds(data: Mapping[str, Any], number: int) -> float | None:
+    value = data.get("thought_seconds")
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value < _MOST_SECONDS:
+        raise _Wrong("wrong_field", f"messages[{number}].thought_seconds")
+    return float(value)
 
 
 def _attachments(data: Mapping[str, Any], role: Role, number: int) -> tuple[Attachment, ...]:
@@ -179,10 +210,10 @@ def _figures(data: object, number: int) -> AnswerFigures | None:
     if not isinstance(data, dict):
         raise _Wrong("wrong_field", f"messages[{number}].figures")
     for field in (*counts, *rates):
-        value = data.get(field)
+        value: Any = data.get(field)
         is_number = type(value) is int or (type(value) is float and field in rates)
         # NaN is in no range.
-        if not is_number or not 0 <= float(value or 0) < 1 << 53:
+        if not is_number or not 0 <= value < 1 << 53:
             raise _Wrong("wrong_field", f"messages[{number}].figures.{field}")
     return AnswerFigures(**{field: data[field] for field in (*counts, *rates)})
 
@@ -191,7 +222,7 @@ def _figures(data: object, number: int) -> AnswerFigures | None:
 
 
 def _from_markdown(text: str) -> Archive:
-    marks = list(_MARK.finditer(text))
+    marks = list(itertools.islice(_MARK.finditer(text), MOST_MESSAGES + 1))
     if not marks or len(marks) > MOST_MESSAGES:
         raise _Wrong("no_chat")
     messages: list[Message] = []
@@ -202,8 +233,12 @@ def _from_markdown(text: str) -> Archive:
         if not _may_follow(role, messages[-1].role if messages else None):
             raise _Wrong("wrong_field", f"messages[{number}].role")
         parent = number - 1 or None
+        thought = float(mark[2]) if mark[2] and role is Role.ASSISTANT else None
+        text_of = storable(content)
         messages.append(
-            Message(number, 0, parent, role, storable(content), MessageState.COMPLETE, "")
+            Message(
+                number, 0, parent, role, text_of, MessageState.COMPLETE, "", thought_seconds=thought
+            )
         )
     heading = text[: marks[0].start()].strip().removeprefix("#")
     asked = next((message.content for message in messages if message.role is Role.USER), "")

@@ -52,6 +52,11 @@ class ModelInMemory:
     """Where the model is on a server: nothing is known of its memory then."""
     left_gpu: bool = False
     """It was to run on a GPU, and the engine put all of it on the CPU."""
+    engine_version: str = ""
+    engine_folder: str = ""
+    """Where the engine build lies, empty for the one that is installed."""
+    devices: tuple[str, ...] = ()
+    """What holds its weights, by the names that a person knows."""
 
 
 def _always() -> bool:
@@ -228,6 +233,16 @@ class ChatsLike(Protocol):
     ) -> Message:
         """Go on with an answer that nothing follows, where its text ends; as `send`.
         Raises UsageError where something follows."""
+        ...
+
+    def count(
+        self, attached: Sequence[Attachment], model_id: str, cancel: CancelToken
+    ) -> tuple[Attachment, ...]:
+        """With their tokens as that model counts them, if it is in memory on this machine; else,
+        and where it does not tell, as they are. Nothing goes to a server before it is sent.
+
+        Raises EngineFailed (busy) while an answer is written, EngineDied, CancelledByUser.
+        """
         ...
 
     def live(self, conversation_id: int) -> LiveAnswer | None: ...

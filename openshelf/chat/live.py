@@ -9,7 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from openshelf.chat.conversation import Message
+from openshelf.chat.thinking import ThinkingClock
 from openshelf.tasks import CancelToken
+
+_LEAST_SECONDS = 1.0
+"""Before that nobody can tell how long the rest takes."""
 
 
 class LivePhase(enum.StrEnum):
@@ -29,6 +33,10 @@ class LiveAnswer:
     tokens: int
     tokens_per_second: float | None
     fraction: float | None
+    thought_seconds: float | None = None
+    """So far; None where nothing was thought."""
+    seconds_left: float | None = None
+    """Of the load or of the prompt, from how far it came since it began."""
 
 
 class AnswerInProgress:
@@ -48,12 +56,23 @@ class AnswerInProgress:
         self._tokens = 0
         self._first_token_at: float | None = None
         self._last_token_at = 0.0
+        self._thinking = ThinkingClock()
+        self._began: tuple[float, float] | None = None
+        """When the phase told how far it is for the first time, and how far it was then."""
+        self._seconds_left: float | None = None
 
     def begin(self, message: Message) -> None:
         """The message that is written from now on; what it has already is where it goes on."""
         with self._lock:
             self.message, self._text = message, message.content
             self._new.clear()
+            self._thinking = ThinkingClock(message.content, message.thought_seconds)
+
+    @property
+    def thought_seconds(self) -> float | None:
+        with self._lock:
+            self._thinking.look(self._joined(), self._last_token_at)
+            return self._thinking.seconds
 
     @property
     def text(self) -> str:
@@ -73,8 +92,22 @@ class AnswerInProgress:
             return self._tokens
 
     def move_to(self, phase: LivePhase, fraction: float | None = None) -> None:
+        now = self._clock()
         with self._lock:
+            if phase is not self._phase or fraction is None or self._began is None:
+                self._began = None if fraction is None else (now, fraction)
             self._phase, self._fraction = phase, fraction
+            self._seconds_left = self._left(now)
+
+    def _left(self, now: float) -> float | None:
+        """At the pace since the phase began; what was there already took no time."""
+        if self._began is None or self._fraction is None:
+            return None
+        began_at, before = self._began
+        done, seconds = self._fraction - before, now - began_at
+        if done <= 0 or seconds < _LEAST_SECONDS:
+            return None
+        return seconds * max(0.0, 1 - self._fraction) / done
 
     def add(self, text: str, count: int) -> None:
         with self._lock:
@@ -82,8 +115,11 @@ class AnswerInProgress:
             if self._first_token_at is None:
                 self._first_token_at = self._last_token_at
                 self._phase, self._fraction = LivePhase.GENERATING, None
+                self._seconds_left = None
             self._new.append(text)
             self._tokens += count
+            if self._thinking.is_due(self._last_token_at):
+                self._thinking.look(self._joined(), self._last_token_at)
 
     def snapshot(self) -> LiveAnswer | None:
         """None before there is a message to show it in."""
@@ -98,6 +134,8 @@ class AnswerInProgress:
                 tokens=self._tokens,
                 tokens_per_second=self._rate(),
                 fraction=self._fraction,
+                thought_seconds=self._thinking.seconds,
+                seconds_left=self._seconds_left,
             )
 
     def _rate(self) -> float | None:

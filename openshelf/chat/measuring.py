@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from openshelf.chat.interface import LoadTicket, ModelInMemory, ServerInUse, ServerTicket
 from openshelf.engine.protocol import HOST_DEVICE, Done, Loaded, Plan
 from openshelf.fit.speed import Run, rate_reached
 from openshelf.fit.verdict import FitVerdict
 from openshelf.library.measurements import (
+    Component,
     ComponentMemory,
     LoadMeasurement,
     MeasuredRun,
@@ -40,7 +43,26 @@ def model_in_memory(ticket: LoadTicket, loaded: Loaded) -> ModelInMemory:
         load_seconds=loaded.seconds,
         components=components,
         left_gpu=left_gpu,
+        engine_version=loaded.engine_version,
+        engine_folder=loaded.engine_folder,
+        devices=_devices_of(ticket, components),
     )
+
+
+def _devices_of(ticket: LoadTicket, components: Iterable[ComponentMemory]) -> tuple[str, ...]:
+    """Where weights are, GPUs first; empty where nobody told."""
+    if ticket.prediction is None:
+        return ()
+    machine = ticket.prediction.machine
+    gpus = {gpu.id: gpu.name for gpu in machine.gpus}
+    holding = [
+        part.device
+        for part in components
+        if part.component == Component.WEIGHTS
+        and (part.predicted_bytes if part.measured_bytes is None else part.measured_bytes)
+    ]
+    on_gpus = [gpus.get(name, name) for name in holding if name != HOST_DEVICE]
+    return (*on_gpus, *(machine.cpu.name for name in holding if name == HOST_DEVICE))
 
 
 def has_left_gpu(plan: Plan, loaded: Loaded) -> bool:

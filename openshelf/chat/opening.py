@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ from openshelf.engine.interface import LoadOrder, ModelFile
 from openshelf.engine.protocol import Plan
 from openshelf.errors import DoesNotFit
 from openshelf.fit.memory import FitRequest
+from openshelf.fit.pools import budgets
 from openshelf.fit.verdict import Fit
 from openshelf.fit.workload import Workload
 from openshelf.hardware.facts import Machine
@@ -48,7 +50,7 @@ class ModelOpener:
         fit = fit_installed(model, machine, self.request())
         plan = fit.plan
         if plan is None:
-            raise _too_large(model, fit)
+            raise _too_large(model, fit, machine)
         cancel.raise_if_cancelled()
         policy_sha256 = self.policy_sha256()
         return LoadTicket(
@@ -99,7 +101,31 @@ def _allocations(fit: Fit) -> dict[str, int]:
     return predicted
 
 
-def _too_large(model: InstalledModel, fit: Fit) -> DoesNotFit:
-    """The pool that lacks most."""
+def _too_large(model: InstalledModel, fit: Fit, machine: Machine) -> DoesNotFit:
+    """The pool that lacks most, and what would help: a shorter context, or memory that others have
+    now."""
     worst = max(fit.pools, key=lambda pool: pool.needed_bytes - pool.budget_bytes)
-    return DoesNotFit(model.name, worst.id, worst.needed_bytes, worst.budget_bytes)
+    shorter = [reason for reason in fit.remedies if reason.code == "fit_shorter_context"]
+    length = int(shorter[0].data["context_length"]) if shorter else 0
+    most = budgets(_idle(machine))
+    is_taken = all(pool.needed_bytes <= most.get(pool.id, 0) for pool in fit.pools)
+    gpu = next((gpu for gpu in machine.gpus if gpu.id == worst.id), None)
+    return DoesNotFit(
+        model.name,
+        worst.id,
+        worst.needed_bytes,
+        worst.budget_bytes,
+        device=gpu.name if gpu is not None else "RAM",
+        why="shorter" if length else "taken" if is_taken else "",
+        context_length=length,
+    )
+
+
+def _idle(machine: Machine) -> Machine:
+    """The same with nothing else running."""
+    memory = dataclasses.replace(machine.memory, available_bytes=machine.memory.total_bytes)
+    gpus = tuple(
+        dataclasses.replace(gpu, free_bytes=gpu.total_bytes or gpu.free_bytes)
+        for gpu in machine.gpus
+    )
+    return dataclasses.replace(machine, memory=memory, gpus=gpus)

@@ -15,7 +15,7 @@ def row_id(cursor: sqlite3.Cursor) -> int:
 
 
 def message_from(row: tuple[Any, ...]) -> Message:
-    *plain, figures, detail = row
+    *plain, figures, detail, thought_seconds = row
     message = Message(*plain)
     return dataclasses.replace(
         message,
@@ -23,4 +23,5 @@ def message_from(row: tuple[Any, ...]) -> Message:
         state=MessageState(message.state),
         figures=None if figures is None else AnswerFigures(**json.loads(figures)),
         detail=None if detail is None else json.loads(detail),
+        thought_seconds=thought_seconds,
     )

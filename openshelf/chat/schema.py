@@ -83,5 +83,6 @@ CHATS = Schema(
     ALTER TABLE conversations
         ADD COLUMN folder_id INTEGER REFERENCES folders(id) ON DELETE SET NULL;
     """,
+        "ALTER TABLE messages ADD COLUMN thought_seconds REAL;",
     ),
 )

@@ -7,6 +7,8 @@ from openshelf.chat.titles import one_line, storable
 from openshelf.database import Database
 
 MOST_FOUND = 200
+MOST_CHARACTERS, MOST_WORDS = 2_000, 50
+"""Of what is looked for; SQLite refuses longer patterns and deeper questions."""
 _TRIGRAM = 3
 _BEFORE, _AFTER = 24, 80
 
@@ -24,7 +26,8 @@ def search(database: Database, text: str) -> tuple[FoundConversation, ...]:
 
     At most MOST_FOUND of each; nothing for an empty text.
     """
-    words = storable(text.replace("\0", " ")).split()
+    words = [*dict.fromkeys(storable(text.replace("\0", " "))[:MOST_CHARACTERS].split())]
+    words = words[:MOST_WORDS]
     if not words:
         return ()
     found = {row[0]: _found(row, words) for row in _messages_with(database, words)}

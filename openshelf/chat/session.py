@@ -133,6 +133,11 @@ class Chats:
     def loaded(self) -> ModelInMemory | None:
         return self._holder.loaded()
 
+    def count(
+        self, attached: Sequence[Attachment], model_id: str, cancel: CancelToken
+    ) -> tuple[Attachment, ...]:
+        return self._holder.count(attached, model_id, cancel)
+
     def versions(self, conversation_id: int) -> Mapping[int, tuple[int, ...]]:
         return self._stores.of(conversation_id).versions(conversation_id)
 

@@ -32,7 +32,8 @@ from openshelf.errors import NotFound
 from openshelf.reasons import Reason
 
 _COLUMNS = (
-    "id, conversation_id, parent_id, role, content, state, created_at, model_id, figures, detail"
+    "id, conversation_id, parent_id, role, content, state, created_at, model_id, figures, detail,"
+    " thought_seconds"
 )
 
 # In the order of Conversation's fields.
@@ -223,6 +224,9 @@ class ConversationStore:
         limit = (self._clock() - timedelta(days=days)).isoformat(timespec="milliseconds")
         with self._database.writing() as connection:
             found = connection.execute("DELETE FROM conversations WHERE updated_at < ?", (limit,))
+            if found.rowcount:
+                # Until then the index of words only notes that they are gone.
+                connection.execute("INSERT INTO message_words(message_words) VALUES ('optimize')")
             return found.rowcount
 
     def set_asked(self, conversation_id: int, model_id: str, sampling: Sampling) -> None:
@@ -334,16 +338,18 @@ class ConversationStore:
             )
 
     def update(self, message: Message) -> None:
-        """Keep content, state, figures and detail of `message`."""
+        """Keep content, state, figures, detail and time of thinking of `message`."""
         figures = None if message.figures is None else dataclasses.asdict(message.figures)
         with self._database.writing() as connection:
             cursor = connection.execute(
-                "UPDATE messages SET content = ?, state = ?, figures = ?, detail = ? WHERE id = ?",
+                "UPDATE messages SET content = ?, state = ?, figures = ?, detail = ?,"
+                " thought_seconds = ? WHERE id = ?",
                 (
                     storable(message.content),
                     message.state,
                     None if figures is None else json.dumps(figures),
                     None if message.detail is None else json.dumps(message.detail),
+                    message.thought_seconds,
                     message.id,
                 ),
             )

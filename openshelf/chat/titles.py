@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TITLE_CHARACTERS = 48
 _GIVEN_CHARACTERS = 200
+_LOOKED_AT = 4_000
+"""Characters of a text that may be a whole book."""
 
 
 def storable(text: str) -> str:
@@ -18,7 +20,8 @@ def one_line(text: str) -> str:
 
 def title_from(question: str) -> str:
     """The question's first line, cut at a word."""
-    words = one_line(next((line for line in question.splitlines() if line.strip()), ""))
+    begun = question.lstrip()[:_LOOKED_AT].splitlines()
+    words = one_line(begun[0] if begun else "")
     if len(words) <= TITLE_CHARACTERS:
         return words
     cut = words[: TITLE_CHARACTERS - 1]
@@ -28,4 +31,4 @@ def title_from(question: str) -> str:
 
 def given_title(text: str) -> str:
     """What a person called it, as a title; empty where it says nothing."""
-    return one_line(text)[:_GIVEN_CHARACTERS].strip()
+    return one_line(text.lstrip()[:_LOOKED_AT])[:_GIVEN_CHARACTERS].strip()

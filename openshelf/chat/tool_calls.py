@@ -13,6 +13,8 @@ from typing import Any
 
 MOST_CALLS = 64
 MOST_ARGUMENTS = 100_000
+MOST_TRIES = 16
+"""Marks that begin no call: each is held against all that follows, 30 times a second."""
 _NAME = re.compile(r"[\w.:/-]{1,128}")
 _DECODER = json.JSONDecoder()
 HERMES, MISTRAL, PYTHON_TAG = "<tool_call>", "[TOOL_CALLS]", "<|python_tag|>"
@@ -41,13 +43,14 @@ def take_tool_calls(text: str) -> tuple[str, tuple[ToolCall, ...]]:
         return ("", alone[1]) if alone is not None else (text, ())
     calls: list[ToolCall] = []
     kept: list[str] = []
-    at = 0
-    while len(calls) < MOST_CALLS:
+    at = tries = 0
+    while len(calls) < MOST_CALLS and tries < MOST_TRIES:
         place, mark = _next_mark(text, at)
         if mark == "":
             break
         found = _READERS[mark](text, place + len(mark))
         if found is None:
+            tries += 1
             kept.append(text[at : place + len(mark)])
             at = place + len(mark)
             continue
@@ -166,7 +169,7 @@ def _llama(text: str, at: int) -> _Found | None:
             return None
         value, at = parsed
         call = _from_object(value) if set(value) <= _LLAMA_KEYS and len(value) > 1 else None
-        if call is None:
+        if call is None or len(calls) >= MOST_CALLS:
             return None
         calls.append(call)
         rest = text[at:].lstrip()

@@ -8,6 +8,7 @@ from typing import Any
 
 from openshelf import wording
 from openshelf.chat.answer_parts import split_answer
+from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message
 from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.asking import Sampling
@@ -15,7 +16,11 @@ from openshelf.reasons import Reason
 
 
 def answer_json(
-    answer: Message, sampling: Sampling, loaded: ModelInMemory | None, notes: Sequence[Reason]
+    answer: Message,
+    sampling: Sampling,
+    loaded: ModelInMemory | None,
+    notes: Sequence[Reason],
+    attached: Sequence[Attachment] = (),
 ) -> dict[str, object]:
     """The shape of docs/cli.md; `value` is the parsed answer where a schema was asked for."""
     figures, server = answer.figures, loaded.server if loaded else None
@@ -36,10 +41,14 @@ def answer_json(
         },
         "timings": {
             "load_seconds": loaded.load_seconds if loaded else None,
+            "thought_seconds": answer.thought_seconds,
             "first_token_seconds": figures.first_token_seconds if figures else None,
             "prefill_tokens_per_second": figures.prefill_tokens_per_second if figures else None,
             "decode_tokens_per_second": figures.decode_tokens_per_second if figures else None,
         },
+        "attachments": [
+            {"name": one.name, "tokens": one.tokens, "counted": one.is_counted} for one in attached
+        ],
         "context_length": loaded.context_length if loaded else None,
         "notes": [{**note.as_json(), "message": wording.sentence(note)} for note in notes],
         "server": server.name if server else None,

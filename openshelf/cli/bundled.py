@@ -41,7 +41,6 @@ def import_bundle(
             answers.append({**facts, "id": None, "error": told})
             output.line(f"{found.model.id}: {sentence}")
             continue
-        output.note("")
         output.line(f"{model.id}: verified and copied to the model folder")
         answers.append(
             {

@@ -46,6 +46,7 @@ COMMANDS = {
     "policy": "the rules in force, what they say of a model, and exceptions from them",
     "bom": "everything that is installed as a CycloneDX document",
     "acceptances": "what was accepted: list, verify, export, revoke, names",
+    "doctor": "a report for a bug: versions, devices, paths, last errors, redacted",
 }
 
 _CONTEXT_COMMANDS = ("chat", "bench")
@@ -129,7 +130,7 @@ def _run(arguments: argparse.Namespace, output: Output) -> int:
     services = build_services(
         paths,
         keep_chats=False,
-        is_strict=True,
+        is_strict=arguments.command != "doctor",
         context_length=arguments.context if arguments.command in _CONTEXT_COMMANDS else None,
     )
     services.engine_builds.announcer.subscribe(partial(_note_other_build, output))

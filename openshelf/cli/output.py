@@ -59,6 +59,7 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """A line for people; nothing where JSON was asked for."""
+        self._end_bar()
         if not self.as_json:
             _write(printable(text) + "\n")
 
@@ -76,6 +77,7 @@ class Output:
 
     def result(self, value: dict[str, Any]) -> None:
         """The one JSON object, where JSON was asked for."""
+        self._end_bar()
         if self.as_json:
             _write(_json_text(value) + "\n")
 

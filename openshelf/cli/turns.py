@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass
 
 from openshelf import errors, wording
-from openshelf.chat.attachments import Attachment
-from openshelf.chat.conversation import Message, MessageState
+from openshelf.chat.attachments import Attachment, reason_of_attachment, tokens_of
+from openshelf.chat.conversation import Message, MessageState, Role
 from openshelf.chat.interface import AskWith, ChatsLike, ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.cli.output import Output
@@ -28,6 +28,7 @@ from openshelf.tasks import (
 
 _POLL_SECONDS = 0.05
 _WHOLE = 1000
+_FAILED = (MessageState.ENGINE_DIED, MessageState.FAILED)
 _FAILURES: dict[str, type[OpenshelfError]] = {
     kind.__name__: kind
     for kind in (
@@ -98,6 +99,8 @@ class Turns:
                 raise CancelledByUser
         if self._shown:
             self._output.stream("\n")
+        if answer.state not in _FAILED and answer.detail is not None:
+            self._output.note(wording.sentence(Reason(str(answer.detail["code"]), answer.detail)))
         return answer
 
     def _show(self, live: LiveAnswer | None) -> None:
@@ -123,6 +126,7 @@ class Turns:
         if loaded is None or loaded is self._told:
             return
         self._told = loaded
+        self._tell_files(loaded)
         notes = []
         asked, has = self._asking.context, loaded.context_length
         if asked is not None and loaded.server is None and has < asked:
@@ -134,10 +138,27 @@ class Turns:
                 self.notes.append(note)
                 self._output.note(wording.sentence(note))
 
+    def files(self) -> tuple[Attachment, ...]:
+        """What came with the last question, as it was counted for the model that reads it."""
+        messages = self._chats.messages(self._asking.conversation_id)
+        asked = [message for message in messages if message.role is Role.USER]
+        return asked[-1].attachments if asked else ()
+
+    def _tell_files(self, loaded: ModelInMemory) -> None:
+        """What each takes, and what the context holds."""
+        files = self.files()
+        if not files:
+            return
+        for one in files:
+            self._output.note(wording.sentence(reason_of_attachment(one)))
+        code = "attached_counted_fits" if all(f.is_counted for f in files) else "attached_fits"
+        data = {"tokens": tokens_of(files), "whole": loaded.context_length}
+        self._output.note(wording.sentence(Reason(code, data)))
+
 
 def raise_if_failed(answer: Message) -> None:
     """Where an answer did not come to its end. Raises CancelledByUser, what `failure_of` tells."""
-    if answer.state in (MessageState.ENGINE_DIED, MessageState.FAILED):
+    if answer.state in _FAILED:
         raise failure_of(answer)
     if answer.state is MessageState.STOPPED:
         raise CancelledByUser

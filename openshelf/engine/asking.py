@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 MOST_IMAGES = 16
 """Of all messages of a question to the engine together."""
+MOST_ANSWER = 16 << 20
+"""Bytes of one answer: 100,000 tokens make a twentieth of it. A vocabulary may hold tokens of any
+length and a server may send anything, and whoever shows an answer has it in memory."""
 
 
 @dataclass(frozen=True)

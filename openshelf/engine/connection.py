@@ -85,12 +85,14 @@ class Connection:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._tail = bytearray()
+        self._told = self._told_before = 0
         self._hello: queue.SimpleQueue[Hello | EngineDied | OSError] = queue.SimpleQueue()
         self._death: EngineDied | None = None
         self._ended = threading.Event()
         self._last_heard = time.monotonic()
         self._is_hung = False
         self.during = "start"
+        self._path = ""
         # The thread that starts the process reads from it as well: Linux sends the parent-death
         # signal when the *thread* that forked ends, not the process.
         self._reader = threading.Thread(target=self._run, name="engine-reader", daemon=True)
@@ -130,6 +132,11 @@ class Connection:
             self.end()
             raise EngineFailed("wrong_worker", f"{theirs} instead of {own}")
         self.during = ""
+
+    def begin(self, during: str, path: str) -> None:
+        """A job, and the model that it is about: the cause of a death is in what comes now."""
+        self.during, self._path = during, path
+        self._told_before = self._told
 
     # --- talking --------------------------------------------------------------------------------
 
@@ -226,6 +233,7 @@ class Connection:
         with contextlib.suppress(OSError, ValueError):
             while chunk := os.read(stream.fileno(), 4096):
                 self._tail += chunk
+                self._told += len(chunk)
                 del self._tail[:-TAIL_BYTES]
 
     def _read_events(self, stream: IO[bytes]) -> str:
@@ -263,8 +271,9 @@ class Connection:
         if fault:
             self._tail += f"\n{fault}".encode()
         name, tail = signal_name(status), self.tail()
-        why = "hung" if self._is_hung else cause_of_death(name, tail)
-        death = EngineDied(exit_status=status, signal=name, during=self.during, tail=tail, why=why)
+        own = self._tail[-max(1, self._told - self._told_before) :].decode("utf-8", "replace")
+        why = "hung" if self._is_hung else cause_of_death(name, own, about_file=bool(self._path))
+        death = EngineDied(status, name, self.during, tail, why, self._path)
         if status:
             log.info("the engine ended: %s", death)
         with self._lock:

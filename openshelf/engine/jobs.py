@@ -18,7 +18,7 @@ E = TypeVar("E", bound=Event)
 
 WAIT_SECONDS = 60.0
 _CLOSE_SECONDS = 2.0
-_SHORT_JOBS = ("devices", "unload", "dry_run", "architectures")
+_SHORT_JOBS = ("devices", "unload", "dry_run", "architectures", "count")
 
 
 class Starter(Protocol):
@@ -79,7 +79,7 @@ class Jobs:
         self._doing = during
         try:
             connection = self.connected(renew=renew)
-            connection.during = during
+            connection.begin(during, name)
             try:
                 yield connection
             finally:

@@ -5,9 +5,10 @@ Thread-safe, one job at a time. A worker that died is replaced by the next call.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from openshelf.children import Door, child_command
@@ -178,19 +179,23 @@ class Engine:
             elif isinstance(event, PromptProgress):
                 report(Progress(event.done_tokens, event.total_tokens, "prompt"))
 
-        file = self._file
-        own = file not in self._hung_templates
         limits = Limits(first_seconds=TEMPLATE_SECONDS, first_why="template_hung")
+        with self._template() as own, self._jobs.job("chat", self._file[0]) as connection:
+            return self._jobs.run(
+                connection,
+                lambda number: Chat(number, tuple(messages), sampling, own),
+                Done,
+                cancel=cancel,
+                on_event=on_event,
+                limits=limits,
+            )
+
+    @contextlib.contextmanager
+    def _template(self) -> Iterator[bool]:
+        """Whether the model's own may be used: one that hung is not tried again."""
+        file = self._file
         try:
-            with self._jobs.job("chat") as connection:
-                return self._jobs.run(
-                    connection,
-                    lambda number: Chat(number, tuple(messages), sampling, own),
-                    Done,
-                    cancel=cancel,
-                    on_event=on_event,
-                    limits=limits,
-                )
+            yield file not in self._hung_templates
         except EngineFailed as failure:
             if failure.why == "template_hung":
                 # Its worker is gone, and with it the memory of that.
@@ -204,16 +209,22 @@ class Engine:
 
     def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
         """Of the prompt that these messages make. Raises EngineFailed (no_model, busy,
-        template_failed), EngineDied, CancelledByUser."""
-        with self._jobs.job("count") as connection:
+        template_failed, template_hung), EngineDied, CancelledByUser.
+
+        A cancel waits for the end of what is being cut into tokens, a second for a whole book:
+        nothing can interrupt that, and to end the worker would cost the model in memory.
+        """
+        limits = Limits(WAIT_SECONDS, TEMPLATE_SECONDS, "template_hung")
+        cancel.raise_if_cancelled()
+        with self._template() as own, self._jobs.job("count", self._file[0]) as connection:
             counted = self._jobs.run(
                 connection,
-                lambda number: CountTokens(number, tuple(messages)),
+                lambda number: CountTokens(number, tuple(messages), own),
                 Counted,
-                cancel=cancel,
-                limits=Limits(seconds=WAIT_SECONDS),
+                limits=limits,
             )
-            return counted.tokens
+        cancel.raise_if_cancelled()
+        return counted.tokens
 
     def bench(
         self,
@@ -231,7 +242,7 @@ class Engine:
             if isinstance(event, BenchProgress):
                 report(Progress(event.done, event.total, "bench"))
 
-        with self._jobs.job("bench") as connection:
+        with self._jobs.job("bench", self._file[0]) as connection:
             return self._jobs.run(
                 connection,
                 lambda number: Bench(number, prompt_tokens, answer_tokens, repetitions),

@@ -108,9 +108,11 @@ class Unload(Request):
 
 @dataclass(frozen=True)
 class CountTokens(Request):
-    """How many tokens the prompt of these messages has, by the loaded model."""
+    """How many tokens the prompt of these messages has, by the loaded model; `own_template` as in
+    Chat."""
 
     messages: tuple[ChatMessage, ...]
+    own_template: bool = True
 
 
 # --- answers ------------------------------------------------------------------------------------
@@ -157,6 +159,8 @@ class Loaded(Event):
     source: str = ""
     engine_version: str = ""
     can_see: bool = False
+    engine_folder: str = ""
+    """As in Hello."""
 
 
 @dataclass(frozen=True)

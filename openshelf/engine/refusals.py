@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openshelf.engine.protocol import Refused
-from openshelf.engine.worker_failures import classify
+from openshelf.engine.worker_failures import SCHEMA_HUNG, classify
 from openshelf.errors import (
     CancelledByUser,
     ContextFull,
@@ -15,14 +15,28 @@ from openshelf.errors import (
 )
 
 _WRONG_CPU = ("SIGILL", "ILLEGAL_INSTRUCTION")
+_LOST_PAGES = "SIGBUS"
+_OWN_END = ("SIGABRT", "ABORT")
+"""abort() is what its assertions and its uncaught exceptions end in."""
 
 
-def cause_of_death(signal: str, tail: str) -> str:
-    """`why` of EngineDied: what the last lines of a worker say, where it died of itself."""
+def cause_of_death(signal: str, tail: str, *, about_file: bool = True) -> str:
+    """`why` of EngineDied: what the last lines of a worker say, where it died of itself.
+
+    `about_file`: it was at work with a model's file.
+    """
     if signal in _WRONG_CPU:
         return "wrong_cpu"
+    if SCHEMA_HUNG in tail:
+        return "schema_hung"
     why, _ = classify(tail.splitlines()) if signal != "SIGKILL" else ("", "")
-    return why if why in ("out_of_memory", "driver") else ""
+    if why in ("out_of_memory", "driver"):
+        return why
+    if not about_file:
+        return ""
+    if signal == _LOST_PAGES:
+        return "file_lost"
+    return "gave_up" if signal in _OWN_END else ""
 
 
 def error_of(refused: Refused, path: str) -> OpenshelfError:

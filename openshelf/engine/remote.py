@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from openshelf.engine.asking import MOST_ANSWER
 from openshelf.engine.interface import OnTokens, Probed, ServerOrder
 from openshelf.engine.protocol import ChatMessage, Done, Loaded, Sampling
 from openshelf.engine.remote_answers import (
@@ -30,6 +31,7 @@ from openshelf.engine.remote_http import Ask, Exchange, Limits, OptionsFor
 from openshelf.engine.remote_stream import (
     Piece,
     ReasoningMarks,
+    Surrogates,
     ToolCalls,
     Usage,
     piece_in,
@@ -307,11 +309,13 @@ class _Answer:
         self._started = time.monotonic()
         self._first_at: float | None = None
         self._last_at = self._started
-        self._pieces = 0
+        self._pieces = self._characters = 0
+        self._halves = Surrogates()
 
     @property
     def is_too_long(self) -> bool:
-        if self.max_tokens <= 0 or self._pieces <= self.max_tokens + _TOKENS_OVER:
+        is_over = 0 < self.max_tokens < self._pieces - _TOKENS_OVER
+        if not is_over and self._characters <= MOST_ANSWER:
             return False
         self.finish_reason = "length"
         return True
@@ -320,11 +324,12 @@ class _Answer:
         if piece.usage is not None:
             self.usage = piece.usage
         self.finish_reason = piece.finish_reason or self.finish_reason
+        self._characters += piece.characters
         self._calls.add(piece)
-        text = "".join(self._marks.text_of(piece))
+        text = self._halves.joined("".join(self._marks.text_of(piece)))
         # Some servers end without a reason; a call must not be lost with it, nor be a thought.
         if (piece.finish_reason or piece.is_last) and (calls := self._calls.written()):
-            text += self._marks.end() + calls
+            text += self._halves.joined(self._marks.end() + calls)
         if not text:
             return
         self._last_at = time.monotonic()

@@ -40,6 +40,11 @@ class Piece:
     is_last: bool = False
     calls: tuple[CallPart, ...] = ()
 
+    @property
+    def characters(self) -> int:
+        given = sum(len(part.name) + len(part.arguments) for part in self.calls)
+        return len(self.text) + len(self.reasoning) + given
+
 
 def piece_in(data: str) -> Piece:
     """One event's data. Missing and null fields are nothing; wrong ones raise Unreadable."""
@@ -125,19 +130,23 @@ class ToolCalls:
     """Collects the calls of tools, and writes them as models do themselves."""
 
     def __init__(self) -> None:
-        self._calls: dict[int, list[str]] = {}
+        self._calls: dict[int, tuple[list[str], list[str]]] = {}
+        """Pieces of the name and of the arguments; the first name counts."""
 
     def add(self, piece: Piece) -> None:
         for part in piece.calls:
             if part.index in self._calls or len(self._calls) < _MOST_CALLS:
-                call = self._calls.setdefault(part.index, ["", ""])
-                call[0], call[1] = call[0] or part.name, call[1] + part.arguments
+                names, arguments = self._calls.setdefault(part.index, ([], []))
+                if part.name:
+                    names.append(part.name)
+                arguments.append(part.arguments)
 
     def written(self) -> str:
         """Each once; arguments that are no JSON stay text, so that nothing is lost."""
         calls, self._calls = self._calls, {}
         parts = []
-        for name, arguments in calls.values():
+        for names, pieces in calls.values():
+            name, arguments = names[0] if names else "", "".join(pieces)
             try:
                 given = json.loads(arguments or "{}")
             except (ValueError, RecursionError):
@@ -167,6 +176,23 @@ class ReasoningMarks:
         """What ends its thoughts, where they are not ended yet."""
         is_open, self._is_open = self._is_open, False
         return "\n</think>\n\n" if is_open else ""
+
+
+class Surrogates:
+    """Puts the halves of characters together that JSON's escapes wrote apart, and that some servers
+    even send in two pieces; half a character alone becomes U+FFFD."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def joined(self, text: str) -> str:
+        text = self._half + text
+        if text.isascii():
+            return text
+        end = len(text) - ("\ud800" <= text[-1] <= "\udbff")
+        self._half = text[end:]
+        raw = text[:end].encode("utf-16-le", "surrogatepass")
+        return raw.decode("utf-16-le", "replace")
 
 
 def without_reasoning(text: str) -> str:

@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from openshelf.engine.worker_vision import Vision
 
 _GRACE_SECONDS = 0.5
+_OTHER_KINDS = ("adapter", "imatrix", "vocab")
+"""What `general.type` may say besides model and mmproj; llama.cpp does not look."""
 _JOBS = (
     ListDevices, ListArchitectures, CheckBuild, Load, Chat, CountTokens, Bench, Unload, DryRun,
     ProjectorDryRun,
@@ -226,8 +228,9 @@ class Worker:
         return self._engine
 
     def _load(self, request: Load, stop: threading.Event) -> Loaded:
-        for path in (request.path, *((request.projector,) if request.projector else ())):
-            _check_header(path)
+        _check_header(request.path)
+        if request.projector:
+            _check_header(request.projector, is_projector=True)
         devices, log = self._llama()
         from openshelf.engine.worker_generation import Generator
         from openshelf.engine.worker_llama import Model
@@ -260,6 +263,7 @@ class Worker:
             source=model.memory_source,
             engine_version=devices.version(),
             can_see=self._vision is not None,
+            engine_folder=os.environ.get(ENGINE_FOLDER, ""),
         )
 
     def _see(self, model: Model, request: Load, log: Log) -> Vision:
@@ -302,7 +306,7 @@ class Worker:
         return dry_run(request, devices, log, stop)
 
     def _projector_dry_run(self, request: ProjectorDryRun) -> ProjectorLaidOut:
-        _check_header(request.path)
+        _check_header(request.path, is_projector=True)
         self._llama()
         from openshelf.engine.worker_projector import projector_dry_run
 
@@ -318,13 +322,15 @@ class Worker:
             _give_back_memory()
 
 
-def _check_header(path: str) -> None:
+def _check_header(path: str, *, is_projector: bool = False) -> None:
     """Our own strict reader first: llama.cpp aborts on some wrong integers."""
     from openshelf.errors import CorruptModel, NotFound
     from openshelf.gguf.header import read_header
 
     try:
-        read_header(Path(path))
+        kind = read_header(Path(path)).metadata.get("general.type", "model")
+        if kind in _OTHER_KINDS and not is_projector:
+            raise Refusal("bad_header", "other_kind", kind)
     except CorruptModel as error:
         raise Refusal("bad_header", error.why, error.detail) from error
     except NotFound as error:

@@ -59,7 +59,7 @@ class _Teller:
 
     def __init__(self, send: Callable[[int], None]) -> None:
         self._send = send
-        self._done = 0
+        self._done = self._told = 0
         self._told_at = time.monotonic()
 
     def add(self, count: int) -> None:
@@ -68,8 +68,11 @@ class _Teller:
             self.tell()
 
     def tell(self) -> None:
+        """Nothing where it was told already: the last token may have been its turn."""
         self._told_at = time.monotonic()
-        self._send(self._done)
+        if self._told != self._done:
+            self._told = self._done
+            self._send(self._done)
 
 
 def _read(

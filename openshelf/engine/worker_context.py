@@ -50,13 +50,19 @@ class Prompt:
 
 
 class HeldContext:
-    """One thread uses it. `stop` ends what is being read."""
+    """One thread uses it. `stop` ends what is being read.
+
+    `tokens` has an entry for each position. That is not what the context has room for: with M-RoPE
+    (Qwen2-VL and its kin) a picture of n × m tokens takes n × m cells and max(n, m) positions.
+    """
 
     def __init__(self, model: Model, vision: Vision | None) -> None:
         self._model = model
         self._vision = vision
         self._memory = lib.llama_get_memory(model.context)
         self.tokens: list[int] = []
+        self._more_cells: dict[int, int] = {}
+        """Of pictures that are held, by where they begin: cells beyond their positions."""
         self.text = b""
         self.drawn: list[int] = []
         """The last token of an answer that was cut off: shown, and not yet in the context."""
@@ -72,6 +78,14 @@ class HeldContext:
         self._place = (lib.llama_pos * 1)()
         self._batch = lib.llama_batch_get_one(self._one, 1)
         self._batch.pos = self._place
+
+    @property
+    def cells(self) -> int:
+        """What is held takes so many tokens of the context."""
+        return self.cells_before(len(self.tokens))
+
+    def cells_before(self, position: int) -> int:
+        return position + sum(more for at, more in self._more_cells.items() if at < position)
 
     # --- the prompt -----------------------------------------------------------------------------
 
@@ -127,14 +141,15 @@ class HeldContext:
         tokens = self._model.tokenize(text, add_special=add_special) if text else []
         return Prompt(tokens, text, cells=len(tokens))
 
-    @staticmethod
-    def _joined(known: list[int], tail: Prompt, text: bytes, digests: tuple[str, ...]) -> Prompt:
+    def _joined(
+        self, known: list[int], tail: Prompt, text: bytes, digests: tuple[str, ...]
+    ) -> Prompt:
         pictures = {at + len(known): piece for at, piece in tail.pictures.items()}
-        cells = len(known) + tail.cells
+        cells = self.cells_before(len(known)) + tail.cells
         return Prompt(known + tail.ids, text, digests, pictures, cells, tail.pieces)
 
     def reuse(self, prompt: Prompt) -> int:
-        """Keep the longest common beginning; returns its length in tokens."""
+        """Keep the longest common beginning; returns how many tokens of the context it takes."""
         ids = prompt.ids
         # The last token is read anyway: without it there are no logits to draw from.
         limit = min(len(self.tokens), len(ids) - 1)
@@ -148,10 +163,15 @@ class HeldContext:
             common = 0
         if common == 0:
             lib.llama_memory_clear(self._memory, True)
-        self.tokens = self.tokens[:common]
+        self._keep(common)
         self.text = b""
         self.drawn = []
-        return common
+        return self.cells
+
+    def _keep(self, length: int) -> None:
+        """Know of the first `length` positions only."""
+        self.tokens = self.tokens[:length]
+        self._more_cells = {at: more for at, more in self._more_cells.items() if at < length}
 
     def _go_back(self, length: int) -> bool:
         """Forget all but the first `length` tokens; False where that is not possible.
@@ -177,7 +197,7 @@ class HeldContext:
             picture = prompt.pictures.get(start)
             done = self._read_picture(picture) if picture else self._read_text(prompt, start)
             if done:
-                report(len(self.tokens))
+                report(self.cells)
         self.text = prompt.text
         self._images = prompt.images
         return not self.stop.is_set()
@@ -202,6 +222,7 @@ class HeldContext:
             if self.stop.is_set():
                 return False
             raise Refusal("decode_failed", "a picture")
+        self._more_cells[len(self.tokens)] = picture.cells - len(picture.ids)
         self.tokens.extend(picture.ids)
         return True
 
@@ -231,7 +252,7 @@ class HeldContext:
         """What was read of a batch that failed is unknown: back to what is known."""
         if not lib.llama_memory_seq_rm(self._memory, 0, len(self.tokens), -1):
             lib.llama_memory_clear(self._memory, True)
-            self.tokens = []
+            self._keep(0)
         self.text = b""
 
     def watch(self, *, on: bool) -> None:

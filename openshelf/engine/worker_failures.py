@@ -9,6 +9,8 @@ from openshelf.engine.protocol import HOST_DEVICE, DeviceBytes
 
 HOST = HOST_DEVICE
 """The device that all of the host's memory counts for."""
+SCHEMA_HUNG = "openshelf: a step by the JSON schema takes too long"
+"""What a worker says last that ends itself over it."""
 
 
 class Refusal(Exception):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import llama_cpp.llama_cpp as lib
 
+from openshelf.engine.asking import MOST_ANSWER
 from openshelf.engine.protocol import (
     Chat,
     Counted,
@@ -28,18 +29,16 @@ from openshelf.engine.protocol import (
     Tokens,
 )
 from openshelf.engine.worker_context import HeldContext, Prompt
-from openshelf.engine.worker_failures import Refusal, TooLong
-from openshelf.engine.worker_grammar import Grammar
+from openshelf.engine.worker_failures import SCHEMA_HUNG, Refusal, TooLong
+from openshelf.engine.worker_grammar import STEP_SECONDS, Grammar
+from openshelf.engine.worker_layout import Rendered, render_prompt
 from openshelf.engine.worker_llama import Model
+from openshelf.engine.worker_numbers import check_drawn, check_logits
 from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_stream import AnswerStream
-from openshelf.engine.worker_template import (
-    ChatTemplate,
-    Rendered,
-    TemplateFailed,
-    render_prompt,
-)
+from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
 from openshelf.engine.worker_threads import ThreadPacer
+from openshelf.engine.worker_watch import StepWatch
 
 if TYPE_CHECKING:
     from openshelf.engine.worker_vision import Vision
@@ -55,6 +54,8 @@ class _Turn:
     started: float
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    read_tokens: int = 0
+    """Of the prompt, the cached ones with them; fewer than it has where it was stopped."""
     prompt_done: float = 0.0
     first_token: float = 0.0
     last_token: float = 0.0
@@ -64,7 +65,7 @@ class _Turn:
     def as_done(self, request_id: int, finish_reason: str, template: str) -> Done:
         prefill = self.prompt_done - self.started
         decode = self.last_token - self.first_token
-        evaluated = self.prompt_tokens - self.cached_tokens
+        evaluated = max(0, self.read_tokens - self.cached_tokens)
         return Done(
             request_id,
             finish_reason=finish_reason,
@@ -126,7 +127,7 @@ class Generator:
             raise Refusal("template_failed", str(error)) from error
 
     def _answer(self, request: Chat, rendered: Rendered, prompt: Prompt, turn: _Turn) -> Done:
-        turn.prompt_tokens = len(prompt.ids)
+        turn.prompt_tokens = prompt.cells
         if not prompt.ids:
             raise Refusal("template_failed", "an empty prompt")
         if prompt.cells >= self._model.n_context:
@@ -135,11 +136,11 @@ class Generator:
         finish_reason = "cancelled"
 
         def report(done: int) -> None:
-            self._send(PromptProgress(request.id, done, len(prompt.ids)))
+            self._send(PromptProgress(request.id, done, prompt.cells))
 
         with self._grammar_for(request.sampling) as grammar:
             is_read = self._held.read(prompt, report)
-            turn.prompt_done = time.monotonic()
+            turn.prompt_done, turn.read_tokens = time.monotonic(), self._held.cells
             if is_read:
                 finish_reason = self._generate(request, rendered, turn, grammar)
         turn.n_threads = self._pacer.threads
@@ -147,7 +148,9 @@ class Generator:
 
     def count(self, request: CountTokens) -> Counted:
         """Of the whole prompt, whatever the context holds already. Raises Refusal."""
-        rendered = self._rendered(Chat(request.id, request.messages, Sampling()))
+        asked = Chat(request.id, request.messages, Sampling(), request.own_template)
+        rendered = self._rendered(asked)
+        self._send(PromptLaidOut(request.id))
         images = tuple(image for message in request.messages for image in message.images)
         prompt = self._held.whole(rendered.text.encode("utf-8", "replace"), images)
         try:
@@ -159,12 +162,15 @@ class Generator:
     def _grammar_for(self, sampling: Sampling) -> Iterator[Grammar | None]:
         """Made before the prompt is read: a schema that cannot be used is refused at once."""
         schema = sampling.form.json_schema
-        grammar = Grammar(self._model.vocabulary, schema) if schema else None
+        if not schema:
+            yield None
+            return
+        watch = StepWatch(STEP_SECONDS, SCHEMA_HUNG)
         try:
-            yield grammar
+            with contextlib.closing(Grammar(self._model.vocabulary, schema, watch.step)) as grammar:
+                yield grammar
         finally:
-            if grammar is not None:
-                grammar.close()
+            watch.close()
 
     # --- the answer -----------------------------------------------------------------------------
 
@@ -193,12 +199,16 @@ class Generator:
     ) -> str:
         held, context, vocabulary = self._held, self._model.context, self._model.vocabulary
         text = bytearray(held.text)
+        begun = len(text)
         turn.first_token = turn.last_token = turn.prompt_done
         self._pacer.begin(turn.prompt_done)
         finish_reason = "cancelled"
         while not held.stop.is_set():
             try:
+                if not turn.completion_tokens:
+                    check_logits(context, vocabulary)
                 token = draw(context)
+                check_drawn(context, token)
             except Refusal:
                 held.text = bytes(text)
                 raise
@@ -216,8 +226,9 @@ class Generator:
             if stream.add(shown):
                 finish_reason = "stop"
                 break
-            full = len(held.tokens) + 1 >= self._model.n_context
-            if full or turn.completion_tokens >= max_tokens > 0:
+            is_full = held.cells + 1 >= self._model.n_context
+            is_full = is_full or len(text) + len(whole) - begun > MOST_ANSWER
+            if is_full or turn.completion_tokens >= max_tokens > 0:
                 finish_reason = "length"
                 held.drawn = [token]
                 break

@@ -6,10 +6,12 @@ converter works under limits of time and memory.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import llama_cpp.llama_cpp as lib
@@ -18,6 +20,7 @@ from llama_cpp import llama_grammar
 from typing_extensions import override
 
 from openshelf.engine.worker_failures import Refusal
+from openshelf.engine.worker_isolation import limited_memory
 from openshelf.engine.worker_template import TemplateFailed, limited
 
 MOST_SCHEMA_CHARACTERS = 64 << 10
@@ -26,12 +29,15 @@ MOST_DEPTH = 32
 MOST_PARTS = 4_000
 MOST_REPEATED = 1_000
 CONVERT_SECONDS = 3.0
-_COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
+STEP_SECONDS = 4.0
+"""A token by a large grammar, out of a large vocabulary, takes half a second at most."""
+MOST_MEMORY = 256 << 20
+_COUNTED = ("Items", "Length")
 _ESCAPES = {"\r": "\\r", "\n": "\\n", '"': '\\"', "\\": "\\\\"}
 _LOOSE_CHAR = 'char ::= [^"\\\\] |'
 # As llama.cpp's own: JSON allows no control characters in a string.
 _STRICT_CHAR = 'char ::= [^"\\\\\\x7F\\x00-\\x1F] |'
-_QUANTIFIER = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}")
+_QUANTIFIER = re.compile(r"\{\s*(\d*)\s*(,?)\s*(\d*)\s*\}")
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
@@ -111,11 +117,23 @@ def _check(document: dict[str, Any]) -> None:
 
 def _check_numbers(part: dict[str, Any]) -> None:
     pattern = part.get("pattern")
-    bounds = _QUANTIFIER.findall(pattern) if isinstance(pattern, str) else []
-    counts = [int(number) for found in bounds for number in found if number]
-    counts += [part[name] for name in _COUNTS if type(part.get(name)) is int]
-    if any(not 0 <= count <= MOST_REPEATED for count in counts):
-        raise Refusal("bad_schema", f"a length above {MOST_REPEATED}")
+    found = _QUANTIFIER.findall(pattern) if isinstance(pattern, str) else []
+    bounds = [(least, most if comma else least) for least, comma, most in found]
+    bounds += [(part.get(f"min{what}"), part.get(f"max{what}")) for what in _COUNTED]
+    for least, most in bounds:
+        low, high = _count(least, 0), _count(most, MOST_REPEATED)
+        if not 0 <= low <= MOST_REPEATED or not 0 <= high <= MOST_REPEATED:
+            raise Refusal("bad_schema", f"a length above {MOST_REPEATED}")
+        if low > high:
+            # The engine's own reckoning wraps around, and takes all memory there is.
+            raise Refusal("bad_schema", f"at least {low} and at most {high}")
+
+
+def _count(value: object, default: int) -> int:
+    """Of a schema's number or a pattern's digits; what is none is left to the converter."""
+    if isinstance(value, str):
+        return int(value) if value else default
+    return value if type(value) is int else default
 
 
 class Grammar:
@@ -125,10 +143,17 @@ class Grammar:
     it does not keep to it, the whole vocabulary is.
     """
 
-    def __init__(self, vocabulary: Any, schema: str) -> None:
-        """Raises Refusal (bad_schema)."""
+    def __init__(
+        self,
+        vocabulary: Any,
+        schema: str,
+        step: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
+        """Each native step is made within `step()`. Raises Refusal (bad_schema)."""
         text = grammar_of(schema)
-        self._sampler = lib.llama_sampler_init_grammar(vocabulary, text.encode(), b"root")
+        self._step = step
+        with step(), limited_memory(MOST_MEMORY):
+            self._sampler = lib.llama_sampler_init_grammar(vocabulary, text.encode(), b"root")
         if not self._sampler:
             raise Refusal("bad_schema", "the engine does not take its grammar")
         self._size = lib.llama_vocab_n_tokens(vocabulary)
@@ -139,6 +164,10 @@ class Grammar:
 
     def draw(self, chain: Any, context: Any) -> int:
         """The next token; both know it afterwards. Raises Refusal where nothing fits any more."""
+        with self._step():
+            return self._draw(chain, context)
+
+    def _draw(self, chain: Any, context: Any) -> int:
         logits = np.ctypeslib.as_array(
             lib.llama_get_logits_ith(context, -1), shape=(self._size,)
         ).copy()

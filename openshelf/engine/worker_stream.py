@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 FLUSH_SECONDS = 0.03
 FLUSH_TOKENS = 16
+MOST_SENT = 64 << 10
+"""Characters of one message: JSON makes up to six bytes of each, and the wire takes 1 MiB."""
 
 
 class AnswerStream:
@@ -70,5 +72,8 @@ class AnswerStream:
         end = len(self._pending) - keep
         text, self._pending = self._pending[:end], self._pending[end:]
         if text or self._count:
-            self._send(text, self._count)
+            first, rest = text[:MOST_SENT], text[MOST_SENT:]
+            self._send(first, self._count)
             self._count = 0
+            for at in range(0, len(rest), MOST_SENT):
+                self._send(rest[at : at + MOST_SENT], 0)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import FrameType
 from typing import Any
@@ -50,15 +48,6 @@ class TemplateFailed(Exception):
 
 class _LimitReached(TemplateFailed):
     """It took more than it may, and will again."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """`source` as in protocol.Done.template; `stop` are strings that end this format's answers."""
-
-    text: str
-    source: str
-    stop: tuple[str, ...] = ()
 
 
 class _GenerationTag(jinja2.ext.Extension):
@@ -123,13 +112,20 @@ class ChatTemplate:
         self._given_up = ""
         """Why it is not tried again: each message would wait for the same limit."""
 
-    def render(self, messages: Sequence[ChatMessage], form: AnswerForm = PLAIN) -> str:
-        """The prompt up to where the answer begins. Raises TemplateFailed."""
+    def render(
+        self,
+        messages: Sequence[ChatMessage],
+        form: AnswerForm = PLAIN,
+        *,
+        in_parts: bool = False,
+    ) -> str:
+        """The prompt up to where the answer begins; `in_parts` hands each content over as a list
+        of one text. Raises TemplateFailed."""
         if len(self.source) > MAX_TEMPLATE_CHARACTERS:
             raise TemplateFailed(f"the template has {len(self.source)} characters")
         if self._given_up:
             raise TemplateFailed(self._given_up)
-        plain = [{"role": m.role, "content": m.content} for m in messages]
+        plain = [{"role": m.role, "content": _content(m.content, in_parts)} for m in messages]
         try:
             with limited(RENDER_SECONDS):
                 return self._render(plain, form)
@@ -142,7 +138,7 @@ class ChatTemplate:
                 self._given_up = "it takes too much memory"
             raise TemplateFailed(f"{type(error).__name__}: {error}"[:300]) from None
 
-    def _render(self, messages: list[dict[str, str]], form: AnswerForm) -> str:
+    def _render(self, messages: list[dict[str, Any]], form: AnswerForm) -> str:
         if self._compiled is None:
             self._compiled = _environment().from_string(self.source)
         deadline = time.monotonic() + RENDER_SECONDS
@@ -158,6 +154,10 @@ class ChatTemplate:
             if time.monotonic() > deadline:
                 raise _LimitReached(f"no end after {RENDER_SECONDS:.0f} s")
         return "".join(parts)
+
+
+def _content(text: str, in_parts: bool) -> Any:  # noqa: FBT001 (one of two shapes)
+    return [{"type": "text", "text": text}] if in_parts else text
 
 
 def template_options(form: AnswerForm) -> dict[str, Any]:
@@ -218,46 +218,3 @@ def _limited_time(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, remaining)
         signal.signal(signal.SIGALRM, earlier)
-
-
-def render_prompt(
-    template: ChatTemplate | None,
-    messages: Sequence[ChatMessage],
-    builtin: Callable[[Sequence[ChatMessage]], str | None],
-    form: AnswerForm = PLAIN,
-) -> Rendered:
-    """The model's own template, or the nearest thing to it that works.
-
-    `builtin` is llama.cpp's own for this model's family, None where it knows none.
-    An answer at the end is one to go on with: its text follows where the answer begins.
-    Raises TemplateFailed where even that is impossible (no messages).
-    """
-    if not messages:
-        raise TemplateFailed("no messages")
-    if messages[-1].role == "assistant":
-        begun = render_prompt(template, messages[:-1], builtin, form)
-        return dataclasses.replace(begun, text=begun.text + messages[-1].content)
-    if template is not None:
-        with contextlib.suppress(TemplateFailed):
-            return Rendered(template.render(messages, form), "model")
-        merged = merge_system(messages)
-        if merged != tuple(messages):
-            with contextlib.suppress(TemplateFailed):
-                return Rendered(template.render(merged, form), "merged_system")
-    if (text := builtin(messages)) is not None:
-        return Rendered(text, "builtin")
-    return Rendered(_chatml(messages), "chatml", ("<|im_end|>",))
-
-
-def merge_system(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
-    """The system prompt inside the first question, for templates that refuse a system role."""
-    system = "\n\n".join(m.content for m in messages if m.role == "system")
-    rest = [m for m in messages if m.role != "system"]
-    if not system or not rest or rest[0].role != "user":
-        return tuple(messages)
-    return (ChatMessage("user", f"{system}\n\n{rest[0].content}"), *rest[1:])
-
-
-def _chatml(messages: Sequence[ChatMessage]) -> str:
-    turns = "".join(f"<|im_start|>{m.role}\n{m.content}<|im_end|>\n" for m in messages)
-    return f"{turns}<|im_start|>assistant\n"

@@ -19,7 +19,9 @@ from openshelf.fit.graphs import (
     LAST_NORM_APART,
     LATE_OUTPUTS,
     LOGITS_TWICE,
+    MIXED_APART,
     NO_LOGITS,
+    POSITIONS_ADDED,
     ROTATED_APART,
     SCORES_PER_INDEXER,
 )
@@ -50,6 +52,9 @@ _INDEXED_COPIES = 8
 _UNKNOWN_FACTOR = 2
 """An unknown graph gets this many times the plain one's buffer, as an upper bound."""
 
+_ROTATED_IN_PIPELINES = ROTATED_APART | KEPT_LATE
+_ONE_MORE_LATE = KEPT_LATE | NO_OUTPUT_LAYER
+
 
 def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     """Bytes of the compute buffer of a device that holds `part`."""
@@ -73,6 +78,8 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     if part.has_output and shape.architecture not in NO_LOGITS:
         phases.append(logits_phase(shape, step, part, inputs))
     size = max(phases)
+    if step.rotates_k != step.rotates_v and shape.architecture in MIXED_APART:
+        size += hidden
     queries = shape.n_head * shape.key_length
     if _has_room_for_input(shape, step, part):
         size -= hidden
@@ -80,6 +87,7 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         # token ids, and the embeddings of all tokens, which stay until the first layer took them
         size += step.ubatch * _POSITION_BYTES
         size += hidden if part.has_layers else 2 * hidden + masks + inputs
+        size += hidden if _adds_positions(shape) and not part.has_layers else 0
         has_logits = part.has_output and step.outputs > 1
         if has_logits and (step.rotates_k or shape.has_post_norm):
             size += hidden  # a rotated copy, in some layouts of the allocator
@@ -91,6 +99,10 @@ def compute_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     elif shape.deepstack:
         size += _deepstack_rows(shape, part) * hidden
     return size if shape.known else _bound(shape, step, size)
+
+
+def _adds_positions(shape: ModelShape) -> bool:
+    return shape.architecture in POSITIONS_ADDED
 
 
 def _deepstack_rows(shape: ModelShape, part: Part) -> int:
@@ -119,14 +131,14 @@ def _has_room_for_input(shape: ModelShape, step: Step, part: Part) -> bool:
 
 
 def _rotated_apart(shape: ModelShape, step: Step) -> int:
-    return int(step.rotates_k and shape.architecture in ROTATED_APART | KEPT_LATE)
+    return int(step.rotates_k and shape.architecture in _ROTATED_IN_PIPELINES)
 
 
 def _apart(shape: ModelShape, step: Step, part: Part) -> int:
     """Activations that few graphs leave alive besides, on a device that has not the inputs."""
     if shape.architecture in ROTATED_APART:
         return step.rotates_k + part.starts_late
-    return int(part.starts_late and shape.architecture in KEPT_LATE | NO_OUTPUT_LAYER)
+    return int(part.starts_late and shape.architecture in _ONE_MORE_LATE)
 
 
 def _output_alone(shape: ModelShape, step: Step, part: Part, copies: int) -> int:
@@ -155,8 +167,10 @@ def _late_rows(shape: ModelShape, part: Part, copies: int) -> int:
         return copies + (shape.architecture in LOOPED)
     if shape.has_expert_bias:
         return 6
-    if shape.is_parallel or shape.architecture in ADDED_AT_LAST:
-        return (2 if shape.n_expert else 1) if is_picking or not shape.is_parallel else 0
+    if shape.architecture in ADDED_AT_LAST:
+        return ADDED_AT_LAST[shape.architecture]
+    if shape.is_parallel:
+        return (2 if shape.n_expert else 1) if is_picking else 0
     if is_picking or shape.memory_class == "recurrent":
         return 3 if shape.n_expert else 2
     return 0
@@ -200,6 +214,7 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
     if not part.has_layers:
         copied += _PIPELINE_COPIES * step.ubatch * _POSITION_BYTES
         copied += (1 + _PIPELINE_COPIES * (1 + shape.deepstack)) * hidden
+        copied += hidden if _adds_positions(shape) else 0
         return copied if shape.known else _bound(shape, step, copied, _PIPELINE_COPIES)
     has_inputs = not part.starts_late
     part = dataclasses.replace(part, first_layer=0)
@@ -210,8 +225,10 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         phases = max(phases, logits_phase(shape, step, part, 0))
     phases += (_lost_in_pipeline(shape, step, part) + _rotated_apart(shape, step)) * hidden
     states = 2 if part.receives else 1
-    if shape.deepstack and has_inputs:
+    if has_inputs and shape.deepstack:
         phases += _deepstack_rows(shape, part) * hidden
+    elif has_inputs and _adds_positions(shape):
+        copied += _PIPELINE_COPIES * hidden
     size = phases + copied + _PIPELINE_COPIES * states * hidden
     return size if shape.known else _bound(shape, step, size, 2 + 2 * _PIPELINE_COPIES)
 

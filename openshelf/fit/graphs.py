@@ -5,12 +5,30 @@ Read from llama.cpp's graphs, or seen of its allocator; tests/fit holds them aga
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from openshelf.fit.architectures import CACHELESS_GRAPHS, DIFFUSION_ARCHITECTURES
 
 PARALLEL_ARCHITECTURES = frozenset({"cohere2", "cohere2moe", "phi2", "falcon", "gptneox"})
 ROTATED_APART = frozenset({"command-r", "gptneox", "gpt2"})
 """A quantized cache's rotation leaves one more activation alive."""
-KEPT_LATE = frozenset({"smollm3"})
+MIXED_APART = frozenset({"qwen35", "qwen35moe", "plamo3"})
+"""One more activation is alive where one of the caches alone is rotated."""
+KEPT_LATE = frozenset(
+    [
+        "smollm3",
+        "bloom",
+        "baichuan",
+        "mpt",
+        "refact",
+        "starcoder",
+        "spark2_5",
+        "gemma-embedding",
+        "dream",
+        "llada",
+        "llama-embed",
+    ]
+)
 """One more activation is alive on a GPU that has not the first layers."""
 EMBEDDING_NORM_IS_LAST = frozenset({"lfm2", "lfm2moe"})
 """What they call the norm of the embeddings is the one before the output."""
@@ -51,8 +69,12 @@ LATE_OUTPUTS = frozenset(
 """The rows that are asked for are picked behind the last layer, on the output's device."""
 GATED_WINDOWS = frozenset({"afmoe", "step35"})
 """What each head attends to is multiplied by a gate, in layers of both kinds."""
-ADDED_AT_LAST = frozenset({"command-r"})
-"""The output's device adds up the last layer."""
+ADDED_AT_LAST: Mapping[str, int] = {"command-r": 1, "gptneox": 1, "phi2": 1, "falcon": 2}
+"""The output's device adds up so many parts of the last layer."""
+POSITIONS_ADDED = frozenset({"gpt2", "mpt", "starcoder"})
+"""Positions are embedded too, and added where the first layer is."""
+CHUNKED_EXPERTS = frozenset({"grovemoe"})
+"""What a second set of experts finds is added to the first's."""
 LOGITS_TWICE = frozenset({"chameleon", "qwen3tts"})
 SCORES_PER_INDEXER = frozenset({"qwen4exp", "minimax-m3"})
 """Each head of their indexer scores all cells, and the scores are alive at once."""

@@ -9,7 +9,7 @@ one of a kind that loses most counts for all of it.
 from __future__ import annotations
 
 from openshelf.fit.architectures import BOTH_IN_EVERY_LAYER, NO_FEED_FORWARD_LAYERS
-from openshelf.fit.graphs import GATED_WINDOWS
+from openshelf.fit.graphs import CHUNKED_EXPERTS, GATED_WINDOWS
 from openshelf.fit.parts import Part, Step
 from openshelf.fit.shapes import ModelShape
 
@@ -43,6 +43,7 @@ def lost_rows(shape: ModelShape, step: Step, part: Part) -> int:
         late = max(1, shape.n_expert_used) if part.starts_late else 0
         is_gated = shape.is_gated or shape.architecture in GATED_WINDOWS
         late += _LOST_BY_GATED if is_gated else shape.state is not None
+        late += shape.architecture in CHUNKED_EXPERTS
         return late * shape.n_embd * step.row_bytes
     if shape.latent is not None or not part.has_layers:
         return 0

@@ -179,11 +179,12 @@ def estimate(
             has_input=device is None,
             has_output=span.start <= shape.placed_layers < span.stop,
             receives=index > 1,
-            sends=any(other.start < shape.n_layers for other in spans[index + 1 :] if other),
+            sends=bool(layers) and index < len(spans) - 1 and layers.stop < shape.n_layers,
             kinds=layer_kinds(shape, _attended(shape, layers)),
             input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
             has_experts=not layers or _has_experts(shape, layers),
-            has_dense=not all(shape.expert_bytes[layers.start : layers.stop]),
+            has_dense=shape.has_dense_layers
+            and not all(shape.expert_bytes[layers.start : layers.stop]),
             first_layer=span.start,
             has_some_moved_experts=has_cpu_experts,
             has_moved_experts=bool(device and layers)

@@ -29,6 +29,9 @@ _CONVOLUTION_ROWS = 13
 """Half activations of a short convolution, what it keeps of tokens before among them."""
 _GATED_ALONE = 7
 
+_PICKING_LATE = SHARED_CACHES | LATE_OUTPUTS
+_KEEPING_QUERIES = NO_FIRST_NORM | SHARED_CACHES
+
 
 def layer_kinds(shape: ModelShape, layers: range) -> LayerKinds:
     """The kinds among some layers; among all where there are none (their experts are)."""
@@ -82,7 +85,6 @@ def attention_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
         queries = shape.n_head * shape.key_length
         width = 2 * shape.n_embd + 2 * queries + 2 * shape.n_head_kv * shape.key_length
         width += queries if shape.is_gated else 0
-        width += shape.n_embd if shape.is_gated and step.rotates_k > step.rotates_v else 0
     size = step.row_bytes * width
     if not step.has_flash_attention:
         scores = shape.n_head * step.window_cells
@@ -133,7 +135,7 @@ def spares_queries(shape: ModelShape) -> bool:
     """Whether a device that starts behind the model's first layer does without that block: what it
     gets lies in the input of the copy. Seen of dense blocks that begin with a norm."""
     is_dense = not (shape.n_expert or shape.state or shape.is_parallel or shape.latent)
-    return is_dense and shape.architecture not in NO_FIRST_NORM | SHARED_CACHES
+    return is_dense and shape.architecture not in _KEEPING_QUERIES
 
 
 def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
@@ -154,6 +156,8 @@ def state_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int:
     if shape.is_gated:
         common += shape.n_embd if state.inner >= 2 * shape.n_embd else 0
         return step.row_bytes * common + 4 * (held + window)
+    if shape.memory_class == "recurrent" and 4 * (state.channels - state.inner) < state.inner:
+        common += shape.n_embd  # what groups leave between is too small for it
     after = step.row_bytes * (common + state.inner)
     if kinds.caches:
         # a block of another kind's that is left between; where every layer does both, a smaller one
@@ -226,7 +230,7 @@ def drops_rows(shape: ModelShape) -> bool:
     """Whether the last layer goes on behind its attention with the outputs alone."""
     if shape.is_gated or shape.has_expert_bias:
         return False
-    return shape.architecture not in SHARED_CACHES | LATE_OUTPUTS
+    return shape.architecture not in _PICKING_LATE
 
 
 def layers_phase(shape: ModelShape, step: Step, part: Part) -> int:

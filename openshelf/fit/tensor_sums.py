@@ -12,6 +12,8 @@ from openshelf.gguf.tensors import TensorInfo
 _LAYER = re.compile(r"blk\.(\d+)\.")
 _EXPERTS = re.compile(r"blk\.\d+\.ffn_(?:up|down|gate|gate_up)_(?:ch)?exps\.")
 _INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
+_FIRST_LAYER = "token_embd_norm"
+"""llama.cpp has this norm where the first layer is."""
 _EVERY_DEVICE = ("rope_freqs", "rope_factors_long", "rope_factors_short")
 _BUFFER_ALIGNMENT = 32
 
@@ -34,9 +36,11 @@ class TensorSums:
     shared: int = 0
 
     def move_to_output(self, tensors: Iterable[TensorInfo], base: str) -> None:
+        """What counts with the first layer elsewhere."""
         moved = sum(buffer_bytes(t) for t in tensors if t.name.partition(".")[0] == base)
-        self.inputs -= moved
-        self.output += moved
+        if self.layers:
+            self.layers = (self.layers[0] - moved, *self.layers[1:])
+            self.output += moved
 
 
 def buffer_bytes(tensor: TensorInfo) -> int:
@@ -65,6 +69,8 @@ def sum_tensors(
             continue
         elif base in _EVERY_DEVICE:
             parts.shared += size
+        elif base == _FIRST_LAYER and layers:
+            layers[0] += size
         elif base.startswith(_INPUT):
             parts.inputs += size
         else:

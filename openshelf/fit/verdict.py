@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openshelf.engine.protocol import Plan
-from openshelf.errors import BadWords, DoesNotFit
+from openshelf.errors import BadWords
 from openshelf.fit.explanation import FitVerdict as FitVerdict
 from openshelf.fit.explanation import explain
 from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_context
@@ -206,17 +206,6 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
         shape_source=shape.source,
         projector=shape.projector,
     )
-
-
-def recheck(plan: Plan, machine: Machine) -> None:
-    """Raise DoesNotFit if `plan` no longer leaves the reserve on `machine` as it is now.
-
-    A GPU that is gone has a budget of 0.
-    """
-    now = budgets(machine)
-    for pool, needed in plan.needed_bytes.items():
-        if needed > now.get(pool, 0):
-            raise DoesNotFit(pool=pool, needed_bytes=needed, budget_bytes=now.get(pool, 0))
 
 
 def generation_threads(machine: Machine) -> int:

@@ -203,6 +203,11 @@ def _check_experts(rules: _Rules, n_layers: int) -> None:
     used = rules.per_layer("expert_used_count", n_layers, MAX_EXPERTS) or (0,)
     if max(used) > n_expert or (n_expert and not max(used)):
         raise Fault("expert_used_count", f"{max(used)} of {n_expert}")
+    groups = rules.integer("expert_group_count", 0, max(n_expert - 1, 0), default=0)
+    if groups > 1:
+        used_groups = rules.integer("expert_group_used_count", 1, groups - 1, default=0)
+        if n_expert % groups or not used_groups:
+            raise Fault("expert_group_count", f"{groups} groups of {n_expert} experts")
     rules.integer("nextn_predict_layers", 0, n_layers, default=0)
 
 

@@ -115,8 +115,9 @@ class Cursor:
             raise Fault("string_too_long", f"{what}: {length} bytes")
         return self.raw(length)
 
-    def skip_strings(self, count: int) -> None:
-        """Pass over `count` strings, checking only that each ends inside the header."""
+    def skip_strings(self, count: int, limit: int, what: str) -> None:
+        """Pass over `count` strings of at most `limit` bytes, each of which has to end inside the
+        header; `what` names them in a fault."""
         if count * 8 > self.remaining:
             raise Fault("truncated", f"{count} strings in {self.remaining} bytes")
         self._skipped_strings += count
@@ -129,7 +130,10 @@ class Cursor:
                 self.position = position
                 self._need(8, _forecast(position - start, index, count))
                 end = len(data)
-            position += 8 + length_at(data, position)[0]
+            length = length_at(data, position)[0]
+            if limit < length <= self.file_bytes:
+                raise Fault("string_too_long", f"{what}: {length} bytes")
+            position += 8 + length
             if position > end:
                 self.position = position
                 self._need(0, _forecast(position - start, index + 1, count))

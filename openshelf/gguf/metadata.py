@@ -11,6 +11,8 @@ from openshelf.gguf.cursor import Cursor, Fault
 MAX_KEYS = 1 << 16
 MAX_KEY_BYTES = 64 << 10
 MAX_TEMPLATE_BYTES = 256 << 10
+MAX_TOKEN_BYTES = 16 << 10
+"""Real tokens stay below 1 KiB; a longer one fills an answer, and memory, at a stroke."""
 KEPT_STRING_BYTES = 512 << 10
 KEPT_NUMBERS = 4096
 KEPT_STRINGS = 256
@@ -119,7 +121,9 @@ def _read_array(cursor: Cursor, key: str, metadata: Metadata) -> None:
 
 def _read_strings(cursor: Cursor, key: str, count: int, metadata: Metadata) -> None:
     start = cursor.position
-    cursor.skip_strings(count)
+    is_vocabulary = key.startswith("tokenizer.ggml.")
+    limit = MAX_TOKEN_BYTES if is_vocabulary else cursor.file_bytes
+    cursor.skip_strings(count, limit, key[:100])
     size = cursor.position - start
     # 56 bytes: what a string takes as a Python object besides its text
     may_keep = count <= KEPT_STRINGS and size <= KEPT_STRING_BYTES

@@ -25,8 +25,7 @@ def repo_from_json(data: dict[str, Any]) -> Repo:
     """The inverse of `dataclasses.asdict`. Raises KeyError, TypeError, ValueError, UnsafeName."""
     files = tuple(RepoFile(f["path"], f["size_bytes"], f["sha256"]) for f in data["files"])
     for file in files:
-        known = file.sha256 is None or isinstance(file.sha256, str)
-        if not isinstance(file.path, str) or type(file.size_bytes) is not int or not known:
+        if not _is_file(file.path, file.size_bytes, file.sha256):
             raise TypeError("file")
     bases = tuple((str(relation), str(repo)) for relation, repo in data["base_models"])
     tags = tuple(str(tag) for tag in data.get("tags", ()))
@@ -35,6 +34,11 @@ def repo_from_json(data: dict[str, Any]) -> Repo:
     check_repo_id(str(data["id"]))
     check_commit(str(data["commit"]))
     return Repo(**{**data, "files": files, "base_models": bases, "tags": tags})
+
+
+def _is_file(path: object, size: object, sha256: object) -> bool:
+    known = sha256 is None or isinstance(sha256, str)
+    return isinstance(path, str) and type(size) is int and known
 
 
 def repo_of(answer: Answer) -> Repo:

@@ -26,7 +26,7 @@ class Api:
 
     @property
     def headers(self) -> dict[str, str]:
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub.utils._headers import build_hf_headers
 
         found: dict[str, str] = build_hf_headers(
             token=self.options.token or False,
@@ -37,7 +37,7 @@ class Api:
 
     def models(self, limit: int, **question: Any) -> Iterator[Answer]:
         """At most `limit` entries, page after page. Raises TypeError where one is no object."""
-        from huggingface_hub.utils import paginate
+        from huggingface_hub.utils._pagination import paginate
 
         params = {"limit": limit, **{k: v for k, v in question.items() if v is not None}}
         found = paginate(f"{self.options.endpoint}/api/models", params, self.headers)
@@ -46,7 +46,7 @@ class Api:
 
     def model(self, repo_id: str, revision: str | None) -> Answer:
         """One repository with its files. Raises TypeError where the answer is none."""
-        from huggingface_hub.utils import get_session, hf_raise_for_status
+        from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
         at = "" if revision is None else f"/revision/{quote(revision, safe='')}"
         url = f"{self.options.endpoint}/api/models/{repo_id}{at}"

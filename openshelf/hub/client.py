@@ -144,7 +144,7 @@ class HubClient:
         check_path(path)
 
         def ask() -> str:
-            from huggingface_hub.utils import get_session, hf_raise_for_status
+            from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
             url = (
                 f"{self.options.endpoint}/{repo_id}/resolve/{quote(commit, safe='')}/{quote(path)}"
@@ -154,9 +154,7 @@ class HubClient:
             self._require_text(answer.status_code, answer.headers.get("content-type", ""))
             return answer.content.decode("utf-8", "replace")
 
-        return call_library(
-            self._route, purpose, ask, repo=f"{repo_id}/{path}", max_bytes=max_bytes
-        )
+        return call_library(self._route, purpose, ask, repo=repo_id, path=path, max_bytes=max_bytes)
 
     def locate(self, file: DownloadFile) -> FileLocation:
         """Where the bytes of `file` are: a HEAD request, redirects off the Hub not followed.
@@ -184,7 +182,7 @@ class HubClient:
                 raise NetworkFailure(self.options.host, "not_a_hub", "no X-Repo-Commit")
             return FileLocation(found.location, found.size, found.etag, found.commit_hash)
 
-        return call_library(self._route, "download", ask, repo=file.repo)
+        return call_library(self._route, "download", ask, repo=file.repo, path=file.path)
 
     def _require_text(self, status: int, content_type: str) -> None:
         """A sign-in page must not be taken for the terms of a license."""

@@ -102,6 +102,7 @@ def call_library(
     function: Callable[[], T],
     *,
     repo: str = "",
+    path: str = "",
     max_bytes: int = MAX_ANSWER_BYTES,
 ) -> T:
     """Run `function`, which calls huggingface_hub.
@@ -121,7 +122,7 @@ def call_library(
     except json.JSONDecodeError as error:
         raise NetworkFailure(options.host, "not_a_hub", "no JSON") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, *_MISREAD) as error:
-        raise _translated(error, options, repo) from error
+        raise _translated(error, options, repo, path) from error
     finally:
         _current.reset(token)
 
@@ -315,7 +316,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         seen += 1
 
 
-def _translated(error: Exception, options: NetworkOptions, repo: str) -> OpenshelfError:
+def _translated(error: Exception, options: NetworkOptions, repo: str, path: str) -> OpenshelfError:
     """An error of huggingface_hub or of its client as one of ours."""
     import httpx2
     from huggingface_hub import errors as hub
@@ -327,7 +328,7 @@ def _translated(error: Exception, options: NetworkOptions, repo: str) -> Openshe
         case hub.RevisionNotFoundError() | hub.RepositoryNotFoundError():
             return NotFound("model", repo)
         case hub.EntryNotFoundError():
-            return NotFound("file", repo)
+            return NotFound("file", f"{repo}/{path}" if path else repo)
         case hub.DisabledRepoError():
             return NetworkFailure(host, "disabled", repo)
         case hub.HFValidationError():

@@ -25,6 +25,8 @@ from openshelf.hub.entries import DownloadFile
 from openshelf.hub.running_hash import RunningHash
 
 _HASHED_AT_ONCE = 1 << 20
+_SLACK_BYTES = 64 << 20
+"""Some of what is free is kept for the system, and more may have become free meanwhile."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 OnHashed = Callable[[int], None]
@@ -39,7 +41,10 @@ def disk_failure(error: OSError, folder: Path, needed_bytes: int) -> NotEnoughDi
     free = 0
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(folder).free
-    return NotEnoughDisk(str(folder), needed_bytes, free)
+    why = {errno.EFBIG: "file_size", errno.EDQUOT: "quota"}.get(error.errno or 0, "")
+    if not why and free > needed_bytes + _SLACK_BYTES:
+        why = "no_room"
+    return NotEnoughDisk(str(folder), needed_bytes, free, why)
 
 
 def clear_way(path: Path) -> None:

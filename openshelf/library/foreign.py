@@ -95,6 +95,15 @@ def _with_eyes(found: ForeignModel, path: Path) -> ForeignModel:
     return found if eyes is None else replace(found, projector=eyes, projector_name=eyes.name)
 
 
+def describe_file(path: Path, *, is_whole: bool) -> ForeignModel:
+    """The same of a file whose header was read: one that is whole may be named like a shard."""
+    found = describe(path)
+    if is_whole and len(found.paths) > 1:
+        name = found.names[found.paths.index(path)]
+        return replace(found, paths=(path,), names=(name,))
+    return found
+
+
 def find_models(folder: Path) -> tuple[ForeignModel, ...]:
     """Every model below `folder`, each once, ordered by name; a file is one of its own.
 

@@ -35,7 +35,11 @@ def read_models(
     files: dict[str, list[InstalledFile]] = {}
     for model_id, path, folder, location, size, sha256, verified_at, ours in database.read(_FILES):
         place = join_place(folder, location) if folder else location
-        file = InstalledFile(path, place, size, sha256, verified_at, folder or "", bool(ours))
+        if type(size) is not int:
+            continue  # what somebody wrote there is no file
+        file = InstalledFile(
+            str(path), place, size, str(sha256), verified_at, folder or "", bool(ours)
+        )
         files.setdefault(model_id, []).append(file)
     news = _news(database, rows)
     here: dict[str, bool] = {}
@@ -48,7 +52,7 @@ def read_models(
         away, missing = _absence(own, here, look)
         ids = row[6]
         if ids not in licenses:
-            licenses[ids] = tuple(json.loads(ids))
+            licenses[ids] = _license_ids(ids)
         model = _model(row, tuple(own), licenses[ids], away, missing=missing)
         models.append(replace(model, news=news[model.id]) if model.id in news else model)
     return tuple(models)
@@ -65,6 +69,15 @@ def _news(database: Database, rows: list[tuple[Any, ...]]) -> dict[str, str]:
         for model_id, state, commit in found
         if state != NEWER or (repos.get(model_id), commit) not in there
     }
+
+
+def _license_ids(text: object) -> tuple[str, ...]:
+    """For showing; the gate asks the whole license, which is kept beside them."""
+    try:
+        found = json.loads(str(text))
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(str(id_) for id_ in found) if isinstance(found, list) else ()
 
 
 def _absence(
@@ -91,6 +104,11 @@ def _is_there(file: InstalledFile) -> bool:
         return False
 
 
+def _text(value: object) -> str:
+    """SQLite keeps whatever was put into a column."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def _model(
     row: tuple[Any, ...],
     files: tuple[InstalledFile, ...],
@@ -104,18 +122,18 @@ def _model(
         id=row[0],
         repo=row[1],
         commit=row[2],
-        name=row[3],
-        quant=row[4],
+        name=_text(row[3]),
+        quant=row[4] if row[4] is None else _text(row[4]),
         files=files,
         license_expression=row[5],
         license_ids=license_ids,
         record_id=row[7],
         source=row[8],
-        installed_at=row[9],
+        installed_at=_text(row[9]),
         # As old as the file that was verified longest ago.
         verified_at=None if None in days else min(day for day in days if day is not None),
         last_used_at=row[11],
-        decode_tokens_per_second=row[12],
+        decode_tokens_per_second=row[12] if isinstance(row[12], int | float) else None,
         missing=missing,
         origin=row[13],
         damaged=Damage(row[14], row[15] or "") if row[14] else None,

@@ -14,6 +14,7 @@ from openshelf.catalog.entries import Catalog
 from openshelf.catalog.packagers import load_packagers
 from openshelf.engine.architectures import Knows, nobody_knows
 from openshelf.errors import (
+    BadFile,
     NetworkFailure,
     NotFound,
     UnsafeName,
@@ -39,7 +40,7 @@ from openshelf.hub.variants import (
 from openshelf.library.bundles import BundledModel
 from openshelf.library.earlier_terms import with_earlier_terms
 from openshelf.library.folder_look import FolderCondition
-from openshelf.library.foreign import ForeignModel, Origin, describe
+from openshelf.library.foreign import ForeignModel, Origin, describe_file
 from openshelf.library.foreign_claims import claims_of, with_projector
 from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer, file_stem, in_cache
@@ -149,9 +150,13 @@ class Offers:
         Raises NotFound, CorruptModel, UnsupportedArchitecture, UsageError (it cannot be read).
         """
         path = (target.path or Path(target.text)).absolute()
+        _require_text(path)
+        if path.is_dir():
+            raise BadFile(path=str(path), why="is_folder")
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
-        found = with_projector(describe(path), header)
+        described = describe_file(path, is_whole=header.shard is None)
+        found = with_projector(described, header)
         paths, files = found.paths, self._hashed(found, cancel, report)
         claims = claims_of(found, read_license_claims(header), files[0].sha256[:40])
         # The Hub where it answers, else "could not be read".
@@ -370,6 +375,15 @@ def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[Downlo
             raise NetworkFailure(host, "no_checksum", file.path)
         files.append(DownloadFile(repo.id, repo.commit, file.path, file.size_bytes, file.sha256))
     return tuple(files)
+
+
+def _require_text(path: Path) -> None:
+    """A name of bytes that are no text cannot be kept. Raises BadFile."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode(errors="replace").decode()
+        raise BadFile(path=shown, why="name_no_text") from error
 
 
 def _folded(path: str) -> str:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from openshelf.database import Database
-from openshelf.errors import BadFile, NotFound, OpenshelfError
+from openshelf.errors import BadFile, CorruptSettings, NotFound, OpenshelfError
 from openshelf.hardware.facts import LearnedRate
 from openshelf.library.file_looks import FileLook, FileRow, keep_check, keep_looks, read_file_rows
 from openshelf.library.file_rows import blobs_of_sizes, files_of, insert_files, sync_folders
@@ -196,7 +196,10 @@ class Library:
             rows = self._database.read("SELECT license_json FROM models WHERE id = ?", model_id)
         if not rows:
             raise NotFound("id", model_id)
-        return effective_from_json(json.loads(rows[0][0]))
+        try:
+            return effective_from_json(json.loads(rows[0][0]))
+        except (ValueError, RecursionError) as error:
+            raise CorruptSettings(detail=str(error)[:200], path=str(self._path)) from error
 
     def remove(self, model_id: str, *, for_good: bool = False, all_files: bool = False) -> Removed:
         """Take away exactly the files in the manifest, to the trash unless `for_good`.

@@ -87,7 +87,8 @@ def _known(kind: type, table: Mapping[str, Any]) -> dict[str, Any]:
         if field.name in table:
             value = table[field.name]
             value = tuple(value) if isinstance(value, list) else value
-            if not _FITS.get(str(field.type), lambda value: True)(value):
+            fits = _FITS.get(str(field.type))
+            if fits is not None and not fits(value):
                 raise TypeError(field.name)
             values[field.name] = value
     return values

@@ -27,7 +27,7 @@ from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.crash_report import CrashReporter, build_report
 from openshelf.ui.interrupt import InterruptWatch
 from openshelf.ui.main_window import MainWindow
-from openshelf.ui.places import Place
+from openshelf.ui.places import Place, read_pages
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import Scheme, apply_theme, load_fonts
@@ -141,7 +141,9 @@ class Desktop(QObject):
     def _connect(self) -> None:
         self.window.first_painted.connect(self._on_first_painted)
         self.bridge.listen(self._services.settings.announcer, self._on_settings_changed)
-        self._app.styleHints().colorSchemeChanged.connect(self._on_system_scheme_changed)
+        hints = self._app.styleHints()
+        hints.colorSchemeChanged.connect(self._on_system_scheme_changed)
+        hints.accessibility().contrastPreferenceChanged.connect(self._on_system_scheme_changed)
 
     def _on_machine(self, outcome: Outcome[Machine]) -> None:
         match outcome:
@@ -154,6 +156,7 @@ class Desktop(QObject):
 
     def _on_first_painted(self) -> None:
         if not self._arguments.is_probe:
+            self.bridge.submit("modules of the pages", read_pages)
             self.window.page(Place.SHELF).catch_up()
             self._services.upkeep.start()
         if is_traced():

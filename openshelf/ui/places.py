@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from importlib import import_module
+
+from openshelf.tasks import CancelToken, Report
 
 
 class Place(enum.StrEnum):
@@ -40,3 +43,11 @@ RAIL_ORDER = (Place.SHELF, Place.LIBRARY, Place.CHAT, Place.HARDWARE, Place.POLI
 
 PARENTS = {Place.MODEL: Place.SHELF}
 """Places that are no entry of the rail, and the entry that they belong to."""
+
+
+def read_pages(cancel: CancelToken, report: Report) -> None:
+    """Import the pages, and the sheet that each of them opens, before somebody waits for one."""
+    for module in (*(page.module for page in PAGES.values()), "openshelf.ui.pages.install_sheet"):
+        if cancel.is_cancelled:
+            return
+        import_module(module)

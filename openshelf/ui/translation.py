@@ -27,7 +27,7 @@ class EnglishPlurals(QTranslator):
         self, context: str, sourceText: str, disambiguation: str | None = None, n: int = -1
     ) -> str:
         # An empty text would be shown as such: what is not ours to change is handed back.
-        if n < 0 or "(s)" not in sourceText:
+        if n < 0 or ("(s)" not in sourceText and n < 1000):
             return sourceText
         text = sourceText.replace("(s)", "" if n == 1 else "s")
         # Qt writes the digits of %n without the separators that every other figure has.

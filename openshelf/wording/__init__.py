@@ -59,11 +59,18 @@ class _Formatter(string.Formatter):
             case "clause":
                 return f" ({value})" if value else ""
             case "list":
-                return join_words([str(item) for item in value])
+                return join_words([shown(str(item)) for item in value])
             case _:
-                return str(super().format_field(value, format_spec))
+                return shown(str(super().format_field(value, format_spec)))
 
 
+def shown(text: str) -> str:
+    """What files, models and servers say, without control characters and without marks that turn
+    the rest of a sentence around; those that join letters stay."""
+    return "".join(c if c.isprintable() or c in _HARMLESS else "\ufffd" for c in text)
+
+
+_HARMLESS = "\n\t\u200c\u200d"
 _formatter = _Formatter()
 
 

@@ -42,6 +42,7 @@ TEMPLATES: dict[str, str] = {
     # settings, network, hub/tokens.py
     "BadWords.setting": "{detail} is not a value for {name}.",
     "BadWords.web_address": "{name} is not a web address.",
+    "BadWords.proxy": "The proxy {name} cannot be used. Set HTTPS_PROXY to an HTTP proxy (http://HOST:PORT), or unset it and ALL_PROXY.",
     "BadWords.hub_address": "{name} is not the address of a Hub (https://host).",
     "BadWords.hub_address_with_name": "{name}: the address of a Hub holds no name; see `openshelf login`.",
     "BadWords.token_in_use": "The access token holds marks that none has: HF_TOKEN, or what "
@@ -64,7 +65,9 @@ TEMPLATES: dict[str, str] = {
     "BadWords.nothing_to_waive": "Nothing that is meant stops {name}, so there is nothing to waive.",
     "BadWords.download_silent": "The Openshelf that runs this download ({name}) does not answer.",
     "BadFile": "{path} cannot be used: {detail}.",
+    "BadFile.is_folder": "{path} is a folder, and this takes a file; `openshelf import` looks through folders.",
     "BadFile.gone": "{path} is not there any more.",
+    "BadFile.name_no_text": "The name {path} is no text (UTF-8), so it cannot be kept in the library. Rename the file first.",
     "BadFile.unreadable": "{path} cannot be read: {detail}.",
     "BadFile.not_utf8": "{path} cannot be read: it is no UTF-8 text.",
     "BadFile.not_json": "{path} is no JSON: {detail}.",

@@ -1,7 +1,7 @@
 """How near the estimate comes to llama.cpp's own allocations, printed as a table.
 
 Run by name: `pytest -m benchmark tests/benchmarks/fit_accuracy.py -s`. The records are
-tests/data/fit_truth.tsv and fit_truth_rpc.tsv (GPUs by RPC servers); the CPU's figures are asked of
+tests/data/fit_truth*.tsv (GPUs by RPC servers); the CPU's figures are asked of
 the installed engine. The dry run's own figures, what it takes and what a header costs stand in
 modules beside this one and run along; really allocating whole models takes some minutes.
 """
@@ -35,7 +35,8 @@ from tests.benchmarks.dry_run import (
 )
 from tests.fit.machines import DATA, INDEX, shape_of
 from tests.fit.recipes import LAYERED
-from tests.fit.records import Record, read_records
+from tests.fit.records import Record, read_records, read_shape_records
+from tests.fit.shaped import write_shapes
 from tests.fit.test_installed_engine import ask_engine
 from tests.fit.test_truth import TRUTH, Truth
 from tests.fit.written import recorded_models, written_models
@@ -207,6 +208,21 @@ def test_estimate_against_pretended_gpus(tmp_path: Path) -> None:
     assert max(split) <= 0.06
     assert min(split) >= -0.001
     assert min(min(others[name].errors) for name in ("partial", "two", "alone")) >= -0.02
+
+
+def test_estimate_against_the_catalogs_shapes(tmp_path: Path) -> None:
+    """Models of every graph in their real size, on pretended GPUs, in each way of parting them."""
+    written = write_shapes(tmp_path)
+    shapes = {name: shape_from_header(read_header(path)) for name, path in written.items()}
+    records = read_shape_records()
+    sets = ("cpu", "full", "partial", "two", "experts")
+    rows = [
+        _record_row(f"catalog: {name}", (r for r in records if r.set_name == name), shapes)
+        for name in sets
+    ]
+    _print(*rows)
+    assert sum(row.exact_bytes for row in rows) == 0
+    assert min(error for row in rows for error in row.errors) >= -0.003
 
 
 def test_a_thousand_estimates_take_a_twentieth_of_a_second() -> None:

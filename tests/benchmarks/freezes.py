@@ -237,7 +237,9 @@ def print_turns(watch: TurnWatch) -> None:
     print(f"\n{'step':52} {'longest':>8} {'of it CPU':>10} {'most CPU':>9}")  # noqa: T201
     for turn in watch.longest():
         most = watch.most_cpu(turn.step)
-        times = f"{turn.seconds * 1e3:5.0f} ms {turn.cpu_seconds * 1e3:7.0f} ms {most * 1e3:6.0f} ms"
+        times = (
+            f"{turn.seconds * 1e3:5.0f} ms {turn.cpu_seconds * 1e3:7.0f} ms {most * 1e3:6.0f} ms"
+        )
         print(f"{turn.step:52} {times}")  # noqa: T201
     for turn in sorted(watch.turns, key=lambda turn: turn.seconds, reverse=True)[:40]:
         print(f"{turn.seconds * 1e3:5.0f} ms  {turn.step}")  # noqa: T201

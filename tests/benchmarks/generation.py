@@ -85,7 +85,8 @@ class BareLoop:
         self.chain = chain
 
     def prompt(self, messages: Sequence[ChatMessage]) -> list[int]:
-        from openshelf.engine.worker_template import ChatTemplate, render_prompt
+        from openshelf.engine.worker_layout import render_prompt
+        from openshelf.engine.worker_template import ChatTemplate
 
         source, bos = self.model.template(), self.model.special_text("bos")
         template = source and ChatTemplate(source, bos, self.model.special_text("eos"))

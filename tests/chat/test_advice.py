@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,8 +50,17 @@ def test_the_file_names_some_and_the_rest_is_ours() -> None:
     assert advice.sampling == Sampling(temperature=0.6, top_k=20, repeat_penalty=1.0)
 
 
+@pytest.mark.parametrize("piece", ["{{", "{{'", "{%"])
+def test_tags_that_do_not_end_take_no_time(piece: str) -> None:
+    """In the app itself: a template is looked through before any worker sees it."""
+    source = piece * ((256 << 10) // len(piece))
+    started = time.process_time()
+    assert advice_from_header({"tokenizer.chat_template": source}) == Advice()
+    assert time.process_time() - started < 2
+
+
 @pytest.mark.parametrize(
-    "value", [-1.0, 99.0, float("nan"), float("inf"), "0.6", True, None, [0.5]]
+    "value", [10**400, -(10**400), -1.0, 99.0, float("nan"), float("inf"), "0.6", True, None, [0.5]]
 )
 def test_what_cannot_be_is_no_recommendation(value: Any) -> None:
     advice = advice_from_header({"general.sampling.temp": value})

@@ -124,6 +124,21 @@ def test_many_marks_take_no_time() -> None:
     assert time.process_time() - started < 1
 
 
+@pytest.mark.parametrize(
+    "piece",
+    ["{mark}", "{mark}[", "{mark}a[ARGS]{{", "{mark}{{", '{{"name": "f", "arguments": {{}}}};'],
+)
+def test_marks_without_calls_take_no_time(piece: str) -> None:
+    """A megabyte of them took minutes: each was held against all that follows."""
+    for mark in MARKS:
+        text = piece.format(mark=mark) * (1_000_000 // len(piece.format(mark=mark)))
+        started = time.process_time()
+        parts = split_answer(text)
+        assert time.process_time() - started < 3
+        assert parts.calls == ()
+        assert parts.answer == text
+
+
 # --- gpt-oss --------------------------------------------------------------------------------------
 
 HARMONY = (

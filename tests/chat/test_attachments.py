@@ -37,8 +37,8 @@ def picture() -> bytes:
     return buffer.getvalue()
 
 
-TEXT = Attachment(AttachmentKind.PDF, "msa-2026.pdf", HOSTILE, b"", 3120, False, {"pages": 2})
-IMAGE = Attachment(AttachmentKind.IMAGE, "plan.png", "", picture(), 1024, False, {"width": 8})
+TEXT = Attachment(AttachmentKind.PDF, "msa-2026.pdf", HOSTILE, b"", 3120, True, {"pages": 2})
+IMAGE = Attachment(AttachmentKind.IMAGE, "plan.png", "", picture(), 1024, True, {"width": 8})
 
 
 class Desk:

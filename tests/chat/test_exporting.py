@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -292,3 +294,61 @@ def test_a_branch_of_an_archive_is_from_root_to_leaf() -> None:
     conversation = ConversationStore(None).new_conversation("m")
     assert [m.id for m in Archive(conversation, messages, 3).branch()] == [1, 3]
     assert Archive(conversation, messages, 0).branch() == ()
+
+
+def test_a_line_of_ticks_takes_no_time(archive: Archive) -> None:
+    last = replace(archive.messages[archive.leaf_id - 1], content="`" * 1_000_000)
+    messages = tuple(last if m.id == last.id else m for m in archive.messages)
+    started = time.process_time()
+    as_html(replace(archive, messages=messages))
+    assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b'{"a":1},', b"[[[]]],", b"1.5,", b'"",'])
+def test_a_file_of_many_values_is_refused_before_they_are_made(tmp_path: Path, unit: bytes) -> None:
+    """64 MB of empty lists would take gigabytes."""
+    head = b'{"format": "openshelf-chat", "version": 1, "messages": ['
+    (tmp_path / "many.json").write_bytes(head + unit * (importing.MOST_PARTS + 1) + b"0]}")
+    tracemalloc.start()
+    with pytest.raises(BadChatFile) as failure:
+        read_archive(tmp_path / "many.json")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert failure.value.why == "too_large"
+    assert "values" in wording.error_sentence(failure.value)
+    assert peak < 300 << 20
+
+
+def test_a_long_answer_with_many_commas_is_no_bomb(archive: Archive, tmp_path: Path) -> None:
+    last = replace(archive.messages[-1], content="a, [b], {c} " * 500_000)
+    write_export(
+        replace(archive, messages=(*archive.messages[:-1], last)),
+        tmp_path / "long.json",
+        ExportForm.JSON,
+    )
+    assert len(read_archive(tmp_path / "long.json").messages[-1].content) == len(last.content)
+
+
+def test_numbers_of_any_length_are_only_wrong(archive: Archive, tmp_path: Path) -> None:
+    data = document(archive)
+    data["messages"][0]["figures"] = {"prompt_tokens": 10**400}
+    (tmp_path / "wide.json").write_text(json.dumps(data))
+    with pytest.raises(BadChatFile) as failure:
+        read_archive(tmp_path / "wide.json")
+    assert failure.value.why == "wrong_field"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes")
+def test_a_pipe_is_no_chat(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(BadChatFile) as failure:
+        read_archive(tmp_path / "pipe.json")
+    assert failure.value.why == "unreadable"
+
+
+def test_a_book_on_one_line_has_a_title_soon(tmp_path: Path) -> None:
+    (tmp_path / "book.md").write_text("<!-- openshelf:user -->\n" + "**" * 5_000_000)
+    started = time.process_time()
+    read = read_archive(tmp_path / "book.md")
+    assert time.process_time() - started < 3
+    assert len(read.conversation.title) <= 48

@@ -31,7 +31,7 @@ from openshelf.licenses.clearance import Clearance
 from openshelf.licenses.effective import EffectiveLicense
 from openshelf.tasks import CancelToken, no_report
 from tests.fakes.engine import clearance_for, load_order, model_file
-from tests.fit.machines import SMALL, shape_of
+from tests.fit.machines import SMALL, shape_of, unified
 
 MIB = 1 << 20
 QUESTION = "Explain in a few sentences why the sky is blue and sunsets are red. " * 6
@@ -80,6 +80,21 @@ def test_devices_that_share_a_memory_are_one_pool_and_what_was_not_told_is_the_f
     assert kept is not None
     assert (kept.engine_version, kept.architecture, kept.source) == ("llama.cpp 1", "llama", "log")
     assert kept.components == memory.components
+
+
+def test_what_holds_the_weights_is_named_as_a_person_knows_it() -> None:
+    machine = dataclasses.replace(
+        SMALL, cpu=dataclasses.replace(SMALL.cpu, name="Ryzen 9"), gpus=(unified(16),)
+    )
+    ticket = ticket_for(dataclasses.replace(UNIFIED, machine=machine))
+    build = dataclasses.replace(LOADED, engine_folder="/opt/llama")
+    memory = model_in_memory(ticket, build)
+    assert memory.devices == ("M4 Max", "Ryzen 9")
+    assert (memory.engine_version, memory.engine_folder) == ("llama.cpp 1", "/opt/llama")
+    (cpu,) = (device for device in LOADED.devices if device.device == "CPU")
+    alone = dataclasses.replace(LOADED, devices=(cpu, DeviceBytes("MTL0", 0, 0, 9)))
+    assert model_in_memory(ticket, alone).devices == ("Ryzen 9",)
+    assert model_in_memory(ticket_for(None), LOADED).devices == ()
 
 
 def test_an_engine_that_tells_no_parts_leaves_the_pools() -> None:
@@ -206,6 +221,8 @@ def test_a_real_load_is_as_predicted_part_by_part_and_is_kept(
     assert difference <= max(buffers.predicted_bytes // 20, MIB // 2)
     assert kept.source in ("breakdown", "log")
     assert kept.engine_version.startswith("llama.cpp ")
+    assert (memory.engine_version, memory.engine_folder) == (kept.engine_version, "")
+    assert len(memory.devices) == 1
     assert kept.plan.context_length == fit_request.context_length
     assert kept.plan.kv_type_k == fit_request.kv_type_k
     assert kept.plan.flash_attention == fit_request.flash_attention

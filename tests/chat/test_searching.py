@@ -98,6 +98,17 @@ def test_nothing_in_a_search_is_an_operator(store: ConversationStore, add: Add, 
     assert ids(store, text) == []
 
 
+@pytest.mark.parametrize(
+    "text", ["a" * 60_000, "ab " * 40_000, "abc " * 40_000, "%" * 100_000, "a1 b2 c3 " * 9_000]
+)
+def test_a_question_of_any_length_can_be_asked(
+    store: ConversationStore, add: Add, text: str
+) -> None:
+    add("llama", "alpaca")
+    assert ids(store, text) == []
+    assert ids(store, "llama " * 5_000) != []
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=40))
 def test_any_text_can_be_searched_for(store: ConversationStore, text: str) -> None:

@@ -14,6 +14,7 @@ from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.interface import ServerTicket
 from openshelf.chat.session import Chats
 from openshelf.chat.store import ConversationStore
+from openshelf.engine.asking import MOST_ANSWER
 from openshelf.engine.engines import Engines
 from openshelf.engine.protocol import Sampling
 from openshelf.engine.servers import ServerModelName
@@ -146,6 +147,24 @@ def test_a_server_that_does_not_stop_is_stopped(desk: Desk, server: FakeModelSer
     assert answer.state is MessageState.LENGTH
     assert answer.content.startswith(f"{BEGUN}and on and on ")
     assert len(answer.content) < 1000
+    assert desk.send("Next").content == WHOLE
+
+
+def test_halves_of_a_character_are_put_together(desk: Desk, server: FakeModelServer) -> None:
+    server.fail("halves")
+    answer = desk.send()
+    assert answer.content == f"{BEGUN}\U0001f600\ufffd!, friend."
+    assert desk.stored()[-1].content == answer.content
+
+
+@pytest.mark.parametrize("fault", ["flood", "calls without end"])
+def test_an_answer_does_not_fill_the_memory(
+    fault: str, desk: Desk, server: FakeModelServer
+) -> None:
+    server.fail(fault)
+    answer = desk.send(max_tokens=0)
+    assert answer.state is MessageState.LENGTH
+    assert len(answer.content) < MOST_ANSWER + 2_000_000
     assert desk.send("Next").content == WHOLE
 
 

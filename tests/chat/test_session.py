@@ -10,10 +10,8 @@ import pytest
 
 from openshelf import wording
 from openshelf.chat.conversation import Message, MessageState, Role
-from openshelf.chat.interface import Prediction
-from openshelf.chat.session import Chats, LivePhase, LoadTicket
+from openshelf.chat.session import LivePhase, LoadTicket
 from openshelf.chat.store import ConversationStore
-from openshelf.engine.protocol import Sampling
 from openshelf.errors import (
     ClearanceRefused,
     ContextFull,
@@ -25,94 +23,12 @@ from openshelf.errors import (
     OutOfMemory,
     UsageError,
 )
-from openshelf.library.measurements import LoadMeasurement, MeasuredRun
 from openshelf.licenses.clearance import Verdict
 from openshelf.reasons import Reason
 from openshelf.tasks import CancelToken, Progress, no_report
+from tests.chat.desk import SAMPLING, Desk
 from tests.conftest import ExpectedLogs
-from tests.fakes.engine import Answer, FakeEngine, clearance_for, death, load_order, model_file
-
-SAMPLING = Sampling()
-
-
-class Desk:
-    """Chats with all they need, and what they asked for."""
-
-    def __init__(self, path: Path, *answers: Answer) -> None:
-        self.engine = FakeEngine(*answers)
-        self.store = ConversationStore(path / "chats.sqlite3")
-        self.opened: list[str] = []
-        self.runs: list[MeasuredRun] = []
-        self.kept_loads: list[LoadMeasurement] = []
-        self.prediction: Prediction | None = None
-        self.keep_error: Exception | None = None
-        self.allowed = True
-        self.open_error: Exception | None = None
-        self.seconds = 0.0
-        self.chats = Chats(
-            self.store,
-            self.engine,
-            self.open_model,
-            measurements=self,
-            clock=lambda: self.seconds,
-        )
-
-    def keep_load(self, load: LoadMeasurement) -> None:
-        if self.keep_error is not None:
-            raise self.keep_error
-        self.kept_loads.append(load)
-
-    def keep_run(self, run: MeasuredRun) -> None:
-        if self.keep_error is not None:
-            raise self.keep_error
-        self.runs.append(run)
-
-    def open_model(self, model_id: str, cancel: CancelToken) -> LoadTicket:
-        self.opened.append(model_id)
-        if self.open_error is not None:
-            raise self.open_error
-        file = model_file()
-        return LoadTicket(
-            model_id,
-            clearance_for(file),
-            load_order(file),
-            placement="fits_cpu",
-            n_layers=30,
-            predicted_bytes={"ram": 10},
-            still_allowed=lambda: self.allowed,
-            prediction=self.prediction,
-        )
-
-    def send(self, conversation_id: int, text: str = "Hi", model_id: str = "m") -> Message:
-        return self.chats.send(conversation_id, text, model_id, SAMPLING, CancelToken(), no_report)
-
-    def send_in_thread(
-        self, conversation_id: int, cancel: CancelToken | None = None
-    ) -> Callable[[], Message]:
-        """Returns a function that waits for the answer."""
-        answers: list[Message] = []
-
-        def run() -> None:
-            answers.append(
-                self.chats.send(
-                    conversation_id, "Hi", "m", SAMPLING, cancel or CancelToken(), no_report
-                )
-            )
-
-        thread = threading.Thread(target=run)
-        thread.start()
-
-        def result() -> Message:
-            thread.join(20)
-            return answers[0]
-
-        return result
-
-    def stored(self, conversation_id: int) -> tuple[Message, ...]:
-        """As another process would see it."""
-        other = ConversationStore.__new__(ConversationStore)
-        other._database = self.store._database
-        return other.branch(conversation_id)
+from tests.fakes.engine import Answer, clearance_for, death, load_order, model_file
 
 
 @pytest.fixture
@@ -317,6 +233,18 @@ def test_stop_keeps_what_was_written(make_desk: MakeDesk) -> None:
     desk.chats.stop(conversation.id)  # nothing is written: nothing happens
 
 
+def test_what_was_stopped_before_its_first_word_has_no_figures(make_desk: MakeDesk) -> None:
+    answer = Answer(tokens=("One",), pause_before=0)
+    desk = make_desk(answer)
+    conversation = desk.chats.new_conversation("m")
+    result = desk.send_in_thread(conversation.id)
+    assert answer.paused.wait(10)
+    desk.chats.stop(conversation.id)
+    stopped = result()
+    assert (stopped.content, stopped.state) == ("", MessageState.STOPPED)
+    assert stopped.figures is None
+
+
 def test_the_callers_token_stops_a_load(make_desk: MakeDesk) -> None:
     desk = make_desk()
     desk.engine.load_pause = threading.Event()
@@ -488,3 +416,14 @@ def test_an_unexpected_failure_does_not_leave_a_streaming_message(make_desk: Mak
     assert desk.stored(conversation.id)[-1].content == "a"
     with pytest.raises(RuntimeError):
         desk.send(conversation.id, "the desk is free again")
+
+
+def test_an_answer_without_a_word_says_so(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Answer(tokens=("", "\n")), Answer())
+    conversation = desk.chats.new_conversation("m").id
+    for code in ("answer_empty", None):
+        answer = desk.chats.send(conversation, "Hi", "m", SAMPLING, CancelToken(), no_report)
+        assert answer.state is MessageState.COMPLETE
+        assert (answer.detail or {}).get("code") == code
+    assert "without a word" in wording.sentence(Reason("answer_empty"))
+    desk.chats.close()

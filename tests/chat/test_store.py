@@ -342,9 +342,18 @@ def test_retention_takes_what_nobody_wrote_in(path: Path) -> None:
     clock = Clock()
     store = ConversationStore(path, clock)
     old = store.new_conversation("m")
+    store.add_question(old.id, None, "zebracanary")
+    assert store.database.read("PRAGMA secure_delete") == [(1,)], "whatever SQLite this is"
     clock.now += timedelta(days=40)
     recent = store.new_conversation("m")
+    store.add_question(recent.id, None, "a horse")
+    trigrams = "SELECT count(*) FROM message_words_data WHERE instr(block, 'ebr')"
+    assert store.database.read(trigrams) != [(0,)]
     assert store.delete_older_than(30) == 1
+    assert store.database.read(trigrams) == [(0,)], "not even in the index"
+    assert store.search("zebra") == ()
+    assert len(store.search("horse")) == 1
     assert [kept.id for kept in store.conversations()] == [recent.id]
     assert old.id != recent.id
     store.close()
+    assert b"zebracanary" not in path.read_bytes()

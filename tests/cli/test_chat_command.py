@@ -163,3 +163,15 @@ def test_why_a_download_waits_is_said_once(capsys: pytest.CaptureFixture[str]) -
     assert told.count("hub.invalid does not answer") == 1
     Output(progress="json").report(Progress(3, 9, "downloading", reason=reason))
     assert json.loads(capsys.readouterr().err)["reason"]["code"] == "waiting_timeout"
+
+
+def test_what_comes_after_a_bar_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for output in (Output(progress="bar"), Output(progress="bar", as_json=True)):
+        output.report(Progress(1, 2, "bench"))
+        output.result({})
+        output.line("done")
+        assert capsys.readouterr().err.endswith("1 of 2\n")
+    output = Output(progress="bar")
+    output.report(Progress(1, 2, "loading"))
+    output.stream("An answer")
+    assert capsys.readouterr().err.endswith("\r\x1b[K"), "an answer takes the bar's place"

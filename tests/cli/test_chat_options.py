@@ -67,7 +67,15 @@ def test_files_go_along_and_bad_ones_are_named(ask: Any, tmp_path: Path) -> None
     text = write(tmp_path / "notes.md", b"# Notes\nThirty days.")
     pdf = write(tmp_path / "msa.pdf", pdf_with("Sixty days"))
     with_files = ask(*ASK, "Sum up.", *short, "--attach", str(text), "--attach", str(pdf))
-    assert with_files["usage"]["prompt_tokens"] > plain + 20
+    told = with_files["attachments"]
+    assert [(one["name"], one["counted"]) for one in told] == [
+        ("notes.md", True),
+        ("msa.pdf", True),
+    ]
+    attached = sum(one["tokens"] for one in told)
+    assert attached > 20
+    assert with_files["usage"]["prompt_tokens"] == plain + attached, "counted, to the token"
+    assert ask(*ASK, "Sum up.", *short)["attachments"] == []
     picture = write(tmp_path / "a.zip", b"PK\x03\x04")
     assert ask(*ASK, "x", "--attach", str(picture), code=2)["error"]["why"] == "not_text"
     missing = ask(*ASK, "x", "--schema", str(tmp_path / "none.json"), code=2)

@@ -141,3 +141,10 @@ def test_closed_streams_are_no_crash(words: list[str], tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode in (0, 2, 4), (closed, done.stderr)
         assert "should not have" not in done.stdout + done.stderr
+
+
+def test_a_folder_is_no_model_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("install", "license"):
+        status, answer = ask(capsys, command, str(tmp_path))
+        assert (status, answer["error"]["why"]) == (2, "is_folder")
+        assert "openshelf import" in answer["error"]["message"]

@@ -70,6 +70,43 @@ HOSTILE_TEMPLATES: dict[str, str] = {
     "striptags": "{{ ('<' * 60000)|striptags }}",
     "wordwrap": "{{ ('ab ' * 60000)|wordwrap(1) }}",
     "lorem": "{{ lipsum(n=99999, min=9999, max=99999) }}",
+    "divisions_of_huge_numbers": (
+        "{% set ns = namespace(s='f' * 65000) %}{% for i in range(8) %}"
+        "{% set ns.s = ns.s ~ ns.s %}{% endfor %}{% set a = ns.s|int(base=16) %}"
+        "{{ (a // (ns.s[:8000000]|int(base=16))) > 1 }}"
+    ),
+    "rounding_a_huge_number": (
+        "{% set ns = namespace(s='f' * 65000) %}{% for i in range(7) %}"
+        "{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s|int(base=16)|round(-900000) }}"
+    ),
+    "slices": "{{ range(99999)|slice(99999999)|list|length }}",
+    "batches": "{{ range(9)|batch(999999999, 'x')|list|length }}",
+    "tabs": "{{ ('\t' * 60000).expandtabs(99999999) }}",
+    "bytes": "{{ ('a'.encode() * 99999999)|length }}",
+    "punycode": "{{ ('z' * 65000).encode().decode('punycode') }}",
+    "nested_fields": "{{ '{:{}}'.format('x', 99999999) }}",
+    "deep_lists_alike": (
+        "{% set ns = namespace(s=[], t=[]) %}{% for i in range(99999) %}{% set ns.s = [ns.s] %}"
+        "{% set ns.t = [ns.t] %}{% endfor %}{{ ns.s == ns.t }}"
+    ),
+    "deep_generators": (
+        "{% set ns = namespace(s=range(3)) %}{% for i in range(90000) %}"
+        "{% set ns.s = ns.s|select %}{% endfor %}{{ ns.s|list }}"
+    ),
+    "time_without_end": "{{ strftime_now('%9999999d' * 9000) }}",
+    "block_in_itself": "{% block a %}{{ self.a() }}{% endblock %}",
+    "macros_in_macros": (
+        "".join(f"{{% macro m{n}() %}}" for n in range(200)) + "{% endmacro %}" * 200
+    ),
+    "subscripts": "{{ a" + "[0]" * 60_000 + " }}",
+    "joined_names": "{{ " + "a~" * 60_000 + "a }}",
+    "many_sets": "{% set a = 1 %}" * 18_000,
+    "drops_the_question": "{{ messages[0].role }}",
+    "drops_everything": "You are owned.",
+    "fills_the_context": "{{ messages[-1].content }}{{ 'x' * 60000 }}",
+    "needs_parts": (
+        "{% for m in messages %}{% for c in m.content %}{{ c.text }}{% endfor %}{% endfor %}"
+    ),
     "brackets": "{{ " + "(" * 60_000 + "1" + ")" * 60_000 + " }}",
     "nots": "{{ " + "not " * 50_000 + "1 }}",
     "sums": "{{ " + "1+" * 100_000 + "1 }}",

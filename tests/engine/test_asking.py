@@ -11,8 +11,9 @@ import pytest
 from openshelf.engine.asking import AnswerForm, ChatMessage
 from openshelf.engine.worker_context import SHOWN_MARKS, HeldContext
 from openshelf.engine.worker_failures import Refusal
+from openshelf.engine.worker_layout import render_prompt
 from openshelf.engine.worker_prompt import Composer, check_tools, settled
-from openshelf.engine.worker_template import ChatTemplate, TemplateFailed, render_prompt
+from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
 
 USER = (ChatMessage("user", "hi"),)
 SEEN = (
@@ -40,13 +41,13 @@ def test_each_wish_reaches_the_template_by_its_names() -> None:
 def test_the_form_holds_where_an_answer_goes_on_and_without_a_system_role() -> None:
     template = ChatTemplate(
         "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
-        "{{ enable_thinking }}:",
+        "{{ messages[0].content }} {{ enable_thinking }}:",
         "",
         "",
     )
     messages = [ChatMessage("system", "s"), *USER, ChatMessage("assistant", "begun")]
     found = render_prompt(template, messages, lambda _: None, AnswerForm(thinking=False))
-    assert (found.text, found.source) == ("False:begun", "merged_system")
+    assert (found.text, found.source) == ("s\n\nhi False:begun", "merged_system")
 
 
 @pytest.mark.parametrize("tools", ["{", "7", "{}", "[7]", '["f"]', "[" * 100_000])

@@ -8,7 +8,7 @@ from openshelf import wording
 from openshelf.chat.endings import death_detail
 from openshelf.engine.protocol import DeviceBytes, Refused
 from openshelf.engine.refusals import cause_of_death, error_of
-from openshelf.engine.worker_failures import allocated, classify, laid_out, pools
+from openshelf.engine.worker_failures import SCHEMA_HUNG, allocated, classify, laid_out, pools
 from openshelf.errors import CorruptModel, EngineDied, OutOfMemory, UnsupportedArchitecture
 
 MIB = 1 << 20
@@ -121,7 +121,11 @@ def test_each_cause_is_found(line: str, why: str, detail: str | None) -> None:
         ("ILLEGAL_INSTRUCTION", "", "wrong_cpu"),
         ("SIGABRT", "x\nCUDA error: out of memory\n  current device: 0", "out_of_memory"),
         ("SIGABRT", "ggml-cuda.cu:98: CUDA error\nCUDA error: unspecified failure", "driver"),
-        ("SIGABRT", "GGML_ASSERT(n_layer > 0) failed", ""),
+        ("SIGABRT", "GGML_ASSERT(n_layer > 0) failed", "gave_up"),
+        ("ABORT", "", "gave_up"),
+        ("SIGBUS", "", "file_lost"),
+        ("", f"Fatal\n{SCHEMA_HUNG}\n", "schema_hung"),
+        ("SIGSEGV", "", ""),
         ("SIGKILL", "CUDA error: out of memory", ""),
         ("", "", ""),
     ],
@@ -212,3 +216,8 @@ def test_the_log_of_a_dry_run() -> None:
     )
     metal, _ = laid_out(["x: MTL0_Private compute buffer size = 1.00 MiB"], ["MTL0"])
     assert metal[1] == DeviceBytes("MTL0", None, None, MIB)
+
+
+def test_without_a_file_nothing_is_said_of_one() -> None:
+    assert cause_of_death("SIGABRT", "", about_file=False) == ""
+    assert cause_of_death("SIGBUS", "", about_file=False) == ""

@@ -21,9 +21,14 @@ from openshelf.engine.protocol import ChatMessage, Plan, Sampling
 from openshelf.errors import EngineDied, OpenshelfError
 from openshelf.tasks import CancelToken
 from tests.engine.hostile_templates import HOSTILE_TEMPLATES
+from tests.engine.odd_files import odd_files
 from tests.fakes.engine import clearance_for, load_order, model_file
 from tests.fakes.mutations import Key, Parts, mutated, take_apart
-from tests.fakes.tiny_model import write_recurrent_model, write_sliding_window_model
+from tests.fakes.tiny_model import (
+    write_byte_pair_model,
+    write_recurrent_model,
+    write_sliding_window_model,
+)
 from tests.gguf.bad_files import BAD_FILES
 from tests.gguf.builder import STRING
 
@@ -84,7 +89,7 @@ class Laboratory:
         self.engine = Engine()
         self.path = folder / "m.gguf"
         self.good: list[bytes] = []
-        for write in (write_sliding_window_model, write_recurrent_model):
+        for write in (write_sliding_window_model, write_recurrent_model, write_byte_pair_model):
             write(self.path)
             self.good.append(self.path.read_bytes())
 
@@ -193,6 +198,7 @@ CASES: dict[str, Callable[[Laboratory, Path], list[tuple[str, bytes]]]] = {
     "mutations": lambda laboratory, marker: [
         mutated(laboratory.parts(seed), seed) for seed in range(MUTATIONS)
     ],
+    "odd": lambda laboratory, marker: list(odd_files(laboratory.path.parent)),
 }
 
 

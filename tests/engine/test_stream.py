@@ -5,7 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openshelf.engine.worker_stream import FLUSH_SECONDS, FLUSH_TOKENS, AnswerStream
+from openshelf.engine.protocol import MAX_EVENT_BYTES, Tokens, encode
+from openshelf.engine.worker_stream import (
+    FLUSH_SECONDS,
+    FLUSH_TOKENS,
+    MOST_SENT,
+    AnswerStream,
+)
 
 
 def collected(
@@ -74,3 +80,12 @@ def test_what_may_become_a_stop_string_waits() -> None:
     sent, stopped = collected([b"Hi", b"<|im", b"_x"], ("<|im_end|>",), step=1.0)
     assert not stopped
     assert sent == [("Hi", 1), ("", 1), ("<|im_x", 1)]
+
+
+def test_what_is_long_is_sent_in_pieces() -> None:
+    text = "\u0001" * (3 * MOST_SENT + 5)
+    sent, _ = collected([text.encode()])
+    assert "".join(part for part, _ in sent) == text
+    assert max(len(part) for part, _ in sent) == MOST_SENT
+    assert sum(count for _, count in sent) == 1
+    assert len(encode(Tokens(1, sent[0][0], 1))) < MAX_EVENT_BYTES

@@ -8,14 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from openshelf.engine import worker_template
+from openshelf.engine import worker_layout, worker_template
 from openshelf.engine.protocol import ChatMessage
-from openshelf.engine.worker_template import (
-    ChatTemplate,
-    TemplateFailed,
-    merge_system,
-    render_prompt,
-)
+from openshelf.engine.worker_layout import merge_system, render_prompt
+from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
 
 USER = ChatMessage("user", "Hi")
 SYSTEM = ChatMessage("system", "Be brief.")
@@ -202,3 +198,45 @@ def test_an_answer_at_the_end_is_gone_on_with() -> None:
     assert longer.stop == begun.stop
     with pytest.raises(TemplateFailed):
         render_prompt(None, (ChatMessage("assistant", "One, "),), lambda _: None)
+
+
+def test_a_system_prompt_that_is_left_out_goes_into_the_first_question() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role != 'system' %}[{{ m.content }}]{% endif %}{% endfor %}"
+    )
+    rendered = render_prompt(template(source), [SYSTEM, USER], no_builtin)
+    assert (rendered.source, rendered.text) == ("merged_system", "[Be brief.\n\nHi]")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ messages | tojson }}", "{{ messages[-1].content | upper }}{{ messages[0].content }}",
+        "{% for m in messages %}{{ m.content | replace('.', '') | trim }}{% endfor %}",
+        "{% for m in messages %}{{ m.content | list | join('_') }}{% endfor %}",
+    ],
+)  # fmt: skip
+def test_what_a_template_writes_in_another_way_is_not_lost(source: str) -> None:
+    assert render_prompt(template(source), [SYSTEM, USER], no_builtin).source == "model"
+
+
+def test_lists_of_parts_are_tried_where_text_is_not_read() -> None:
+    source = (
+        "{% for m in messages %}<{{ m.role }}>{% for c in m.content %}{% if c.type == 'text' %}"
+        "{{ c.text }}{% endif %}{% endfor %}{% endfor %}"
+    )
+    rendered = render_prompt(template(source), [SYSTEM, USER], no_builtin)
+    assert (rendered.source, rendered.text) == ("model", "<system>Be brief.<user>Hi")
+
+
+def test_a_slow_template_is_not_tried_in_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_layout, "TRYING_SECONDS", 0.0)
+    tried: list[object] = []
+
+    class Slow(ChatTemplate):
+        def render(self, *arguments: object, **options: object) -> str:
+            tried.append(options)
+            raise TemplateFailed("no")
+
+    assert render_prompt(Slow("", "", ""), [SYSTEM, USER], no_builtin).source == "chatml"
+    assert len(tried) <= 1

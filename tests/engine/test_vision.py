@@ -17,10 +17,10 @@ from openshelf.engine.asking import ChatMessage, Sampling
 from openshelf.engine.process import Engine
 from openshelf.engine.protocol import Done, Loaded, Plan
 from openshelf.errors import ClearanceRefused, ContextFull, CorruptModel, EngineFailed
-from openshelf.tasks import CancelToken
+from openshelf.tasks import CancelToken, Progress
 from tests.fakes.engine import clearance_for, load_order, model_file
-from tests.fakes.tiny_eyes import GEMMA, IDEFICS, LLAVA, write_eyes
-from tests.fakes.tiny_model import write_sliding_window_model
+from tests.fakes.tiny_eyes import GEMMA, IDEFICS, LLAVA, QWEN2, QWEN25, write_eyes
+from tests.fakes.tiny_model import write_mrope_model, write_sliding_window_model
 from tests.fit.projector_recipes import ProjectorRecipe, whisper
 
 GREEDY = Sampling(temperature=0, max_tokens=12)
@@ -52,9 +52,9 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def load(engine: Engine, model: Path, eyes: Path | None) -> Loaded:
+def load(engine: Engine, model: Path, eyes: Path | None, context: int = 1024) -> Loaded:
     file = model_file(str(model), model.stat().st_size)
-    order, files = load_order(file, plan=Plan(1024)), [file]
+    order, files = load_order(file, plan=Plan(context)), [file]
     if eyes is not None:
         seeing = replace(
             model_file(str(eyes), eyes.stat().st_size), path="mmproj.gguf", sha256="6" * 64
@@ -219,3 +219,102 @@ def test_a_projector_needs_its_clearance_and_a_sound_header(
     cut = replace(seeing, size_bytes=eyes.stat().st_size)
     with pytest.raises(CorruptModel):
         engine.load(clearance_for(file, cut), replace(order, projector=cut), CancelToken())
+
+
+# --- M-RoPE: a picture takes more of the context than it takes positions --------------------------
+
+
+@pytest.fixture
+def turning(tmp_path: Path) -> Path:
+    path = tmp_path / "turning.gguf"
+    write_mrope_model(path)
+    return path
+
+
+WIDE = picture("green", (300, 200))
+MROPE = pytest.mark.parametrize("recipe", [QWEN2, QWEN25], ids=["qwen2vl", "qwen2.5vl"])
+
+
+@MROPE
+def test_what_is_told_of_a_prompt_is_what_the_context_holds(
+    engine: Engine, turning: Path, tmp_path: Path, recipe: ProjectorRecipe
+) -> None:
+    load(engine, turning, write_eyes(tmp_path / "mmproj.gguf", recipe))
+    red, done = ask(engine, look(RED))
+    wide, wide_done = ask(engine, look(WIDE))
+    assert red != wide
+    for message, told in ((look(RED), done), (look(WIDE), wide_done)):
+        assert told.prompt_tokens == engine.count_tokens([message], CancelToken())
+    assert wide_done.prompt_tokens > done.prompt_tokens + 40, "11 × 7 tokens, and 11 positions"
+    seen: list[Progress] = []
+    engine.chat([look(RED, WIDE)], GREEDY, CancelToken(), lambda *_: None, seen.append)
+    assert seen[-1].done == seen[-1].total == engine.count_tokens([look(RED, WIDE)], CancelToken())
+
+
+@MROPE
+def test_turns_after_a_picture_are_read_where_they_belong(
+    engine: Engine, turning: Path, tmp_path: Path, recipe: ProjectorRecipe
+) -> None:
+    """The same answers as from an empty context: after a picture, after an edit, after turns that
+    were left out, after a stop within the answer."""
+    eyes = write_eyes(tmp_path / "mmproj.gguf", recipe)
+    load(engine, turning, eyes)
+    first, _ = ask(engine, look(WIDE))
+    second = [look(WIDE), ChatMessage("assistant", first), look(RED, text="more")]
+    said, _ = ask(engine, *second)
+    third = [*second, ChatMessage("assistant", said), look(text="and")]
+    chats = (
+        third,
+        [*second[:2], look(BLUE, text="other")],
+        [*second[:2], look(text="no picture")],
+        third[2:],
+        [look(WIDE, text="edited")],
+        third,
+    )
+    held = [ask(engine, *messages) for messages in chats]
+    assert held[0][1].cached_tokens >= held[0][1].prompt_tokens - 40, "the pictures are not read"
+    assert held[1][1].cached_tokens > 80, "the first picture is kept"
+    assert 0 < held[3][1].cached_tokens < 20, "the beginning is another one"
+    for messages, (text, told) in zip(chats, held, strict=True):
+        load(engine, turning, eyes)
+        fresh, anew = ask(engine, *messages)
+        assert anew.cached_tokens == 0
+        assert (fresh, anew.prompt_tokens) == (text, told.prompt_tokens)
+
+
+def test_an_answer_ends_where_the_context_is_full_of_pictures(
+    engine: Engine, turning: Path, tmp_path: Path
+) -> None:
+    eyes = write_eyes(tmp_path / "mmproj.gguf", QWEN2)
+    load(engine, turning, eyes, context=256)
+    parts: list[str] = []
+    long = replace(GREEDY, max_tokens=1000)
+    done = engine.chat([look(WIDE, WIDE)], long, CancelToken(), lambda text, _: parts.append(text))
+    assert done.finish_reason == "length"
+    assert done.prompt_tokens + done.completion_tokens == 256
+    with pytest.raises(ContextFull) as raised:
+        ask(engine, look(WIDE, WIDE, WIDE))
+    assert raised.value.needed_tokens > raised.value.context_length == 256
+    text = "".join(parts)[:20]
+    with pytest.raises(ContextFull) as raised:
+        ask(engine, look(WIDE, WIDE), ChatMessage("assistant", text), look(WIDE))
+    assert raised.value.needed_tokens > 256, "said before it is read"
+    assert ask(engine, look(RED))[1].finish_reason == "length"
+
+
+def test_a_stop_within_a_picture_leaves_a_context_that_can_be_used(
+    engine: Engine, turning: Path, tmp_path: Path
+) -> None:
+    eyes = write_eyes(tmp_path / "mmproj.gguf", QWEN2)
+    load(engine, turning, eyes)
+    cancel = CancelToken()
+
+    def stop(progress: Progress) -> None:
+        cancel.cancel()
+
+    done = engine.chat([look(WIDE, RED, BLUE)], GREEDY, cancel, lambda *_: None, stop)
+    assert done.finish_reason == "cancelled"
+    after, told = ask(engine, look(WIDE, RED))
+    load(engine, turning, eyes)
+    fresh, anew = ask(engine, look(WIDE, RED))
+    assert (after, told.prompt_tokens) == (fresh, anew.prompt_tokens)

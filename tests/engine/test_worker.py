@@ -208,6 +208,17 @@ def test_stop_while_it_writes(engine: Engine, starter_model: Path) -> None:
     assert ask(engine, QUESTION)[0], "the engine goes on with the same model"
 
 
+def test_the_speed_of_a_prompt_is_of_what_was_read_of_it() -> None:
+    from openshelf.engine.worker_generation import _Turn
+
+    turn = _Turn(started=10.0, prompt_tokens=4000, cached_tokens=24, prompt_done=12.0)
+    turn.read_tokens = 536
+    done = turn.as_done(1, "cancelled", "model")
+    assert (done.prompt_tokens, done.prefill_tokens_per_second) == (4000, 256.0)
+    turn.read_tokens = 0  # forgotten, when it was stopped within a batch
+    assert turn.as_done(1, "cancelled", "model").prefill_tokens_per_second == 0.0
+
+
 def test_stop_while_it_reads_a_long_prompt(engine: Engine, starter_model: Path) -> None:
     load(engine, starter_model, Plan(8192))
     cancel, reading = CancelToken(), threading.Event()

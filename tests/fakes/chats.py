@@ -165,6 +165,16 @@ class FakeChats:
     ) -> Message:
         raise NotFound("message", str(answer_id))
 
+    def count(
+        self, attached: Sequence[Attachment], model_id: str, cancel: CancelToken
+    ) -> tuple[Attachment, ...]:
+        cancel.raise_if_cancelled()
+        if self.in_memory is None or self.in_memory.model_id != model_id:
+            return tuple(attached)
+        return tuple(
+            replace(one, tokens=len(one.text.split()), is_counted=True) for one in attached
+        )
+
     def live(self, conversation_id: int) -> LiveAnswer | None:
         return self.live_answer
 

@@ -72,6 +72,7 @@ class FakeEngine:
         self.asked: list[tuple[ChatMessage, ...]] = []
         self.loads: list[LoadOrder] = []
         self.unloads = 0
+        self.counts = 0
         self.load_error: OpenshelfError | None = None
         self.load_pause: threading.Event | None = None
         self.loading = threading.Event()
@@ -89,10 +90,14 @@ class FakeEngine:
         return Probed("llama fake", "llama", 8192, has_template=True)
 
     def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
+        self._refuse_if_busy()
         if self._loaded is None:
             raise EngineFailed("no_model")
         cancel.raise_if_cancelled()
-        return sum(8 + len(message.content.split()) for message in messages)
+        if any(message.images for message in messages) and not self._loaded.can_see:
+            raise EngineFailed("cannot_see")
+        self.counts += 1
+        return sum(8 + len(m.whole.split()) + 256 * len(m.images) for m in messages)
 
     def load(
         self,

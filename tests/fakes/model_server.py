@@ -311,6 +311,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._event(self.fake.error_body)
         return True
 
+    def chat_halves(self) -> bool:
+        """A character in two pieces, and a half that nothing follows."""
+        for text in ("\ud83d", "\ude00", "\ud83d", "!"):
+            self._event(self._delta({"content": text}))
+        return True
+
+    def chat_flood(self) -> None:
+        """Few pieces, each as large as one may be."""
+        while not self.fake.stopping.is_set():
+            self._event(self._delta({"content": "x" * 1_000_000}))
+
+    def chat_calls_without_end(self) -> None:
+        while not self.fake.stopping.is_set():
+            part = {"index": 0, "function": {"name": "f", "arguments": "[" * 1_000_000}}
+            self._event(self._delta({"tool_calls": [part]}))
+
     def chat_endless(self) -> None:
         while not self.fake.stopping.is_set():
             self._event(self._delta({"content": "and on "}))

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from tests.fakes.tiny_model import EMBEDDING
-from tests.fit.projector_recipes import ProjectorRecipe, llava, siglip
+from tests.fit.projector_recipes import ProjectorRecipe, llava, qwen_vl, siglip
 
 # Asks for tokens around a picture that a tiny vocabulary lacks.
 IDEFICS = siglip("idefics3", 64, 128, 4, 2, 64, 16, EMBEDDING, 2)
 GEMMA = siglip("gemma3", 64, 128, 4, 2, 64, 16, EMBEDDING, 2)
+QWEN2 = qwen_vl("qwen2vl_merger", 64, 128, 4, 2, 14, EMBEDDING)
+QWEN25 = qwen_vl("qwen2.5vl_merger", 64, 128, 4, 2, 14, EMBEDDING)
 LLAVA = llava(64, 128, 4, 2, EMBEDDING, image=56)
 
 

@@ -6,6 +6,7 @@ They answer nonsense, and the same nonsense each time: enough to see what the en
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from pathlib import Path
 
 import gguf
@@ -45,6 +46,28 @@ def write_sliding_window_model(path: Path, window: int = 64) -> None:
     _finish(writer)
 
 
+def write_mrope_model(path: Path, *, sections: tuple[int, ...] = (2, 3, 3, 0)) -> None:
+    """qwen2vl: a picture's tokens have places in time, height and width, and a picture of n × m
+    tokens takes only max(n, m) positions of the conversation."""
+    writer = _writer(path, "qwen2vl", ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>"))
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_rope_dimension_sections(list(sections))
+    random = np.random.default_rng(4)
+    for layer in range(LAYERS):
+        for name in ("attn_norm", "ffn_norm"):
+            _add(writer, f"blk.{layer}.{name}", np.ones(EMBEDDING))
+        for name in ("attn_q", "attn_k", "attn_v"):
+            _add(writer, f"blk.{layer}.{name}", random.normal(0, 0.3, (EMBEDDING, EMBEDDING)))
+            _add(writer, f"blk.{layer}.{name}", np.zeros(EMBEDDING), suffix="bias")
+        _add(writer, f"blk.{layer}.attn_output", random.normal(0, 0.3, (EMBEDDING, EMBEDDING)))
+        for name in ("ffn_gate", "ffn_up"):
+            _add(writer, f"blk.{layer}.{name}", random.normal(0, 0.3, (FEED_FORWARD, EMBEDDING)))
+        _add(writer, f"blk.{layer}.ffn_down", random.normal(0, 0.3, (EMBEDDING, FEED_FORWARD)))
+    _finish(writer)
+
+
 def write_recurrent_model(path: Path) -> None:
     """mamba: a state instead of a cache, which cannot be rolled back."""
     inner, state, rank, kernel = 2 * EMBEDDING, 16, 4, 4
@@ -70,7 +93,8 @@ def write_recurrent_model(path: Path) -> None:
     _finish(writer)
 
 
-def _writer(path: Path, architecture: str) -> gguf.GGUFWriter:
+def _writer(path: Path, architecture: str, marks: tuple[str, ...] = ()) -> gguf.GGUFWriter:
+    """`marks` are further special tokens."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(4096)
     writer.add_embedding_length(EMBEDDING)
@@ -79,8 +103,8 @@ def _writer(path: Path, architecture: str) -> gguf.GGUFWriter:
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_tokenizer_model("llama")
     letters = [*string.ascii_letters, *string.digits, "\u2581"]
-    tokens = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), *letters]
-    kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.BYTE] * 256
+    tokens = [*SPECIAL, *marks, *(f"<0x{byte:02X}>" for byte in range(256)), *letters]
+    kinds = [gguf.TokenType.CONTROL] * (len(SPECIAL) + len(marks)) + [gguf.TokenType.BYTE] * 256
     kinds += [gguf.TokenType.NORMAL] * len(letters)
     kinds[3] = gguf.TokenType.UNKNOWN
     writer.add_token_list(tokens)
@@ -109,3 +133,63 @@ def _finish(writer: gguf.GGUFWriter) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def write_byte_pair_model(
+    path: Path,
+    *,
+    experts: int = 0,
+    weights: Callable[[str, np.ndarray], np.ndarray] = lambda name, values: values,
+) -> None:
+    """llama with the tokenizer of GPT-2, of two layers; `weights` may put others in their place."""
+    writer = gguf.GGUFWriter(path, "llama")
+    layers = 2
+    writer.add_context_length(4096)
+    writer.add_embedding_length(EMBEDDING)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(FEED_FORWARD)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS)
+    letters = [*string.ascii_letters, *string.digits, "\u0120", "\u010a", *".!?,<>|_", "he", "ll"]
+    specials = ["<pad>", "<eos>", "<bos>", "<unk>", "<|im_start|>", "<|im_end|>"]
+    tokens = [*specials, *letters]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(tokens)
+    kinds = [gguf.TokenType.CONTROL] * len(specials) + [gguf.TokenType.NORMAL] * len(letters)
+    writer.add_token_types(kinds)
+    writer.add_token_merges(["h e", "l l"])
+    writer.add_bos_token_id(2)
+    writer.add_eos_token_id(1)
+    writer.add_chat_template(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "<|im_start|>assistant\n"
+    )
+    random = np.random.default_rng(0)
+
+    def add(name: str, values: np.ndarray) -> None:
+        _add(writer, name, weights(name, values))
+
+    add("token_embd", random.normal(0, 1, (len(tokens), EMBEDDING)))
+    output = random.normal(0, 1, (len(tokens), EMBEDDING))
+    output[: len(specials)] *= 0.01
+    add("output", output)
+    add("output_norm", np.ones(EMBEDDING))
+    for layer in range(layers):
+        for name in ("attn_norm", "ffn_norm"):
+            add(f"blk.{layer}.{name}", np.ones(EMBEDDING))
+        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            add(f"blk.{layer}.{name}", random.normal(0, 0.3, (EMBEDDING, EMBEDDING)))
+        ending, several = ("_exps", (experts,)) if experts else ("", ())
+        for name in ("ffn_gate", "ffn_up"):
+            values = random.normal(0, 0.3, (*several, FEED_FORWARD, EMBEDDING))
+            add(f"blk.{layer}.{name}{ending}", values)
+        values = random.normal(0, 0.3, (*several, EMBEDDING, FEED_FORWARD))
+        add(f"blk.{layer}.ffn_down{ending}", values)
+        if experts:
+            add(f"blk.{layer}.ffn_gate_inp", random.normal(0, 0.3, (experts, EMBEDDING)))
+    if experts:
+        writer.add_expert_count(experts)
+        writer.add_expert_used_count(max(1, experts // 2))
+    _finish(writer)

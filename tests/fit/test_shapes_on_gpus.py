@@ -1,13 +1,12 @@
 """The closed form for the catalog's shapes on pretended GPUs (tests/data/fit_truth_shapes.tsv).
 
-Partial offload, several devices, experts on the CPU, mixed caches, with flash attention and without.
+Partial offload, several devices, experts on the CPU, mixed caches; with flash attention or without.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,15 @@ from tests.fit.records import Record, read_shape_records
 from tests.fit.shaped import MODELS, write_shapes
 
 MOST_UNDER = 0.003
-OVER = {"cpu": (0.005, 0.02), "full": (0.005, 0.04), "partial": (0.04, 0.25), "two": (0.04, 0.3)}
-"""By set: what nine in ten stay below, and what all do. Much is a bound where the CPU or another GPU
-has a part of the model; the models' caches and weights are small beside a step of 2048 tokens."""
+OVER = {
+    "cpu": (0.005, 0.02),
+    "full": (0.005, 0.04),
+    "partial": (0.02, 0.25),
+    "two": (0.02, 0.3),
+    "experts": (0.06, 0.3),
+}
+"""By set: what nine in ten stay below, and what all do. Much is a bound where a device has part of
+a model only; where that part is small, a step of 2048 tokens is most of it."""
 RECORDS = read_shape_records()
 
 

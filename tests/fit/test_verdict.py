@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from openshelf.catalog.entries import CatalogShape
 from openshelf.engine.protocol import Plan
-from openshelf.errors import DoesNotFit, UsageError
+from openshelf.errors import UsageError
 from openshelf.fit.memory import FitRequest, shape_from_catalog, shape_from_header
-from openshelf.fit.verdict import Fit, FitVerdict, fit_on, recheck
+from openshelf.fit.verdict import Fit, FitVerdict, fit_on
 from openshelf.gguf.header import read_header
 from openshelf.hardware.facts import GpuKind, Machine, Memory
 from openshelf.reasons import Reason
@@ -301,27 +301,6 @@ def test_mistral_nemo_is_not_273_gb() -> None:
 def test_requests_that_cannot_be_reckoned_with(request_: FitRequest) -> None:
     with pytest.raises(UsageError):
         fit_on(shape_of("llama2-7b"), SMALL, request_)
-
-
-def test_a_plan_is_refused_once_the_memory_is_gone() -> None:
-    plan = fit("llama3.1-8b", LAPTOP).plan
-    assert plan is not None
-    recheck(plan, LAPTOP)
-    with pytest.raises(DoesNotFit) as caught:
-        recheck(plan, machine(32, 28, nvidia(8, 3)))
-    assert (caught.value.pool, caught.value.budget_bytes) == ("cuda0", 2 * GIB)
-    assert caught.value.needed_bytes == plan.needed_bytes["cuda0"]
-    with pytest.raises(DoesNotFit):
-        recheck(plan, machine(32, 28))
-
-
-def test_a_verdict_and_the_recheck_agree() -> None:
-    """What is said to fit is loaded a moment later on the same machine."""
-    for model in INDEX:
-        for on in (SMALL, LAPTOP, DESKTOP, TWO_GPUS, MAC):
-            plan = fit(model, on).plan
-            if plan is not None:
-                recheck(plan, on)
 
 
 @given(

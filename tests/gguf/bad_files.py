@@ -116,6 +116,37 @@ BAD_FILES: dict[str, tuple[str, bytes]] = {
         "expert_used_count",
         _keys(llama__expert_used_count=(U32, 2)),
     ),
+    "expert_groups_beyond": (
+        "expert_group_count",
+        _keys(
+            llama__expert_count=(U32, 4),
+            llama__expert_used_count=(U32, 2),
+            llama__expert_group_count=(U32, 4),
+        ),
+    ),
+    "expert_groups_unequal": (
+        "expert_group_count",
+        _keys(
+            llama__expert_count=(U32, 5),
+            llama__expert_used_count=(U32, 2),
+            llama__expert_group_count=(U32, 2),
+            llama__expert_group_used_count=(U32, 1),
+        ),
+    ),
+    "expert_groups_without_use": (
+        "expert_group_count",
+        _keys(
+            llama__expert_count=(U32, 4),
+            llama__expert_used_count=(U32, 2),
+            llama__expert_group_count=(U32, 2),
+        ),
+    ),
+    "token_of_20_kb": (
+        "string_too_long",
+        _keys(
+            tokenizer__ggml__tokens=(ARRAY, Array(STRING, ("a", "b" * 20_000, "c"))),
+        ),
+    ),
     "experts_4096": ("expert_count", _keys(llama__expert_count=(U32, 4096))),
     "window_text": ("sliding_window", _keys(llama__attention__sliding_window=(STRING, "wide"))),
     "window_infinite": (

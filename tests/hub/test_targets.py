@@ -149,3 +149,21 @@ def test_ordinary_names_are_fine() -> None:
 def test_errors_show_the_name() -> None:
     with pytest.raises(OpenshelfError, match="evil"):
         check_path("../evil")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "llama-server -hf ada/Small-GGUF:Q4_K_M --hf-token hf_abcdefghijklmnop",
+        "llama-server -hf ada/Small-GGUF:Q4_K_M --hf-token=s3cret",
+        "https://ada:s3cret@huggingface.co/ada/Small-GGUF",
+        "https://huggingface.co/ada/Small-GGUF?token=s3cret&x=1",
+        "HF_TOKEN=hf_abcdefghijklmnop llama-server -hf ada/Small-GGUF",
+    ],
+)
+def test_what_is_kept_of_a_pasted_line_is_no_secret(text: str) -> None:
+    """The text goes into the list of downloads and the log of acceptances."""
+    target = parse_target(text)
+    assert target.repo == "ada/Small-GGUF"
+    assert "s3cret" not in repr(target)
+    assert "hf_abc" not in repr(target)

@@ -41,14 +41,14 @@ def test_rests_with_the_cause_and_goes_on(hub: LoopbackHub, open_at: OpenHome) -
         download = start(home, repo)
         rests = events.wait(download.id, DownloadState.PAUSED)
         assert rests.reason is not None
-        assert rests.reason.code == "NotEnoughDisk"
+        assert rests.reason.code == "NotEnoughDisk.file_size"
         assert "are needed" in wording.sentence(rests.reason)
         assert rests.done_bytes == LIMIT
         events.forget()
         home.downloads.resume(download.id)
         still = events.wait(download.id, DownloadState.PAUSED)
         assert still.reason is not None
-        assert still.reason.code == "NotEnoughDisk", "as long as it is full"
+        assert still.reason.code == "NotEnoughDisk.file_size", "as long as it is full"
     home.downloads.resume(download.id)
     done = events.wait(download.id, DownloadState.DONE)
     assert hub.bodies()[-1].range_start == LIMIT

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from openshelf.errors import LicenseNotAccepted, NeedsReview, PolicyBlocked
-from openshelf.library.foreign import Origin, describe, find_models, usual_places
+from openshelf import wording
+from openshelf.errors import BadFile, LicenseNotAccepted, NeedsReview, PolicyBlocked
+from openshelf.library.foreign import Origin, describe, describe_file, find_models, usual_places
 from openshelf.library.install import COPY, LINK, REFERENCE
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.acceptance import AcceptanceForm
@@ -238,3 +241,30 @@ def test_copy_is_a_file_of_its_own(open_at: OpenHome, tmp_path: Path) -> None:
     assert location.stat().st_nlink == 1
     path.unlink()
     assert location.read_bytes() == gguf("a")
+
+
+def test_a_whole_file_may_be_named_like_a_shard(tmp_path: Path) -> None:
+    path = put(tmp_path / "Small-00001-of-00002.gguf", gguf("a"))
+    assert len(describe(path).paths) == 2
+    found = describe_file(path, is_whole=True)
+    assert (found.paths, found.names) == ((path,), (path.name,))
+    assert len(describe_file(path, is_whole=False).paths) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "manifests").mkdir()
+    names = (f"blobs/sha256-{'a' * 64}", "x-Q4_K_M.gguf", "model.yml", "manifests/m", "LICENSE")
+    for name in names:
+        os.mkfifo(tmp_path / name)
+    assert find_models(tmp_path) == ()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_name_that_is_no_text_is_refused(open_at: OpenHome, tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe-Q4_K_M.gguf")
+    put(Path(name), gguf("Small"))
+    with pytest.raises(BadFile) as error:
+        open_at(offline=True).prepare(name)
+    assert "Rename" in wording.error_sentence(error.value).encode().decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 import random
 import sqlite3
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from openshelf.errors import CancelledByUser, NotFound, UsageError
+from openshelf.errors import CancelledByUser, CorruptSettings, NotFound, UsageError
 from openshelf.hub.cache_layout import Place, link_snapshot, place_of, write_main
 from openshelf.hub.entries import DownloadFile
 from openshelf.library.hashing import sha256_of_file
@@ -391,3 +392,62 @@ def test_kills_while_writing_lose_nothing(database: Path, tmp_path: Path) -> Non
 @pytest.mark.timeout(1800)
 def test_two_hundred_kills_while_writing(database: Path, tmp_path: Path) -> None:
     kill_while_writing(database, tmp_path, 200)
+
+
+def _rewritten(database: Path, sql: str) -> None:
+    connection = sqlite3.connect(database)
+    connection.execute(sql)
+    connection.commit()
+    connection.close()
+
+
+def test_one_rotten_byte_hides_nothing_else(database: Path, tmp_path: Path) -> None:
+    library = Library(database, tmp_path / "models")
+    one = register(library, place_file(tmp_path / "models", "a.gguf", b"a"), name="One")
+    register(library, place_file(tmp_path / "models", "b.gguf", b"b"), name="Two")
+    library.close()
+    _rewritten(database, "UPDATE models SET name = CAST(x'54ff6f' AS TEXT) WHERE name = 'Two'")
+    library = Library(database, tmp_path / "models")
+    assert library.problem is None
+    assert {model.name for model in library.installed()} == {"One", "T\ufffdo"}
+    assert library.find(one.id) == one
+    library.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE models SET license_ids = '['",
+        "UPDATE models SET license_ids = 5",
+        "UPDATE models SET name = x'ff', installed_at = 5, decode_tokens_per_second = 'fast'",
+        "UPDATE files SET sha256 = 5, path = 5",
+        "UPDATE files SET size_bytes = 'many'",
+        "UPDATE models SET license_json = '['",
+    ],
+)
+def test_values_that_make_no_sense_stop_no_start(database: Path, tmp_path: Path, sql: str) -> None:
+    library = Library(database, tmp_path / "models")
+    model = register(library, place_file(tmp_path / "models", "a.gguf", b"a"))
+    library.close()
+    _rewritten(database, sql)
+    library = Library(database, tmp_path / "models")
+    for found in library.installed():
+        json.dumps(found.as_json())
+    if "license_json" in sql:
+        with pytest.raises(CorruptSettings):
+            library.effective_license(model.id)
+    library.close()
+
+
+@pytest.mark.parametrize("sql", ["PRAGMA user_version = -5", "DROP TABLE files"])
+def test_a_file_without_its_tables_is_put_aside(
+    database: Path, tmp_path: Path, sql: str, expected_logs: ExpectedLogs
+) -> None:
+    Library(database, tmp_path / "models").close()
+    _rewritten(database, sql)
+    expected_logs("set aside")
+    library = Library(database, tmp_path / "models")
+    assert library.problem is not None
+    assert library.problem.code == "library_set_aside"
+    assert library.installed() == ()
+    library.close()

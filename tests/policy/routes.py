@@ -38,6 +38,7 @@ ROUTES: dict[str, tuple[tuple[str, ...], ...]] = {
                 ("servers", "remove", "Box")),
     "recipe": tuple(("recipe", target, *CPU) for target in TARGETS),
     "login": (("login", "--endpoint", "https://x.example"),),
+    "doctor": (("doctor",),),
     "logout": (("logout", "--endpoint", "https://x.example"),),
 }  # fmt: skip
 """Every command with every kind of model that it can be given. `fit --method dry-run` lets the

@@ -227,7 +227,7 @@ DOORS = {
     "Exchange": {"engine/remote.py"},
     "ServerOrder": {"chat/servers.py"},
     "ServerTicket": {"chat/servers.py"},
-    "RemoteEngine": {"wiring/assembly.py"},
+    "RemoteEngine": {"wiring/under_policy.py"},
 }
 """Whatever talks to a server → the only files that may make one."""
 

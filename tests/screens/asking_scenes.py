@@ -12,6 +12,7 @@ from openshelf.chat.presets import Preset, PresetKind
 from openshelf.engine.asking import Sampling
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
+from openshelf.ui.pages.chat_attaching import HeldFile
 from openshelf.ui.places import Place
 from tests.fakes.aids import RECOMMENDED, FakeAdvisor, fake_aids
 from tests.fakes.example_data import example_machine
@@ -65,7 +66,9 @@ def _open(number: int) -> Callable[[MainWindow, Services], None]:
 def _show_files(window: MainWindow, services: Services) -> None:
     _open(1)(window, services)
     attaching = window.page(Place.CHAT).attaching  # type: ignore[attr-defined]
-    attaching._files = list(FILES)
+    attaching._files = [
+        HeldFile(replace(one, is_counted=False), one if one.is_counted else None) for one in FILES
+    ]
     attaching.show()
     window.page(Place.CHAT).area.composer.edit.setPlainText("Compare them.")  # type: ignore[attr-defined]
 

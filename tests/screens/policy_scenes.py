@@ -71,6 +71,17 @@ def _open_reasons(window: MainWindow, services: Services) -> None:
     bar.setValue(bar.maximum())
 
 
+def _open_fields(window: MainWindow, services: Services) -> None:
+    """The last of the facts, above the rules."""
+    form = _page(window).draft
+    _settle()
+    field = form.facts.rows["fields_of_use"].field
+    assert field is not None
+    field.setText("military")
+    field.textEdited.emit("military")
+    form.form.ensureWidgetVisible(form.facts.rows["fields_of_use"], 50, 300)
+
+
 def _type_badly(window: MainWindow, services: Services) -> None:
     page = _page(window)
     field = page.draft.facts.rows["mau"].field
@@ -212,6 +223,7 @@ POLICY_SCENES: tuple[tuple[str, Act, Callable[[Services], Services]], ...] = (
     ("policy-first", _open, _same),
     ("policy-company", _open, _with_company),
     ("policy-reasons", _open_reasons, _with_company),
+    ("policy-fields", _open_fields, _with_company),
     ("policy-bad-value", _type_badly, _with_company),
     ("policy-asked", _ask, _same),
     ("policy-import-bad", _import_bad, _with_company),

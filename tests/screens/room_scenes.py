@@ -85,7 +85,7 @@ def with_chats(services: Services) -> Services:
         Message(11, 1, None, Role.USER, question, MessageState.COMPLETE, now.isoformat()),
         Message(
             12, 1, 11, Role.ASSISTANT, f"<think>\nClause 9.\n</think>\n{ANSWER}",
-            MessageState.COMPLETE, now.isoformat(), model.id, figures,
+            MessageState.COMPLETE, now.isoformat(), model.id, figures, thought_seconds=6.2,
         ),
     ]  # fmt: skip
     chats.all_versions = {11: (9, 11), 12: (10, 12, 13)}  # type: ignore[attr-defined]
@@ -94,6 +94,7 @@ def with_chats(services: Services) -> Services:
         {"gpu:0": 7_570_000_000, "ram": 420_000_000}, {"gpu:0": 7_580_000_000, "ram": 401_000_000},
         3.1,
         tuple(ComponentMemory(*row) for row in MEASURED),
+        engine_version="llama.cpp 0.5.0-dev", devices=("NVIDIA GeForce RTX 4070 Laptop GPU",),
     )  # fmt: skip
     return services
 

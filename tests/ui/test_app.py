@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -23,8 +23,9 @@ from openshelf.ui.app import Arguments, Desktop, has_display, is_traced
 from openshelf.ui.interrupt import InterruptWatch
 from openshelf.ui.pages.settings import SettingsPage
 from openshelf.ui.places import Place
-from openshelf.ui.theme import Scheme, apply_theme, current_tokens
+from openshelf.ui.theme import Scheme, apply_theme, current_tokens, scheme
 from openshelf.ui.theme.scheme import tokens_for
+from openshelf.ui.theme.tokens import DARK, LIGHT
 from tests.fakes.example_data import example_machine, plain_machine
 from tests.fakes.folders import FakeUpkeep
 from tests.fakes.services import fake_services
@@ -241,3 +242,17 @@ def test_colors_chosen_in_the_settings_are_put_on(
     page = cast(SettingsPage, desktop.window.page(Place.SETTINGS))
     page.theme._group.button(list(Scheme).index(scheme)).click()
     qtbot.waitUntil(lambda: current_tokens() is tokens_for(scheme))
+
+
+def test_a_change_of_the_systems_colors_is_followed_at_once(
+    make_desktop: MakeDesktop, themed_app: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desktop = make_desktop()
+    settings = desktop._services.settings
+    monkeypatch.setattr(scheme, "_tokens_of_system", lambda hints: DARK)
+    themed_app.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert current_tokens() is DARK
+    settings.save(replace(settings.current, theme="light"))
+    desktop.bridge._on_woken(None)
+    themed_app.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert current_tokens() is LIGHT, "the person chose"

@@ -15,10 +15,11 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from openshelf.chat.attachments import Attachment, AttachmentKind
-from openshelf.chat.conversation import Message
+from openshelf.chat.conversation import Message, MessageState, Role
+from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.presets import PresetKind
 from openshelf.engine.asking import AnswerForm, Sampling
-from openshelf.errors import Offline
+from openshelf.errors import EngineFailed, Offline
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Report
 from openshelf.ui.pages.chat import ChatPage
@@ -209,6 +210,28 @@ def test_a_chat_that_is_opened_is_asked_as_it_was_last(
     assert desk.page.area.composer.foot.think_button.text() == "Think: off"
 
 
+def test_a_new_chat_does_not_go_on_with_the_settings_of_an_opened_one(
+    qtbot: QtBot, make_desk: Callable[..., Desk]
+) -> None:
+    desk = make_desk(FakeAdvisor(RECOMMENDED))
+    page, panel = desk.page, desk.page.inspector.panel
+    qtbot.waitUntil(lambda: panel.sampling == RECOMMENDED.sampling)
+    conversation = desk.chats.new_conversation(MODEL.id)
+    earlier = Sampling(temperature=1.2, seed=3)
+    desk.chats.all[conversation.id] = replace(conversation, sampling=earlier)
+    page._open_conversation(desk.chats.all[conversation.id])
+    assert panel.sampling == earlier
+    page.start_new()
+    assert panel.sampling == RECOMMENDED.sampling
+    panel.seed.setText("9")
+    page.start_new()
+    assert panel.sampling.seed == 9, "what was set by hand stays"
+    page._open_conversation(desk.chats.all[conversation.id])
+    panel.seed.setText("4")
+    page.start_new()
+    assert (panel.sampling.seed, panel.sampling.temperature) == (4, 1.2)
+
+
 def test_settings_are_saved_chosen_and_deleted(
     qtbot: QtBot, make_desk: Callable[..., Desk]
 ) -> None:
@@ -386,6 +409,90 @@ def test_files_are_dropped(
 def test_other_words_keep_their_files_in_view(
     qtbot: QtBot, make_desk: Callable[..., Desk], tmp_path: Path
 ) -> None:
-    bubble = UserBubble("x", (Attachment(AttachmentKind.TEXT, "a.txt", tokens=3),))
+    file = Attachment(AttachmentKind.TEXT, "a.txt", tokens=3)
+    bubble = UserBubble("x", (file,))
     qtbot.addWidget(bubble)
+    bubble.show()
     assert [chip.words for chip in bubble.findChildren(Chip)] == ["a.txt · ≈ 3 tokens"]
+    # Counted when its model was loaded for it.
+    kept = Message(
+        1, 1, None, Role.USER, "x", MessageState.COMPLETE, "",
+        attachments=(replace(file, tokens=2, is_counted=True),),
+    )  # fmt: skip
+    bubble.show_place(kept, (1,), is_last=True)
+    qtbot.waitUntil(
+        lambda: (
+            [c.words for c in bubble.findChildren(Chip) if c.isVisible()] == ["a.txt · 2 tokens"]
+        )
+    )
+
+
+# --- counting -------------------------------------------------------------------------------------
+
+
+def in_memory(model_id: str = MODEL.id, context_length: int = 4096) -> ModelInMemory:
+    return ModelInMemory(model_id, context_length, 0, 30, "fits_cpu", {"ram": 1}, {"ram": 1}, 0.3)
+
+
+def test_a_loaded_model_counts_what_is_attached(
+    qtbot: QtBot, make_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    desk = make_desk()
+    consequence = desk.page.area.composer.bar.consequence
+    desk.page.attaching.add([str(write(tmp_path / "a.txt", b"one two three four five six"))])
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · ≈ 8 tokens"])
+    assert consequence.text() == "About 8 tokens of the 8,192 that the context holds."
+    desk.chats.in_memory = in_memory()
+    desk.page.refresh()
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · 6 tokens"])
+    assert consequence.text() == "6 tokens of the 4,096 that the context holds."
+    desk.page.attaching.cannot_see = ""
+    desk.page.attaching.add([str(write(tmp_path / "b.jpg", photo()))])
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · 6 tokens", "b.jpg · picture · 0 tokens"])
+    desk.send("Sum up.")
+    qtbot.waitUntil(lambda: len(desk.chats.sent) == 1)
+    assert [one.is_counted for one in desk.chats.sent[0][2]] == [True, True]
+
+
+def test_another_model_counts_anew(
+    qtbot: QtBot, make_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    desk = make_desk()
+    desk.chats.in_memory = in_memory()
+    desk.page.refresh()
+    qtbot.waitUntil(lambda: desk.page.chosen.loaded is not None)
+    desk.page.attaching.add([str(write(tmp_path / "a.txt", b"one two three four five six"))])
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · 6 tokens"])
+    desk.page.area.header.model_chosen.emit("another")
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · ≈ 8 tokens"])
+    desk.page.area.header.model_chosen.emit(MODEL.id)
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · 6 tokens"])
+    desk.chats.in_memory = None
+    desk.page.refresh()
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · ≈ 8 tokens"])
+
+
+def test_a_count_for_what_is_gone_is_cancelled(
+    qtbot: QtBot, make_desk: Callable[..., Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = make_desk()
+    desk.chats.in_memory = in_memory()
+    desk.page.refresh()
+    qtbot.waitUntil(lambda: desk.page.chosen.loaded is not None)
+    tokens: list[CancelToken] = []
+
+    def count(
+        attached: Sequence[Attachment], model_id: str, cancel: CancelToken
+    ) -> tuple[Attachment, ...]:
+        tokens.append(cancel)
+        raise EngineFailed("busy")
+
+    monkeypatch.setattr(desk.chats, "count", count)
+    desk.page.attaching.add([str(write(tmp_path / "a.txt", b"one two three four five six"))])
+    qtbot.waitUntil(lambda: len(tokens) == 1)
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · ≈ 8 tokens"])
+    monkeypatch.undo()
+    desk.page.refresh()
+    qtbot.waitUntil(lambda: desk.chips == ["a.txt · 6 tokens"])
+    desk.page.start_new()
+    assert desk.chips == []

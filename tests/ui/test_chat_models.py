@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QSortFilterProxyModel
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
@@ -85,3 +88,34 @@ def test_the_one_used_last_moves_up(model: ConversationsModel, qtbot: QtBot) -> 
     with qtbot.waitSignal(model.rowsMoved), qtbot.assertNotEmitted(model.rowsRemoved):
         model.set_conversations([used, first, conversation(3, "c")])
     assert labels(model) == ["Today", "b", "a", "c"]
+
+
+def rows_after(model: ConversationsModel, numbers: list[int]) -> list[int]:
+    model.set_conversations([conversation(number, f"chat {number}") for number in numbers])
+    return [row.conversation.id for row in model.rows if row.conversation is not None]
+
+
+@given(st.lists(st.lists(st.integers(1, 12), unique=True, max_size=12), min_size=1, max_size=5))
+def test_whatever_comes_and_goes_the_view_hears_of_it(lists: list[list[int]]) -> None:
+    """A proxy that builds its own list from the announcements alone always has the same rows."""
+    model = ConversationsModel()
+    view = QSortFilterProxyModel()
+    view.setSourceModel(model)
+    for numbers in lists:
+        assert rows_after(model, numbers) == sorted(numbers)
+        seen = [view.index(at, 0).data() for at in range(view.rowCount())]
+        assert seen == labels(model)
+
+
+def test_thousands_of_rows_are_announced_in_a_few_steps(model: ConversationsModel) -> None:
+    """Each announcement costs the view a look at all of them."""
+    steps: list[str] = []
+    for name in ("rowsInserted", "rowsRemoved", "rowsMoved", "dataChanged", "modelReset"):
+        getattr(model, name).connect(lambda *_, name=name: steps.append(name))
+    many = [conversation(number, f"chat {number % 7}") for number in range(1, 2001)]
+    model.set_conversations(many)
+    assert len(steps) == 1
+    model.set_search("chat")
+    assert len(steps) <= 4
+    model.set_conversations(many[:-1])
+    assert len(steps) <= 6

@@ -115,6 +115,22 @@ def test_the_full_text_is_one_key_away_from_the_top(window: MainWindow, qtbot: Q
     assert text._view.isVisible(), "pressed again it stays open"
 
 
+def test_a_text_that_is_not_at_hand_was_not_shown(
+    make_window: MakeWindow, services: Services, qtbot: QtBot
+) -> None:
+    offer = example_offer()
+    license = offer.decision.license
+    bare = tuple(replace(text, text=None, sha256=SHA256) for text in license.texts)
+    decision = replace(offer.decision, license=replace(license, texts=bare))
+    installer = FakeInstaller(replace(offer, decision=decision))
+    sheet = _open(make_window(replace(services, installer=installer)), qtbot)
+    for link in sheet.terms.findChildren(LinkButton):
+        if link.text() == "Full text":
+            link.click()
+    assert sheet.terms.texts_shown == ()
+    assert "The text was not read yet." in _texts(sheet)
+
+
 def test_the_gray_button_says_what_it_waits_for(window: MainWindow, qtbot: QtBot) -> None:
     side = _open(window, qtbot).side
     assert not side.accept.isEnabled()

@@ -21,6 +21,7 @@ from openshelf.library.queue_order import Move
 from openshelf.network import NetworkOptions
 from openshelf.settings import SettingsStore
 from openshelf.tasks import CancelToken, PoolTaskRunner, Progress, Report
+from openshelf.ui.pages.library_export import MOST_TICKS
 from openshelf.ui.places import Place
 from tests.fakes.downloads import installed_model
 from tests.library.conftest import Home, open_home
@@ -96,6 +97,27 @@ def test_licenses_are_called_by_their_names(make_library: Callable[..., Setting]
     first, second = (tick.accessibleName() for tick in card.ticks.rows)
     assert first.endswith("· Gemma Terms of Use + MIT License")
     assert second.endswith("· <b>own</b> terms"), "plain text on one line"
+
+
+def test_of_thousands_a_few_are_shown_and_all_can_be_chosen(
+    make_library: Callable[..., Setting],
+) -> None:
+    models = [installed_model(f"Model {number:04}", "Q4_K_M") for number in range(1000)]
+    card = make_library(*models).page.export
+    card.open_card(tuple(models))
+    assert len(card.ticks.rows) == MOST_TICKS
+    assert card.more.text() == "and 970 others: search for them"
+    card.ticks.rows[0].click()
+    card.search.setText("0999")
+    assert [tick.accessibleName()[:10] for tick in card.ticks.rows] == ["Model 0999"]
+    card.ticks.rows[0].click()
+    card.search.clear()
+    assert [model.name for model in card.chosen_models()] == ["Model 0000", "Model 0999"]
+    assert card.ticks.rows[0].isChecked()
+    card.all_button.click()
+    assert len(card.chosen_models()) == 1000
+    card.all_button.click()
+    assert card.chosen_models() == []
 
 
 @pytest.fixture

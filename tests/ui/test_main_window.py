@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,20 @@ from typing import cast
 
 import pytest
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QShortcut
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from openshelf.library.downloads import DownloadState
 from openshelf.reasons import Reason
 from openshelf.services import Services
+from openshelf.tasks import CancelToken, no_report
 from openshelf.ui.main_window import MINIMUM_SIZE, MainWindow
-from openshelf.ui.places import PAGES, RAIL_ORDER, Place
+from openshelf.ui.places import PAGES, RAIL_ORDER, Place, read_pages
+from openshelf.ui.theme import apply_theme
 from openshelf.ui.widgets import TextLabel
 from openshelf.ui.widgets.page import Page
+from openshelf.ui.widgets.shortcut_sheet import ShortcutSheet
 from tests.fakes.downloads import FakeDownloads, FakeInstaller, installed_model
 from tests.fakes.example_data import example_machine, example_offer
 
@@ -78,6 +84,26 @@ def test_every_place_of_the_rail_has_a_page(window: MainWindow, qtbot: QtBot, pl
 def test_a_place_below_another_marks_that_one_in_the_rail(window: MainWindow) -> None:
     window.open_place(Place.MODEL)
     assert [p for p in window.rail.places if window.rail.button(p).isChecked()] == [Place.SHELF]
+
+
+def test_another_theme_leaves_the_open_place_strong(
+    window: MainWindow, themed_app: QApplication
+) -> None:
+    window.show()
+    window.open_place(Place.CHAT)
+
+    def weights() -> dict[Place, int]:
+        return {place: int(window.rail.button(place).font().weight()) for place in RAIL_ORDER}
+
+    before = weights()
+    assert before[Place.CHAT] > before[Place.SHELF]
+    try:
+        for theme in ("dark", "light", "dark"):
+            apply_theme(themed_app, theme)
+            QApplication.processEvents()
+            assert weights() == before
+    finally:
+        apply_theme(themed_app, "light")
 
 
 @pytest.mark.parametrize(("number", "place"), list(enumerate(RAIL_ORDER, start=1)))
@@ -161,3 +187,34 @@ def test_the_library_changing_reaches_the_shelf(
     qtbot.wait(20)
     window.open_place(Place.SHELF)
     qtbot.waitUntil(lambda: not shelf.starter.isVisible())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("place", list(Place))
+def test_f1_lists_the_keys_everywhere(window: MainWindow, qtbot: QtBot, place: Place) -> None:
+    window.open_place(place)
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    sheet = window.findChild(ShortcutSheet)
+    assert sheet is not None
+    assert sheet.isVisible()
+    listed = {keys for entry in sheet.entries() for keys in entry[0]}
+    known = {one.key().toString() for one in window.findChildren(QShortcut)} - {""}
+    assert known <= listed
+    qtbot.keyClick(sheet.close_button, Qt.Key.Key_Escape)
+    assert sheet.isHidden()
+
+
+def test_nothing_below_an_open_sheet_changes(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    for key in (Qt.Key.Key_2, Qt.Key.Key_Comma):
+        qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    assert window._stack.currentWidget() is window.page(Place.SHELF)
+    (sheet,) = window.findChildren(ShortcutSheet)
+    sheet.close_button.click()
+    qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    assert window._stack.currentWidget() is window.page(Place.LIBRARY)
+
+
+def test_pages_are_read_before_somebody_waits_for_one() -> None:
+    read_pages(CancelToken(), no_report)
+    assert all(address.module in sys.modules for address in PAGES.values())

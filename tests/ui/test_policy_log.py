@@ -14,6 +14,7 @@ from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from openshelf.licenses.chain import canonical
 from openshelf.services import Services
 from openshelf.ui.main_window import MainWindow
 from openshelf.ui.models.log_table import LogTableModel, record_details
@@ -63,6 +64,24 @@ def test_a_whole_log_is_said_to_be_whole_and_its_head_can_be_kept(
     assert QGuiApplication.clipboard().text() == f"8 {report.head_sha256}"
     assert "is not detected on this machine" in shown(log)
     assert "The log holds names" in shown(log)
+
+
+def test_a_record_beyond_the_head_and_a_clock_set_back_are_told(
+    make_window: Callable[..., MainWindow], services: Services, qtbot: QtBot
+) -> None:
+    with_log(services)
+    log = services.acceptances
+    head = log.head_file.read_bytes()
+    person = {"os_user": "ada", "display": "Ada", "role": "member"}
+    log.append({"accepted_by": person, "method": "checkbox"})
+    lines = log.path.read_bytes().splitlines()
+    last = {**json.loads(lines[-1]), "at": "2020-01-01T00:00:00Z"}
+    log.path.write_bytes(b"".join(line + b"\n" for line in (*lines[:-1], canonical(last))))
+    log.head_file.write_bytes(head)
+    text = log_of(make_window(services), qtbot).state.text.text()
+    assert "The log is whole: 9 records" in text
+    assert "not counted in the head yet" in text
+    assert "The clock was set back before line 9" in text
 
 
 def test_a_changed_log_is_said_to_be_changed(

@@ -8,11 +8,15 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFontDatabase, QFontInfo, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+from typing_extensions import override
 
 from openshelf.ui.theme import Scheme, TextRole, apply_theme, color, current_tokens, font
 from openshelf.ui.theme.icons import pixmap
+from openshelf.ui.theme.scheme import tokens_for
 from openshelf.ui.theme.stylesheet import build_stylesheet
 from openshelf.ui.theme.tokens import (
     DARK,
@@ -25,6 +29,19 @@ from openshelf.ui.theme.tokens import (
 )
 
 ALL = (LIGHT, DARK, HIGH_CONTRAST)
+
+
+class StyleCounter(QLabel):
+    """Counts how often it is given a style."""
+
+    changes = 0
+
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        self.changes += event.type() is QEvent.Type.StyleChange
+        super().changeEvent(event)
+
+
 _COLORS = st.from_regex(r"#[0-9A-F]{6}", fullmatch=True)
 
 
@@ -80,6 +97,21 @@ def test_apply_theme_sets_palette_and_tokens(themed_app: QApplication) -> None:
         apply_theme(themed_app, Scheme.LIGHT)
 
 
+def test_what_is_on_already_dresses_nothing_anew(themed_app: QApplication, qtbot: QtBot) -> None:
+    """Every change of a setting comes by here, and dressing all widgets takes seconds."""
+    label = StyleCounter()
+    qtbot.addWidget(label)
+    label.show()
+    label.changes = 0
+    apply_theme(themed_app, Scheme.LIGHT)
+    assert label.changes == 0
+    try:
+        apply_theme(themed_app, Scheme.DARK)
+        assert 0 < label.changes <= 3
+    finally:
+        apply_theme(themed_app, Scheme.LIGHT)
+
+
 @pytest.mark.parametrize("word", ["system", "purple", ""])
 def test_an_unknown_scheme_is_the_systems(themed_app: QApplication, word: str) -> None:
     # Offscreen the system has no scheme, which means light.
@@ -102,3 +134,36 @@ def test_icons_take_the_color_of_the_scheme(themed_app: QApplication) -> None:
     image = pixmap("close", "bad", 16).toImage()
     middle = image.pixelColor(image.width() // 2, image.height() // 2)
     assert middle.name().upper() == LIGHT.bad
+
+
+class SystemHints:
+    """What a system says of its colors."""
+
+    def __init__(self, scheme: Qt.ColorScheme, contrast: Qt.ContrastPreference) -> None:
+        self.colorScheme = lambda: scheme
+        self.contrastPreference = lambda: contrast
+
+    def accessibility(self) -> SystemHints:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("scheme", "contrast", "expected"),
+    [
+        (Qt.ColorScheme.Unknown, Qt.ContrastPreference.NoPreference, LIGHT),
+        (Qt.ColorScheme.Light, Qt.ContrastPreference.NoPreference, LIGHT),
+        (Qt.ColorScheme.Dark, Qt.ContrastPreference.NoPreference, DARK),
+        (Qt.ColorScheme.Dark, Qt.ContrastPreference.HighContrast, HIGH_CONTRAST),
+        (Qt.ColorScheme.Unknown, Qt.ContrastPreference.HighContrast, HIGH_CONTRAST),
+        (Qt.ColorScheme.Light, Qt.ContrastPreference.HighContrast, LIGHT),
+    ],
+)
+def test_the_systems_colors_and_contrast_are_followed(
+    themed_app: QApplication,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: Qt.ColorScheme,
+    contrast: Qt.ContrastPreference,
+    expected: Tokens,
+) -> None:
+    monkeypatch.setattr(QApplication, "styleHints", lambda: SystemHints(scheme, contrast))
+    assert tokens_for(Scheme.SYSTEM) is expected

@@ -59,7 +59,7 @@ def run(
     # An error is the one object on stdout, in place of the answer.
     raise_if_failed(answer)
     notes = [*ignored, *turns.notes]
-    output.result(answer_json(answer, sampling, chats.loaded(), notes))
+    output.result(answer_json(answer, sampling, chats.loaded(), notes, turns.files()))
     return 0
 
 

@@ -23,7 +23,6 @@ def run(
     folder = written_path(arguments.folder).absolute()
     report = services.bundles.export(list(found.values()), folder, interrupts.token, output.report)
     output.result(report.as_json())
-    output.note("")
     count, size = counted(len(report.model_ids), "model"), format_bytes(report.size_bytes)
     output.line(f"{count} ({size}) with licenses in {report.folder}")
     for name in report.licenses_missing:

@@ -18,7 +18,7 @@ from openshelf.cli.accepting import (
 from openshelf.cli.bundled import import_bundle
 from openshelf.cli.interrupts import Interrupts
 from openshelf.cli.output import Output
-from openshelf.errors import CancelledByUser, NotFound, OpenshelfError
+from openshelf.errors import CancelledByUser, CorruptModel, NotFound, OpenshelfError
 from openshelf.library.bundles import is_bundle
 from openshelf.library.foreign import ForeignModel, Origin, find_models, usual_places
 from openshelf.library.install import COPY, LINK, REFERENCE
@@ -58,6 +58,8 @@ def run(
     path = written_path(arguments.path)
     if not path.exists():
         raise NotFound("path", str(path))
+    if not (path.is_file() or path.is_dir()):
+        raise CorruptModel(str(path), "unreadable", "not a file")
     if is_bundle(path):
         return import_bundle(arguments, services, path, Terminal(output, interrupts))
     found = find_models(path)
@@ -97,7 +99,6 @@ def _import(
     clearance = clearance_for(arguments, services, offer, terminal)
     installed = services.installer.install(offer, clearance, token, output.report)
     placed = _placed(installed, model)
-    output.note("")
     size = format_bytes(installed.size_bytes)
     output.line(f"{installed.id} ({size}): {wording.template(f'placed_{placed}')}")
     return {

@@ -54,6 +54,5 @@ def show_installed(
             "seconds": round(seconds, 3),
         }
     )
-    output.note("")
     output.line(f"Installed {model.id} ({format_bytes(model.size_bytes)}), SHA-256 checked.")
     output.line(f'Try it: openshelf chat "{model.id}"')

@@ -7,8 +7,15 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QDate, QLocale
 
-from openshelf.chat.attachments import Attachment
-from openshelf.chat.conversation import Conversation, Folder, Message, MessageState, Role
+from openshelf.chat.attachments import Attachment, tokens_of
+from openshelf.chat.conversation import (
+    AnswerFigures,
+    Conversation,
+    Folder,
+    Message,
+    MessageState,
+    Role,
+)
 from openshelf.chat.interface import ModelInMemory
 from openshelf.engine.servers import Server
 from openshelf.library.installed import InstalledModel
@@ -94,6 +101,38 @@ def tokens_in_context(messages: tuple[Message, ...]) -> int | None:
         if message.role is Role.ASSISTANT and message.figures is not None:
             return message.figures.prompt_tokens + message.figures.completion_tokens
     return None
+
+
+@dataclass(frozen=True)
+class ContextParts:
+    """Tokens of the context after the last answer: what was attached (`is_guessed` where not all of
+    it was counted), what was written before the answer, and the answer."""
+
+    attached: int
+    written: int
+    answer: int
+    is_guessed: bool = False
+
+
+def last_figures(messages: Sequence[Message]) -> AnswerFigures | None:
+    """Of the last answer that has any."""
+    told = (m.figures for m in reversed(messages) if m.role is Role.ASSISTANT and m.figures)
+    return next(told, None)
+
+
+def context_parts(messages: Sequence[Message]) -> ContextParts | None:
+    """None where the last answer was not counted, or earlier messages were left out."""
+    last = messages[-1] if messages else None
+    if last is None or last.figures is None or (last.detail or {}).get("messages"):
+        return None
+    files = [one for message in messages for one in message.attachments]
+    attached = min(tokens_of(files), last.figures.prompt_tokens)
+    return ContextParts(
+        attached,
+        last.figures.prompt_tokens - attached,
+        last.figures.completion_tokens,
+        is_guessed=not all(one.is_counted for one in files),
+    )
 
 
 def context_length(loaded: ModelInMemory | None, services: Services) -> int:

@@ -50,6 +50,13 @@ class ChosenModel:
         return held if held is not None and held.model_id == self.id else None
 
     @property
+    def counted_by(self) -> str:
+        """Its id where it can count tokens: in memory on this machine. Empty for a server's, which
+        gets nothing before it is sent."""
+        held = self.loaded
+        return held.model_id if held is not None and held.server is None else ""
+
+    @property
     def accepted_on(self) -> str:
         """The day on which its terms were acknowledged; empty where no record says so."""
         model = self.model

@@ -48,6 +48,10 @@ def age_of(moment: str, today: date) -> Age:
     return Age.LAST_MONTH if past <= timedelta(days=30) else Age.OLDER
 
 
+def _today() -> date:
+    return datetime.now().astimezone().date()
+
+
 _Group = tuple[Age, int]
 """With the folder's place among the folders, else 0."""
 
@@ -86,13 +90,17 @@ class ConversationsModel(RowsModel[ConversationRow]):
         self._folders: dict[int, Folder] = {}
         self._search = ""
         self._found: dict[int, FoundConversation] = {}
+        self._day: date | None = None
 
     def set_conversations(
         self, conversations: Sequence[Conversation], folders: Sequence[Folder] = ()
     ) -> None:
         """`folders` in the order in which they are shown, empty ones too."""
-        self._conversations = tuple(conversations)
-        self._folders = {folder.id: folder for folder in folders}
+        given = tuple(conversations), {folder.id: folder for folder in folders}
+        is_as_shown = given == (self._conversations, self._folders) and self._day == _today()
+        if is_as_shown and list(given[1]) == list(self._folders):
+            return
+        self._conversations, self._folders = given
         self._refresh()
 
     @property
@@ -121,7 +129,7 @@ class ConversationsModel(RowsModel[ConversationRow]):
         return " ".join(conversation.title.split()) or self.tr("New chat")
 
     def _refresh(self) -> None:
-        today = datetime.now().astimezone().date()
+        today = self._day = _today()
         shown = [c for c in self._conversations if self._is_wanted(c)]
         shown.sort(key=lambda c: c.updated_at, reverse=True)
         groups: dict[_Group, list[Conversation]] = {}

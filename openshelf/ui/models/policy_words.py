@@ -61,7 +61,7 @@ def fact_question(name: str) -> str:
         "ai_work_assistant": _tr("Do you offer an AI coding or office assistant?"),
         "trains_on_outputs": _tr("Do you train other models on what they write?"),
         "competes_with_licensor": _tr("Do your products compete with the makers of models?"),
-        "fields_of_use": _tr("What are they used for? Name what is delicate: military, medicine…"),
+        "fields_of_use": _tr("What are the models used for?"),
     }[name]
 
 
@@ -80,6 +80,7 @@ def fact_hint(name: str) -> str:
         ),
         "annual_revenue_usd": _tr("With affiliates. 20 million can be written as 20M."),
         "hosts_service": _tr("Others send requests to a model that you run."),
+        "fields_of_use": _tr("What a license may rule out, with commas: military, medical advice…"),
     }.get(name, "")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout
 from typing_extensions import override
 
@@ -15,6 +15,8 @@ from openshelf.tasks import Cancelled, Failed, Outcome, Succeeded
 from openshelf.ui.models.chat_facts import (
     ChatFacts,
     context_length,
+    context_parts,
+    last_figures,
     read_acceptances,
     read_facts,
     tokens_in_context,
@@ -29,7 +31,7 @@ from openshelf.ui.pages.chat_asking import Asking
 from openshelf.ui.pages.chat_attaching import AskedFor, Attaching
 from openshelf.ui.pages.chat_dialogue import Dialogue
 from openshelf.ui.pages.chat_organizer import Organizer
-from openshelf.ui.pages.chat_server import sent_to, show_chosen
+from openshelf.ui.pages.chat_server import sent_to, show_chosen, tell_lost_gpu
 from openshelf.ui.places import Place
 from openshelf.ui.sentences import error_text
 from openshelf.ui.task_bridge import TaskBridge
@@ -111,6 +113,7 @@ class ChatPage(Page):
         header.shortcuts_requested.connect(self.keys_requested)
         header.details_toggled.connect(self._on_details_toggled)
         transcript.link_pressed.connect(self.area.link_notice.show_address)
+        transcript.shorter_context_wanted.connect(self.asking.use_context)
         transcript.send_again_requested.connect(self._on_send_requested)
         transcript.edit_requested.connect(self._on_edit_requested)
         transcript.regenerate_requested.connect(self._on_regenerate_requested)
@@ -127,8 +130,6 @@ class ChatPage(Page):
         self.dialogue.ended.connect(self._on_ended)
         self.dialogue.failed.connect(self._on_failed)
         self.area.nothing_installed.acted.connect(self._on_shelf_requested)
-        self.area.link_notice.open_requested.connect(self._on_link_confirmed)
-        self.area.link_notice.copy_requested.connect(self._on_link_copied)
         self.asking.advised.connect(self._on_advised)
         self.asking.failed.connect(self._on_failed)
         self.attaching.failed.connect(self._on_failed)
@@ -204,8 +205,10 @@ class ChatPage(Page):
                 self.dialogue.know(facts.conversations)
                 self._choose_shown()
                 self._show_all()
+                self.attaching.count()
                 if has_changed:
                     self.memory_changed.emit()
+                    tell_lost_gpu(facts.loaded, self.area.notice)
             case Failed(error):
                 self._on_failed(error)
             case Cancelled():
@@ -239,6 +242,7 @@ class ChatPage(Page):
     def _on_model_chosen(self, model_id: str) -> None:
         self.chosen.id = model_id
         self._show_all()
+        self.attaching.count()
         self.focus_content()
 
     def _choose_shown(self) -> None:
@@ -285,7 +289,7 @@ class ChatPage(Page):
     def _asked_for(self) -> AskedFor:
         messages = () if self.dialogue.is_empty else self.dialogue.messages
         whole = context_length(self.chosen.loaded, self._services)
-        return AskedFor(messages, whole, self.asking.sampling)
+        return AskedFor(messages, whole, self.asking.sampling, self.chosen.counted_by)
 
     def _on_created(self, conversation: Conversation) -> None:
         if conversation.id == self.dialogue.shown_id:
@@ -306,14 +310,6 @@ class ChatPage(Page):
 
     def _on_failed(self, error: BaseException) -> None:
         self.area.notice.show_message(error_text(error), NoticeLevel.BAD)
-
-    # --- links, the rest --------------------------------------------------------------------------
-
-    def _on_link_confirmed(self, address: str) -> None:
-        QDesktopServices.openUrl(QUrl(address))
-
-    def _on_link_copied(self, address: str) -> None:
-        QGuiApplication.clipboard().setText(address)
 
     def _on_shelf_requested(self) -> None:
         self.place_requested.emit(Place.SHELF)
@@ -387,7 +383,8 @@ class ChatPage(Page):
         if dialogue.is_answering:
             self.inspector.show_growing_context((used or 0) + dialogue.live_tokens, whole)
         else:
-            self.inspector.show_context(used, whole)
+            self.inspector.show_context(used, whole, context_parts(dialogue.messages))
+        self.inspector.answer.show_figures(last_figures(dialogue.messages))
 
     def _show_model(self) -> None:
         loaded = self.chosen.loaded

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from openshelf.ui.theme import TextRole
@@ -69,6 +70,14 @@ class ChatArea(QWidget):
         column.addWidget(self.find_bar)
         column.addWidget(self._stack, 1)
         column.addWidget(self._build_foot())
+        self.link_notice.open_requested.connect(self._on_link_confirmed)
+        self.link_notice.copy_requested.connect(self._on_link_copied)
+
+    def _on_link_confirmed(self, address: str) -> None:
+        QDesktopServices.openUrl(QUrl(address))
+
+    def _on_link_copied(self, address: str) -> None:
+        QGuiApplication.clipboard().setText(address)
 
     def _build_foot(self) -> QWidget:
         self._foot = QWidget()
@@ -90,7 +99,7 @@ class ChatArea(QWidget):
     def show_nothing_installed(self) -> None:
         focused, button = self.window().focusWidget(), self.nothing_installed.button
         self._stack.setCurrentWidget(self.nothing_installed)
-        if button is not None and focused is not None and self._foot.isAncestorOf(focused):
+        if button is not None and self._foot.isAncestorOf(focused):
             # Hidden, the composer would hand the keyboard to the rail.
             button.setFocus(Qt.FocusReason.OtherFocusReason)
         self._foot.hide()

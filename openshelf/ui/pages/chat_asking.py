@@ -12,7 +12,7 @@ from openshelf.chat.advice import Advice
 from openshelf.chat.conversation import Conversation
 from openshelf.chat.presets import Preset, PresetKind
 from openshelf.engine.asking import Sampling
-from openshelf.errors import BadAttachment, CorruptModel, NotFound
+from openshelf.errors import BadAttachment, CorruptModel, NotFound, OpenshelfError
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.task_bridge import TaskBridge
@@ -58,6 +58,8 @@ class Asking(QObject):
         self._on_server = False
         self._presets: tuple[Preset, ...] = ()
         self._is_new = True
+        self._of_chat: Sampling | None = None
+        """What was taken over from a chat that was opened."""
         self._panel.publisher_requested.connect(self._on_publisher_requested)
         self._panel.schema_requested.connect(self._on_schema_requested)
         self._panel.preset_named.connect(self._on_settings_named)
@@ -84,6 +86,14 @@ class Asking(QObject):
         """It may have been installed anew meanwhile: look again."""
         self._model_id = None
 
+    def use_context(self, length: int) -> None:
+        """Models are loaded with a context of so many tokens from now on."""
+        settings = self._services.settings
+        try:
+            settings.save(replace(settings.current, context_length=length))
+        except OpenshelfError as error:  # in force until the end all the same
+            self.failed.emit(error)
+
     def show_model(self, model_id: str | None, *, on_server: bool = False) -> None:
         """The model that answers next: what its publisher recommends, and its template knows. Of
         one on a server that is not known, nor whether it sees: a picture is tried."""
@@ -103,12 +113,19 @@ class Asking(QObject):
         self._bridge.submit("recommended settings", work, on_outcome=self._on_advice_read)
 
     def show_conversation(self, conversation: Conversation | None) -> None:
-        """One that is opened is asked as it was last; None is a new one."""
+        """One that is opened is asked as it was last; None is a new one, which begins as is
+        recommended for its model, or as was set by hand."""
         self._is_new = conversation is None
+        if conversation is None and self._of_chat == self.sampling:
+            self._panel.go_back()
+            self._foot.set_thinking(None, "")
+        if conversation is None:
+            self._of_chat = None
         if conversation is not None and conversation.sampling is not None:
             sampling = conversation.sampling
             self._panel.set_sampling(sampling)
             self._foot.set_thinking(sampling.form.thinking, sampling.form.effort)
+            self._of_chat = self.sampling
         self._show_presets()
 
     # --- what is recommended ----------------------------------------------------------------------

@@ -29,11 +29,26 @@ from openshelf.ui.widgets.composer import paths_of
 
 @dataclass(frozen=True)
 class AskedFor:
-    """The conversation so far, what the context holds, and how the next answer is drawn."""
+    """The conversation so far, what the context holds, how the next answer is drawn, and the id of
+    the model that can count now, or empty."""
 
     messages: tuple[Message, ...]
     context_length: int
     sampling: Sampling
+    counted_by: str = ""
+
+
+@dataclass(frozen=True)
+class HeldFile:
+    """A file as it was read, and as the model `by` counted it."""
+
+    read: Attachment
+    exact: Attachment | None = None
+    by: str = ""
+
+    @property
+    def shown(self) -> Attachment:
+        return self.exact or self.read
 
 
 class Attaching(QObject):
@@ -53,7 +68,8 @@ class Attaching(QObject):
         super().__init__(area)
         self._services, self._bridge = services, bridge
         self._composer, self._asked_for = area.composer, asked_for
-        self._files: list[Attachment] = []
+        self._files: list[HeldFile] = []
+        self._counting: Task | None = None
         self._reading: dict[int, tuple[str, Task]] = {}
         self._numbers = itertools.count()
         self.cannot_see = ""
@@ -65,7 +81,7 @@ class Attaching(QObject):
 
     @property
     def files(self) -> tuple[Attachment, ...]:
-        return tuple(self._files)
+        return tuple(held.shown for held in self._files)
 
     def ask_for_files(self) -> None:
         dialog = QFileDialog(self._composer, self.tr("Attach files"))
@@ -104,16 +120,63 @@ class Attaching(QObject):
         if found.kind is AttachmentKind.IMAGE and self.cannot_see:
             self.failed.emit(BadAttachment(self.cannot_see, path, "not_seen"))
         else:
-            self._files.append(found)
+            self._files.append(HeldFile(found))
+            self.count()
 
     def remove(self, place: int) -> None:
         del self._files[place : place + 1]
         self.show()
 
+    # --- counting ---------------------------------------------------------------------------------
+
+    def count(self) -> None:
+        """Have the model in memory count what it did not yet; of another one it is a guess again.
+
+        To be called when the model, or whether it is free, may have changed.
+        """
+        if not self._files:
+            return
+        by = self._asked_for().counted_by
+        self._files = [held if held.by == by else HeldFile(held.read) for held in self._files]
+        missing = [held.read for held in self._files if held.exact is None]
+        self._stop_counting()
+        self.show()
+        if not by or not missing:
+            return
+
+        def work(cancel: CancelToken, report: Report) -> tuple[Attachment, ...]:
+            return self._services.chats.count(missing, by, cancel)
+
+        def done(outcome: Outcome[tuple[Attachment, ...]]) -> None:
+            if self._counting is task and isinstance(outcome, Succeeded):
+                self._counting = None
+                self._take_counts(missing, outcome.value, by)
+
+        self._counting = task = self._bridge.submit("count tokens", work, on_outcome=done)
+
+    def _take_counts(
+        self, missing: Sequence[Attachment], counted: Sequence[Attachment], by: str
+    ) -> None:
+        """Of those files that are still there."""
+        found = {id(one): exact for one, exact in zip(missing, counted, strict=True)}
+        for place, held in enumerate(self._files):
+            exact = found.get(id(held.read))
+            if exact is not None and exact.is_counted:
+                self._files[place] = HeldFile(held.read, exact, by)
+        self.show()
+
+    def _stop_counting(self) -> None:
+        if self._counting is not None:
+            self._counting.cancel()
+        self._counting = None
+
+    # --- showing ----------------------------------------------------------------------------------
+
     def clear(self) -> None:
         """For another chat, or when they were sent."""
         for _, task in self._reading.values():
             task.cancel()
+        self._stop_counting()
         self._reading.clear()
         self._files.clear()
         self.show()
@@ -121,7 +184,7 @@ class Attaching(QObject):
     def show(self) -> None:
         """The chips, and what the files take of the context."""
         bar = self._composer.bar
-        bar.show_files(self._files, [name for name, _ in self._reading.values()])
+        bar.show_files(self.files, [name for name, _ in self._reading.values()])
         self._composer.set_reading(bool(self._reading))
         if self._files:
             foreseen = self._foresee()
@@ -134,18 +197,19 @@ class Attaching(QObject):
     def _foresee(self) -> Foreseen:
         """What would be left out if they were sent now."""
         asked = self._asked_for()
-        question = question_of(self._composer.edit.toPlainText(), self._files)
+        question = question_of(self._composer.edit.toPlainText(), self.files)
         return foresee(asked.messages, question, asked.context_length, asked.sampling)
 
     def _consequence(self, foreseen: Foreseen) -> str:
         data = {
-            "tokens": tokens_of(self._files),
+            "tokens": tokens_of(self.files),
             "whole": foreseen.context_length,
             "messages": foreseen.dropped,
         }
+        known = "attached_counted" if all(one.is_counted for one in self.files) else "attached"
         if not foreseen.fits:
-            return words("attached_too_long", **data)
-        return words("attached_drops" if foreseen.dropped else "attached_fits", **data)
+            return words(f"{known}_too_long", **data)
+        return words(f"{known}_drops" if foreseen.dropped else f"{known}_fits", **data)
 
     # --- dropping ---------------------------------------------------------------------------------
 

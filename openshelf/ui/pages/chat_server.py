@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from openshelf.chat.interface import ModelInMemory
 from openshelf.ui.models.chosen_model import ChosenModel
 from openshelf.ui.models.server_words import gone_mark, mark_of, unknown_license
+from openshelf.ui.sentences import words
 from openshelf.ui.widgets.chat_header import ChatHeader
 from openshelf.ui.widgets.chat_inspector import ChatInspector
+from openshelf.ui.widgets.notice import InlineNotice, NoticeLevel
 
 
 def show_chosen(chosen: ChosenModel, header: ChatHeader, inspector: ChatInspector) -> None:
@@ -22,6 +25,12 @@ def show_chosen(chosen: ChosenModel, header: ChatHeader, inspector: ChatInspecto
         inspector.show_server(mark, is_assumed=not tells)
     otherwise = unknown_license(server) if server is not None else ""
     inspector.show_license(chosen.model, chosen.accepted_on, otherwise)
+
+
+def tell_lost_gpu(loaded: ModelInMemory | None, notice: InlineNotice) -> None:
+    """A load that the engine put on the CPU, although a GPU was planned, is told as it happens."""
+    if loaded is not None and loaded.left_gpu:
+        notice.show_message(words("engine_left_gpu"), NoticeLevel.WARNING)
 
 
 def sent_to(chosen: ChosenModel) -> str:

@@ -15,7 +15,7 @@ from openshelf.errors import EngineFailed
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
 from openshelf.ui.pages.hardware_row import FoundRow, Link
-from openshelf.ui.sentences import error_details, error_text, reason_sentence
+from openshelf.ui.sentences import error_details, error_text
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
@@ -53,9 +53,7 @@ class EngineCard(Card):
         )
         self.body.addWidget(TextLabel(text, TextRole.SMALL, "muted", wrap=True))
         self.notice = InlineNotice()
-        self.replaced = InlineNotice()
         self.body.addSpacing(6)
-        self.body.addWidget(self.replaced)
         self.body.addWidget(self.notice)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(0)
@@ -77,10 +75,6 @@ class EngineCard(Card):
                 widget.deleteLater()
         for build in builds.builds:
             self._rows.addWidget(self._row(build, builds))
-        self.replaced.hide()
-        if builds.replaced is not None and builds.problem is not None:
-            text = f"{reason_sentence(builds.replaced)} {error_text(builds.problem)}"
-            self.replaced.show_message(text, NoticeLevel.WARNING)
 
     def _row(self, build: Build, builds: Builds) -> FoundRow:
         name = self.tr("Installed") if build.folder == INSTALLED else build.folder
@@ -96,7 +90,9 @@ class EngineCard(Card):
             links.append(Link(FORGET, self.tr("Remove from list")))
         state: tuple[str, ChipKind] | None = None
         if build.folder == builds.in_use:
-            state = (self.tr("in use"), ChipKind.GOOD)
+            # That another one was chosen, and why not, is said above all pages (EngineNotice).
+            words = self.tr("in use") if builds.problem is None else self.tr("in use instead")
+            state = (words, ChipKind.GOOD)
         elif build.problem is not None:
             state = (self.tr("cannot be used"), ChipKind.WARNING)
         why = error_text(build.problem) if build.problem is not None else ""

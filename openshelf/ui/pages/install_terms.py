@@ -102,7 +102,7 @@ class TermsPanel(ScrollPage):
     def _show_text(self, text: FullText) -> None:
         """Open it where it stands, below the terms, and bring it into sight."""
         text.open_text()
-        self.widget().layout().activate()
+        self.body.activate()
         self.ensureWidgetVisible(text)
         text.take_focus()
 
@@ -221,7 +221,8 @@ class FullText(QWidget):
 
     def open_text(self) -> None:
         """Show the text, where it is at hand and not open yet."""
-        if self._view is None or self._view.isHidden():
+        is_here = self._text is not None and self._text.text is not None
+        if is_here and (self._view is None or self._view.isHidden()):
             self._on_opened()
 
     def take_focus(self) -> None:

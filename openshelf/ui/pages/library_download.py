@@ -22,6 +22,10 @@ _STANDING = (*_RESTING, DownloadState.WAITING, DownloadState.QUEUED)
 """Nothing moves; the bar has another color then."""
 _ENDED = (DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED)
 
+_MOST_NAME = 40
+_QUANT_WIDTH = 76
+"""Of the longest usual one, in pixels: the meters stand below each other."""
+
 
 class DownloadRow(QWidget):
     """Each signal carries the download's id; `chat_pressed` the id of the installed model.
@@ -45,13 +49,14 @@ class DownloadRow(QWidget):
         row.setSpacing(14)
         self.name = TextLabel("", TextRole.STRONG, wrap=True)
         self.quant = TextLabel("", TextRole.CODE)
+        self.quant.setMinimumWidth(_QUANT_WIDTH)
         self.meter = Meter("")
         self.words = TextLabel("", TextRole.SMALL, "muted", wrap=True)
         self.words.setFixedWidth(262)
         self.action = LinkButton()
         self.more_button = LinkButton("⋯")
         self.close_button = LinkButton("✕")
-        row.addWidget(self.name, 3)
+        row.addWidget(self.name, 4)
         row.addWidget(self.quant)
         row.addWidget(self.meter, 4)
         row.addWidget(self.words)
@@ -88,7 +93,8 @@ class DownloadRow(QWidget):
             return
         self._download = download
         name = " ".join(download.model_name.split())
-        self.name.setText(name)
+        self.name.setText(name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…")
+        self.name.setToolTip(name if len(name) > _MOST_NAME else "")
         self.quant.setText(download.quant or "")
         figures = figures_words(download)
         share = download.done_bytes / download.total_bytes if download.total_bytes else 0.0

@@ -10,7 +10,7 @@ import enum
 import sys
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QStyleHints
 from PySide6.QtWidgets import QApplication
 
 from openshelf.ui.theme.fonts import TextRole, font
@@ -44,7 +44,10 @@ def color(name: str) -> QColor:
 
 
 def tokens_for(scheme: Scheme) -> Tokens:
-    """The tokens of a scheme; SYSTEM asks the system and falls back to light."""
+    """The tokens of a scheme; SYSTEM asks the system and falls back to light.
+
+    Where the system wants high contrast it gets ours, which is dark, unless its own is light.
+    """
     match scheme:
         case Scheme.LIGHT:
             return LIGHT
@@ -53,8 +56,15 @@ def tokens_for(scheme: Scheme) -> Tokens:
         case Scheme.HIGH_CONTRAST:
             return HIGH_CONTRAST
         case Scheme.SYSTEM:
-            known = QApplication.styleHints().colorScheme()
-            return DARK if known is Qt.ColorScheme.Dark else LIGHT
+            return _tokens_of_system(QApplication.styleHints())
+
+
+def _tokens_of_system(hints: QStyleHints) -> Tokens:
+    known = hints.colorScheme()
+    contrast = hints.accessibility().contrastPreference()
+    if contrast is Qt.ContrastPreference.HighContrast and known is not Qt.ColorScheme.Light:
+        return HIGH_CONTRAST
+    return DARK if known is Qt.ColorScheme.Dark else LIGHT
 
 
 def apply_theme(app: QApplication, scheme: Scheme | str) -> Tokens:

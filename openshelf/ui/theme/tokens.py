@@ -11,7 +11,8 @@ class Tokens:
 
     `ink`, `muted` and `faint` are texts in falling weight; each `*_soft` is the background of the
     chip or notice whose text has the color before it. `weights`, `kv_cache`, `compute_buffer` and
-    `free` are the parts of a fit bar, `skeleton` stands for words to come, `scrim` lies over the page below a sheet.
+    `free` are the parts of a fit bar, `skeleton` stands for words to come, `scrim` lies over the
+    page below a sheet.
     """
 
     name: str
@@ -143,6 +144,8 @@ TEXT_PAIRS: tuple[tuple[str, str], ...] = (
     ("ink", "bad_soft"),
     ("ink", "good_soft"),
     ("ink", "accent_soft"),
+    ("ink", "free"),
+    ("muted", "free"),
 )
 """(text, background) as they occur in the window: contrast of at least 4.5."""
 

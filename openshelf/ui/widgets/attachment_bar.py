@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from openshelf.chat.attachments import Attachment, AttachmentKind
-from openshelf.ui.sentences import words
+from openshelf.chat.attachments import Attachment, reason_of_attachment
+from openshelf.ui.sentences import reason_sentence, words
 from openshelf.ui.theme import TextRole
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.buttons import LinkButton
@@ -18,11 +18,8 @@ from openshelf.ui.widgets.text import TextLabel
 
 
 def attachment_words(one: Attachment) -> str:
-    """`msa-2026.pdf · 3,120 tokens`; a guess of the length says so."""
-    if one.kind is AttachmentKind.IMAGE:
-        return words("attached_picture", name=one.name)
-    code = "attached_file" if one.is_counted else "attached_file_guessed"
-    return words(code, name=one.name, tokens=one.tokens)
+    """Its name, and what it takes of the context."""
+    return reason_sentence(reason_of_attachment(one))
 
 
 def attachment_details(one: Attachment) -> str:
@@ -47,14 +44,28 @@ def attachment_chip(one: Attachment) -> Chip:
     return chip
 
 
+def _clear(flow: FlowLayout) -> None:
+    while (item := flow.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
 class AttachmentRow(QWidget):
     """The chips of a question that was sent; hidden without any."""
 
     def __init__(self, attachments: Sequence[Attachment] = ()) -> None:
         super().__init__()
-        flow = FlowLayout(self)
+        self._flow = FlowLayout(self)
+        self.words: list[str] = []
+        self.show_files(attachments)
+
+    def show_files(self, attachments: Sequence[Attachment]) -> None:
+        _clear(self._flow)
+        self.words = [attachment_words(one) for one in attachments]
         for one in attachments:
-            flow.addWidget(attachment_chip(one))
+            self._flow.addWidget(attachment_chip(one))
         self.setVisible(bool(attachments))
 
 
@@ -78,11 +89,7 @@ class AttachmentBar(QWidget):
 
     def show_files(self, attachments: Sequence[Attachment], reading: Sequence[str]) -> None:
         """Those that were read, and the names of those that are being read."""
-        while (item := self._flow.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        _clear(self._flow)
         for place, one in enumerate(attachments):
             self._flow.addWidget(self._removable(place, one))
         for name in reading:

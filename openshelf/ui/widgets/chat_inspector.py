@@ -8,11 +8,18 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QScrollArea, 
 from openshelf.chat.interface import ModelInMemory
 from openshelf.library.installed import InstalledModel
 from openshelf.library.measurements import totals
+from openshelf.ui.models.chat_facts import ContextParts
 from openshelf.ui.models.license_names import license_names
 from openshelf.ui.models.server_words import ServerMark
 from openshelf.ui.theme import TextRole, font
 from openshelf.ui.theme.kinds import ChipKind
 from openshelf.ui.widgets.bars import Meter
+from openshelf.ui.widgets.inspector_facts import (
+    AnswerFacts,
+    ContextLegend,
+    EngineLine,
+    context_segments,
+)
 from openshelf.ui.widgets.measured_memory import PoolView
 from openshelf.ui.widgets.preset_menu import NameEdit, PresetMenu
 from openshelf.ui.widgets.sampling_panel import SamplingPanel
@@ -46,12 +53,24 @@ class ChatInspector(QFrame):
         self._build_server()
         self._build_context()
         self._build_memory()
+        self.answer = AnswerFacts()
+        self._column.addWidget(self.answer)
         self._build_system_prompt()
         self.panel = SamplingPanel()
         self._column.addWidget(self.panel)
         self._column.addStretch(1)
+        outer.addLayout(self._build_foot())
+
+    def _build_foot(self) -> QVBoxLayout:
+        """Always in view, however long the rest is."""
+        foot = QVBoxLayout()
+        foot.setContentsMargins(15, 6, 15, 14)
+        foot.setSpacing(6)
+        self.engine_line = EngineLine()
         self.license_line = TextLabel("", TextRole.TINY, "muted", wrap=True)
-        self._column.addWidget(self.license_line)
+        foot.addWidget(self.engine_line)
+        foot.addWidget(self.license_line)
+        return foot
 
     def _build_server(self) -> None:
         """Shown for a model on a server: its mark, and what that means."""
@@ -87,6 +106,8 @@ class ChatInspector(QFrame):
         self._column.addLayout(row)
         self.context_meter = Meter(self.tr("Context in use"), "kv_cache")
         self._column.addWidget(self.context_meter)
+        self.context_legend = ContextLegend()
+        self._column.addWidget(self.context_legend)
         self._column.addSpacing(10)
 
     def _build_memory(self) -> None:
@@ -139,17 +160,22 @@ class ChatInspector(QFrame):
         self.prompt_edit.setReadOnly(True)
         self.prompt_hint.setText(self.tr("As this chat was begun with."))
 
-    def show_context(self, used: int | None, whole: int) -> None:
-        """Tokens after the last answer (None where they were not counted), and what it holds."""
+    def show_context(self, used: int | None, whole: int, parts: ContextParts | None = None) -> None:
+        """Tokens after the last answer (None where they were not counted), what it holds, and what
+        it is made of."""
+        self.context_legend.show_parts(parts)
         self.context_meter.setToolTip(self.tr("Tokens of the conversation after the last answer"))
         if used is None:
             self._show_uncounted(whole)
             return
         words = self.tr("{used} of {whole}")
         self._show_share(words.format(used=f"{used:,}", whole=f"{whole:,}"), used / max(1, whole))
+        if parts is not None:
+            self.context_meter.set_segments(context_segments(parts, whole))
 
     def show_growing_context(self, at_least: int, whole: int) -> None:
         """While an answer is written: the question before it is counted with its end."""
+        self.context_legend.show_parts(None)
         self.context_meter.setToolTip(self.tr("Counted exactly when the answer ends"))
         if not at_least:
             self._show_uncounted(whole)
@@ -169,6 +195,7 @@ class ChatInspector(QFrame):
         self.context_meter.set_fraction(share)
 
     def show_memory(self, loaded: ModelInMemory | None) -> None:
+        self.engine_line.show_engine(loaded)
         while (item := self._pools.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:

@@ -115,7 +115,8 @@ class Composer(Card):
         self.stop_button.clicked.connect(self._on_stop)
 
     def set_placeholder(self, text: str) -> None:
-        self.edit.setPlaceholderText(text)
+        # Of what does not fit on the first line, only halves of letters would be seen.
+        self.edit.setPlaceholderText(text if len(text) <= 56 else f"{text[:55].rstrip()}…")
         # Qt draws again only where a placeholder comes or goes, not where its words change.
         self.edit.viewport().update()
 

@@ -12,6 +12,7 @@ MOST_FORMULAS = 400
 """In one block of text; what follows stays text."""
 MOST_CHARACTERS = 2_000
 _FIRST_MARK = 0xF500
+_SIGN = re.compile(r"[$`\\]")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _COMMAND = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})?")
 _TEX_SIGNS = frozenset("\\^_={}+<>|/*")
@@ -40,7 +41,7 @@ class _Finder:
         self._text = text
         self._parts: list[str] = []
         self._formulas: dict[str, FormulaMark] = {}
-        self._missing: set[str] = set()
+        self._places: dict[str, int] = {}
         self._free = (c for n in range(0x400) if (c := chr(_FIRST_MARK + n)) not in text)
 
     def find(self) -> MarkedText:
@@ -62,8 +63,8 @@ class _Finder:
         return MarkedText("".join(self._parts), self._formulas)
 
     def _next_sign(self, at: int) -> int:
-        places = [p for sign in "$`\\" if (p := self._text.find(sign, at)) >= 0]
-        return min(places, default=-1)
+        found = _SIGN.search(self._text, at)
+        return found.start() if found is not None else -1
 
     def _behind_code(self, at: int) -> int:
         end = at
@@ -74,12 +75,11 @@ class _Finder:
         return end if close < 0 else close + len(ticks)
 
     def _find(self, sign: str, at: int) -> int:
-        """As str.find; what is not there once is not looked for again."""
-        if sign in self._missing:
-            return -1
-        place = self._text.find(sign, at)
-        if place < 0:
-            self._missing.add(sign)
+        """As str.find, for places that only grow: what was found further on, or nowhere, is not
+        looked for again, so that a hundred thousand openings take one look."""
+        place = self._places.get(sign, 0)
+        if 0 <= place < at or sign not in self._places:
+            place = self._places[sign] = self._text.find(sign, at)
         return place
 
     def _formula(self, at: int) -> FormulaMark | None:
@@ -96,12 +96,12 @@ class _Finder:
         self, at: int, opening: str, closing: str, *, is_display: bool
     ) -> FormulaMark | None:
         text = self._text
-        end = self._find(closing, at + len(opening))
+        start = at + len(opening)
+        end = self._find(closing, start)
         if end < 0:
-            rest = text[at:]
-            is_open = is_display and 2 < len(rest) < MOST_CHARACTERS
-            return FormulaMark("", rest, is_display, is_open=True) if is_open else None
-        tex = text[at + len(opening) : end]
+            is_open = is_display and 2 < len(text) - at < MOST_CHARACTERS
+            return FormulaMark("", text[at:], is_display, is_open=True) if is_open else None
+        tex = text[start : min(end, start + MOST_CHARACTERS + 1)]
         if not tex.strip() or len(tex) > MOST_CHARACTERS:
             return None
         return FormulaMark(tex.strip(), text[at : end + len(closing)], is_display)
@@ -112,12 +112,14 @@ class _Finder:
         if text[at + 1 : at + 2].isspace():
             return None
         end = self._find("$", at + 1)
-        while end > 0 and text[end - 1] == "\\":
+        while 0 < end <= at + MOST_CHARACTERS and text[end - 1] == "\\":
             end = text.find("$", end + 1)
+        if end > at + 1 + MOST_CHARACTERS:
+            return None
         tex = text[at + 1 : end] if end > 0 else ""
         if not tex or tex[-1].isspace() or text[end + 1 : end + 2].isdigit():
             return None
-        if len(tex) > MOST_CHARACTERS or not _looks_like_tex(tex):
+        if not _looks_like_tex(tex):
             return None
         return FormulaMark(tex, text[at : end + 1], is_display=False)
 

@@ -28,7 +28,7 @@ from openshelf.ui.widgets.row_table import RowHeader, RowTable, TableLook
 
 HEADER_HEIGHT = 30
 _WIDTHS = {
-    InstalledColumn.QUANT: 90,
+    InstalledColumn.QUANT: 96,
     InstalledColumn.SIZE: 78,
     InstalledColumn.USED: 84,
     InstalledColumn.SPEED: 86,

@@ -40,6 +40,7 @@ class Formats:
         self.accent = color("accent")
         self.sunken = color("sunken")
         self.line = color("line")
+        self.code_ground = color("free")
 
     def paragraph(self, *, bottom: float = 8, top: float = 8, left: float = 0) -> QTextBlockFormat:
         result = QTextBlockFormat()
@@ -73,7 +74,7 @@ class Formats:
 
     def inline_code(self) -> QTextCharFormat:
         result = self.code_text()
-        result.setBackground(self.line)
+        result.setBackground(self.code_ground)
         return result
 
     def code_line(self, *, is_first: bool, is_last: bool) -> QTextBlockFormat:

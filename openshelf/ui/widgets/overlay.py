@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QWidget
 from typing_extensions import override
 
 from openshelf.ui.theme import scheme
-from openshelf.ui.widgets.tab_order import laid_out, order_tabs
+from openshelf.ui.widgets.tab_order import as_they_stand, order_tabs
 
 _EDGE = 28
 
@@ -73,7 +73,8 @@ class Overlay(QWidget):
 
     @override
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        host = getattr(self, "_host", None)  # gone while Python takes the object apart
+        # Python may have taken the object apart before Qt is done with it.
+        host: QWidget | None = getattr(self, "_host", None)
         if host is not None and watched is host and event.type() == QEvent.Type.Resize:
             self.setGeometry(host.rect())
             self.fit_panel()
@@ -97,7 +98,7 @@ class Overlay(QWidget):
         return moved
 
     def _focus_edge(self, *, first: bool, fallback: QWidget | None) -> None:
-        order = laid_out(self.panel)
+        order = as_they_stand(self.panel)
         usable = [w for w in order if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isEnabled()]
         target = (usable[0] if first else usable[-1]) if usable else fallback
         if target is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QVBoxLayout
 from typing_extensions import override
@@ -54,8 +54,18 @@ class RailButton(EnterButton):
             x = 10
         self.badge.move(x, (self.height() - self.badge.height()) // 2)
 
-    def _on_toggled(self, checked: bool) -> None:  # noqa: FBT001
-        self.setFont(font(TextRole.STRONG if checked else TextRole.BODY))
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        """Another style sheet gives back the font of the first one."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._show_weight()
+
+    def _on_toggled(self, _: bool) -> None:  # noqa: FBT001
+        self._show_weight()
+
+    def _show_weight(self) -> None:
+        self.setFont(font(TextRole.STRONG if self.isChecked() else TextRole.BODY))
 
 
 class NavigationRail(QFrame):

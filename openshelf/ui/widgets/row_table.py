@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractItemModel, QPointF, QRect, Qt
-from PySide6.QtGui import QFocusEvent, QPainter, QPolygonF
+from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QFrame, QHeaderView, QStyledItemDelegate, QTableView, QWidget
 from typing_extensions import override
 
@@ -77,6 +77,23 @@ class RowTable(QTableView):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """The keyboard is somewhere: on the first row where none was chosen."""
         super().focusInEvent(event)
+        self.viewport().update()
         by_keys = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
         if event.reason() in by_keys and not self.currentIndex().isValid():
             self.setCurrentIndex(self.model().index(0, 0))
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A frame around the chosen row while the keyboard is here."""
+        super().paintEvent(event)
+        if self.hasFocus() and self.currentIndex().isValid():
+            row = self.visualRect(self.currentIndex())
+            painter = QPainter(self.viewport())
+            painter.setPen(color("accent"))
+            painter.drawRect(QRect(0, row.top(), self.viewport().width() - 1, row.height() - 1))
+            painter.end()
+
+    @override
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()

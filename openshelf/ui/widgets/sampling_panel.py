@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from openshelf.chat.advice import Advice, AdviceSource
 from openshelf.engine.asking import AnswerForm, Sampling
+from openshelf.ui.models.stop_words import MARK, line_of, stops_in
 from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.buttons import LinkButton
 from openshelf.ui.widgets.preset_menu import NameEdit, PresetMenu
@@ -20,7 +21,6 @@ _MAX_TOKENS = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 _TOP_K = (0, 1, 5, 10, 20, 30, 40, 50, 64, 100, 200, 500)
 _MIN_P = tuple(i / 100 for i in range(31))
 _PENALTY = tuple(i / 100 for i in range(90, 151))
-_STOP_BETWEEN = " | "
 _MOST_SEED = 2_147_483_647
 
 
@@ -97,8 +97,9 @@ class SamplingPanel(QWidget):
         self.seed = self._line(self.tr("Seed"), self.tr("another one each time"), column)
         self.seed.setValidator(QIntValidator(0, _MOST_SEED, self))
         self.stop = self._line(
-            self.tr("Stop at"), self.tr("words, parted by {mark}").format(mark="|"), column
+            self.tr("Stop at"), self.tr("words, parted by {mark}").format(mark=MARK), column
         )
+        self.stop.setToolTip(self.tr(r"A new line is written \n, a bar \|"))
         row = QHBoxLayout()
         self.schema_words = TextLabel("", TextRole.SMALL)
         self.schema_button = LinkButton(muted=True, small=True)
@@ -146,7 +147,6 @@ class SamplingPanel(QWidget):
     @property
     def sampling(self) -> Sampling:
         """Without thinking and tools, which are not set here."""
-        stops = tuple(part.strip() for part in self.stop.text().split("|"))
         return Sampling(
             temperature=self.temperature.value,
             top_p=self.top_p.value,
@@ -155,7 +155,7 @@ class SamplingPanel(QWidget):
             repeat_penalty=self.repeat_penalty.value,
             max_tokens=int(self.max_tokens.value),
             seed=int(self.seed.text()) if self.seed.text().isdecimal() else None,
-            stop=tuple(stop for stop in stops if stop),
+            stop=stops_in(self.stop.text()),
             form=self._form,
         )
 
@@ -169,7 +169,7 @@ class SamplingPanel(QWidget):
         self.repeat_penalty.set_value(sampling.repeat_penalty)
         self.max_tokens.set_value(sampling.max_tokens)
         self.seed.setText("" if sampling.seed is None else str(sampling.seed))
-        self.stop.setText(_STOP_BETWEEN.join(sampling.stop))
+        self.stop.setText(line_of(sampling.stop))
         self._form = AnswerForm(json_schema=sampling.form.json_schema)
         self._is_setting = False
         self._show_schema()
@@ -240,8 +240,12 @@ class SamplingPanel(QWidget):
             self._show_source()
             self.changed.emit()
 
-    def _on_reset(self) -> None:
+    def go_back(self) -> None:
+        """To what is recommended."""
         self.set_sampling(self._advice.sampling)
+
+    def _on_reset(self) -> None:
+        self.go_back()
         self.changed.emit()
 
     def _on_schema(self) -> None:

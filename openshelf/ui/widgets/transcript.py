@@ -47,6 +47,7 @@ class Transcript(QScrollArea):
 
     link_pressed = Signal(str)
     send_again_requested = Signal(str)
+    shorter_context_wanted = Signal(int)
     edit_requested = Signal(int, str)
     regenerate_requested = Signal(int)
     continue_requested = Signal(int)
@@ -253,6 +254,7 @@ class Transcript(QScrollArea):
             item.edit_began.connect(self._on_edit_began)
             return
         item.link_pressed.connect(self._on_link_pressed)
+        item.shorter_context_wanted.connect(self.shorter_context_wanted)
         item.send_again_pressed.connect(self._on_send_again)
         item.regenerate_pressed.connect(self.regenerate_requested)
         item.continue_pressed.connect(self.continue_requested)

@@ -87,12 +87,14 @@ class AnswerFooter(QWidget):
                 return ""
 
     def _figure_words(self, figures: AnswerFigures) -> str:
-        text = self.tr("{rate} tok/s · first token {wait} · {tokens}")
-        return text.format(
-            rate=f"{figures.decode_tokens_per_second:.1f}",
+        text = self.tr("first token {wait} · {tokens}").format(
             wait=format_duration(figures.first_token_seconds),
             tokens=self.tr("%n token(s)", "", figures.completion_tokens),
         )
+        if not figures.decode_tokens_per_second:
+            return text  # of a single token there is no speed
+        rate = self.tr("{rate} tok/s").format(rate=f"{figures.decode_tokens_per_second:.1f}")
+        return f"{rate} · {text}"
 
     def _on_copy_clicked(self) -> None:
         QGuiApplication.clipboard().setText(self._text)

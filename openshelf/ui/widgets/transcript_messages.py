@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from openshelf.chat.answer_parts import split_answer
 from openshelf.chat.conversation import Message, MessageState
 from openshelf.chat.live import LiveAnswer, LivePhase
-from openshelf.errors import EngineDied, EngineFailed, OpenshelfError
+from openshelf.errors import DoesNotFit, EngineDied, EngineFailed, OpenshelfError
 from openshelf.reasons import Reason
 from openshelf.ui.sentences import error_text, reason_sentence
 from openshelf.ui.theme import TextRole
@@ -23,6 +24,7 @@ from openshelf.ui.widgets.text import TextLabel
 from openshelf.ui.widgets.text_view import TextView
 from openshelf.ui.widgets.tool_calls_view import ToolCallsView
 from openshelf.ui.widgets.transcript_footer import AnswerFooter
+from openshelf.units import format_duration
 
 _SPEED_MILLISECONDS = 500
 
@@ -55,16 +57,18 @@ class ReasoningFold(QWidget):
         column.addWidget(self._button)
         column.addLayout(self._inside)
         self._text, self._is_thinking = "", False
+        self._seconds: float | None = None
         self.hide()
 
-    def show_reasoning(self, text: str, *, is_thinking: bool) -> None:
-        self._text, self._is_thinking = text, is_thinking
+    def show_reasoning(self, text: str, *, is_thinking: bool, seconds: float | None = None) -> None:
+        """`seconds` is how long it took, None where that is not known."""
+        self._text, self._is_thinking, self._seconds = text, is_thinking, seconds
         self.setVisible(bool(text) or is_thinking)
         self._show()
 
     def _show(self) -> None:
         opened = self._button.isChecked()
-        words = self.tr("Thinking…") if self._is_thinking else self.tr("Thoughts before the answer")
+        words = self._words()
         self._button.setText(f"{'▾' if opened else '▸'} {words}")
         self._button.setAccessibleName(words)
         if opened or self._view is not None:
@@ -73,6 +77,13 @@ class ReasoningFold(QWidget):
             self.view.set_text(self._text)
             if not self._is_thinking:
                 self.view.finish()
+
+    def _words(self) -> str:
+        if self._is_thinking:
+            return self.tr("Thinking…")
+        if self._seconds is None:
+            return self.tr("Thoughts before the answer")
+        return self.tr("Thought for {time}").format(time=format_duration(self._seconds))
 
     @property
     def view(self) -> TextView:
@@ -111,9 +122,12 @@ class AnswerView(Column):
     regenerate_pressed = Signal(int)
     continue_pressed = Signal(int)
     version_chosen = Signal(int)
+    shorter_context_wanted = Signal(int)
+    """Before `send_again_pressed`: with a context of so many tokens."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._shorter = 0
         self.is_kept = False
         self._rate: float | None = None
         self._speed = Pace(_SPEED_MILLISECONDS, self._show_speed, self)
@@ -164,13 +178,14 @@ class AnswerView(Column):
         """The answer so far."""
         if live.phase is not LivePhase.GENERATING:
             self._speed.forget()
-        self._show_text(live.text)
+        self._show_text(live.text, live.thought_seconds)
         match live.phase:
             case LivePhase.LOADING:
                 words = self.tr("Loading {model}…").format(model=model_name)
-                self._set_activity(words, live.fraction)
+                self._set_activity(words, live.fraction, live.seconds_left)
             case LivePhase.PROMPT:
-                self._set_activity(self.tr("Reading the conversation…"), live.fraction)
+                words = self.tr("Reading the conversation…")
+                self._set_activity(words, live.fraction, live.seconds_left)
             case LivePhase.GENERATING:
                 self._rate = live.tokens_per_second
                 self._speed.ask()
@@ -183,11 +198,13 @@ class AnswerView(Column):
     def show_message(self, message: Message) -> None:
         """The answer as it was stored."""
         self.is_kept = True
-        self._show_text(message.content)
+        self._show_text(message.content, message.thought_seconds)
         self.text.finish()
         self._end_activity("")
         parts = split_answer(message.content)
-        self.reasoning.show_reasoning(parts.reasoning, is_thinking=False)
+        self.reasoning.show_reasoning(
+            parts.reasoning, is_thinking=False, seconds=message.thought_seconds
+        )
         self.footer.show_message(message)
         self._show_detail(message)
 
@@ -196,15 +213,18 @@ class AnswerView(Column):
         self.text.finish()
         self._end_activity("")
         details = _details(error.data()) if isinstance(error, OpenshelfError) else repr(error)
+        self._shorter = error.context_length if isinstance(error, DoesNotFit) else 0
         self._show_failure(error_text(error), details)
 
     def show_stopped(self) -> None:
         self.text.finish()
         self._end_activity(self.tr("Stopped."))
 
-    def _show_text(self, text: str) -> None:
+    def _show_text(self, text: str, seconds: float | None) -> None:
         parts = split_answer(text)
-        self.reasoning.show_reasoning(parts.reasoning, is_thinking=parts.is_thinking)
+        self.reasoning.show_reasoning(
+            parts.reasoning, is_thinking=parts.is_thinking, seconds=seconds
+        )
         self.calls.show_calls(parts.calls)
         if parts.calls and not parts.answer:
             self.text.set_text("")
@@ -213,15 +233,24 @@ class AnswerView(Column):
             self.text.show()
             self.text.set_text(parts.answer)
 
+    def _left(self, seconds: int) -> str:
+        """In whole seconds: tenths that change all the time cannot be read."""
+        time = format_duration(seconds) if seconds >= 10 else f"{seconds} s"
+        return self.tr("{time} left").format(time=time)
+
     def _end_activity(self, words: str) -> None:
         self._speed.forget()
         self._set_activity(words, None)
 
-    def _set_activity(self, words: str, fraction: float | None) -> None:
+    def _set_activity(
+        self, words: str, fraction: float | None, seconds_left: float | None = None
+    ) -> None:
         if fraction is None and words == self.activity.text() and self.progress.isHidden():
             return
         if fraction is not None:
             words = f"{words} {fraction * 100:.0f} %"
+            if seconds_left is not None:
+                words = f"{words} · {self._left(ceil(seconds_left))}"
             self.progress.set_fraction(fraction)
         self.activity.setText(words)
         self.activity.setVisible(bool(words))
@@ -248,6 +277,8 @@ class AnswerView(Column):
 
     def _show_failure(self, text: str, details: str) -> None:
         button = self.tr("Send again")
+        if self._shorter:
+            button = self.tr("Use {count} tokens").format(count=f"{self._shorter:,}")
         self.notice.show_message(text, NoticeLevel.BAD, button=button, details=details)
 
     def _on_regenerate(self) -> None:
@@ -262,4 +293,6 @@ class AnswerView(Column):
         self.link_pressed.emit(address)
 
     def _on_notice_acted(self) -> None:
+        if self._shorter:
+            self.shorter_context_wanted.emit(self._shorter)
         self.send_again_pressed.emit()

@@ -12,7 +12,7 @@ from typing_extensions import override
 from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import Message
 from openshelf.ui.theme import TextRole
-from openshelf.ui.widgets.attachment_bar import AttachmentRow
+from openshelf.ui.widgets.attachment_bar import AttachmentRow, attachment_words
 from openshelf.ui.widgets.buttons import LinkButton
 from openshelf.ui.widgets.markdown_formats import reading_font
 from openshelf.ui.widgets.question_edit import QuestionEdit
@@ -70,7 +70,8 @@ class UserBubble(QWidget):
         self._more.clicked.connect(self._on_more_clicked)
         column.addWidget(self._label)
         column.addWidget(self._more)
-        column.addWidget(AttachmentRow(self.attachments))
+        self._attached = AttachmentRow(self.attachments)
+        column.addWidget(self._attached)
         row.addWidget(self._frame)
         return self._bubble
 
@@ -93,8 +94,11 @@ class UserBubble(QWidget):
         return self._foot
 
     def show_place(self, message: Message, versions: Sequence[int], *, is_last: bool) -> None:
-        """Which message it is, and its versions' ids."""
+        """Which message it is, its versions' ids, and what came with it as it was counted since."""
         self.message_id = message.id
+        if [attachment_words(one) for one in message.attachments] != self._attached.words:
+            self.attachments = message.attachments
+            self._attached.show_files(message.attachments)
         self.pager.show_versions(message.id, versions)
         self._foot.setVisible(self.editor is None)
 

@@ -1,0 +1,30 @@
+"""What reaches stdout whatever a name is made of, and whatever stdout can hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from openshelf.cli.output import Output
+from openshelf.errors import UnsafeName
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "cp1252"])
+def test_json_holds_every_name(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    value = {"name": "\udcff\ud800 日本 é \x1b[31m"}
+    Output(as_json=True).result(value)
+    sys.stdout.flush()
+    assert json.loads(raw.getvalue().decode(encoding)) == value
+    assert b"\x1b" not in raw.getvalue()
+
+
+def test_an_error_about_such_a_name_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).error(UnsafeName("a\ud800.gguf"))
+    said = capsys.readouterr()
+    assert json.loads(said.out)["error"]["name"] == "a\ud800.gguf"
+    assert said.err.count("\n") == 1
