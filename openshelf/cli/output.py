@@ -16,7 +16,14 @@ from typing import Any
 
 from openshelf import wording
 from openshelf.durable import replace_file
-from openshelf.errors import NotEnoughDisk, OpenshelfError, UnwritableFile
+from openshelf.errors import (
+    NeedsReview,
+    NotEnoughDisk,
+    OpenshelfError,
+    PolicyBlocked,
+    UnwritableFile,
+)
+from openshelf.reasons import Reason
 from openshelf.tasks import Progress
 from openshelf.units import format_bytes, format_duration, format_rate
 
@@ -25,6 +32,8 @@ _SHARES = ("loading", "prompt")
 """Phases of which only the share is known."""
 _COUNTS = ("bench", "generating", "resolving", "refreshing")
 """Phases that count tokens, repositories or steps, and not bytes."""
+_MOST_REASONS = 3
+"""Of a refusal; --json has all."""
 _CLEAR_LINE = "\r\x1b[K"
 
 
@@ -129,7 +138,7 @@ class Output:
             # Where stdout takes nothing, there is still stderr.
             with contextlib.suppress(UnwritableFile):
                 self.result({"error": {"code": code, "message": sentence, **data}})
-        _tell(f"openshelf: {printable(sentence)}\n")
+        _tell(f"openshelf: {printable(_with_reasons(sentence, error))}\n")
 
     def _clear_bar(self) -> None:
         if self._bar_shown:
@@ -140,6 +149,14 @@ class Output:
         if self._bar_shown:
             _tell("\n")
             self._bar_shown = False
+
+
+def _with_reasons(sentence: str, error: BaseException) -> str:
+    """Who is stopped by a policy or a license is told by which words of it."""
+    if not isinstance(error, (PolicyBlocked, NeedsReview)):
+        return sentence
+    reasons = (wording.sentence(Reason(r["code"], r)) for r in error.reasons[:_MOST_REASONS])
+    return " ".join((sentence, *reasons))
 
 
 def _tell(text: str) -> None:

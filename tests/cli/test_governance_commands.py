@@ -53,7 +53,9 @@ def test_no_policy_is_said(run: Commands) -> None:
     shown = run("policy", "show")
     assert (shown["exists"], shown["rules"], shown["facts"]) == (False, [], [])
     assert "commercial" in shown["facts_unknown"]
-    assert "There is no policy" in run.text("policy", "show")
+    said = run.text("policy", "show")
+    assert "There is no policy" in said
+    assert str(find_paths().policy_file) in said
 
 
 def test_what_is_in_force_and_where_from(run: Commands, policy_file: Path) -> None:
@@ -85,6 +87,15 @@ def test_a_file_that_is_no_policy(run: Commands, tmp_path: Path) -> None:
     draft.write_text("[rules]\nallow = 1\n", encoding="utf-8")
     answer = run("policy", "check", "--policy", str(draft), code=2)
     assert answer["error"]["key"] == "rules.allow"
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("starter_model", "policy_file")
+def test_who_is_refused_is_told_why(run: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["install", STARTER, "--accept"]) == 3
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "apache-2.0 is not on your policy’s list of allowed licenses" in said
 
 
 @pytest.mark.model

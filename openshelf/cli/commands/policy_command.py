@@ -141,6 +141,7 @@ def _show(services: Services, output: Output) -> int:
     output.result({**found, "allow_only_unknown": list(nothing)})
     if not found["exists"]:
         output.line("There is no policy: every fact is unknown, and no rule is set.")
+        output.line(f"It would lie in {services.policies.current.own_path} (docs/policy.md).")
     else:
         kind = "managed by an administrator" if found["managed"] else "not managed"
         output.line(f"policy: {found['name'] or 'without a name'} ({kind})")
