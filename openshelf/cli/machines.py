@@ -23,7 +23,12 @@ def add_setup_arguments(parser: argparse.ArgumentParser) -> None:
         help="this (the default), a profile's name (hardware --profiles), or a JSON file",
     )
     parser.add_argument("--context", type=context_length, default=8192, metavar="N", help="tokens")
-    parser.add_argument("--kv-type", choices=("f16", "q8_0", "q4_0"), default="f16")
+    parser.add_argument(
+        "--kv-type",
+        choices=("f16", "q8_0", "q4_0"),
+        default="f16",
+        help="precision of the context memory (f16)",
+    )
 
 
 def chosen_machine(name: str, services: Services, cancel: CancelToken) -> Machine:

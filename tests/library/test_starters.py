@@ -25,6 +25,7 @@ from openshelf.library.starter import (
 )
 from openshelf.library.starter_terms import words_of_page
 from openshelf.licenses.acceptance import AcceptanceForm
+from openshelf.licenses.lineage import resolve
 from openshelf.tasks import CancelToken, Progress, no_report
 from tests.fakes.example_data import plain_machine
 from tests.library.conftest import OpenHome
@@ -189,6 +190,14 @@ PAGE = """<!doctype html><html><head><title>Terms</title><style>x { y }</style><
 <p>You   may
 <b>use</b> it.</p><div><p>Also this.</div></div>
 <div>Footer</div></body></html>"""
+
+
+@pytest.mark.parametrize("model", starter.KNOWN, ids=lambda model: str(model.name))
+def test_the_home_of_its_maker_is_known(model: StarterModel) -> None:
+    """A policy that denies a region would else ask for a review of what comes with the app."""
+    found = resolve(starter.starter_claims(model), starter.fetch_starter_claims)
+    assert found.unknown_vendors == ()
+    assert found.vendor_regions == ("US",)
 
 
 def test_the_words_of_a_page_are_taken_without_the_page() -> None:

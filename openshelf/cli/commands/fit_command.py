@@ -21,16 +21,44 @@ from openshelf.units import format_bytes, format_tokens
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="file, OWNER/REPO[:QUANT] or installed id")
     add_setup_arguments(parser)
-    parser.add_argument("--batch", type=positive, default=2048, metavar="N")
-    parser.add_argument("--ubatch", type=positive, default=512, metavar="N")
-    parser.add_argument("--gpu-layers", type=gpu_layers, default=None, metavar="N|auto")
-    parser.add_argument("--flash-attention", choices=("auto", "on", "off"), default="auto")
-    parser.add_argument("--tensor-split", type=shares, default=(), metavar="A,B")
-    parser.add_argument("--experts-on-cpu", type=count, default=0, metavar="N")
+    parser.add_argument(
+        "--batch",
+        type=positive,
+        default=2048,
+        metavar="N",
+        help="tokens of a prompt at once (2048)",
+    )
+    parser.add_argument(
+        "--ubatch", type=positive, default=512, metavar="N", help="tokens in one step (512)"
+    )
+    parser.add_argument(
+        "--gpu-layers", type=gpu_layers, default=None, metavar="N|auto", help="layers on the GPU"
+    )
+    parser.add_argument(
+        "--flash-attention",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="auto is the default",
+    )
+    parser.add_argument(
+        "--tensor-split", type=shares, default=(), metavar="A,B", help="shares of several GPUs"
+    )
+    parser.add_argument(
+        "--experts-on-cpu",
+        type=count,
+        default=0,
+        metavar="N",
+        help="layers whose experts stay in RAM",
+    )
     parser.add_argument(
         "--text-only", action="store_true", help="leave the projector for pictures or sound out"
     )
-    parser.add_argument("--method", choices=("auto", "estimate", "dry-run"), default="auto")
+    parser.add_argument(
+        "--method",
+        choices=("auto", "estimate", "dry-run"),
+        default="auto",
+        help="dry-run asks the engine, without loading the model",
+    )
     parser.add_argument(
         "--file-bytes", type=positive, metavar="N", help="whole size, where only a header is given"
     )

@@ -31,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=", ".join(LaunchEngine),
     )  # fmt: skip
     parser.add_argument("--context", type=context_length, default=8192, metavar="N", help="tokens")
-    parser.add_argument("--kv-type", choices=("f16", "q8_0", "q4_0"), default="f16")
+    parser.add_argument(
+        "--kv-type",
+        choices=("f16", "q8_0", "q4_0"),
+        default="f16",
+        help="precision of the context memory (f16)",
+    )
     parser.add_argument("--gpus", type=positive, metavar="N", help="GPUs of that machine")
     parser.add_argument(
         "--gpu-memory", type=positive, default=GPU_BYTES // 10**9, metavar="GB",

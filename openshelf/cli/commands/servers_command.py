@@ -52,7 +52,7 @@ def run(
         case "remove":
             server = services.servers.remove(arguments.name)
             output.result({"removed": server.name})
-            output.line(f"{server.name} is forgotten, and its key too.")
+            output.line(f"{server.name} is forgotten, with any key that was kept for it.")
         case _:
             _list(services, output)
     return 0
