@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from openshelf.errors import OpenshelfError
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.library.review_requests import subject_of, write_request
@@ -30,6 +29,7 @@ from openshelf.ui.pages.install_side import ConsentPanel
 from openshelf.ui.pages.install_terms import TermsPanel
 from openshelf.ui.pages.install_waiting import WaitingPanel
 from openshelf.ui.sentences import error_details, error_text
+from openshelf.ui.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (
@@ -138,12 +138,8 @@ class InstallSheet(Overlay):
             self.question.focus_first()
 
     def _on_answered(self, answer: str) -> None:
-        settings = self._services.settings
-        try:
-            settings.save(replace(settings.current, used_for=answer))
-        except OpenshelfError as error:
-            # In force until the end all the same; the Settings page tells people.
-            log.info("for whom the models are is not kept: %s", error)
+        store = self._services.settings
+        keep_settings(store, self._bridge, replace(store.current, used_for=answer))
         if answer == ORGANIZATION:
             target = self._target
             self.close_sheet()

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
 from openshelf.catalog.refresh import Freshness
-from openshelf.errors import OpenshelfError, UsageError
+from openshelf.errors import UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.services import Services
@@ -36,6 +36,7 @@ from openshelf.ui.pages.shelf_filters import ShelfControls, ShelfFilters
 from openshelf.ui.pages.shelf_hub import HubResults
 from openshelf.ui.pages.shelf_starter import SkeletonCard, StarterCard
 from openshelf.ui.sentences import error_details, error_text
+from openshelf.ui.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import EmptyState, InlineNotice, NoticeLevel, ScrollPage
 from openshelf.ui.widgets.page import Page
@@ -351,12 +352,8 @@ class ShelfPage(Page):
             self._keep(filters=kept)
 
     def _keep(self, **values: Any) -> None:
-        settings = self._services.settings
-        try:
-            settings.save(replace(settings.current, **values))
-        except OpenshelfError as error:
-            # In force until the end all the same; the Settings page tells people.
-            log.info("a choice on the shelf is not kept: %s", error)
+        store = self._services.settings
+        keep_settings(store, self._bridge, replace(store.current, **values))
 
     def _on_search_changed(self, text: str) -> None:
         self.hub.set_text(text)
