@@ -15,7 +15,7 @@ from openshelf.engine.asking import Sampling
 from openshelf.errors import BadAttachment, CorruptModel, NotFound
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
-from openshelf.ui.settings_keeping import keep_settings
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.chat_inspector import ChatInspector
 from openshelf.ui.widgets.composer import Composer

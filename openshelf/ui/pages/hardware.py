@@ -28,11 +28,11 @@ from openshelf.ui.models.hardware_facts import (
 )
 from openshelf.ui.models.hardware_values import entered_overrides
 from openshelf.ui.models.machine_facts import decides_alike, with_engine_of, without_our_model
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.pages.hardware_engine import EngineCard
 from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
 from openshelf.ui.pages.hardware_found import FoundCard
 from openshelf.ui.sentences import error_details, error_text
-from openshelf.ui.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.buttons import Button
 from openshelf.ui.widgets.containers import PageHeader, ScrollPage

@@ -21,6 +21,7 @@ from openshelf.policy.review_request import review_request
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Progress, Report, Succeeded, Task
 from openshelf.ui.models.install_words import phase_words, verdict_words
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.models.terms import ShownTerms, build_terms
 from openshelf.ui.models.terms_change import ShownTermsChange, build_change
 from openshelf.ui.pages.install_progress import DownloadPanel
@@ -29,7 +30,6 @@ from openshelf.ui.pages.install_side import ConsentPanel
 from openshelf.ui.pages.install_terms import TermsPanel
 from openshelf.ui.pages.install_waiting import WaitingPanel
 from openshelf.ui.sentences import error_details, error_text
-from openshelf.ui.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.widgets import (

@@ -13,8 +13,8 @@ from openshelf.services import Services
 from openshelf.settings import Settings
 from openshelf.tasks import Failed, Outcome
 from openshelf.ui.models.bandwidth_words import bandwidth_words
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.pages.library_download import DownloadRow
-from openshelf.ui.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import TextRole
 from openshelf.ui.widgets.buttons import LinkButton

@@ -14,12 +14,12 @@ from openshelf.errors import OpenshelfError
 from openshelf.services import Services
 from openshelf.settings import Settings
 from openshelf.tasks import Failed, Outcome
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.pages.settings_downloads import DownloadsCard
 from openshelf.ui.pages.settings_egress import EgressCard
 from openshelf.ui.pages.settings_folders import FoldersCard
 from openshelf.ui.pages.settings_servers import ServersCard
 from openshelf.ui.sentences import error_text
-from openshelf.ui.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme.fonts import TextRole
 from openshelf.ui.theme.scheme import Scheme

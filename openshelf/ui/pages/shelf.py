@@ -21,6 +21,7 @@ from openshelf.shelf.rows import Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.catching_up import catch_up
 from openshelf.ui.models.machine_facts import decides_alike, without_our_model
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.models.shelf_question import (
     FILTERS,
     FITS,
@@ -36,7 +37,6 @@ from openshelf.ui.pages.shelf_filters import ShelfControls, ShelfFilters
 from openshelf.ui.pages.shelf_hub import HubResults
 from openshelf.ui.pages.shelf_starter import SkeletonCard, StarterCard
 from openshelf.ui.sentences import error_details, error_text
-from openshelf.ui.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets import EmptyState, InlineNotice, NoticeLevel, ScrollPage
 from openshelf.ui.widgets.page import Page
