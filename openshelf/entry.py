@@ -19,10 +19,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one door; returns the process's exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     # A parent may have closed them; what is written then goes nowhere.
-    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
-        nowhere = Path(os.devnull).open("r+", encoding="utf-8")  # noqa: SIM115  for good
-        sys.stdin, sys.stdout = sys.stdin or nowhere, sys.stdout or nowhere
-        sys.stderr = sys.stderr or nowhere
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  for good
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for good
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:
         return _open_door(words)
     except KeyboardInterrupt:

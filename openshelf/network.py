@@ -31,6 +31,7 @@ LONGEST_ASKED_SECONDS = 3600
 """A server that asks to wait longer is asked again after an hour; the Hub's windows are 5 min."""
 _PORTS = {"http": 80, "https": 443}
 _LOGIN = re.compile(r"//[^/?#]*@")
+_PERHAPS_LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
 _HOST_NAME = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _TRUE = {"1", "on", "yes", "true"}
 
@@ -153,7 +154,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         parts.port  # noqa: B018  # a bad port is found only when it is asked for
     except ValueError as error:
-        raise BadWords(why="web_address", name=shown_address(url)) from error
+        raise BadWords(why="web_address", name=_without_any_login(url)) from error
     return parts
 
 
@@ -166,10 +167,31 @@ def shown_address(url: str) -> str:
     return _LOGIN.sub("//", url)
 
 
+def _without_any_login(text: str) -> str:
+    """The same for what is no address: a password with `#` or `/` in it ends the host's part, and
+    without a scheme a login begins at once."""
+    return _PERHAPS_LOGIN.sub(r"\1", text)
+
+
+def is_web_address(url: str) -> bool:
+    """Whether it is http or https to a host whose name can be one."""
+    try:
+        parts = urlsplit(url)
+        is_place = bool(_HOST_NAME.fullmatch(parts.hostname or "")) and parts.port != 0
+    except ValueError:
+        return False
+    return is_place and parts.scheme in _PORTS
+
+
+def leaves_https(before: str, after: str) -> bool:
+    """Whether the way from one address to another is open to everybody on it."""
+    return origin_of(before)[0] == "https" and origin_of(after)[0] != "https"
+
+
 def check_endpoint(options: NetworkOptions) -> None:
     """Raise UsageError where the Hub's address, or the token for it, cannot be one."""
     parts = _split(options.endpoint)
-    shown = shown_address(options.endpoint)
+    shown = _without_any_login(options.endpoint)
     if "@" in parts.netloc:
         raise BadWords(why="hub_address_with_name", name=shown)
     if parts.scheme not in _PORTS or not parts.hostname or parts.query:
@@ -219,14 +241,9 @@ def proxy_for(options: NetworkOptions, url: str) -> str | None:
 
 def _checked_proxy(proxy: str) -> str:
     address = proxy if "://" in proxy else f"http://{proxy}"
-    try:
-        parts = urlsplit(address)
-        is_good = bool(_HOST_NAME.fullmatch(parts.hostname or "")) and parts.port != 0
-    except ValueError:
-        is_good = False
-    if not is_good or parts.scheme not in _PORTS:
+    if not is_web_address(address):
         # Neither SOCKS nor anything else: said here, not as a failure of whoever is asked.
-        raise BadWords(why="proxy", name=shown_address(proxy))
+        raise BadWords(why="proxy", name=_without_any_login(proxy))
     return address
 
 

@@ -21,7 +21,14 @@ from urllib.parse import urlsplit
 
 from openshelf.bandwidth import FASTEST, SLOWEST, Bandwidth, parse_hours
 from openshelf.durable import replace_file
-from openshelf.errors import BadWords, CorruptSettings, NotEnoughDisk, UnwritableFile, UsageError
+from openshelf.errors import (
+    BadWords,
+    CorruptSettings,
+    NotEnoughDisk,
+    OpenshelfError,
+    UnwritableFile,
+    UsageError,
+)
 from openshelf.network import is_loopback
 from openshelf.tasks import Announcer
 
@@ -184,7 +191,8 @@ class SettingsStore:
         self.announcer: Announcer[Settings] = Announcer()
         self.problem: CorruptSettings | None = None
         self._path = path
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._is_written = True
         self._current = self._load()
 
     @property
@@ -197,13 +205,34 @@ class SettingsStore:
         They are in force even where they cannot be written; that raises NotEnoughDisk or
         UsageError.
         """
+        self.adopt(settings)
+        self.write()
+
+    def adopt(self, settings: Settings) -> None:
+        """Put `settings` in force and tell everybody; `write` has to follow, where it may take its
+        time. Raises UsageError."""
         check_settings(settings)
         with self._lock:
-            self._current = settings
-            failure = self._write(write_settings(settings))
+            self._current, self._is_written = settings, False
         self.announcer.announce(settings)
-        if failure is not None:
-            raise _cannot_write(self._path, failure) from failure
+
+    def write(self) -> None:
+        """Have on disk what is in force. Raises NotEnoughDisk or UsageError."""
+        with self._writing:
+            with self._lock:
+                settings, was_written = self._current, self._is_written
+                self._is_written = True
+            failure = None if was_written else self._replace(write_settings(settings))
+            if failure is not None:
+                self._is_written = False
+                raise _cannot_write(self._path, failure) from failure
+
+    def close(self) -> None:
+        """Write what was adopted and not written yet."""
+        try:
+            self.write()
+        except OpenshelfError as error:
+            log.warning("settings: not kept: %s", error)
 
     def change(self, **values: Any) -> Settings:
         """Replace single fields, save, and return what is in force now."""
@@ -233,7 +262,7 @@ class SettingsStore:
         with contextlib.suppress(OSError):
             self._path.replace(aside)
 
-    def _write(self, text: str) -> OSError | None:
+    def _replace(self, text: str) -> OSError | None:
         try:
             replace_file(self._path, text.encode())
         except OSError as error:

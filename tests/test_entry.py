@@ -63,3 +63,15 @@ def test_unexpected_failures_are_one_line(
     assert "secret" not in answer.out + answer.err
     with pytest.raises(ZeroDivisionError):
         main(["list", "--debug"])
+
+
+def test_a_parent_that_closed_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows starts a program without a console: nothing to read, and nobody hears it."""
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert main(["--version"]) == 0
+    assert sys.stdin.read() == ""
+    assert sys.stdout.writable()
+    assert not sys.stdin.writable()
+    for stream in {sys.stdin, sys.stdout, sys.stderr}:
+        stream.close()

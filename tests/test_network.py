@@ -19,6 +19,7 @@ from openshelf.network import (
     host_of,
     hub_environment,
     is_loopback,
+    leaves_https,
     open_pool,
     options_from,
     origin_of,
@@ -145,6 +146,14 @@ def test_endpoints_that_cannot_be_one(endpoint: str) -> None:
         check_endpoint(NetworkOptions(endpoint=endpoint))
 
 
+def test_who_leaves_https() -> None:
+    assert leaves_https("https://hub", "HTTP://hub")
+    assert leaves_https("https://hub", "http://hub")
+    assert not leaves_https("https://hub", "HTTPS://cdn")
+    assert not leaves_https("http://mirror.lan", "https://cdn")
+    assert not leaves_https("http://mirror.lan", "http://cdn.lan")
+
+
 def test_library_is_told_to_be_quiet() -> None:
     values = hub_environment(NetworkOptions(endpoint="https://m.example"))
     for name in ("TELEMETRY", "XET", "IMPLICIT_TOKEN", "UPDATE_CHECK"):
@@ -178,6 +187,7 @@ def test_egress_log_forgets_the_oldest() -> None:
     [
         "socks5://ada:s3cret@127.0.0.1:9050", "socks5h://ada:s3cret@h:1", "ftp://h", "://::://",
         "http://ada:s3cret@h:99999", "http://ada:s3cret@", "http://a\x01b:80", "http://h:0", "http://",
+        "ada:s3cret#1@h:99999", "http://ada:s3cret/1@h:80",
     ],
 )  # fmt: skip
 def test_a_proxy_that_cannot_be_used_is_said_without_its_login(proxy: str) -> None:
@@ -190,8 +200,12 @@ def test_a_proxy_that_cannot_be_used_is_said_without_its_login(proxy: str) -> No
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["https://ada:s3cret@hub", "https://ada:s3cret@hub:99999", "ftp://ada:s3cret@hub"]
-)
+    "endpoint",
+    [
+        "https://ada:s3cret@hub", "https://ada:s3cret@hub:99999", "ftp://ada:s3cret@hub",
+        "https://ada:s3cret#@hub", "https://ada:s3cret/1@hub", "ada:s3cret@hub",
+    ],
+)  # fmt: skip
 def test_an_address_is_said_without_its_login(endpoint: str) -> None:
     with pytest.raises(UsageError) as error:
         check_endpoint(NetworkOptions(endpoint=endpoint))

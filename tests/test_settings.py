@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import openshelf.settings
+from openshelf.durable import replace_file
 from openshelf.errors import UnwritableFile, UsageError
 from openshelf.settings import Settings, SettingsStore, read_settings, write_settings
 from tests.conftest import ExpectedLogs
@@ -36,6 +39,66 @@ def test_save_is_told_and_kept(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [FILE]
     assert store.change(download_limit=None).download_limit is None
     assert SettingsStore(path).current.download_limit is None
+
+
+def test_what_was_adopted_holds_at_once_and_is_written_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    store = SettingsStore(path)
+    heard: list[Settings] = []
+    store.announcer.subscribe(heard.append)
+    store.close()
+    assert list(tmp_path.iterdir()) == [], "nothing was chosen"
+    for theme in ("dark", "light"):
+        store.adopt(replace(store.current, theme=theme))
+    assert [settings.theme for settings in heard] == ["dark", "light"]
+    assert not path.exists()
+    store.close()
+    assert SettingsStore(path).current.theme == "light"
+
+
+def test_a_choice_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one is being written another one is made; both come to the disk, in their order."""
+    path, themes = tmp_path / FILE, []
+    writing, disk = threading.Event(), threading.Event()
+
+    def slowly(path: Path, content: bytes) -> None:
+        writing.set()
+        assert disk.wait(30)
+        themes.append(tomllib.loads(content.decode())["theme"])
+        replace_file(path, content)
+
+    monkeypatch.setattr(openshelf.settings, "replace_file", slowly)
+    store = SettingsStore(path)
+    store.adopt(replace(store.current, theme="dark"))
+    first, second = (threading.Thread(target=store.write) for _ in range(2))
+    first.start()
+    assert writing.wait(30)
+    store.adopt(replace(store.current, theme="light"))
+    second.start()
+    assert store.current.theme == "light"
+    disk.set()
+    for thread in (first, second):
+        thread.join(30)
+    assert themes == ["dark", "light"]
+
+
+def test_what_could_not_be_written_is_tried_once_more_at_the_end(
+    tmp_path: Path, expected_logs: ExpectedLogs
+) -> None:
+    expected_logs("the file cannot be read")
+    expected_logs("not kept")
+    folder = tmp_path / "config"
+    folder.write_text("no folder")
+    store = SettingsStore(folder / FILE)
+    store.adopt(replace(store.current, theme="dark"))
+    with pytest.raises(UnwritableFile):
+        store.write()
+    store.close()
+    folder.unlink()
+    store.close()
+    assert SettingsStore(folder / FILE).current.theme == "dark"
 
 
 def test_unknown_keys_stay(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from openshelf.licenses.clearance import Verdict
 from openshelf.paths import Paths, find_paths
 from openshelf.policy.organization import Policy, Rules
 from openshelf.services import Services
+from openshelf.settings import SettingsStore
 from openshelf.shelf.rows import ShelfQuestion
 from openshelf.tasks import CancelToken, InlineTaskRunner, no_report
 from openshelf.wiring import build_services
@@ -151,3 +152,11 @@ def test_the_switch_reaches_what_runs(
     for offline in (True, False):
         services.settings.save(replace(services.settings.current, offline=offline))
     assert told == ["huggingface.co", None]
+
+
+def test_a_choice_that_nobody_wrote_yet_is_written_at_the_end(paths: Paths) -> None:
+    services = build_services(paths, runner=InlineTaskRunner())
+    services.settings.adopt(replace(services.settings.current, theme="dark"))
+    assert not paths.settings_file.exists()
+    services.close()
+    assert SettingsStore(paths.settings_file).current.theme == "dark"

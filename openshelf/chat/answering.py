@@ -165,6 +165,8 @@ class AnswerWriter:
             if counted != attached:
                 keep_counts(store.database, question[0].id, counted)
         except EngineFailed as failure:
+            if self._holder.loaded() is None:
+                raise
             log.info("what is attached could not be counted: %s", failure)
         except (sqlite3.Error, NotEnoughDisk) as error:
             log.warning("the tokens of what is attached could not be kept: %s", error)

@@ -11,8 +11,8 @@ import threading
 import time
 from pathlib import Path
 
-from openshelf.chat.attachments import IMAGE_TOKENS, Attachment, AttachmentKind
-from openshelf.chat.context import approximate_tokens
+from openshelf.chat.attachments import Attachment, AttachmentKind
+from openshelf.chat.counting import guessed
 from openshelf.chat.titles import one_line, storable
 from openshelf.children import Door, child_command, child_environment
 from openshelf.errors import BadAttachment
@@ -90,7 +90,7 @@ def _attachment(
     if len(text) > MOST_CHARACTERS:
         facts["characters_cut"] = len(text) - MOST_CHARACTERS
         text = text[:MOST_CHARACTERS]
-    return Attachment(kind, name, text, tokens=approximate_tokens(text), facts=facts)
+    return guessed(Attachment(kind, name, text, facts=facts))
 
 
 # --- the child ----------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def _by_child(
         return _attachment(kind, path, name, content.decode("utf-8", "replace"), facts)
     if not content.startswith((b"\x89PNG", b"\xff\xd8\xff")):
         raise BadAttachment("", str(path), "broken")
-    return Attachment(kind, name, data=content, tokens=IMAGE_TOKENS, facts=facts)
+    return guessed(Attachment(kind, name, data=content, facts=facts))
 
 
 def _ask_child(kind: AttachmentKind, path: Path, cancel: CancelToken) -> bytes:

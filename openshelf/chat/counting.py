@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 
@@ -37,7 +36,7 @@ def counted(
 
     A file's tokens are what a question has more with it than without: its name, its marks and
     what a template makes of them included. Raises EngineFailed (busy, no_model), EngineDied,
-    CancelledByUser.
+    CancelledByUser; whatever ended the worker.
     """
     bare = engine.count_tokens([ChatMessage("user", _QUESTION)], cancel)
     return tuple(one if bare is None else _counted(engine, one, bare, cancel) for one in attached)
@@ -48,9 +47,13 @@ def _counted(
 ) -> Attachment:
     question = ChatMessage("user", _QUESTION, document_text([one]), images_in_base64([one]))
     whole: int | None = None
-    # A picture that this model cannot see, or a template that fails: sending will say so.
-    with contextlib.suppress(EngineFailed):
+    try:
         whole = engine.count_tokens([question], cancel)
+    except EngineFailed:
+        # A picture that this model cannot see, or a template that fails: sending will say so. What
+        # ended the worker is said here: later there is only no model any more.
+        if engine.loaded is None:
+            raise
     if whole is None:
         return one
     return dataclasses.replace(one, tokens=max(0, whole - bare), is_counted=True)

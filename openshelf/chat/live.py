@@ -71,7 +71,8 @@ class AnswerInProgress:
     @property
     def thought_seconds(self) -> float | None:
         with self._lock:
-            self._thinking.look(self._joined(), self._last_token_at)
+            if self._first_token_at is not None:
+                self._thinking.look(self._joined(), self._last_token_at)
             return self._thinking.seconds
 
     @property

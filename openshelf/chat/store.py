@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from openshelf.chat import tree
 from openshelf.chat.archive import Archive, archive_of, insert_archive
-from openshelf.chat.attachment_rows import insert_attachments, with_attachments
+from openshelf.chat.attachment_rows import insert_attachments
 from openshelf.chat.attachments import Attachment
 from openshelf.chat.conversation import (
     Conversation,
@@ -22,7 +23,7 @@ from openshelf.chat.conversation import (
 )
 from openshelf.chat.folders import Folders
 from openshelf.chat.presets import PresetStore, sampling_as_json, sampling_from_json
-from openshelf.chat.rows import message_from, row_id
+from openshelf.chat.rows import row_id
 from openshelf.chat.schema import CHATS
 from openshelf.chat.searching import search
 from openshelf.chat.titles import given_title, storable, title_from
@@ -31,11 +32,6 @@ from openshelf.engine.asking import Sampling
 from openshelf.errors import NotFound
 from openshelf.reasons import Reason
 
-_COLUMNS = (
-    "id, conversation_id, parent_id, role, content, state, created_at, model_id, figures, detail,"
-    " thought_seconds"
-)
-
 # In the order of Conversation's fields.
 _CONVERSATIONS = """
     SELECT id, title, created_at, updated_at, model_id, coalesce((
@@ -43,48 +39,6 @@ _CONVERSATIONS = """
         WHERE conversation_id = conversations.id AND parent_id IS NULL AND role = 'system'
         ORDER BY id LIMIT 1
     ), ''), is_pinned, folder_id, sampling FROM conversations
-"""
-
-# From a message up to the root.
-_PATH = f"""
-    WITH RECURSIVE branch(id, parent_id, depth) AS (
-        SELECT id, parent_id, 0 FROM messages WHERE id = ?
-        UNION ALL
-        SELECT messages.id, messages.parent_id, depth + 1
-        FROM messages JOIN branch ON messages.id = branch.parent_id
-    )
-    SELECT {", ".join(f"messages.{name}" for name in _COLUMNS.split(", "))}
-    FROM branch JOIN messages USING (id) ORDER BY depth DESC
-"""  # noqa: S608 (our own column names)
-_BRANCH = _PATH.replace("id = ?", "id = (SELECT leaf_id FROM conversations WHERE id = ?)")
-
-# Each message on that branch with all of its versions; a root's are the conversation's roots.
-_VERSIONS = """
-    WITH RECURSIVE branch(id, parent_id) AS (
-        SELECT id, parent_id FROM messages
-        WHERE id = (SELECT leaf_id FROM conversations WHERE id = ?)
-        UNION ALL
-        SELECT messages.id, messages.parent_id
-        FROM messages JOIN branch ON messages.id = branch.parent_id
-    )
-    SELECT branch.id, version.id
-    FROM branch JOIN messages AS shown ON shown.id = branch.id
-    JOIN messages AS version
-        ON +version.conversation_id = shown.conversation_id
-        AND version.parent_id IS shown.parent_id AND version.role = shown.role
-    ORDER BY branch.id, version.id
-"""
-
-
-# Down from a message, always to the child made last.
-_LATEST_LEAF = """
-    WITH RECURSIVE line(id) AS (
-        VALUES (?)
-        UNION ALL
-        SELECT (SELECT max(id) FROM messages WHERE parent_id = line.id) FROM line
-        WHERE line.id IS NOT NULL
-    )
-    SELECT max(id) FROM line
 """
 
 
@@ -240,45 +194,28 @@ class ConversationStore:
     # --- messages -------------------------------------------------------------------------------
 
     def branch(self, conversation_id: int) -> tuple[Message, ...]:
-        """The branch shown, from its root (a system prompt, if there is one) to its leaf."""
-        rows = self._database.read(_BRANCH, conversation_id)
-        return with_attachments(self._database, tuple(message_from(row) for row in rows))
+        """See tree.branch."""
+        return tree.branch(self._database, conversation_id)
 
     def path_to(self, message_id: int) -> tuple[Message, ...]:
-        """From the root to this message, whichever branch is shown; with all that was attached."""
-        rows = self._database.read(_PATH, message_id)
-        messages = tuple(message_from(row) for row in rows)
-        return with_attachments(self._database, messages, whole=True)
+        """See tree.path_to."""
+        return tree.path_to(self._database, message_id)
 
     def message(self, message_id: int) -> Message:
-        rows = self._database.read(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", message_id)  # noqa: S608
-        if not rows:
-            raise NotFound("message", str(message_id))
-        return message_from(rows[0])
+        return tree.message(self._database, message_id)
 
     def siblings(self, message_id: int) -> tuple[Message, ...]:
-        """All answers to the same question (or all versions of it), oldest first, itself too."""
-        message = self.message(message_id)
-        rows = self._database.read(
-            f"SELECT {_COLUMNS} FROM messages"  # noqa: S608
-            " WHERE conversation_id = ? AND parent_id IS ? ORDER BY id",
-            message.conversation_id,
-            message.parent_id,
-        )
-        return tuple(message_from(row) for row in rows)
+        """See tree.siblings."""
+        return tree.siblings(self._database, message_id)
 
     def versions(self, conversation_id: int) -> dict[int, tuple[int, ...]]:
-        """Of each message on the branch shown that has several versions: all ids, oldest first."""
-        found: dict[int, list[int]] = {}
-        for shown, version in self._database.read(_VERSIONS, conversation_id):
-            found.setdefault(shown, []).append(version)
-        return {shown: tuple(ids) for shown, ids in found.items() if len(ids) > 1}
+        """See tree.versions."""
+        return tree.versions(self._database, conversation_id)
 
     def show(self, message_id: int) -> None:
         """Show the branch through this message, down to its latest leaf."""
         message = self.message(message_id)
-        rows = self._database.read(_LATEST_LEAF, message_id)
-        leaf = rows[0][0]
+        leaf = tree.latest_leaf(self._database, message_id)
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE conversations SET leaf_id = ? WHERE id = ?",
@@ -288,15 +225,10 @@ class ConversationStore:
     def archive(self, conversation_id: int) -> Archive:
         """Every branch of it."""
         conversation = self.conversation(conversation_id)
-        rows = self._database.read(
-            f"SELECT {_COLUMNS} FROM messages WHERE conversation_id = ? ORDER BY id",  # noqa: S608
-            conversation_id,
-        )
         shown = self._database.read(
             "SELECT leaf_id FROM conversations WHERE id = ?", conversation_id
         )
-        messages = tuple(message_from(row) for row in rows)
-        messages = with_attachments(self._database, messages, whole=True)
+        messages = tree.all_messages(self._database, conversation_id)
         archive = archive_of(conversation, messages, shown[0][0])
         names = {folder.id: folder.name for folder in self.folders.all()}
         return dataclasses.replace(archive, folder=names.get(conversation.folder_id or 0, ""))

@@ -19,7 +19,7 @@ class ThinkingClock:
         self._is_thinking = parts.is_thinking or not text
         self._looked_at: float | None = None
         # Of thoughts that took nobody knows how long, no part is told.
-        self.is_over = bool(parts.answer) or (bool(parts.reasoning) and seconds is None)
+        self.is_over = bool(parts.answer.strip()) or (bool(parts.reasoning) and seconds is None)
 
     @property
     def seconds(self) -> float | None:
@@ -40,6 +40,7 @@ class ThinkingClock:
             self._has_thought = True
         if before is not None and self._is_thinking:
             self._seconds += now - before
+        answer = parts.answer.strip()  # some begin with an empty line before they think
         # Of the first letters alone nobody can tell, so they count as what follows them.
-        self._is_thinking = parts.is_thinking or not (parts.answer or parts.reasoning)
-        self.is_over = bool(parts.answer or parts.calls) and not parts.is_thinking
+        self._is_thinking = parts.is_thinking or not (answer or parts.reasoning)
+        self.is_over = bool(answer or parts.calls) and not parts.is_thinking

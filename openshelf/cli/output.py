@@ -136,8 +136,9 @@ class Output:
             code = error.code if isinstance(error, OpenshelfError) else "unexpected"
             data = error.data() if isinstance(error, OpenshelfError) else {}
             # Where stdout takes nothing, there is still stderr.
-            with contextlib.suppress(UnwritableFile):
+            with contextlib.suppress(UnwritableFile, BrokenPipeError):
                 self.result({"error": {"code": code, "message": sentence, **data}})
+                self.finish()
         _tell(f"openshelf: {printable(_with_reasons(sentence, error))}\n")
 
     def _clear_bar(self) -> None:
@@ -176,11 +177,11 @@ def _refused_by_stdout() -> Iterator[None]:
     """Raises UnwritableFile where stdout is a file on a full disk; BrokenPipeError goes on."""
     try:
         yield
-    except BrokenPipeError:
-        raise
     except OSError as error:
         # What was not written stays in Python's buffer, and would fail again at the end.
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for good
+        if isinstance(error, BrokenPipeError):
+            raise
         raise UnwritableFile(error.strerror or type(error).__name__, "stdout") from error
 
 

@@ -168,6 +168,12 @@ class HeldContext:
         self.drawn = []
         return self.cells
 
+    def forget(self) -> None:
+        """All of it: what is no number stays in the cache, and spoils whatever is read after it."""
+        lib.llama_memory_clear(self._memory, True)
+        self._keep(0)
+        self.text, self.drawn = b"", []
+
     def _keep(self, length: int) -> None:
         """Know of the first `length` positions only."""
         self.tokens = self.tokens[:length]

@@ -33,7 +33,7 @@ from openshelf.engine.worker_failures import SCHEMA_HUNG, Refusal, TooLong
 from openshelf.engine.worker_grammar import STEP_SECONDS, Grammar
 from openshelf.engine.worker_layout import Rendered, render_prompt
 from openshelf.engine.worker_llama import Model
-from openshelf.engine.worker_numbers import check_drawn, check_logits
+from openshelf.engine.worker_numbers import NoNumbers, check_drawn, check_logits
 from openshelf.engine.worker_prompt import Composer, check_tools, settled
 from openshelf.engine.worker_stream import AnswerStream
 from openshelf.engine.worker_template import ChatTemplate, TemplateFailed
@@ -178,11 +178,15 @@ class Generator:
         self, request: Chat, rendered: Rendered, turn: _Turn, grammar: Grammar | None
     ) -> str:
         """Draw tokens until something ends the answer; returns the finish reason."""
-        sampling = request.sampling
-        stream = AnswerStream(
-            lambda text, count: self._send(Tokens(request.id, text, count)),
-            (*sampling.stop, *rendered.stop),
-        )
+        sampling, opening = request.sampling, "" if grammar is not None else rendered.opening
+
+        def send(text: str, count: int) -> None:
+            nonlocal opening
+            if text:
+                text, opening = opening + text, ""
+            self._send(Tokens(request.id, text, count))
+
+        stream = AnswerStream(send, (*sampling.stop, *rendered.stop))
         chain = _sampler(sampling, lib.llama_vocab_n_tokens(self._model.vocabulary))
         if sampling.repeat_penalty != 1.0:
             for token in self._held.tokens[-_PENALTY_WINDOW:]:
@@ -209,6 +213,9 @@ class Generator:
                     check_logits(context, vocabulary)
                 token = draw(context)
                 check_drawn(context, token)
+            except NoNumbers:
+                held.forget()
+                raise
             except Refusal:
                 held.text = bytes(text)
                 raise

@@ -8,6 +8,7 @@ went in, so that no answer is written to a question that nobody asked.
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _TOOLS_WRITTEN_OUT = 4
 TRYING_SECONDS = 2.0
 """No further way is tried after so long: whoever asked waits for all of them."""
 _OTHER_WORDS = " 8f41c6"
+_THOUGHTS = re.compile(r"<think>\n*\Z")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class Rendered:
     text: str
     source: str
     stop: tuple[str, ...] = ()
+    opening: str = ""
+    """What the template wrote of the answer itself: R1, QwQ and their kin begin its thoughts, so
+    that the model's own text has no mark where they begin."""
 
 
 def render_prompt(
@@ -49,7 +54,9 @@ def render_prompt(
         raise TemplateFailed("no messages")
     if messages[-1].role == "assistant":
         begun = render_prompt(template, messages[:-1], builtin, form)
-        return dataclasses.replace(begun, text=begun.text + messages[-1].content)
+        # What an answer shows has the opening in it, and the prompt has it already.
+        rest = messages[-1].content.removeprefix(begun.opening)
+        return dataclasses.replace(begun, text=begun.text + rest, opening="")
     if template is not None:
         for attempt in _attempts(template, messages, form):
             if attempt is not None:
@@ -72,7 +79,7 @@ def _attempts(
                 return
             if source == "model" or merged != tuple(messages):
                 text = layout.text(tried)
-                yield None if text is None else Rendered(text, source)
+                yield None if text is None else Rendered(text, source, opening=_opening(text))
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,11 @@ class _Layout:
             return False
         other = dataclasses.replace(message, content=message.content + _OTHER_WORDS)
         return self._render((*messages[:at], other, *messages[at + 1 :])) == text
+
+
+def _opening(text: str) -> str:
+    found = _THOUGHTS.search(text, max(0, len(text) - 16))
+    return found[0] if found else ""
 
 
 def _holds(text: str, words: str) -> bool:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import zlib
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from openshelf.errors import NetworkFailure
-from openshelf.hub.body import WEB_HOST
 from openshelf.hub.body_head import asked_wait
-from openshelf.network import LONGEST_ASKED_SECONDS, host_of
+from openshelf.network import LONGEST_ASKED_SECONDS, host_of, is_web_address, leaves_https
 
 if TYPE_CHECKING:
     import httpx2
@@ -26,12 +25,10 @@ def check_redirect(raw: httpx2.Response, url: str) -> None:
     if not 300 <= raw.status_code < 400 or not place:
         return
     try:
-        parts = urlsplit(urljoin(url, place))
-        is_good = bool(WEB_HOST.fullmatch(parts.hostname or "")) and parts.port != 0
+        target = urljoin(url, place)
     except ValueError:
-        is_good = False
-    is_open = urlsplit(url).scheme == "https" and is_good and parts.scheme != "https"
-    if not is_good or is_open or parts.scheme not in ("http", "https"):
+        target = ""
+    if not is_web_address(target) or leaves_https(url, target):
         raise NetworkFailure(host_of(url), "not_a_hub", "address")
 
 

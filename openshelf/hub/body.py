@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from openshelf.errors import NetworkFailure, UsageError
+from openshelf.errors import NetworkFailure
 from openshelf.hub.body_head import Head, judge
 from openshelf.hub.entries import DownloadFile
-from openshelf.network import NetworkOptions, Pool, host_of, origin_of
+from openshelf.network import (
+    NetworkOptions,
+    Pool,
+    host_of,
+    is_web_address,
+    leaves_https,
+    origin_of,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-WEB_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _GARBLED = (
     "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_RECORD_TYPE", "RECORD_LAYER_FAILURE",
     "SSLV3_ALERT_BAD_RECORD_MAC", "UNEXPECTED_EOF_WHILE_READING", "TLSV1_ALERT_INTERNAL_ERROR",
@@ -147,14 +152,8 @@ def open_body(pool: Pool, request: BodyRequest) -> Body:
 
 def _check_address(url: str, request: BodyRequest) -> None:
     """Where the Hub is asked by https nobody leads away from it; and nowhere else than the web."""
-    host = request.options.host
-    try:
-        scheme, name, _ = origin_of(url)
-    except UsageError as error:
-        raise NetworkFailure(host, "not_a_hub", "address") from error
-    is_open = scheme == "http" and origin_of(request.options.endpoint)[0] == "https"
-    if scheme not in ("http", "https") or not WEB_HOST.fullmatch(name) or is_open:
-        raise NetworkFailure(host, "not_a_hub", "address")
+    if not is_web_address(url) or leaves_https(request.options.endpoint, url):
+        raise NetworkFailure(request.options.host, "not_a_hub", "address")
 
 
 def _get(pool: Pool, url: str, request: BodyRequest) -> BaseHTTPResponse:

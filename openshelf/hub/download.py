@@ -261,6 +261,9 @@ class _Download:
             raise
         except NetworkFailure as error:
             self._note_attempt(error)
+            if error.why == "http_400":
+                # What a storage says of a signature whose own credentials are over.
+                self._location = None
             raise
         self._knows_no_ranges = False
         try:

@@ -45,11 +45,12 @@ class Intake:
             self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
         count = self._body.read_into(self._scratch[:most])
         data = self._scratch[:count]
+        self._check_beginning(data)
         equal = self._part.count_equal(self._at, data)
         if equal < count:
-            if not self._body.head.is_sized:
+            if not self._is_the_file():
                 raise NetworkFailure(self._body.host, "not_a_hub", "other bytes")
-            # The right size, from the first byte on: it is our own file that is wrong here.
+            # It is our own file that is wrong here, as after a power cut.
             self._part.cut_to(self._at + equal)
             rest = count - equal
             self._part.room(rest)[:rest] = data[equal:]
@@ -57,9 +58,14 @@ class Intake:
         self._at += count
         return count
 
+    def _is_the_file(self) -> bool:
+        """Whether the answer has its size, or began as it does: no page of a proxy does either."""
+        is_seen = self._part.is_gguf and self._body.start == 0
+        return self._body.head.is_sized or is_seen
+
     def _check_beginning(self, data: memoryview) -> None:
         """Where nobody said how much comes, a message of some proxy looks like a short answer."""
-        at = self._part.length
+        at = self._at
         if self._body.head.is_sized or at >= len(_MAGIC) or not self._part.is_gguf:
             return
         wanted = _MAGIC[at : at + len(data)]

@@ -8,21 +8,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from openshelf import wording
 from openshelf.bandwidth import Bandwidth
 from openshelf.errors import NotFound, Offline
-from openshelf.hub.fetching import FetchPlace
 from openshelf.library.download_entry import ENDED, RESTS, STATES, Entry
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
-from openshelf.library.installer import Installer, InstallRun
 from openshelf.library.queue_order import Move, moved
-from openshelf.library.running_mark import Wish, running_mark
+from openshelf.library.queue_parts import DownloadsParts, KeptRun
+from openshelf.library.running_mark import Wish
 from openshelf.library.saved_downloads import (
     SavedDownload,
     as_wished,
@@ -31,10 +29,7 @@ from openshelf.library.saved_downloads import (
     read_downloads,
     save_download,
 )
-from openshelf.library.store import Library
-from openshelf.library.unfinished import discard, resting, with_space_left
 from openshelf.licenses.clearance import Clearance
-from openshelf.policy.gate import Gate
 from openshelf.tasks import (
     Announcer,
     Cancelled,
@@ -45,29 +40,11 @@ from openshelf.tasks import (
     Report,
     Succeeded,
     Task,
-    TaskRunner,
 )
 
 log = logging.getLogger(__name__)
 MAX_RUNNING = 2
 _ANNOUNCE_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class DownloadsParts:
-    """`folder` holds the list."""
-
-    folder: Path
-    runner: TaskRunner
-    installer: Installer
-    gate: Gate
-    library: Library
-    place: FetchPlace
-    tries: int | None = None
-
-    def models_of(self, saved: SavedDownload) -> Path:
-        """The model folder with its `.part` files."""
-        return self.library.folders.place_for(saved.offer.folder)
 
 
 class Downloads:
@@ -81,7 +58,7 @@ class Downloads:
         self._is_offline = False
         self._entries: dict[str, Entry] = {}
         for saved in read_downloads(parts.folder, parts.gate):
-            self._entries[saved.id] = Entry(saved, self._resting(saved))
+            self._entries[saved.id] = Entry(saved, parts.resting(saved))
 
     def start(self, offer: InstallOffer, clearance: Clearance) -> Download:
         """Queue an install; one of the same files that rests is resumed instead."""
@@ -92,7 +69,7 @@ class Downloads:
                 self.resume(known.shown.id)
             return known.shown
         saved = new_download(offer)
-        shown = replace(self._resting(saved), state=DownloadState.QUEUED)
+        shown = replace(self._parts.resting(saved), state=DownloadState.QUEUED)
         with self._lock:
             self._entries[saved.id] = Entry(saved, shown, clearance)
         self._save(saved)
@@ -216,13 +193,8 @@ class Downloads:
         return None
 
     def _unfinished_ones(self) -> list[SavedDownload]:
-        """Of this process and of others."""
         with self._lock:
-            own = [e.saved for e in self._entries.values() if e.shown.state not in ENDED]
-        return [*own, *read_downloads(self._parts.folder, self._parts.gate)]
-
-    def _resting(self, saved: SavedDownload) -> Download:
-        return resting(saved, self._parts.library.folders)
+            return [e.saved for e in self._entries.values() if e.shown.state not in ENDED]
 
     def _save(self, saved: SavedDownload) -> None:
         try:
@@ -291,11 +263,8 @@ class Downloads:
                 clearance, entry.clearance = entry.clearance, None
             if clearance is None:
                 clearance = parts.installer.clear(entry.saved.offer)
-            offer = with_space_left(entry.saved.offer, parts.library.folders)
-            run = InstallRun(parts.tries, parts.place, entry.saved.id)
-            parts.place.share.set_own_limit(entry.saved.id, entry.saved.limit)
-            with running_mark(parts.folder, entry.saved.id, self._on_wish(entry.saved.id)):
-                return parts.installer.run(offer, clearance, cancel, report, run)
+            on_wish = self._on_wish(entry.saved.id)
+            return KeptRun(entry.saved, clearance, parts.tries, on_wish)(parts, cancel, report)
 
         return work
 
@@ -357,7 +326,7 @@ class Downloads:
             case Failed(error):
                 rests = isinstance(error, RESTS)
                 state = DownloadState.PAUSED if rests else DownloadState.FAILED
-                done = self._resting(entry.saved).done_bytes
+                done = self._parts.resting(entry.saved).done_bytes
                 reason = wording.reason_of(error)
                 self._change(entry, state=state, done_bytes=done, reason=reason)
 
@@ -387,13 +356,10 @@ class Downloads:
     def _stopped(self, entry: Entry, state: DownloadState) -> None:
         """Nothing is on the wire any more."""
         if state is DownloadState.CANCELLED:
-            # First: of two that are cancelled together, the last one sees nobody who needs a file.
-            forget_download(self._parts.folder, entry.shown.id)
-            parts = self._parts
-            discard(entry.saved, self._unfinished_ones(), parts.models_of, parts.library)
+            self._parts.discard(entry.saved, self._unfinished_ones())
             self._change(entry, state=state, done_bytes=0, reason=None)
         elif state is DownloadState.QUEUED:
             self._change(entry, state=state, reason=None)
         else:
-            done = self._resting(entry.saved).done_bytes
+            done = self._parts.resting(entry.saved).done_bytes
             self._change(entry, state=state, done_bytes=done)

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from openshelf.errors import BadWords, NotFound, OpenshelfError, UnwritableFile, UsageError
-from openshelf.library.download_queue import DownloadsParts
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
-from openshelf.library.installer import InstallRun
 from openshelf.library.queue_order import Move, Turn, moved
-from openshelf.library.running_mark import Wish, ask_for, is_running, running_mark, take_back
+from openshelf.library.queue_parts import DownloadsParts, KeptRun
+from openshelf.library.running_mark import Wish, ask_for, is_running, take_back
 from openshelf.library.saved_downloads import (
     SavedDownload,
     as_wished,
@@ -22,12 +21,13 @@ from openshelf.library.saved_downloads import (
     read_downloads,
     save_download,
 )
-from openshelf.library.unfinished import discard, resting, with_space_left
 from openshelf.licenses.clearance import Clearance
 from openshelf.tasks import CancelToken, Report
 
 _LOOK_SECONDS = 0.1
 _PATIENCE_SECONDS = 15.0
+_TRIES = 8
+"""Without a new byte: somebody waits for the command's end."""
 
 
 class KeptDownloads:
@@ -75,8 +75,8 @@ class KeptDownloads:
         """Stop it, delete what was fetched, and take it off the list."""
         saved = self._find(download_id)
         self._stop(saved, Wish.CANCEL, cancel)
-        self._discard(saved)
-        return replace(self._resting(saved), state=DownloadState.CANCELLED)
+        self._parts.discard(saved)
+        return replace(self._parts.resting(saved), state=DownloadState.CANCELLED)
 
     def move(self, download_id: str, move: Move) -> tuple[Download, ...]:
         """Earlier or later in the list; an open window goes by it when the next turn comes.
@@ -121,13 +121,10 @@ class KeptDownloads:
             return  # it runs all the same, and its `.part` is found by the next install
 
     def _shown(self, saved: SavedDownload) -> Download:
-        shown = self._resting(saved)
+        shown = self._parts.resting(saved)
         if is_running(self._folder, saved.id):
             return replace(shown, state=DownloadState.RUNNING)
         return shown
-
-    def _resting(self, saved: SavedDownload) -> Download:
-        return resting(saved, self._parts.library.folders)
 
     def _find(self, words: str) -> SavedDownload:
         all_saved = self._saved()
@@ -150,23 +147,15 @@ class KeptDownloads:
             wishes.append(wish)
             cancel.cancel()
 
-        run = InstallRun(place=self._parts.place, download_id=saved.id)
-        share.set_own_limit(saved.id, saved.limit)
-        with running_mark(self._folder, saved.id, on_wish):
-            try:
-                offer = with_space_left(saved.offer, self._parts.library.folders)
-                model = self._parts.installer.run(offer, clearance, cancel, report, run)
-            except OpenshelfError:
-                if Wish.CANCEL in wishes:
-                    self._discard(saved)
-                raise
+        run = KeptRun(saved, clearance, _TRIES, on_wish)
+        try:
+            model = run(self._parts, cancel, report)
+        except OpenshelfError:
+            if Wish.CANCEL in wishes:
+                self._parts.discard(saved)
+            raise
         forget_download(self._folder, saved.id)
         return model
-
-    def _discard(self, saved: SavedDownload) -> None:
-        # First: of two that are cancelled together, the last one sees nobody who needs a file.
-        forget_download(self._folder, saved.id)
-        discard(saved, self._saved(), self._parts.models_of, self._parts.library)
 
     def _stop(self, saved: SavedDownload, wish: Wish, cancel: CancelToken) -> None:
         """Returns when nobody runs it any more."""

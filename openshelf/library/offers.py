@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import collections
 import shutil
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +13,7 @@ from openshelf.catalog.packagers import load_packagers
 from openshelf.engine.architectures import Knows, nobody_knows
 from openshelf.errors import (
     BadFile,
-    NetworkFailure,
     NotFound,
-    UnsafeName,
     UnsupportedArchitecture,
 )
 from openshelf.gguf.claims import read_license_claims
@@ -28,23 +24,20 @@ from openshelf.hub.cache_layout import part_bytes
 from openshelf.hub.claims import LineageReader
 from openshelf.hub.client import HubClient
 from openshelf.hub.entries import DownloadFile, Repo
-from openshelf.hub.names import check_path
 from openshelf.hub.targets import Target, TargetKind
 from openshelf.hub.variants import (
     ChooseVariant,
-    RepoVariant,
     choose_default,
-    find_projector,
     find_variant,
 )
 from openshelf.library.bundles import BundledModel
 from openshelf.library.earlier_terms import with_earlier_terms
 from openshelf.library.folder_look import FolderCondition
-from openshelf.library.foreign import ForeignModel, Origin, describe_file
+from openshelf.library.foreign import Origin, describe_file
 from openshelf.library.foreign_claims import claims_of, with_projector
-from openshelf.library.hashing import sha256_of_file
 from openshelf.library.install import BUNDLE, COPY, LOCAL, InstallOffer, file_stem, in_cache
 from openshelf.library.installed import InstalledModel, KnowsInstalled
+from openshelf.library.offer_files import files_on_hub, hashed_files, require_text
 from openshelf.library.starter import (
     Starter,
     fetch_starter_claims,
@@ -61,7 +54,6 @@ from openshelf.policy.gate import Gate
 from openshelf.tasks import CancelToken, Progress, Report
 
 RESOLVING = "resolving"
-VERIFYING = "verifying"
 
 
 @dataclass(frozen=True)
@@ -103,7 +95,7 @@ class Offers:
         cancel.raise_if_cancelled()
         variant = find_variant(repo, quant=target.quant, file=target.file, choose=parts.choose)
         self._check_engine(self._architecture(repo))
-        files = _download_files(repo, variant, client.options.host)
+        files = files_on_hub(repo, variant, client.options.host)
         license = self._resolve(*self._reader(cancel).read_repo(repo))
         license, change = with_earlier_terms(license, parts.acceptances, files)
         folder, there = self._place(files)
@@ -150,14 +142,14 @@ class Offers:
         Raises NotFound, CorruptModel, UnsupportedArchitecture, UsageError (it cannot be read).
         """
         path = (target.path or Path(target.text)).absolute()
-        _require_text(path)
+        require_text(path)
         if path.is_dir():
             raise BadFile(path=str(path), why="is_folder")
         header = read_model(path)
         self._check_engine(header.metadata.get("general.architecture"))
         described = describe_file(path, is_whole=header.shard is None)
         found = with_projector(described, header)
-        paths, files = found.paths, self._hashed(found, cancel, report)
+        paths, files = found.paths, hashed_files(found, cancel, report)
         claims = claims_of(found, read_license_claims(header), files[0].sha256[:40])
         # The Hub where it answers, else "could not be read".
         license = self._resolve(*self._reader(cancel, tolerant=True).read_above(claims))
@@ -316,25 +308,6 @@ class Offers:
         }
         return {**packaged, **known, **shipped_overrides()}
 
-    def _hashed(
-        self, found: ForeignModel, cancel: CancelToken, report: Report
-    ) -> tuple[DownloadFile, ...]:
-        paths = found.paths
-        sizes = [path.stat().st_size for path in paths]
-        hashes = []
-        for index, path in enumerate(paths):
-
-            def on_hashed(count: int, before: int = sum(sizes[:index])) -> None:
-                cancel.raise_if_cancelled()
-                report(Progress(before + count, sum(sizes), VERIFYING))
-
-            hashes.append(sha256_of_file(path, on_hashed))
-        commit = hashes[0][:40]
-        return tuple(
-            DownloadFile(LOCAL, commit, name, size, sha256)
-            for name, size, sha256 in zip(found.names, sizes, hashes, strict=True)
-        )
-
 
 def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | None:
     """What a target means in the library, None where it is for the Hub.
@@ -354,40 +327,6 @@ def find_installed(library: KnowsInstalled, target: Target) -> InstalledModel | 
         and (target.file is None or target.file in {file.path for file in model.files})
     ]
     return found[0] if len(found) == 1 else None
-
-
-def _download_files(repo: Repo, variant: RepoVariant, host: str) -> tuple[DownloadFile, ...]:
-    """The variant's, and last the projector by which it sees, where the repository has one.
-
-    Raises NetworkFailure where a hash is missing, UnsafeName for names that cannot be files.
-
-    Of two names that differ in case or composition only, some systems make one file: the second
-    would take the place of the first, under its name.
-    """
-    names = collections.Counter(_folded(file.path) for file in repo.files)
-    files = []
-    projector = find_projector(repo, variant)
-    for file in (*variant.files, *((projector,) if projector is not None else ())):
-        check_path(file.path)
-        if names[_folded(file.path)] > 1:
-            raise UnsafeName(file.path)
-        if file.sha256 is None:
-            raise NetworkFailure(host, "no_checksum", file.path)
-        files.append(DownloadFile(repo.id, repo.commit, file.path, file.size_bytes, file.sha256))
-    return tuple(files)
-
-
-def _require_text(path: Path) -> None:
-    """A name of bytes that are no text cannot be kept. Raises BadFile."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        shown = str(path).encode(errors="replace").decode()
-        raise BadFile(path=shown, why="name_no_text") from error
-
-
-def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _same_volume(path: Path, folder: Path) -> bool:

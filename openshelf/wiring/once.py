@@ -83,6 +83,7 @@ class Once:
         self.engine.close()
         self.door.close()
         self.library.close()
+        self.settings.close()
 
 
 def _acceptance_log(paths: Paths, keychain: SystemKeychain) -> AcceptanceLog:

@@ -19,12 +19,13 @@ from openshelf.engine.engines import Engines
 from openshelf.engine.remote import RemoteEngine
 from openshelf.hub.cards import Cards
 from openshelf.library.bundling import Bundles
-from openshelf.library.download_queue import Downloads, DownloadsParts
+from openshelf.library.download_queue import Downloads
 from openshelf.library.fitting import Fitting
 from openshelf.library.headers import Headers
 from openshelf.library.installer import Installer
 from openshelf.library.kept_downloads import KeptDownloads
 from openshelf.library.offers import OfferParts
+from openshelf.library.queue_parts import DownloadsParts
 from openshelf.library.upkeep import Upkeep
 from openshelf.policy.gate import Gate
 from openshelf.policy.organization import Policy, load_policy, tighten

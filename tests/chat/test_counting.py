@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,3 +193,28 @@ def test_a_cancel_leaves_the_model_in_memory(engine: Engine) -> None:
     assert engine.pid == pid
     assert engine.loaded is not None
     assert counted(engine, [NOTES], CancelToken())[0].is_counted
+
+
+class Hanging(FakeEngine):
+    """A template that never ends: the worker is ended over it, and the model is gone."""
+
+    def count_tokens(self, messages: Sequence[ChatMessage], cancel: CancelToken) -> int:
+        if len(messages[0].attached) < self.least:
+            return super().count_tokens(messages, cancel)
+        self._loaded = None
+        raise EngineFailed("template_hung")
+
+    least = 0
+
+
+@pytest.mark.parametrize("least", [0, 1], ids=["without a file", "with it"])
+def test_an_engine_that_ends_over_it_says_why(tmp_path: Path, least: int) -> None:
+    desk = Desk(tmp_path)
+    engine = Hanging()
+    engine.least = least
+    desk.chats = Chats(desk.store, engine, desk.open_model)
+    answer = desk.send("look", NOTES, replace(NOTES, name="b.md"))
+    assert answer.state is MessageState.FAILED
+    assert answer.detail is not None
+    assert answer.detail["code"] == "EngineFailed.template_hung"
+    assert not engine.asked, "there is no model to be asked"

@@ -69,10 +69,11 @@ def test_from_the_first_token_to_the_end_of_its_thoughts(room: Room) -> None:
         (("<think>", "\n\n", "</think>", "\n\nIt is."), None),
         (("<think>", "so ", "so "), 2.0),
         (("[THINK]", "so ", "[/THINK]", "It is."), 2.0),
+        (("\n", "\n", "<think>", "so ", "</think>", "It is."), 4.0),
         (("<|channel|>", "analysis", "<|message|>", "so", "<|end|>", "<|start|>assistant",
           "<|channel|>", "final", "<|message|>", "It ", "is."), 4.0),
     ],
-    ids=["none", "empty", "cut", "mistral", "harmony"],
+    ids=["none", "empty", "cut", "mistral", "empty line", "harmony"],
 )  # fmt: skip
 def test_whatever_way_a_model_thinks(
     room: Room, tokens: tuple[str, ...], seconds: float | None
@@ -113,6 +114,15 @@ def test_thoughts_that_took_nobody_knows_how_long_stay_so() -> None:
     clock.look("<think>so so", 5.0)
     clock.look("<think>so so</think>It is.", 6.0)
     assert clock.seconds is None
+
+
+def test_nothing_is_thought_before_the_first_token() -> None:
+    now = [1000.0]
+    current = AnswerInProgress(1, lambda: now[0])
+    assert current.thought_seconds is None
+    for token in timed(now, THOUGHT):
+        current.add(token, 1)
+    assert current.thought_seconds == 3.0
 
 
 def test_a_long_thought_is_not_parted_at_every_token(monkeypatch: pytest.MonkeyPatch) -> None:

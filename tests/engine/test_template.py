@@ -240,3 +240,18 @@ def test_a_slow_template_is_not_tried_in_every_way(monkeypatch: pytest.MonkeyPat
 
     assert render_prompt(Slow("", "", ""), [SYSTEM, USER], no_builtin).source == "chatml"
     assert len(tried) <= 1
+
+
+@pytest.mark.parametrize("ending", ["<think>", "<think>\n", "<think>\n\n"])
+def test_a_prompt_that_begins_the_thoughts_itself(ending: str) -> None:
+    """DeepSeek R1, QwQ, Qwen3 Thinking: the answer has no mark where they begin."""
+    source = template(CHATML + ending.replace("\n", "{{ '\\n' }}"))
+    begun = render_prompt(source, [USER], no_builtin)
+    assert begun.text.endswith(f"assistant\n{ending}")
+    assert begun.opening == ending
+    shown = ChatMessage("assistant", f"{ending}So ")
+    longer = render_prompt(source, [USER, shown], no_builtin)
+    assert longer.text == f"{begun.text}So "
+    assert longer.opening == "", "it is shown already"
+    off = template(CHATML + "<think>{{ '\\n' }}</think>")
+    assert render_prompt(off, [USER], no_builtin).opening == ""

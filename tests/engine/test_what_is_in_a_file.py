@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -205,3 +208,44 @@ def test_sampling_out_of_its_range_draws_something(name: str, bench: Bench) -> N
     bench.load()
     done = bench.engine.chat(QUESTION, ODD_SAMPLING[name](), CancelToken(), lambda *_: None)
     assert done.finish_reason in ("stop", "length")
+
+
+def test_thoughts_that_the_prompt_begins_are_shown_as_thoughts(bench: Bench) -> None:
+    source = "{% for m in messages %}{{ m.content }}{% endfor %}<think>{{ '\n' }}"
+    good = take_apart(bench.path.read_bytes())
+    bench.load()
+    _, bare = bench.ask()
+    bench.path.write_bytes(with_key(good, "tokenizer.chat_template", STRING, source).bytes())
+    bench.load()
+    done, text = bench.ask()
+    assert done.template == "model"
+    assert text.startswith("<think>\n")
+    assert text.count("<think>") == 1
+    assert "<think>" not in bare
+    _, told = bench.ask(form=AnswerForm(json_schema='{"type": "boolean"}'))
+    assert told.strip() in ("true", "false"), "a schema leaves no room for thoughts"
+
+
+def test_what_is_no_number_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graphics driver may fail once: the cache would hold it for every question after it."""
+    from openshelf.engine import worker_context, worker_generation
+    from openshelf.engine.worker_numbers import NoNumbers
+
+    cleared: list[object] = []
+    monkeypatch.setattr(
+        worker_context.lib, "llama_memory_clear", lambda memory, data: cleared.append(memory)
+    )
+    held = worker_context.HeldContext.__new__(worker_context.HeldContext)
+    held._memory, held._more_cells, held.stop = "memory", {1: 3}, threading.Event()
+    held.tokens, held.text, held.drawn = [1, 2, 3], b"Hello", [4]
+    writer: Any = worker_generation.Generator.__new__(worker_generation.Generator)
+    writer._held, writer._model = held, SimpleNamespace(context=None, vocabulary=None)
+    writer._pacer = SimpleNamespace(begin=lambda now: None)
+
+    def broken(context: object, vocabulary: object) -> None:
+        raise NoNumbers("no_numbers", "nan")
+
+    monkeypatch.setattr(worker_generation, "check_logits", broken)
+    with pytest.raises(NoNumbers):
+        writer._draw(lambda context: 0, None, 8, worker_generation._Turn(0.0))
+    assert (cleared, held.tokens, held.cells, held.text) == (["memory"], [], 0, b"")

@@ -61,9 +61,15 @@ class FakeSettingsStore:
         self.failure: OpenshelfError | None = None
 
     def save(self, settings: Settings) -> None:
+        self.adopt(settings)
+        self.write()
+
+    def adopt(self, settings: Settings) -> None:
         check_settings(settings)
         self.current = settings
         self.announcer.announce(settings)
+
+    def write(self) -> None:
         if self.failure is not None:
             raise self.failure
 

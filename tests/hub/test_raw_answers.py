@@ -143,6 +143,32 @@ def test_is_the_file_all_the_same(setting: Setting, name: str, here: int) -> Non
     assert setting.is_installed()
 
 
+@pytest.mark.parametrize("damage", [0, 2, HERE - 1])
+@pytest.mark.parametrize("fault", ["chunked", "no_length"])
+def test_a_damaged_beginning_is_fetched_anew_without_a_length_too(
+    setting: Setting, fault: str, damage: int
+) -> None:
+    setting.begin(HERE)
+    here = bytearray(setting.place.part.read_bytes())
+    here[damage:] = bytes(HERE - damage)
+    setting.place.part.write_bytes(here)
+    setting.hub.faults.add("ignore_range", count=9)
+    setting.hub.faults.add(fault, count=9)
+    watch = Watch()
+    setting.download(watch)
+    assert watch.reasons == []
+    assert setting.is_installed()
+
+
+def test_a_link_that_the_storage_does_not_understand_is_asked_for_anew(setting: Setting) -> None:
+    setting.begin(HERE)
+    setting.hub.faults.add("status", status=400)
+    setting.download()
+    heads = [entry for entry in setting.hub.requests if entry.method == "HEAD"]
+    assert len(heads) == 2
+    assert setting.is_installed()
+
+
 @pytest.mark.parametrize("here", [0, HERE])
 @pytest.mark.parametrize("name", REFUSED)
 def test_takes_nothing_away(setting: Setting, name: str, here: int) -> None:

@@ -12,12 +12,13 @@ import pytest
 from openshelf.catalog.loader import load_catalog
 from openshelf.hub.client import HubClient
 from openshelf.hub.fetching import FetchPlace, RateShare
-from openshelf.library.download_queue import Downloads, DownloadsParts
+from openshelf.library.download_queue import Downloads
 from openshelf.library.install import InstallOffer
 from openshelf.library.installed import InstalledModel
 from openshelf.library.installer import Installer
 from openshelf.library.kept_downloads import KeptDownloads
 from openshelf.library.offers import OfferParts
+from openshelf.library.queue_parts import DownloadsParts
 from openshelf.library.store import Library
 from openshelf.licenses.acceptance import AcceptanceForm, AcceptanceLog
 from openshelf.licenses.facts import load_licenses

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from openshelf.chat.attachments import Attachment, AttachmentKind
-from openshelf.chat.conversation import AnswerFigures
+from openshelf.chat.conversation import AnswerFigures, MessageState
 from openshelf.chat.interface import ModelInMemory
 from openshelf.chat.live import LiveAnswer, LivePhase
 from openshelf.errors import DoesNotFit
@@ -84,6 +84,37 @@ def test_a_shorter_context_is_offered_where_that_one_fits(
     qtbot.waitUntil(lambda: last_answer(page).footer.isVisible())
     assert page.asking._services.settings.current.context_length == 4096
     assert [type(item) for item in page.area.transcript.items] == [UserBubble, AnswerView]
+
+
+def test_a_shorter_context_is_offered_for_that_failure_only(
+    qtbot: QtBot, make_page: Callable[..., ChatPage]
+) -> None:
+    chats = FakeChats()
+    page = make_page(chats)
+    write(qtbot, page, "hello")
+    answer = last_answer(page)
+    qtbot.waitUntil(answer.footer.isVisible)
+    wanted: list[int] = []
+    answer.shorter_context_wanted.connect(wanted.append)
+    answer.show_error(DoesNotFit("m", "ram", 3, 1, device="RAM", why="shorter", context_length=512))
+    assert answer.notice.button.text() == "Use 512 tokens"
+    answer.show_message(replace(chats.texts[1][-1], state=MessageState.ENGINE_DIED))
+    assert answer.notice.button.text() == "Send again"
+    answer.notice.button.click()
+    assert wanted == []
+
+
+def test_a_chat_that_is_opened_has_no_figures_of_the_one_before(
+    qtbot: QtBot, make_page: Callable[..., ChatPage]
+) -> None:
+    chats = FakeChats()
+    page = make_page(chats)
+    write(qtbot, page, "hello")
+    qtbot.waitUntil(lambda: page.inspector.answer.isVisibleTo(page.inspector))
+    other = chats.new_conversation(MODEL.id)
+    page._open_conversation(chats.all[other.id])
+    assert not page.inspector.answer.isVisibleTo(page.inspector), "it was not read yet"
+    assert page.dialogue.messages == ()
 
 
 def test_the_time_of_thinking_stands_on_the_fold(

@@ -341,7 +341,7 @@ def test_a_setting_that_cannot_be_written_is_in_force_all_the_same(
     editor = editor_of(page, "cpu")
     type_into(editor, "physical_cores", "4")
     editor.apply_button.click()
-    assert page.notice.isVisible()
+    qtbot.waitUntil(page.notice.isVisible)
     qtbot.waitUntil(lambda: "4 cores (set by hand)" in words(page.found))
 
 

@@ -179,6 +179,7 @@ def test_a_dropped_bundle_is_verified_and_leads_to_the_sheet(
     qtbot.waitUntil(lambda: len(card.rows.rows) == 1)
     assert "Every byte is as it was exported" in card.words.text()
     (row,) = card.rows.rows
+    assert setting.page.window().focusWidget() is row.button
     with qtbot.waitSignal(setting.page.install_requested) as asked:
         row.button.click()
     offer = receiver.prepare(asked.args[0])
@@ -206,6 +207,7 @@ def test_a_damaged_bundle_is_refused_by_name(
     drop(setting, folder)
     notice = setting.page.bundle.notice
     qtbot.waitUntil(notice.isVisible)
+    assert setting.page.window().focusWidget() is setting.page.bundle.close_button
     assert notice.property("level") == "bad"
     assert path.name in notice.text.text()
     assert setting.page.bundle.rows.rows == ()

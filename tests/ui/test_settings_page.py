@@ -76,7 +76,7 @@ def test_a_choice_that_cannot_be_kept_is_told_on_the_page(
     page = _open(window)
     _press(page, "high_contrast", qtbot)
     assert store.current.theme == "high_contrast"
-    assert page.problem.isVisible()
+    qtbot.waitUntil(page.problem.isVisible)
     assert words in page.problem.text.text()
     assert "until Openshelf is closed" in page.problem.text.text()
     store.failure = None
@@ -94,7 +94,7 @@ def test_a_home_that_is_a_file_is_no_crash(
     blocked.write_text("no folder")
     page = _open(make_window(replace(services, settings=store)))
     _press(page, "dark", qtbot)
-    assert page.problem.isVisible()
+    qtbot.waitUntil(page.problem.isVisible)
     assert store.current.theme == "dark"
 
 

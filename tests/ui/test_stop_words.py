@@ -26,6 +26,6 @@ def test_a_line_is_what_it_says(line: str, stops: tuple[str, ...]) -> None:
     assert stops_in(line) == stops
 
 
-@given(st.lists(st.text(alphabet="ab|\\ \n\ts", min_size=1), max_size=4))
+@given(st.lists(st.text(alphabet="ab|\\ \n\ts\r\u00a0\u3000", min_size=1), max_size=4))
 def test_what_was_written_is_read_back(stops: list[str]) -> None:
     assert stops_in(line_of(stops)) == tuple(stops)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
+import shiboken6
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QPaintEvent, QRegion
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QFont, QPaintEvent, QRegion
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 from typing_extensions import override
 
@@ -34,6 +35,7 @@ from openshelf.ui.widgets.attachment_bar import attachment_chip
 from openshelf.ui.widgets.composer import Composer
 from openshelf.ui.widgets.machine_card import MachineCard, short_device_name, shown_gpu
 from openshelf.ui.widgets.overlay import Overlay
+from openshelf.ui.widgets.rail import RailButton
 from tests.fakes.example_data import example_machine, plain_machine
 
 GIB = 1 << 30
@@ -266,6 +268,36 @@ def test_the_words_of_an_empty_message_are_drawn_anew(
     composer.set_placeholder("Message Qwen3-14B…")
     QApplication.processEvents()
     assert not watch.area.isEmpty()
+
+
+def test_a_sheet_closes_after_what_had_the_keyboard_is_gone(
+    themed_app: QApplication, qtbot: QtBot
+) -> None:
+    host = QWidget()
+    qtbot.addWidget(host)
+    row = QLineEdit(host)
+    host.show()
+    with qtbot.waitActive(host):
+        host.activateWindow()
+    row.setFocus()
+    assert QApplication.focusWidget() is row
+    sheet = Overlay(host, width=300, name="sheet")
+    sheet.open_sheet()
+    shiboken6.delete(row)
+    with qtbot.waitSignal(sheet.closed):
+        sheet.close_sheet()
+
+
+def test_an_entry_of_the_rail_has_room_for_larger_letters(
+    themed_app: QApplication, qtbot: QtBot
+) -> None:
+    button = RailButton("Settings")
+    qtbot.addWidget(button)
+    assert button.sizeHint().height() == 34
+    larger = QFont(button.font())
+    larger.setPixelSize(30)
+    button.setFont(larger)
+    assert button.sizeHint().height() >= button.fontMetrics().height() + 14
 
 
 def test_a_growing_sheet_takes_its_shadow_along(themed_app: QApplication, qtbot: QtBot) -> None:

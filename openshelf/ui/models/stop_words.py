@@ -27,9 +27,9 @@ def stops_in(line: str) -> tuple[str, ...]:
 def _bare(pieces: list[str]) -> list[str]:
     """Without the spaces at both ends that nobody escaped."""
     start, end = 0, len(pieces)
-    while start < end and pieces[start].isspace():
+    while start < end and pieces[start] == " ":
         start += 1
-    while end > start and pieces[end - 1].isspace():
+    while end > start and pieces[end - 1] == " ":
         end -= 1
     return pieces[start:end]
 

@@ -12,9 +12,10 @@ from openshelf.chat.advice import Advice
 from openshelf.chat.conversation import Conversation
 from openshelf.chat.presets import Preset, PresetKind
 from openshelf.engine.asking import Sampling
-from openshelf.errors import BadAttachment, CorruptModel, NotFound, OpenshelfError
+from openshelf.errors import BadAttachment, CorruptModel, NotFound
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Report, Succeeded
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.widgets.chat_inspector import ChatInspector
 from openshelf.ui.widgets.composer import Composer
@@ -88,11 +89,13 @@ class Asking(QObject):
 
     def use_context(self, length: int) -> None:
         """Models are loaded with a context of so many tokens from now on."""
-        settings = self._services.settings
-        try:
-            settings.save(replace(settings.current, context_length=length))
-        except OpenshelfError as error:  # in force until the end all the same
-            self.failed.emit(error)
+        store = self._services.settings
+        settings = replace(store.current, context_length=length)
+        keep_settings(store, self._bridge, settings, self._on_written)
+
+    def _on_written(self, outcome: Outcome[None]) -> None:
+        if isinstance(outcome, Failed):
+            self.failed.emit(outcome.error)
 
     def show_model(self, model_id: str | None, *, on_server: bool = False) -> None:
         """The model that answers next: what its publisher recommends, and its template knows. Of

@@ -88,6 +88,8 @@ class Dialogue(QObject):
 
     def open_conversation(self, conversation: Conversation, message_id: int | None = None) -> None:
         """At its end, or at a message of it on whichever branch."""
+        if conversation.id != self.shown_id:
+            self.messages = ()  # until they are read: no figures of the one before
         self.conversation = conversation
 
         def show(outcome: Outcome[ShownBranch]) -> None:

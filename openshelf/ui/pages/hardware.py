@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from openshelf.errors import BadOverride, OpenshelfError
+from openshelf.errors import BadOverride
 from openshelf.hardware.facts import Machine
 from openshelf.hardware.overrides import Overrides, reset_overrides, with_overrides
 from openshelf.hardware.profiles import find_machine
@@ -28,6 +28,7 @@ from openshelf.ui.models.hardware_facts import (
 )
 from openshelf.ui.models.hardware_values import entered_overrides
 from openshelf.ui.models.machine_facts import decides_alike, with_engine_of, without_our_model
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.pages.hardware_engine import EngineCard
 from openshelf.ui.pages.hardware_fits import FitsCard, WhatIfCard
 from openshelf.ui.pages.hardware_found import FoundCard
@@ -295,15 +296,17 @@ class HardwarePage(Page):
         """In force at once, and for every later look at the machine."""
         store = self._services.settings
         kept = {part: dict(values) for part, values in overrides.items()}
-        try:
-            store.save(replace(store.current, hardware=kept))
-        except OpenshelfError as error:
-            self._show_error(error)
+        settings = replace(store.current, hardware=kept)
+        keep_settings(store, self._bridge, settings, self._on_written)
         self.found.close_editor()
         if self._machine is not None:
             machine = with_overrides(self._machine, store.current.hardware)
             self.machine_found.emit(machine)
             self.set_machine(machine)
+
+    def _on_written(self, outcome: Outcome[None]) -> None:
+        if isinstance(outcome, Failed):
+            self._show_error(outcome.error)
 
     def _on_builds_asked(self) -> None:
         self._scroll.ensureWidgetVisible(self.engine)

@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from openshelf.errors import OpenshelfError
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.library.install import InstallOffer
 from openshelf.library.review_requests import subject_of, write_request
@@ -22,6 +21,7 @@ from openshelf.policy.review_request import review_request
 from openshelf.services import Services
 from openshelf.tasks import CancelToken, Failed, Outcome, Progress, Report, Succeeded, Task
 from openshelf.ui.models.install_words import phase_words, verdict_words
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.models.terms import ShownTerms, build_terms
 from openshelf.ui.models.terms_change import ShownTermsChange, build_change
 from openshelf.ui.pages.install_progress import DownloadPanel
@@ -138,12 +138,8 @@ class InstallSheet(Overlay):
             self.question.focus_first()
 
     def _on_answered(self, answer: str) -> None:
-        settings = self._services.settings
-        try:
-            settings.save(replace(settings.current, used_for=answer))
-        except OpenshelfError as error:
-            # In force until the end all the same; the Settings page tells people.
-            log.info("for whom the models are is not kept: %s", error)
+        store = self._services.settings
+        keep_settings(store, self._bridge, replace(store.current, used_for=answer))
         if answer == ORGANIZATION:
             target = self._target
             self.close_sheet()

@@ -79,6 +79,8 @@ class BundleCard(TransferCard):
         """Verify every byte of it; what is wrong is named, and nothing of it is offered."""
         self._folder = folder
         self.show()
+        # The card that found it is hidden, and would hand the keyboard to the rail.
+        self.close_button.setFocus()
         self._show_found(())
         self.words.setText(self.tr("From {folder}").format(folder=folder))
         bundles = self._services.bundles
@@ -114,7 +116,9 @@ class BundleCard(TransferCard):
                 self.ended.emit()
 
     def button_of_first(self) -> None:
-        """Put the keyboard on the first model that can be imported."""
+        """Put the keyboard on the first model that can be imported, unless it went elsewhere."""
+        if not self.isAncestorOf(self.window().focusWidget()):
+            return
         for row in self.rows.rows:
             if row.button.isEnabled():
                 row.button.setFocus()

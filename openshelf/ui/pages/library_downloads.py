@@ -8,11 +8,12 @@ from dataclasses import replace
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout
 
-from openshelf.errors import OpenshelfError
 from openshelf.library.downloads import Download, DownloadState
 from openshelf.services import Services
 from openshelf.settings import Settings
+from openshelf.tasks import Failed, Outcome
 from openshelf.ui.models.bandwidth_words import bandwidth_words
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.pages.library_download import DownloadRow
 from openshelf.ui.task_bridge import TaskBridge
 from openshelf.ui.theme import TextRole
@@ -31,7 +32,7 @@ class DownloadsCard(Card):
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__(margin=18, spacing=4)
-        self._settings = services.settings
+        self._settings, self._bridge = services.settings, bridge
         self.rows: KeyedRows[DownloadRow] = KeyedRows()
         self.limit_button = LinkButton(muted=True)
         self.limit_menu = LimitMenu(self.tr("Limit"), self.limit_button, self.tr("Hours and more…"))
@@ -66,7 +67,9 @@ class DownloadsCard(Card):
         self.limit_menu.show_limit(settings.download_limit)
 
     def _on_limit(self, rate: int | None) -> None:
-        try:
-            self._settings.save(replace(self._settings.current, download_limit=rate))
-        except OpenshelfError as error:
-            self.failed.emit(error)
+        settings = replace(self._settings.current, download_limit=rate)
+        keep_settings(self._settings, self._bridge, settings, self._on_written)
+
+    def _on_written(self, outcome: Outcome[None]) -> None:
+        if isinstance(outcome, Failed):
+            self.failed.emit(outcome.error)

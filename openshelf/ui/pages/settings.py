@@ -13,6 +13,8 @@ from openshelf import __version__
 from openshelf.errors import OpenshelfError
 from openshelf.services import Services
 from openshelf.settings import Settings
+from openshelf.tasks import Failed, Outcome
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.pages.settings_downloads import DownloadsCard
 from openshelf.ui.pages.settings_egress import EgressCard
 from openshelf.ui.pages.settings_folders import FoldersCard
@@ -41,7 +43,7 @@ class SettingsPage(Page):
 
     def __init__(self, services: Services, bridge: TaskBridge) -> None:
         super().__init__()
-        self._services = services
+        self._services, self._bridge = services, bridge
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -146,22 +148,18 @@ class SettingsPage(Page):
 
     def _save(self, settings: Settings) -> None:
         store = self._services.settings
+        self.problem.hide()
         try:
-            store.save(settings)
+            keep_settings(store, self._bridge, settings, self._on_written)
         except OpenshelfError as error:
-            self._show_failure(error, is_in_force=store.current == settings)
-        else:
-            self.problem.hide()
+            self._on_settings_changed(store.current)
+            self.problem.show_message(error_text(error), NoticeLevel.BAD)
 
-    def _show_failure(self, error: OpenshelfError, *, is_in_force: bool) -> None:
-        words = error_text(error)
-        if is_in_force:
-            words = (
-                f"{words.rstrip('.')}. {self.tr('Your choice holds until Openshelf is closed.')}"
-            )
-        else:
-            self._on_settings_changed(self._services.settings.current)
-        self.problem.show_message(words, NoticeLevel.BAD)
+    def _on_written(self, outcome: Outcome[None]) -> None:
+        if isinstance(outcome, Failed):
+            words = error_text(outcome.error).rstrip(".")
+            held = self.tr("Your choice holds until Openshelf is closed.")
+            self.problem.show_message(f"{words}. {held}", NoticeLevel.BAD)
 
     def _on_theme(self, value: str) -> None:
         self._save(replace(self._services.settings.current, theme=value))

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 from typing_extensions import override
 
 from openshelf.catalog.refresh import Freshness
-from openshelf.errors import OpenshelfError, UsageError
+from openshelf.errors import UsageError
 from openshelf.hardware.facts import Machine
 from openshelf.hub.targets import TargetKind, parse_target
 from openshelf.services import Services
@@ -21,6 +21,7 @@ from openshelf.shelf.rows import Shelf, ShelfQuestion, ShelfRow
 from openshelf.tasks import Failed, Outcome, Succeeded, Task
 from openshelf.ui.models.catching_up import catch_up
 from openshelf.ui.models.machine_facts import decides_alike, without_our_model
+from openshelf.ui.models.settings_keeping import keep_settings
 from openshelf.ui.models.shelf_question import (
     FILTERS,
     FITS,
@@ -351,12 +352,8 @@ class ShelfPage(Page):
             self._keep(filters=kept)
 
     def _keep(self, **values: Any) -> None:
-        settings = self._services.settings
-        try:
-            settings.save(replace(settings.current, **values))
-        except OpenshelfError as error:
-            # In force until the end all the same; the Settings page tells people.
-            log.info("a choice on the shelf is not kept: %s", error)
+        store = self._services.settings
+        keep_settings(store, self._bridge, replace(store.current, **values))
 
     def _on_search_changed(self, text: str) -> None:
         self.hub.set_text(text)

@@ -10,6 +10,7 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
 
 from openshelf.ui.theme import TextRole
@@ -18,6 +19,25 @@ from openshelf.ui.widgets.conversation_rows import ConversationView, is_folder
 from openshelf.ui.widgets.text import TextLabel
 
 _TYPING_MILLISECONDS = 150
+
+
+class _NewButton(Button):
+    """Its words, and beside them the keys that do the same, in another weight."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("", text)
+        keys = QKeySequence(QKeySequence.StandardKey.New)
+        native = keys.toString(QKeySequence.SequenceFormat.NativeText).replace("+", " ")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 0, 8, 0)
+        row.setSpacing(8)
+        row.addStretch(1)
+        for label in (
+            TextLabel(text, TextRole.STRONG), TextLabel(native, TextRole.TINY, "muted")
+        ):  # fmt: skip
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            row.addWidget(label)
+        row.addStretch(1)
 
 
 class ConversationPanel(QFrame):
@@ -40,7 +60,7 @@ class ConversationPanel(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(8)
-        self.new_button = Button(self.tr("New chat   Ctrl N"), self.tr("New chat"))
+        self.new_button = _NewButton(self.tr("New chat"))
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search chats…"))
         self.search.setAccessibleName(self.tr("Search chats"))

@@ -15,6 +15,7 @@ from openshelf.ui.widgets.machine_card import MachineCard
 from openshelf.ui.widgets.text import TextLabel
 
 RAIL_WIDTH = 188
+_ROW_HEIGHT = 34
 
 
 class RailButton(EnterButton):
@@ -34,7 +35,8 @@ class RailButton(EnterButton):
 
     @override
     def sizeHint(self) -> QSize:
-        return QSize(RAIL_WIDTH - 20, 34)
+        # With larger letters a line needs more than the design gives it.
+        return QSize(RAIL_WIDTH - 20, max(_ROW_HEIGHT, super().sizeHint().height()))
 
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -170,6 +170,7 @@ class AnswerView(Column):
     def show_waiting(self) -> None:
         """The question is on its way."""
         self._speed.forget()
+        self._shorter = 0
         self.notice.hide()
         self.footer.hide()
         self._set_activity(self.tr("Getting ready…"), None)
@@ -198,6 +199,7 @@ class AnswerView(Column):
     def show_message(self, message: Message) -> None:
         """The answer as it was stored."""
         self.is_kept = True
+        self._shorter = 0
         self._show_text(message.content, message.thought_seconds)
         self.text.finish()
         self._end_activity("")

@@ -25,7 +25,8 @@ class WindowKeys(QObject):
             shortcut.setProperty("place", place.value)
             shortcut.activated.connect(self._on_place)
         QShortcut(QKeySequence("F1"), window).activated.connect(self.show_list)
-        leave = QShortcut(QKeySequence(QKeySequence.StandardKey.Quit), window)
+        # Windows has no standard key for it, and the list names this one.
+        leave = QShortcut(QKeySequence("Ctrl+Q"), window)
         leave.activated.connect(window.close)
 
     def show_list(self) -> None:
