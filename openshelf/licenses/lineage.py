@@ -179,11 +179,14 @@ class _Resolver:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Home regions of everyone but packagers, and the repositories without a known one.
 
+        Who is at home in several regions counts in each of them.
         The licensors of `effective` count too; those of a disputed license do not.
         """
         authors = [node for node in nodes if node.relation != "quantized"]
         homes = [self._index.licenses[id_].licensor_region for id_ in effective]
-        regions = [self._region_of(node) for node in authors]
+        regions = [
+            region for node in authors for region in (self._region_of(node) or "").split("/")
+        ]
         unknown = tuple(node.repo for node in authors if not self._region_of(node))
         return unique(region for region in [*regions, *homes] if region), unknown
 

@@ -53,7 +53,7 @@ class CatalogDecisions:
         return RepoClaims(
             id=model.hub_repo,
             declared=model.license or None,
-            region=family.origins[0] if family.origins else None,
+            region=family.origin,
             card={"base_model": list(model.lineage)} if model.lineage else {},
             multimodal=_is_multimodal(model),
         )

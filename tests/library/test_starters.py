@@ -197,7 +197,7 @@ def test_the_home_of_its_maker_is_known(model: StarterModel) -> None:
     """A policy that denies a region would else ask for a review of what comes with the app."""
     found = resolve(starter.starter_claims(model), starter.fetch_starter_claims)
     assert found.unknown_vendors == ()
-    assert found.vendor_regions == ("US",)
+    assert "US" in found.vendor_regions
 
 
 def test_the_words_of_a_page_are_taken_without_the_page() -> None:

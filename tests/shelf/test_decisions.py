@@ -9,7 +9,7 @@ from openshelf.catalog.loader import load_catalog
 from openshelf.licenses.clearance import Verdict
 from openshelf.licenses.facts import load_licenses
 from openshelf.policy.gate import Gate
-from openshelf.policy.organization import Organization, Policy
+from openshelf.policy.organization import Organization, Policy, Rules
 from openshelf.policy.verdict import Decision
 from openshelf.shelf.decisions import CatalogDecisions, commercial_use
 
@@ -84,6 +84,14 @@ def test_research_only_depends_on_what_it_is_for(catalog: Catalog) -> None:
     assert decide(catalog, repo, company).verdict is Verdict.BLOCKED
     hobby = Policy(organization=Organization(commercial=False))
     assert decide(catalog, repo, hobby).verdict is Verdict.ALLOWED_WITH_OBLIGATIONS
+
+
+@pytest.mark.parametrize("region", ["US", "FR", "EU"])
+def test_each_home_of_a_maker_counts(catalog: Catalog, region: str) -> None:
+    repo = "HuggingFaceTB/SmolLM3-3B"
+    policy = Policy(rules=Rules(deny_vendor_regions=(region,)))
+    assert decide(catalog, repo, policy).verdict is Verdict.BLOCKED
+    assert decide(catalog, repo).license.vendor_regions == ("US", "FR")
 
 
 def test_every_license_of_the_shelf_is_known(catalog: Catalog) -> None:
