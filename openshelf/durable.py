@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -12,6 +13,9 @@ def replace_file(path: Path, content: bytes, *, is_private: bool = False) -> Non
 
     `is_private`: for its owner only. Raises OSError; then the old file is as it was.
     """
+    if path.is_block_device() or path.is_char_device():
+        # An administrator may rename over /dev/null, and the system would miss it.
+        raise OSError(errno.EEXIST, "it is a device", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)

@@ -42,3 +42,12 @@ def test_private_files_are_for_their_owner(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_opened_is_no_failure(tmp_path: Path) -> None:
     durable.sync_folder(tmp_path / "nowhere")
+
+
+def test_a_device_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "null"
+    path.write_bytes(b"stands for one: nobody wants to lose a real one")
+    monkeypatch.setattr(Path, "is_char_device", lambda self: self == path)
+    with pytest.raises(OSError, match="device"):
+        durable.replace_file(path, b"new")
+    assert path.read_bytes().startswith(b"stands")

@@ -71,12 +71,13 @@ class Frame:
 class Sums:
     """What one variant takes, in bytes. `hot_share` is the part of its experts' bytes that a
     token reads; 1 where there are none. `table` is that of a tied
-    output layer."""
+    output layer, copied to where the output lies; `uncopied` one that stays on the CPU."""
 
     frame: Frame
     weights: int
     embedding: int
     table: int
+    uncopied: int
     active: int
     hot_share: float
     is_known: bool
@@ -84,11 +85,14 @@ class Sums:
 
     @classmethod
     def of(cls, shape: ModelShape, frame: Frame) -> Sums:
+        table = shape.table_bytes if shape.tied_output else 0
+        is_copied = shape.has_output_layer
         return cls(
             frame=frame,
             weights=shape.weights_bytes,
             embedding=shape.embedding_bytes,
-            table=shape.table_bytes if shape.tied_output else 0,
+            table=table if is_copied else 0,
+            uncopied=0 if is_copied else table,
             active=shape.active_bytes,
             hot_share=shape.n_expert_used / shape.n_expert if shape.n_expert else 1.0,
             is_known=shape.known,
@@ -203,17 +207,17 @@ def without_room(sums: Sums, ground: Ground) -> FitVerdict:
 
 
 def _on_cpu(sums: Sums, ground: Ground) -> Outlook:
-    return Outlook(FitVerdict.FITS_CPU, _doublings(sums, ground.cpu), True)
+    return Outlook(FitVerdict.FITS_CPU, _doublings(sums, sums.active, ground.cpu), True)
 
 
 def _on_gpu(sums: Sums, ground: Ground) -> Outlook:
-    rate = None if ground.gpu is None else _doublings(sums, ground.gpu)
+    rate = None if ground.gpu is None else _doublings(sums, sums.active - sums.uncopied, ground.gpu)
     return Outlook(FitVerdict.FITS_GPU, rate, True)
 
 
-def _doublings(sums: Sums, rate: Range) -> float:
-    slow = LAUNCH_SECONDS + (sums.active + sums.frame.most_read) / rate.low
-    fast = LAUNCH_SECONDS + (sums.active + sums.frame.least_read) / rate.high
+def _doublings(sums: Sums, active: int, rate: Range) -> float:
+    slow = LAUNCH_SECONDS + (active + sums.frame.most_read) / rate.low
+    fast = LAUNCH_SECONDS + (active + sums.frame.least_read) / rate.high
     return -0.5 * math.log2(slow * fast)
 
 
@@ -224,8 +228,9 @@ def _most_doublings(sums: Sums, ground: Ground) -> float:
         return math.inf
     brim = max(0, ground.gpu_limit - ground.n_gpus * ground.overhead)
     beyond = max(0, sums.weights - sums.embedding - brim) * sums.hot_share
+    active = sums.active - sums.uncopied
     slow = LAUNCH_SECONDS + beyond / ground.cpu.low
-    slow += (sums.active + sums.frame.most_read - beyond) / ground.best.low
+    slow += (active + sums.frame.most_read - beyond) / ground.best.low
     fast = LAUNCH_SECONDS + beyond / ground.cpu.high
-    fast += (sums.active + sums.frame.least_read - beyond) / ground.best.high
+    fast += (active + sums.frame.least_read - beyond) / ground.best.high
     return -0.5 * math.log2(slow * fast)

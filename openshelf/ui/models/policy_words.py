@@ -80,7 +80,7 @@ def fact_hint(name: str) -> str:
         ),
         "annual_revenue_usd": _tr("With affiliates. 20 million can be written as 20M."),
         "hosts_service": _tr("Others send requests to a model that you run."),
-        "fields_of_use": _tr("What a license may rule out, with commas: military, medical advice…"),
+        "fields_of_use": _tr("What a license may rule out, with commas: military, medical advice."),
     }.get(name, "")
 
 
