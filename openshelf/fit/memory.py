@@ -169,6 +169,7 @@ def estimate(
     is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.placed_layers
     buffer = pipeline_buffer if is_pipeline and not has_overrides else compute_buffer
     foreign = _foreign_layers(shape, spans)
+    whole = layer_kinds(shape, range(shape.n_layers))
     result = []
     projector_bytes, projector_at = _projector(shape, request, spans)
     for index, span in enumerate(spans):
@@ -180,8 +181,8 @@ def estimate(
             has_output=span.start <= shape.placed_layers < span.stop,
             receives=index > 1,
             sends=bool(layers) and index < len(spans) - 1 and layers.stop < shape.n_layers,
-            kinds=layer_kinds(shape, _attended(shape, layers)),
-            input_kinds=None if device else layer_kinds(shape, range(shape.n_layers)),
+            kinds=layer_kinds(shape, _attended(shape, layers)) if layers else whole,
+            input_kinds=None if device else whole,
             has_experts=not layers or _has_experts(shape, layers),
             has_dense=shape.has_dense_layers
             and not all(shape.expert_bytes[layers.start : layers.stop]),

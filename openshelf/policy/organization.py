@@ -217,7 +217,7 @@ def load_policy(path: Path) -> Policy:
 def policy_from_bytes(raw: bytes, source: str) -> Policy:
     """The policy in the content of a file. Raises BadPolicy naming key and line."""
     try:
-        text = raw.decode("utf-8").removeprefix(_MARK)
+        text = text_of(raw)
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         line, detail = place_of_error(error, raw)
@@ -232,6 +232,11 @@ def policy_from_bytes(raw: bytes, source: str) -> Policy:
         sha256=hashlib.sha256(raw).hexdigest(),
         origins=dict.fromkeys(_dotted_keys(table), (source,)),
     )
+
+
+def text_of(raw: bytes) -> str:
+    """A file's content; some editors begin it with a byte order mark. Raises UnicodeDecodeError."""
+    return raw.decode("utf-8").removeprefix("\ufeff")
 
 
 def _dotted_keys(table: Mapping[str, Any]) -> Iterator[str]:
@@ -257,8 +262,6 @@ def policy_from_table(table: Mapping[str, Any], source: str = "") -> Policy:
 
 
 _MOST_BYTES = 1_000_000
-_MARK = "\ufeff"
-"""Some editors begin a file with it."""
 _LONGEST_TEXT, _MOST_ENTRIES, _MOST = 500, 2000, 10**15
 """Of a text in characters, of a list, of a figure: beyond that it is a mistake or a joke."""
 _LISTS_AT_TOP = ("allow_remote_hosts", "keep_chats_days")

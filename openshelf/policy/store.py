@@ -22,6 +22,7 @@ from openshelf.policy.organization import (
     managed_policy_file,
     named_policy_file,
     policy_from_bytes,
+    text_of,
     tighten,
 )
 from openshelf.policy.writing import policy_text
@@ -222,7 +223,7 @@ def _table(content: bytes | None, path: Path) -> dict[str, Any]:
         policy_from_bytes(content, str(path))
     except BadPolicy:
         return {}
-    return tomllib.loads(content.decode("utf-8").removeprefix("\ufeff"))
+    return tomllib.loads(text_of(content))
 
 
 def _unwritable(path: Path, error: OSError) -> BadPolicy:

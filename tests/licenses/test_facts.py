@@ -96,7 +96,7 @@ def test_loading_is_fast(tmp_path: Path) -> None:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     started = time.process_time()
     licenses = load_licenses(tmp_path)
-    assert time.process_time() - started < 0.6
+    assert time.process_time() - started < 0.15
     assert all(isinstance(entry, License) for entry in licenses.values())
 
 

@@ -167,7 +167,7 @@ def test_clearing_is_cheap(log: AcceptanceLog) -> None:
     started = time.process_time()
     for _ in range(20):
         gate.clear(decision, REPO, COMMIT, FILES, target="x")
-    assert (time.process_time() - started) / 20 < 0.02
+    assert (time.process_time() - started) / 20 < 0.005
 
 
 def test_only_the_gate_makes_a_clearance() -> None:
