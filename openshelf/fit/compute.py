@@ -5,8 +5,6 @@ The largest of a graph's phases (`phases`) counts, with the inputs of the device
 
 from __future__ import annotations
 
-import dataclasses
-
 from openshelf.fit.architectures import (
     BOTH_IN_EVERY_LAYER,
     LOOPED,
@@ -217,7 +215,7 @@ def pipeline_buffer(shape: ModelShape, step: Step, part: Part) -> int:
         copied += hidden if _adds_positions(shape) else 0
         return copied if shape.known else _bound(shape, step, copied, _PIPELINE_COPIES)
     has_inputs = not part.starts_late
-    part = dataclasses.replace(part, first_layer=0)
+    part = part._replace(first_layer=0)
     phases = layers_phase(shape, step, part) + rotated_rows(shape, step, part)
     if _has_room_for_input(shape, step, part) or part.has_last_layer_only:
         phases -= hidden

@@ -6,20 +6,20 @@ not held against llama.cpp (`architectures`) is marked unknown and gets an upper
 
 from __future__ import annotations
 
-import bisect
 import functools
-import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from openshelf.fit.architectures import LOOPED, NO_FEED_FORWARD_LAYERS
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
 from openshelf.fit.graphs import ALL_OUTPUTS, NO_FLASH_ATTENTION
 from openshelf.fit.parts import Part, Step
-from openshelf.fit.phases import drops_rows, layer_kinds
 from openshelf.fit.shapes import ModelShape as ModelShape
 from openshelf.fit.shapes import shape_from_header as shape_from_header
+from openshelf.fit.splitting import PlacedDevice as PlacedDevice
+from openshelf.fit.splitting import Placement as Placement
+from openshelf.fit.splitting import layer_spans as layer_spans
+from openshelf.fit.splitting import split
 from openshelf.gguf.constants import types_by_name
 
 CONTEXT_STEP = 256
@@ -47,9 +47,18 @@ class FitRequest:
     text_only: bool = False
     """Leave the model's projector out."""
 
+    @functools.cached_property
+    def cells(self) -> int:
+        """The context as llama.cpp rounds it."""
+        return round_context(self.context_length)
 
-@dataclass(frozen=True)
-class DeviceMemory:
+    @functools.cached_property
+    def step_tokens(self) -> int:
+        """The most tokens of one evaluation."""
+        return max(1, min(self.ubatch, self.batch, self.cells))
+
+
+class DeviceMemory(NamedTuple):
     """Bytes on one device; `pool` names the memory they come from."""
 
     device: str
@@ -87,28 +96,6 @@ class DeviceMemory:
         }
 
 
-@dataclass(frozen=True)
-class PlacedDevice:
-    """A GPU that layers may go to; `share` is its part of the layers (any positive scale)."""
-
-    name: str
-    pool: str
-    share: float = 1.0
-    overhead_bytes: int = 0
-    overhead_basis: str = ""
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where layers go: `n_gpu_layers` counts the output layer; no devices = all on the CPU."""
-
-    devices: tuple[PlacedDevice, ...] = ()
-    n_gpu_layers: int = 0
-    cpu_pool: str = "ram"
-    cpu_features: tuple[str, ...] = ()
-    """The processor's, which decide what is kept twice (repacking.py)."""
-
-
 def round_context(length: int) -> int:
     """The context that llama.cpp makes of the one asked for."""
     return max(CONTEXT_STEP, -(-length // CONTEXT_STEP) * CONTEXT_STEP)
@@ -131,8 +118,7 @@ def kv_cache_bytes(shape: ModelShape, request: FitRequest, layers: range) -> int
     k, v = request.kv_type_k, request.kv_type_v
     size = state
     if full_keys or full_values:
-        cells = round_context(request.context_length)
-        size += cells * (_row_bytes(k, full_keys) + _row_bytes(v, full_values))
+        size += request.cells * (_row_bytes(k, full_keys) + _row_bytes(v, full_values))
     if keys or values:
         size += window_cells(shape, request) * (_row_bytes(k, keys) + _row_bytes(v, values))
     return size
@@ -140,13 +126,8 @@ def kv_cache_bytes(shape: ModelShape, request: FitRequest, layers: range) -> int
 
 def window_cells(shape: ModelShape, request: FitRequest) -> int:
     """Cells of a layer that keeps a window: room for it and for one ubatch, rounded up."""
-    cells = round_context(request.context_length)
-    ubatch = _tokens_of_a_step(request)
-    return round_context(min(cells, shape.layer_caches.window + ubatch))
-
-
-def _tokens_of_a_step(request: FitRequest) -> int:
-    return max(1, min(request.ubatch, request.batch, round_context(request.context_length)))
+    window = shape.layer_caches.window + request.step_tokens
+    return request.cells if window >= request.cells else round_context(window)
 
 
 def _row_bytes(type_name: str, elements: int) -> int:
@@ -163,39 +144,13 @@ def estimate(
     """
     spans = layer_spans(shape.placed_layers, placement)
     step = _step(shape, request)
-    kept, first = request.experts_on_cpu, spans[0].stop
-    has_cpu_experts = shape.experts_within(first, kept) > 0
     has_overrides = bool(request.experts_on_cpu and shape.expert_bytes)
     is_pipeline = len(placement.devices) > 1 and placement.n_gpu_layers > shape.placed_layers
     buffer = pipeline_buffer if is_pipeline and not has_overrides else compute_buffer
-    foreign = _foreign_layers(shape, spans)
-    whole = layer_kinds(shape, range(shape.n_layers))
     result = []
     projector_bytes, projector_at = _projector(shape, request, spans)
-    for index, span in enumerate(spans):
+    for index, (layers, part) in enumerate(split(shape, spans, request.experts_on_cpu)):
         device = placement.devices[index - 1] if index else None
-        layers = range(min(span.start, shape.n_layers), min(span.stop, shape.n_layers))
-        part = Part(
-            has_layers=bool(layers) or (device is None and has_cpu_experts),
-            has_input=device is None,
-            has_output=span.start <= shape.placed_layers < span.stop,
-            receives=index > 1,
-            sends=bool(layers) and index < len(spans) - 1 and layers.stop < shape.n_layers,
-            kinds=layer_kinds(shape, _attended(shape, layers)) if layers else whole,
-            input_kinds=None if device else whole,
-            has_experts=not layers or _has_experts(shape, layers),
-            has_dense=shape.has_dense_layers
-            and not all(shape.expert_bytes[layers.start : layers.stop]),
-            first_layer=span.start,
-            has_some_moved_experts=has_cpu_experts,
-            has_moved_experts=bool(device and layers)
-            and has_cpu_experts
-            and kept >= layers.stop - (layers.stop == shape.n_layers and drops_rows(shape)),
-            foreign_layers=foreign,
-            runs_experts_only=device is None and not layers and has_cpu_experts,
-            has_one_layer=len(layers) == 1,
-            has_last_layer_only=bool(layers) and layers.start == shape.n_layers - 1,
-        )
         has_work = part.has_layers or part.has_input or part.has_output
         result.append(
             DeviceMemory(
@@ -222,30 +177,6 @@ def _projector(shape: ModelShape, request: FitRequest, spans: tuple[range, ...])
     return shape.projector.total_bytes, next((i for i, span in enumerate(spans) if i and span), 0)
 
 
-def layer_spans(n_layers: int, placement: Placement) -> tuple[range, ...]:
-    """Which layers each device holds, the CPU's first; layer `n_layers` is the output.
-
-    llama.cpp fills back to front: the last `n_gpu_layers` leave the CPU, and each goes to the first
-    device whose cumulative share exceeds its place among them.
-    """
-    on_gpu = min(max(placement.n_gpu_layers, 0), n_layers + 1) if placement.devices else 0
-    first = n_layers + 1 - on_gpu
-    if len(placement.devices) == 1:
-        return range(first), range(first, n_layers + 1)
-    return _spans(first, on_gpu, tuple(device.share for device in placement.devices))
-
-
-@functools.lru_cache(maxsize=4096)
-def _spans(first: int, on_gpu: int, parts: tuple[float, ...]) -> tuple[range, ...]:
-    shares = list(itertools.accumulate(parts))
-    owners = [
-        min(bisect.bisect_right(shares, shares[-1] * place / on_gpu), len(shares) - 1)
-        for place in range(on_gpu)
-    ]
-    ends = [bisect.bisect_right(owners, index) for index in range(-1, len(parts))]
-    return range(first), *(range(first + a, first + b) for a, b in itertools.pairwise(ends))
-
-
 def op_offload_bytes(shape: ModelShape, request: FitRequest, n_gpu_layers: int) -> int:
     """Room that a discrete GPU needs besides, for copies of weights that stay on the CPU.
 
@@ -261,12 +192,11 @@ def op_offload_bytes(shape: ModelShape, request: FitRequest, n_gpu_layers: int) 
 
 
 def _step(shape: ModelShape, request: FitRequest) -> Step:
-    cells = round_context(request.context_length)
-    ubatch = _tokens_of_a_step(request)
+    ubatch = request.step_tokens
     outputs = ubatch if shape.architecture in ALL_OUTPUTS else request.n_outputs_max
     return Step(
         ubatch=ubatch,
-        cells=ubatch if shape.has_no_cache else cells,
+        cells=ubatch if shape.has_no_cache else request.cells,
         window_cells=window_cells(shape, request),
         has_cache=not shape.has_no_cache,
         outputs=min(ubatch, outputs or request.batch),
@@ -310,32 +240,10 @@ def _rearranged(shape: ModelShape, placement: Placement, part: Part) -> int:
     return shape.rearranging.more_bytes(placement.cpu_features)
 
 
-def _foreign_layers(shape: ModelShape, spans: tuple[range, ...]) -> int:
-    """Runs of layers on another device than that with their weights; of loops only."""
-    if shape.architecture not in LOOPED:
-        return 0
-    owners = [index for index, span in enumerate(spans) for _ in span]
-    loop = sum(map(bool, shape.layer_bytes)) or 1
-    return 1 + sum(owners[layer] != owners[layer % loop] for layer in range(shape.n_layers))
-
-
-def _attended(shape: ModelShape, layers: range) -> range:
-    """The layers whose kinds count on a device: of few graphs llama.cpp's scheduler moves the end
-    of the layer before to it."""
-    is_parted = shape.has_short_convolution or shape.architecture in NO_FEED_FORWARD_LAYERS
-    if not (layers and layers.start and is_parted):
-        return layers
-    return range(layers.start - 1, layers.stop)
-
-
 def _has_shared(shape: ModelShape, layers: range) -> bool:
     """Of gemma4, layers with a window do without the shared table of rotations."""
     windowed = shape.layer_caches.windowed
     return shape.architecture != "gemma4" or not all(windowed[layer] for layer in layers)
-
-
-def _has_experts(shape: ModelShape, layers: range) -> bool:
-    return not shape.expert_bytes or shape.experts_within(layers.start, layers.stop) > 0
 
 
 def _process_bytes(shape: ModelShape, step: Step) -> int:

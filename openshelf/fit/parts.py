@@ -1,12 +1,14 @@
-"""One step of a model, and the part of it that a device has."""
+"""One step of a model, and the part of it that a device has.
+
+Named tuples, which are made in a third of a frozen dataclass's time: each estimate makes several.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One evaluation: `ubatch` tokens, `cells` of the cache (`window_cells` of those that keep a
     window), `outputs` rows of logits."""
 
@@ -27,8 +29,7 @@ class Step:
         return 4 * self.ubatch
 
 
-@dataclass(frozen=True)
-class LayerKinds:
+class LayerKinds(NamedTuple):
     """What kinds of layers are among those of a device."""
 
     has_full: bool = True
@@ -40,8 +41,7 @@ class LayerKinds:
         return self.has_full + self.has_windowed
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """What of the model a device holds."""
 
     has_layers: bool

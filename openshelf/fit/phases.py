@@ -5,8 +5,6 @@ tests/fit has the comparison with llama.cpp itself.
 
 from __future__ import annotations
 
-import dataclasses
-
 from openshelf.fit.architectures import BOTH_IN_EVERY_LAYER
 from openshelf.fit.graphs import (
     LAST_NORM_APART,
@@ -256,7 +254,7 @@ def _last_layer_phase(shape: ModelShape, step: Step, kinds: LayerKinds) -> int |
     with the outputs alone; None where the graph does not."""
     if not drops_rows(shape):
         return None
-    feed_forward = feed_forward_phase(shape, dataclasses.replace(step, ubatch=step.outputs))
+    feed_forward = feed_forward_phase(shape, step._replace(ubatch=step.outputs))
     state = state_phase(shape, step, kinds) if kinds.has_state else 0
     attention = attention_phase(shape, step, kinds)
     if shape.latent is not None:

@@ -25,6 +25,7 @@ from openshelf.fit.caches import (
     uniform_caches,
 )
 from openshelf.fit.graphs import EMBEDDING_NORM_IS_LAST, PARALLEL_ARCHITECTURES
+from openshelf.fit.parts import Part
 from openshelf.fit.projector import Projector
 from openshelf.fit.repacking import ALWAYS_TWICE, NO_OUTPUT_LAYER, Rearranging
 from openshelf.fit.tensor_sums import TensorFacts, sum_tensors, tensor_facts
@@ -171,6 +172,11 @@ class ModelShape:
         return (0, *itertools.accumulate(self.layer_bytes))
 
     @functools.cached_property
+    def splits(self) -> dict[tuple[tuple[range, ...], int], tuple[tuple[range, Part], ...]]:
+        """What devices have of it, as `splitting.split` found it before."""
+        return {}
+
+    @functools.cached_property
     def rearranging(self) -> Rearranging:
         """What the CPU's rearranging depends on."""
         has_tied = self.tied_output and self.has_output_layer
@@ -190,9 +196,11 @@ class ModelShape:
 
     def experts_within(self, first: int, end: int) -> int:
         """Bytes of the routed experts of the layers from `first` to before `end`."""
+        end = min(end, len(self.expert_bytes))
+        if first >= end:
+            return 0
         sums = self._experts_up_to
-        end = min(end, len(sums) - 1)
-        return sums[end] - sums[first] if first < end else 0
+        return sums[end] - sums[first]
 
     @property
     def weights_bytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 MAX_HEADER_BYTES = 64 << 20
 """Nothing of a header lies beyond this; real ones reach 20 MB with the largest vocabularies."""
@@ -92,7 +93,7 @@ class Cursor:
         self.position += 8
         return int(value)
 
-    def unpack(self, layout: struct.Struct) -> tuple[int | float | bool, ...]:
+    def unpack(self, layout: struct.Struct) -> tuple[Any, ...]:
         self._need(layout.size)
         values = layout.unpack_from(self._data, self.position)
         self.position += layout.size

@@ -17,8 +17,8 @@ MIN_INFO_BYTES = 24
 """Length of the name, number of dimensions, type, offset."""
 MAX_ALIGNMENT = 1 << 20
 _INT64_MAX = (1 << 63) - 1
-_TYPE_AND_OFFSET = struct.Struct("<IQ")
-_DIMENSIONS = tuple(struct.Struct(f"<{count}Q") for count in range(MAX_DIMENSIONS + 1))
+_FACTS = tuple(struct.Struct(f"<{count}QIQ") for count in range(MAX_DIMENSIONS + 1))
+"""By the number of dimensions: those, the type's number, the offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def _read_tensor(cursor: Cursor, index: int) -> TensorInfo:
     n_dimensions = cursor.u32()
     if n_dimensions > MAX_DIMENSIONS:
         raise Fault("tensor_dimensions", f"{name}: {n_dimensions}")
-    shape = tuple(int(length) for length in cursor.unpack(_DIMENSIONS[n_dimensions]))
-    type_number, offset = (int(value) for value in cursor.unpack(_TYPE_AND_OFFSET))
+    facts = cursor.unpack(_FACTS[n_dimensions])
+    shape, type_number, offset = facts[:-2], facts[-2], facts[-1]
     kind = tensor_types().get(type_number)
     if kind is None:
         raise Fault("unknown_tensor_type", f"{name}: {type_number}")
