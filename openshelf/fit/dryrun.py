@@ -108,7 +108,8 @@ def _with_figures(
         if cache is None:
             cache = result.kv_cache_bytes * device.kv_cache_bytes // max(caches, 1)
         figures.append(
-            device._replace(
+            dataclasses.replace(
+                device,
                 weights_bytes=device.weights_bytes
                 if told.weights_bytes is None
                 else told.weights_bytes,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from openshelf.fit.compute import compute_buffer, pipeline_buffer
 from openshelf.fit.expected import shape_from_catalog as shape_from_catalog
@@ -58,7 +58,8 @@ class FitRequest:
         return max(1, min(self.ubatch, self.batch, self.cells))
 
 
-class DeviceMemory(NamedTuple):
+@dataclass(frozen=True)
+class DeviceMemory:
     """Bytes on one device; `pool` names the memory they come from."""
 
     device: str

@@ -148,7 +148,7 @@ def test_what_the_log_does_not_tell_is_reckoned() -> None:
     fit = ask(engine, DESKTOP, gpu_layers=20)
     assert fit.method == "dry-run"
     for ours, exact, compute in zip(estimated.devices, fit.devices, (1000, 2000), strict=True):
-        assert exact == ours._replace(compute_buffer_bytes=compute)
+        assert exact == dataclasses.replace(ours, compute_buffer_bytes=compute)
 
 
 @pytest.mark.parametrize(

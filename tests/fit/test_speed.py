@@ -129,7 +129,7 @@ def test_a_split_model_a_tiny_one_and_the_impossible_tell_nothing() -> None:
     tiny = dataclasses.replace(
         shape, layer_bytes=tuple(size // 100 for size in shape.layer_bytes), embedding_bytes=0
     )
-    devices = (work.devices[0]._replace(weights_bytes=tiny.weights_bytes),)
+    devices = (dataclasses.replace(work.devices[0], weights_bytes=tiny.weights_bytes),)
     assert rate_reached(Workload(tiny, devices, work.plan), HERE, DECODED) is None
     faster_than_its_memory = dataclasses.replace(DECODED, decode_per_second=90.0)
     assert rate_reached(_work("llama3.1-8b", WITH_GPU), WITH_GPU, faster_than_its_memory) is None
