@@ -46,11 +46,9 @@ class Rearranging:
 
     def more_bytes(self, features: tuple[str, ...]) -> int:
         """What the weights take more where all of them lie on a CPU with these features."""
-        if not survives(features, has_stacked=self.has_stacked):
-            features = ()
-        is_growing = has_amx(features)
+        is_growing, types = _rearranged_types(features, has_stacked=self.has_stacked)
         size = self.grown if is_growing else 0
-        rows = repacked_types(features).get(self.table_type)
+        rows = types.get(self.table_type)
         is_twice = self.is_always_twice or (rows is not None and self.vocabulary % rows == 0)
         if is_twice and self.table:
             size += self.table + (self.table_grown if is_growing else 0)
@@ -69,6 +67,15 @@ def repacked_types(features: tuple[str, ...]) -> Mapping[str, int]:
     if found and has_amx(features):
         found |= _AMX
     return found or (_ARM if _ARM_FEATURES & set(features) else {})
+
+
+@functools.lru_cache(maxsize=64)
+def _rearranged_types(
+    features: tuple[str, ...], *, has_stacked: bool
+) -> tuple[bool, Mapping[str, int]]:
+    """Whether weights grow, and `repacked_types`; nothing where the engine could not."""
+    usable = features if survives(features, has_stacked=has_stacked) else ()
+    return has_amx(usable), repacked_types(usable)
 
 
 def has_amx(features: tuple[str, ...]) -> bool:

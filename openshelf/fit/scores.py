@@ -93,6 +93,10 @@ READING_PER_SECOND = 6.5
 Most people read 175 to 300 words a minute silently (Brysbaert 2019), the quick ones five a second;
 a word is about 1.3 tokens.
 """
+_READING_DOUBLINGS = math.log2(READING_PER_SECOND)
+_ENOUGH_DOUBLINGS = {
+    preference: math.log2(weights.enough_per_second) for preference, weights in WEIGHTS.items()
+}
 _UNKNOWN_SIZE = 1_000_000_000
 _SHARE_OF_TOTAL = 0.6
 """Where a mixture of experts stands between its active (0) and its total parameters (1).
@@ -194,9 +198,9 @@ def speed_score(
     if doublings is None:
         return 0.0
     weights = WEIGHTS[prefer]
-    above = doublings - math.log2(weights.enough_per_second)
+    above = doublings - _ENOUGH_DOUBLINGS[prefer]
     at_common_bits = doublings + math.log2((bits_per_weight or _COMMON_BITS) / _COMMON_BITS)
-    below_reading = max(0.0, math.log2(READING_PER_SECOND) - at_common_bits)
+    below_reading = max(0.0, _READING_DOUBLINGS - at_common_bits)
     gained = weights.speed * (above if above < 0 else 0.1 * min(above, 3.0))
     return gained - weights.impatience * below_reading**2
 
