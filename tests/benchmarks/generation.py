@@ -34,7 +34,7 @@ ROUNDS = int(os.environ.get("OPENSHELF_ROUNDS", "21"))
 TOKENS = int(os.environ.get("OPENSHELF_TOKENS", "128"))
 TURNS = 8
 TURN_TOKENS = 32
-CHATS = 5
+CHATS = 15
 LEAST_GENERATION = {"smollm2-135m": 0.97, "gemma3-270m": 0.985}
 GOES_ON = {
     "gemma3-270m": (ChatMessage("assistant", "Chapter 1. The lighthouse stood on a rock, and"),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -18,7 +19,9 @@ from openshelf.tasks import CancelToken, Outcome, Report, Task
 from openshelf.ui.task_bridge import TaskBridge
 
 FRAME_MILLISECONDS = 33
-SLOWEST_FRAME_MILLISECONDS = 120
+SLOWEST_FRAME_MILLISECONDS = 200
+UNSEEN_FRAME_MILLISECONDS = 250
+"""Where another page or conversation is shown, only whether it goes on is of interest."""
 WINDOW_SHARE = 0.05
 """Of a core: what the window's thread may take while it shows an answer. Where the machine is slow
 or busy it looks less often, since the engine writes on the same cores."""
@@ -66,6 +69,8 @@ class ChatTurn(QObject):
     ) -> None:
         super().__init__(parent)
         self.question = question
+        self.is_seen: Callable[[], bool] = lambda: True
+        """Whether the person has the answer before them."""
         self.conversation_id = question.conversation_id
         self.is_running = False
         self._services, self._bridge = services, bridge
@@ -149,7 +154,15 @@ class ChatTurn(QObject):
         taken, self._cpu_seconds = now - self._cpu_seconds, now
         self._frame_seconds += (taken - self._frame_seconds) / 8
         wanted = round(self._frame_seconds / WINDOW_SHARE * 1000)
-        self._timer.setInterval(max(FRAME_MILLISECONDS, min(SLOWEST_FRAME_MILLISECONDS, wanted)))
+        interval = max(FRAME_MILLISECONDS, min(SLOWEST_FRAME_MILLISECONDS, wanted))
+        is_waiting = self._last is None or self._last.phase is LivePhase.LOADING
+        is_unseen = not (is_waiting or self.is_seen())
+        self._timer.setInterval(UNSEEN_FRAME_MILLISECONDS if is_unseen else interval)
+
+    def look(self) -> None:
+        """Now, as the answer came into view."""
+        if self.is_running:
+            self._on_timeout()
 
     def _on_timeout(self) -> None:
         self._set_pace()

@@ -152,6 +152,7 @@ class Dialogue(QObject):
         """Show the question, and the answer as it is written. Nothing else may be answering."""
         self._model_name = model_name
         self._turn = turn = ChatTurn(self._services, self._bridge, question, self)
+        turn.is_seen = lambda: self.is_answering and self._transcript.isVisible()
         turn.created.connect(self._on_created)
         turn.stored.connect(self.stored)
         turn.loaded.connect(self.loaded)
@@ -200,6 +201,7 @@ class Dialogue(QObject):
     def _on_came_into_view(self) -> None:
         """What was written while another page was shown."""
         if self._turn is not None and self._turn.last is not None:
+            self._turn.look()
             self._on_advanced(self._turn.last)
 
     def _on_ended(self, outcome: Outcome[Message]) -> None:
