@@ -19,7 +19,7 @@ from openshelf.tasks import CancelToken, Outcome, Report, Task
 from openshelf.ui.task_bridge import TaskBridge
 
 FRAME_MILLISECONDS = 33
-SLOWEST_FRAME_MILLISECONDS = 200
+SLOWEST_FRAME_MILLISECONDS = 220
 UNSEEN_FRAME_MILLISECONDS = 250
 """Where another page or conversation is shown, only whether it goes on is of interest."""
 WINDOW_SHARE = 0.05
