@@ -35,6 +35,9 @@ from openshelf.ui.translation import install_translators
 
 log = logging.getLogger(__name__)
 
+_SWITCH_SECONDS = 0.0005
+"""Each call into Qt gives Python's lock away, and a task that computes keeps it for so long. With
+the usual 5 ms a page that takes 150 ms of work came up after a second while a task ran."""
 _NO_DISPLAY = (
     "There is no display to open a window on. Everything also works without one: openshelf --help"
 )
@@ -97,6 +100,7 @@ class Desktop(QObject):
 
     def __init__(self, app: QApplication, services: Services, arguments: Arguments) -> None:
         super().__init__()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._app = app
         self._services = services
         self._arguments = arguments
