@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from openshelf import __version__, wording
-from openshelf.durable import replace_file
-from openshelf.hub.names import safe_join
 from openshelf.library.installed import InstalledModel
 from openshelf.licenses.ancestry import BASE
 from openshelf.licenses.claims import NOTICE_TEXT
@@ -62,16 +59,6 @@ def notice_files(
         rows.append(_say("notice_text_at", **facts))
     files[NOTICE] = _notice(model, decision, licenses, rows)
     return NoticeFiles(files, tuple(missing))
-
-
-def write_notices(folder: Path, notices: NoticeFiles) -> tuple[Path, ...]:
-    """Write the files below `folder`; returns their paths. Raises OSError."""
-    written = []
-    for name, content in sorted(notices.files.items()):
-        path = safe_join(folder, name)
-        replace_file(path, content.encode("utf-8", "replace"))
-        written.append(path)
-    return tuple(written)
 
 
 def _file_name(text: LicenseText, ids: tuple[str, ...]) -> str:

@@ -103,18 +103,6 @@ class FoundPolicies:
         return self.managed if self.own is None else tighten(self.managed, self.own)
 
 
-def find_policy(
-    paths: Paths,
-    environment: Mapping[str, str] | None = None,
-    managed_file: Path | None = None,
-) -> Policy:
-    """The policy of this machine and person; Policy() with everything unknown where there is none.
-
-    Raises BadPolicy naming the key.
-    """
-    return find_policies(paths, environment, managed_file).in_force
-
-
 def find_policies(
     paths: Paths,
     environment: Mapping[str, str] | None = None,

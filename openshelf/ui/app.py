@@ -211,7 +211,13 @@ class Desktop(QObject):
         self._app.exit()
 
     def _save_picture(self, path: Path) -> bool:
-        return self.window.grab().save(str(path))
+        is_saved = self.window.grab().save(str(path))
+        if not is_saved:
+            sys.stderr.write(
+                f"openshelf: no picture can be written as {path}. Name a file that ends in .png, "
+                "in a folder that is there and can be written.\n"
+            )
+        return is_saved
 
     def _on_settings_changed(self, settings: Settings) -> None:
         apply_theme(self._app, settings.theme)

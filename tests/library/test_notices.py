@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from openshelf.hub.names import safe_join
 from openshelf.library.bom import BomEntry
 from openshelf.library.bundling import Bundles
-from openshelf.library.notices import NoticeFiles, notice_files, write_notices
+from openshelf.library.notices import NoticeFiles, notice_files
 from openshelf.licenses.acceptance import AcceptanceLog
 from openshelf.licenses.claims import RepoText
 from openshelf.licenses.effective import LicenseText
@@ -64,15 +65,13 @@ def test_exact_lines_stand_alone(log: AcceptanceLog) -> None:
     assert "m-00001-of-00002.gguf, SHA-256 " + "1" * 64 in notice
 
 
-def test_a_text_is_the_one_that_was_accepted(log: AcceptanceLog, tmp_path: Path) -> None:
+def test_a_text_is_the_one_that_was_accepted(log: AcceptanceLog) -> None:
     license_ = llama()
     log.texts.keep(license_.texts)
     found = written(entry_of(without_texts(license_)), log)
     assert found.files["LICENSE"] == LLAMA
     assert found.missing == ("llama3.1:use_policy",)
-    paths = write_notices(tmp_path / "bundle" / "m", found)
-    assert sorted(path.name for path in paths) == ["LICENSE", "NOTICE"]
-    assert (tmp_path / "bundle" / "m" / "LICENSE").read_text("utf-8") == LLAMA
+    assert sorted(found.files) == ["LICENSE", "NOTICE"]
 
 
 def test_a_text_that_is_not_here_is_said(log: AcceptanceLog) -> None:
@@ -186,9 +185,8 @@ def test_names_from_a_strangers_bundle_stay_in_the_folder(tmp_path: Path) -> Non
     worse = LicenseText("mit", "", "2" * 64, 1, "b", kind="notice", repo="../../etc/" + "x" * 400)
     entry = entry_of(replace(llama(), texts=(odd, worse, worse)))
     found = notice_files(entry.model, entry.decision, LICENSES, lambda _: None)
-    paths = write_notices(tmp_path / "out", found)
-    assert len(paths) == 4
-    assert all(path.parent == tmp_path / "out" for path in paths)
+    assert len(found.files) == 4
+    assert all(safe_join(tmp_path, name).parent == tmp_path for name in found.files)
 
 
 def test_a_bundle_carries_them_and_shows_them_where_it_arrives(

@@ -19,7 +19,7 @@ from openshelf.policy import organization as module
 from openshelf.policy.organization import (
     Policy,
     Rules,
-    find_policy,
+    find_policies,
     load_policy,
     managed_policy_file,
     tighten,
@@ -63,7 +63,7 @@ def written(path: Path, text: str) -> Path:
 
 
 def test_no_policy_knows_nothing(paths: Paths, nowhere: Path) -> None:
-    policy = find_policy(paths, {}, nowhere)
+    policy = find_policies(paths, {}, nowhere).in_force
     assert policy == Policy()
     assert not policy.exists
     assert set(vars(policy.organization).values()) == {None}
@@ -71,7 +71,7 @@ def test_no_policy_knows_nothing(paths: Paths, nowhere: Path) -> None:
 
 def test_the_users_file(paths: Paths, nowhere: Path) -> None:
     written(paths.policy_file, TEXT)
-    policy = find_policy(paths, {}, nowhere)
+    policy = find_policies(paths, {}, nowhere).in_force
     assert policy.exists
     assert policy.name == "Example GmbH"
     assert policy.source == str(paths.policy_file)
@@ -89,13 +89,13 @@ def test_the_users_file(paths: Paths, nowhere: Path) -> None:
 def test_the_environment_comes_before_the_user(paths: Paths, tmp_path: Path, nowhere: Path) -> None:
     written(paths.policy_file, 'name = "mine"')
     named = written(tmp_path / "team.toml", 'name = "team"')
-    assert find_policy(paths, {"OPENSHELF_POLICY": str(named)}, nowhere).name == "team"
-    assert find_policy(paths, {}, nowhere).name == "mine"
+    assert find_policies(paths, {"OPENSHELF_POLICY": str(named)}, nowhere).in_force.name == "team"
+    assert find_policies(paths, {}, nowhere).in_force.name == "mine"
 
 
 def test_a_named_policy_that_is_missing_is_an_error(paths: Paths, nowhere: Path) -> None:
     with pytest.raises(BadPolicy) as caught:
-        find_policy(paths, {"OPENSHELF_POLICY": "/not/there.toml"}, nowhere)
+        find_policies(paths, {"OPENSHELF_POLICY": "/not/there.toml"}, nowhere)
     assert caught.value.why == "unreadable"
 
 
@@ -115,7 +115,7 @@ allow_only = ["mit", "gemma"]
 deny_classes = ["rail"]
 """
     written(paths.policy_file, looser)
-    policy = find_policy(paths, {}, managed)
+    policy = find_policies(paths, {}, managed).in_force
     assert policy.managed
     assert policy.name == "Example GmbH"
     assert policy.organization.commercial is True
@@ -139,12 +139,12 @@ def test_a_file_that_others_can_write_is_not_managed(paths: Paths, tmp_path: Pat
     file = written(folder / "policy.toml", 'name = "x"')
     folder.chmod(0o755)
     file.chmod(0o644)
-    assert find_policy(paths, {}, file).managed
+    assert find_policies(paths, {}, file).in_force.managed
     file.chmod(0o666)
-    assert not find_policy(paths, {}, file).managed
+    assert not find_policies(paths, {}, file).in_force.managed
     file.chmod(0o644)
     folder.chmod(0o777)
-    assert not find_policy(paths, {}, file).managed
+    assert not find_policies(paths, {}, file).in_force.managed
 
 
 def test_the_managed_place_is_machine_wide() -> None:
@@ -227,12 +227,12 @@ def test_two_lists_meet_whatever_their_letters() -> None:
 def test_what_is_there_and_is_no_file_is_no_missing_policy(paths: Paths, nowhere: Path) -> None:
     paths.policy_file.mkdir(parents=True)
     with pytest.raises(BadPolicy) as caught:
-        find_policy(paths, {}, nowhere)
+        find_policies(paths, {}, nowhere)
     assert caught.value.why == "unreadable"
     paths.policy_file.rmdir()
     paths.policy_file.symlink_to(nowhere)
     with pytest.raises(BadPolicy):
-        find_policy(paths, {}, nowhere)
+        find_policies(paths, {}, nowhere)
 
 
 def test_a_machine_wide_file_that_may_not_be_looked_at(
@@ -243,7 +243,7 @@ def test_a_machine_wide_file_that_may_not_be_looked_at(
 
     monkeypatch.setattr(type(nowhere), "stat", refuse)
     with pytest.raises(BadPolicy) as caught:
-        find_policy(paths, {}, nowhere)
+        find_policies(paths, {}, nowhere)
     assert (caught.value.why, caught.value.path) == ("unreadable", str(nowhere))
 
 

@@ -191,7 +191,7 @@ def _erase(arguments: argparse.Namespace, services: Services, output: Output) ->
     ids = services.acceptances.erase_names(arguments.person, os_user_name())
     output.result({"erased": list(ids)})
     output.line(f"The name and its notes are erased from {counted(len(ids), 'record')}.")
-    output.line("The chain is whole; the name of the account on this machine stays in it.")
+    output.line("The chain stays as it was, with the name of the account on this machine in it.")
     return 0
 
 

@@ -20,7 +20,7 @@ from openshelf.logs import last_errors, redact
 from openshelf.paths import Paths, nearest_existing
 from openshelf.services import Services
 from openshelf.tasks import no_report
-from openshelf.units import format_bytes
+from openshelf.units import counted, format_bytes
 
 _PACKAGES = ("llama-cpp-python", "huggingface-hub", "gguf", "PySide6-Essentials", "keyring")
 _SHOWN = ("OPENSHELF_HOME", "OPENSHELF_POLICY", "HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE")
@@ -132,7 +132,7 @@ def _lines(report: dict[str, Any]) -> list[tuple[str, str]]:
         free = "?" if place["free_bytes"] is None else format_bytes(place["free_bytes"])
         rows.append((name, f"{place['path']}, {free} free{state}"))
     rows += [("environment", f"{name}={value}") for name, value in report["environment"].items()]
-    rows.append(("library", f"{library['models']} models, {library['damaged']} damaged, "
+    rows.append(("library", f"{counted(library['models'], 'model')}, {library['damaged']} damaged, "
                             f"{library['missing']} missing"))  # fmt: skip
     rows += [("problem", problem["message"]) for problem in report["problems"]]
     rows += [("log", line) for line in report["last_errors"]]
