@@ -79,7 +79,8 @@ class MainWindow(QMainWindow):
         if place not in self._pages:
             address = PAGES[place]
             page_class = getattr(import_module(address.module), address.name)
-            page: Page = page_class(self._services, self._bridge)
+            # Inside of the window from the beginning: Qt styles anew whatever gets a parent.
+            page: Page = page_class(self._services, self._bridge, self._stack)
             page.chat_requested.connect(self.start_chat)
             page.install_requested.connect(self.open_install)
             page.model_requested.connect(self.open_model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QHBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.chat.advice import Advice
@@ -49,8 +49,10 @@ ROOM_FOR_INSPECTOR = 1_000
 class ChatPage(Page):
     """One conversation at a time is shown, and one answer at a time is written."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(
+        self, services: Services, bridge: TaskBridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._services, self._bridge = services, bridge
         self.chosen = ChosenModel()
         self._is_saving = True

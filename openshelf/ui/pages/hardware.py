@@ -54,8 +54,10 @@ ROOM_FOR_TWO = 950
 class HardwarePage(Page):
     """Shows the machine that the window detected; looks again when asked."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(
+        self, services: Services, bridge: TaskBridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._services, self._bridge = services, bridge
         self._machine: Machine | None = None
         self._checked: Machine | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices, QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.library.downloads import Download, DownloadState
@@ -46,8 +46,10 @@ from openshelf.units import format_bytes
 class LibraryPage(Page):
     """Downloads change by announcement, everything else is read again when it may have changed."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(
+        self, services: Services, bridge: TaskBridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._services, self._bridge = services, bridge
         self._facts: LibraryFacts | None = None
         self._accepted: dict[str, str] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.errors import OpenshelfError
@@ -38,8 +38,10 @@ ROOM_FOR_TRADEOFFS = 720
 class ModelPage(Page):
     """Looks a model up in a task; everything after that is worked out from the listing."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(
+        self, services: Services, bridge: TaskBridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._services, self._bridge = services, bridge
         self._text = ""
         self._number = 0

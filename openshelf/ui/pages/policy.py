@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.services import Services
@@ -23,8 +23,10 @@ class PolicyTab(enum.StrEnum):
 class PolicyPage(Page):
     """Two tabs; both look again at what may have changed when the page is opened."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(
+        self, services: Services, bridge: TaskBridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self.setAccessibleName(self.tr("Policy"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -39,12 +41,12 @@ class PolicyPage(Page):
         )
         self.header.add_control(self.tabs)
         column.addWidget(self.header)
-        self.draft = DraftPanel(services, bridge)
-        self.log = LogPanel(services, bridge)
         self._stack = QStackedWidget()
+        column.addWidget(self._stack, 1)
+        self.draft = DraftPanel(services, bridge, self._stack)
+        self.log = LogPanel(services, bridge, self._stack)
         self._stack.addWidget(self.draft)
         self._stack.addWidget(self.log)
-        column.addWidget(self._stack, 1)
         self.header.set_subtitle(self.draft.subtitle)
         self.tabs.value_changed.connect(self._on_tab)
         self.draft.told.connect(self.header.set_subtitle)

@@ -43,8 +43,8 @@ class DraftPanel(QWidget):
     told = Signal(str)
     """Where the policy in force comes from, in a line."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(self, services: Services, bridge: TaskBridge, parent: QWidget) -> None:
+        super().__init__(parent)
         self._services, self._bridge = services, bridge
         self._state: PolicyState = services.policies.current
         self._before_import: Policy | None = None
@@ -64,6 +64,7 @@ class DraftPanel(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self.form = ScrollPage(spacing=14)
+        row.addWidget(self.form, 1)
         self.form.setAccessibleName(self.tr("Facts and rules"))
         self.notice = InlineNotice()
         self.source = InlineNotice()
@@ -72,17 +73,16 @@ class DraftPanel(QWidget):
             self.form.body.addWidget(part)
         self.form.body.addStretch(1)
         side = QVBoxLayout()
+        row.addLayout(side)
         side.setContentsMargins(0, 18, PAGE_MARGIN, 12)
         side.setSpacing(10)
         self.preview = PreviewCard(licenses)
         scroll = ScrollPage(margin=2, top=0)
         scroll.setAccessibleName(self.tr("What this would allow"))
+        side.addWidget(scroll, 1)
         scroll.body.addWidget(self.preview)
         scroll.setFixedWidth(PREVIEW_WIDTH)
-        side.addWidget(scroll, 1)
         side.addLayout(self._make_buttons())
-        row.addWidget(self.form, 1)
-        row.addLayout(side)
 
     def _make_buttons(self) -> QVBoxLayout:
         self.import_button = Button(self.tr("Import…"), self.tr("Import a policy file"))

@@ -59,8 +59,8 @@ DETAILS_WIDTH = 330
 class LogPanel(QWidget):
     """Reads the log in a task; exports what is listed."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(self, services: Services, bridge: TaskBridge, parent: QWidget) -> None:
+        super().__init__(parent)
         self._services, self._bridge = services, bridge
         self._facts: LogFacts | None = None
         column = QVBoxLayout(self)

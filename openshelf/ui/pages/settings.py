@@ -41,8 +41,10 @@ from openshelf.ui.widgets.setting_line import NAME_WIDTH, SettingLine
 class SettingsPage(Page):
     """Each change is saved at once and announced; nothing here waits for an OK."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(
+        self, services: Services, bridge: TaskBridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._services, self._bridge = services, bridge
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

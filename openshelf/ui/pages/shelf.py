@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from openshelf.catalog.refresh import Freshness
@@ -52,8 +52,10 @@ _SHOWN_AT_ONCE = 16
 class ShelfPage(Page):
     """Asks for the shelf in a task; rows stay as they are until the new ones have come."""
 
-    def __init__(self, services: Services, bridge: TaskBridge) -> None:
-        super().__init__()
+    def __init__(
+        self, services: Services, bridge: TaskBridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._services = services
         self._bridge = bridge
         self._machine: Machine | None = None
