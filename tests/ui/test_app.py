@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -256,3 +257,10 @@ def test_a_change_of_the_systems_colors_is_followed_at_once(
     desktop.bridge._on_woken(None)
     themed_app.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
     assert current_tokens() is LIGHT, "the person chose"
+
+
+def test_a_task_that_computes_does_not_hold_the_window(make_desktop: MakeDesktop) -> None:
+    """Python's own five milliseconds, for each call into Qt, make a second of a page's making."""
+    sys.setswitchinterval(0.005)
+    make_desktop()
+    assert sys.getswitchinterval() < 0.001

@@ -47,6 +47,15 @@ def test_an_answer_is_not_laid_out_while_another_page_is_shown(window: ChatWindo
     assert window.texts()[1] == "Some words"
 
 
+def test_what_nobody_sees_is_looked_at_four_times_a_second(window: ChatWindow) -> None:
+    turn = turn_of(window)
+    window.page.hide()
+    turn._set_pace()
+    assert turn._timer.interval() == chat_turn.UNSEEN_FRAME_MILLISECONDS
+    window.page.show()
+    assert turn._timer.interval() < chat_turn.UNSEEN_FRAME_MILLISECONDS
+
+
 def test_a_slow_machine_is_looked_at_less_often(
     window: ChatWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,7 +63,7 @@ def test_a_slow_machine_is_looked_at_less_often(
     turn._timer.stop()
     monkeypatch.setattr(chat_turn.time, "thread_time", lambda: cpu)
     turn._cpu_seconds = 0.0
-    for seconds, wanted in ((0.0005, 33), (0.004, 80), (0.1, 120), (0.0005, 33)):
+    for seconds, wanted in ((0.0005, 33), (0.004, 80), (0.1, 220), (0.0005, 33)):
         for _ in range(80):
             cpu += seconds
             turn._set_pace()

@@ -159,10 +159,9 @@ class ChatTurn(QObject):
         is_unseen = not (is_waiting or self.is_seen())
         self._timer.setInterval(UNSEEN_FRAME_MILLISECONDS if is_unseen else interval)
 
-    def look(self) -> None:
-        """Now, as the answer came into view."""
-        if self.is_running:
-            self._on_timeout()
+    def notice_seen(self) -> None:
+        """The answer came into view: it is looked at often again."""
+        self._set_pace()
 
     def _on_timeout(self) -> None:
         self._set_pace()

@@ -201,7 +201,7 @@ class Dialogue(QObject):
     def _on_came_into_view(self) -> None:
         """What was written while another page was shown."""
         if self._turn is not None and self._turn.last is not None:
-            self._turn.look()
+            self._turn.notice_seen()
             self._on_advanced(self._turn.last)
 
     def _on_ended(self, outcome: Outcome[Message]) -> None:
