@@ -35,7 +35,7 @@ from openshelf.ui.translation import install_translators
 
 log = logging.getLogger(__name__)
 
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0001
 """Each call into Qt gives Python's lock away, and a task that computes keeps it for so long. With
 the usual 5 ms a page that takes 150 ms of work came up after a second while a task ran."""
 _NO_DISPLAY = (
