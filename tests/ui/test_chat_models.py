@@ -14,9 +14,12 @@ from pytestqt.qtbot import QtBot
 from openshelf.chat.conversation import Conversation
 from openshelf.ui.models.conversations import Age, ConversationsModel, age_of
 
+NOW = datetime.now(UTC)
+
 
 def conversation(number: int, title: str, days: int = 0) -> Conversation:
-    at = (datetime.now(UTC) - timedelta(days=days, seconds=number)).isoformat()
+    """Higher numbers are older, by so little that after midnight too a day's are of one day."""
+    at = (NOW - timedelta(days=days, microseconds=number)).isoformat()
     return Conversation(number, title, at, at)
 
 
