@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from openshelf.fit.memory import CONTEXT_STEP, FitRequest, ModelShape, round_context
+from openshelf.fit.memory import CONTEXT_STEP, FitRequest, ModelShape
 from openshelf.fit.placing import Placed, Room, place
 from openshelf.reasons import Reason
 
@@ -49,7 +49,7 @@ def _smaller_contexts(shape: ModelShape, request: FitRequest, room: Room) -> lis
 
 def longest_context(shape: ModelShape, request: FitRequest, room: Room) -> int | None:
     """The longest context that fits, a multiple of 256 below the one asked for; None if none."""
-    low, high = SHORTEST_CONTEXT // CONTEXT_STEP, round_context(request.context_length)
+    low, high = SHORTEST_CONTEXT // CONTEXT_STEP, request.cells
     high = high // CONTEXT_STEP - 1
 
     def fits(steps: int) -> bool:

@@ -55,7 +55,6 @@ class Rearranging:
         return size
 
 
-@functools.lru_cache(maxsize=64)
 def repacked_types(features: tuple[str, ...]) -> Mapping[str, int]:
     """ggml's types that are rearranged, and what their rows must be a multiple of.
 

@@ -11,7 +11,7 @@ from openshelf.engine.protocol import Plan
 from openshelf.errors import BadWords
 from openshelf.fit.explanation import FitVerdict as FitVerdict
 from openshelf.fit.explanation import explain
-from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape, round_context
+from openshelf.fit.memory import DeviceMemory, FitRequest, ModelShape
 from openshelf.fit.placing import Placed, Room, place
 from openshelf.fit.pools import budgets, unused_gpus, usable_gpus
 from openshelf.fit.projector import Projector
@@ -190,7 +190,7 @@ def answer(question: Question, placed: Placed, *, is_dry_run: bool = False) -> F
         known_architecture=shape.known,
         method="dry-run" if is_dry_run else "estimate",
         request=question.request,
-        context_length_used=round_context(effective.context_length),
+        context_length_used=effective.cells,
         flash_attention=effective.flash_attention,
         gpu_layers=placed.n_gpu_layers,
         n_layers=shape.placed_layers,
@@ -285,7 +285,7 @@ def plan_of(placed: Placed, n_threads: int, question: Question) -> Plan:
     request, room = placed.request, question.room
     names = tuple(usable.gpu.engine_name for usable in room.gpus[: len(placed.devices) - 1])
     return Plan(
-        context_length=round_context(request.context_length),
+        context_length=request.cells,
         n_gpu_layers=placed.n_gpu_layers,
         kv_type_k=request.kv_type_k,
         kv_type_v=request.kv_type_v,
